@@ -1,0 +1,25 @@
+/* See clock.h. */
+#include "shared/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+int64_t clock_now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * CLOCK_SECOND_MS + ts.tv_nsec / 1000000;
+}
+
+void clock_wall_text(char ret[CLOCK_TEXT_SIZE])
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	(void)gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(ret, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(ret + n, CLOCK_TEXT_SIZE - n, ".%03dZ", (int)(ts.tv_nsec / 1000000));
+}

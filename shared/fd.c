@@ -1,0 +1,85 @@
+/* See fd.h. */
+#include "shared/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "shared/limits.h"
+
+int fd_close(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+int fd_set_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int fd_socketpair(int ret[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+}
+
+int fd_pipe(int ret[2])
+{
+	return pipe2(ret, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static int read_all(int fd, size_t max, struct strbuf *ret)
+{
+	for (;;) {
+		char *at = strbuf_reserve(ret, 16 * KIB);
+		ssize_t n = read(fd, at, 16 * KIB);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		ret->len += (size_t)n;
+		ret->data[ret->len] = '\0';
+		if (ret->len > max)
+			return -EFBIG;
+	}
+}
+
+int fd_read_file(const char *path, size_t max, struct strbuf *ret)
+{
+	/* O_NONBLOCK: a FIFO in the place of the file must not hold us up. */
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return read_all(fd, max, ret);
+}
+
+int fd_write_all(int fd, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* Descriptors: close-on-exec from birth, and the few ways of reading and writing that are ours. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "shared/strbuf.h"
+
+/* Closes `fd` when it is one; returns -1, so that `x = fd_close(x)` leaves nothing behind. */
+int fd_close(int fd);
+
+/* 0 or -errno. */
+int fd_set_nonblock(int fd, bool on) must_check;
+
+/* A pair of connected stream sockets, or the two ends of a pipe (ret[0] reads), close-on-exec. */
+int fd_socketpair(int ret[2]) must_check;
+int fd_pipe(int ret[2]) must_check;
+
+/* Reads all of a regular file of at most `max` bytes: 0, -errno, -EFBIG over `max`. */
+int fd_read_file(const char *path, size_t max, struct strbuf *ret) must_check;
+
+/* Writes all of it to a blocking descriptor: 0 or -errno. */
+int fd_write_all(int fd, const void *bytes, size_t len) must_check;

@@ -1,0 +1,18 @@
+/* Bounds that are part of the program, not of its settings. A bound that an operator may move is a
+ * setting (supervisor/conf.c); what stands here protects a parser or a table from nonsense. */
+#pragma once
+
+#define KIB 1024
+#define MIB (1024 * 1024)
+
+/* JSON: nesting of objects and arrays in a message (jansson stops at 2048). */
+#define LIMIT_JSON_DEPTH 512
+
+/* A line from a worker: longer ones are a broken worker. */
+#define LIMIT_LINE_BYTES (16 * MIB)
+
+/* A tool's name, also after the domain's prefix (MCP's public suite). */
+#define LIMIT_TOOL_NAME 64
+
+/* Characters of a foreign argument that an error text may repeat. */
+#define LIMIT_QUOTED_CHARS 200

@@ -1,0 +1,12 @@
+noinst_LIBRARIES += shared/libshared.a
+shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
+shared_libshared_a_SOURCES = \
+	shared/alloc.c shared/alloc.h \
+	shared/cleanup.h \
+	shared/clock.c shared/clock.h \
+	shared/fail.c shared/fail.h \
+	shared/fd.c shared/fd.h \
+	shared/limits.h \
+	shared/log.c shared/log.h \
+	shared/strbuf.c shared/strbuf.h \
+	shared/tool.h

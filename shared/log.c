@@ -1,0 +1,220 @@
+/* See log.h.
+ *
+ * A line is one write(2) or one journal datagram, so lines of several processes do not mix. */
+#include "shared/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/fd.h"
+
+#include "config.h"
+
+#ifdef HAVE_SYSTEMD
+/* Our lines carry the fields that matter; the place in the source is not one of them. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+#endif
+
+enum { LIMIT_WINDOW_MS = 10000 };
+
+static struct {
+	const char *ident;
+	enum log_target target;
+	enum log_level max_level;
+} state = { .ident = "mcp-fleet", .target = LOG_TARGET_TEXT, .max_level = LOG_LEVEL_INFO };
+
+/* systemd sets JOURNAL_STREAM to device:inode of the socket it gave us as standard error. */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long device;
+	unsigned long long inode;
+	struct stat st;
+
+	if (!text || sscanf(text, "%llu:%llu", &device, &inode) != 2)
+		return false;
+	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_init(const char *ident, enum log_target target, enum log_level max_level)
+{
+	if (target == LOG_TARGET_AUTO)
+		target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_TEXT;
+#ifndef HAVE_SYSTEMD
+	if (target == LOG_TARGET_JOURNAL)
+		target = LOG_TARGET_TEXT;
+#endif
+	state.ident = ident;
+	state.target = target;
+	state.max_level = max_level;
+}
+
+bool log_is_on(enum log_level level)
+{
+	return level <= state.max_level;
+}
+
+static const char *level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERROR:
+		return "error";
+	case LOG_LEVEL_WARNING:
+		return "warning";
+	case LOG_LEVEL_NOTICE:
+		return "notice";
+	case LOG_LEVEL_INFO:
+		return "info";
+	case LOG_LEVEL_DEBUG:
+		return "debug";
+	}
+	return "info";
+}
+
+/* Calls `add` for each field that is set. */
+static void each_field(const struct log_about *about,
+	void (*add)(struct strbuf *out, const char *name, const char *value), struct strbuf *out)
+{
+	char number[24];
+
+	if (!about)
+		return;
+	const struct {
+		const char *name;
+		const char *value;
+	} texts[] = { { "domain", about->domain }, { "worker", about->worker },
+		{ "session_id", about->session }, { "tool", about->tool },
+		{ "client_ip", about->client } };
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+		if (texts[i].value)
+			add(out, texts[i].name, texts[i].value);
+	if (about->call) {
+		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)about->call);
+		add(out, "call", number);
+	}
+	if (about->pid) {
+		(void)snprintf(number, sizeof(number), "%lld", (long long)about->pid);
+		add(out, "worker_pid", number);
+	}
+}
+
+static void add_text_field(struct strbuf *out, const char *name, const char *value)
+{
+	strbuf_addf(out, " %s=%s", name, value);
+}
+
+static void add_json_field(struct strbuf *out, const char *name, const char *value)
+{
+	strbuf_addf(out, ",\"%s\":", name);
+	strbuf_add_json(out, value, strlen(value));
+}
+
+/* What came from a peer may hold line breaks and escapes for a terminal: one line stays one line. */
+static void defuse(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+static void write_text(enum log_level level, const struct log_about *about, char *text)
+{
+	auto_strbuf line = { 0 };
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_wall_text(now);
+	defuse(text);
+	strbuf_addf(&line, "%s %s %s: %s", now, state.ident, level_name(level), text);
+	each_field(about, add_text_field, &line);
+	strbuf_addc(&line, '\n');
+	(void)!write(STDERR_FILENO, line.data, line.len);
+}
+
+static void write_json(enum log_level level, const struct log_about *about, const char *text)
+{
+	auto_strbuf line = { 0 };
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_wall_text(now);
+	strbuf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", now, level_name(level));
+	strbuf_add_json(&line, text, strlen(text));
+	each_field(about, add_json_field, &line);
+	strbuf_adds(&line, "}\n");
+	(void)!write(STDERR_FILENO, line.data, line.len);
+}
+
+#ifdef HAVE_SYSTEMD
+static void add_journal_field(struct strbuf *out, const char *name, const char *value)
+{
+	for (; *name; name++)
+		strbuf_addc(out, (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name));
+	strbuf_addc(out, '=');
+	strbuf_add(out, value, strlen(value) + 1);
+}
+
+/* `fields` holds NAME=value texts with a NUL behind each. */
+static void write_journal(enum log_level level, const struct log_about *about, const char *text)
+{
+	auto_strbuf fields = { 0 };
+	struct iovec iov[16];
+	char priority[2] = { (char)('0' + level), '\0' };
+	int n = 0;
+
+	add_journal_field(&fields, "message", text);
+	add_journal_field(&fields, "priority", priority);
+	add_journal_field(&fields, "syslog_identifier", state.ident);
+	each_field(about, add_journal_field, &fields);
+	for (char *at = fields.data; at < fields.data + fields.len && n < 16; n++) {
+		iov[n].iov_base = at;
+		iov[n].iov_len = strlen(at);
+		at += iov[n].iov_len + 1;
+	}
+	(void)sd_journal_sendv(iov, n);
+}
+#endif
+
+void log_write(enum log_level level, const struct log_about *about, int err, const char *fmt, ...)
+{
+	auto_strbuf text = { 0 };
+	va_list args;
+
+	if (!log_is_on(level))
+		return;
+	va_start(args, fmt);
+	strbuf_addv(&text, fmt, args);
+	va_end(args);
+	if (err)
+		strbuf_addf(&text, ": %s", strerror(err < 0 ? -err : err));
+#ifdef HAVE_SYSTEMD
+	if (state.target == LOG_TARGET_JOURNAL) {
+		write_journal(level, about, strbuf_get(&text));
+		return;
+	}
+#endif
+	if (state.target == LOG_TARGET_JSON)
+		write_json(level, about, strbuf_get(&text));
+	else
+		write_text(level, about, text.data);
+}
+
+bool log_limit_ok(struct log_limit *limit, unsigned burst, const char *what)
+{
+	int64_t now = clock_now_ms();
+
+	if (!limit->since_ms || now - limit->since_ms >= LIMIT_WINDOW_MS) {
+		if (limit->n_dropped)
+			log_warn("%s: %u more lines were left out", what, limit->n_dropped);
+		*limit = (struct log_limit){ .since_ms = now };
+	}
+	if (limit->n_lines >= burst) {
+		limit->n_dropped++;
+		return false;
+	}
+	limit->n_lines++;
+	return true;
+}

@@ -1,0 +1,49 @@
+/* The directories a worker may use, opened once at start, and paths below them.
+ *
+ * A relative path starts at the first root; an absolute one must lie in a root by whole components.
+ * `~`, `%2e`, `file://`, backslashes have no meaning. Opening is openat2() below the root's
+ * descriptor, so `..`, symlinks and races that leave it end in EXDEV. tools.md sections 7.1, 7.2. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/fail.h"
+
+struct root {
+	const char *path; /* real path, absolute, no slash at the end (but "/") */
+	int fd;           /* O_PATH */
+	bool writable;
+};
+
+struct place {
+	const struct root *root;
+	char *rest;    /* below the root, "." for itself; freed by place_done() */
+	char *full;    /* root->path/rest */
+	bool relative; /* asked with a relative path */
+};
+
+size_t roots_count(void);
+const struct root *roots_get(size_t i);
+
+/* Which root and rest `path` names, by text alone (".." resolved by text is refused where it would
+ * leave the root). -EINVAL: NUL, empty, too long. -EXDEV: outside every root. Words in fail. */
+int place_find(const char *path, struct place *ret, struct fail *fail) must_check;
+void place_done(struct place *place);
+
+/* openat2(root, rest, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS); O_CLOEXEC is added; EAGAIN is tried
+ * again up to 32 times. A descriptor, or -errno (-EXDEV: it leads outside). */
+int place_open(const struct place *place, int flags, unsigned mode) must_check;
+
+/* The same from any directory's descriptor, with more resolve flags. */
+int path_open_beneath(int dir_fd, const char *rest, int flags, unsigned mode, uint64_t resolve) must_check;
+
+/* The real path of an open descriptor (from /proc/self/fd); yours to free; NULL when it has none. */
+char *path_of_fd(int fd) must_check;
+
+/* Whether absolute, normalised `path` lies in `root` by whole components. */
+bool root_has(const struct root *root, const char *path);
+
+/* The code of section 4 ("outside_roots", "not_found", "permission_denied", …) of an -errno. */
+const char *path_error_code(int err);
