@@ -1,0 +1,249 @@
+/* Settings: fleet.yaml, conf.d, the environment and the command line, as one immutable struct.
+ *
+ * A settings text is loaded whole or refused whole; the words of a refusal name file, line, column,
+ * key, and what is allowed. Every key stands once, in the table of conf_table.c: its type, range,
+ * default, what a reload does with it, and the text that explains it. Durations are milliseconds and
+ * sizes are bytes once they are in here.
+ *
+ * A struct conf never changes after conf_load(): a reload loads a new one, compares (conf_diff),
+ * applies, and frees the old one. So nobody keeps a pointer into it over a reload. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "shared/cleanup.h"
+#include "shared/fail.h"
+#include "shared/log.h"
+
+enum conf_transport {
+	CONF_TRANSPORT_STDIO,
+	CONF_TRANSPORT_SSE,
+};
+
+enum conf_aliases {
+	CONF_ALIASES_OFF,
+	CONF_ALIASES_HIDDEN,
+	CONF_ALIASES_LISTED,
+};
+
+enum conf_auth {
+	CONF_AUTH_UNSET, /* loopback only */
+	CONF_AUTH_NONE,  /* "auth: none" is written out: any address may be listened on */
+};
+
+/* A list of texts; never NULL inside, `items` is NULL when empty. */
+struct conf_strs {
+	char **items;
+	size_t n;
+};
+
+struct conf_env {
+	char *name;
+	char *value;
+};
+
+struct conf_envs {
+	struct conf_env *items;
+	size_t n;
+};
+
+struct conf_root {
+	char *path; /* real path, absolute */
+	bool writable;
+};
+
+struct conf_roots {
+	struct conf_root *items;
+	size_t n;
+};
+
+struct conf_listener {
+	char *address; /* "127.0.0.1:8000", "[::1]:8000"; port 0: the kernel chooses */
+	char *domain;  /* this domain at the listener's root; NULL: the whole fleet */
+	struct sockaddr_storage sockaddr;
+	socklen_t sockaddr_len;
+};
+
+struct conf_limits {
+	unsigned sessions;
+	int64_t session_idle_ms;
+	int64_t sweep_ms;
+	size_t request_bytes;
+	size_t session_queue_bytes;
+	unsigned session_queue_messages;
+	unsigned calls_per_session;
+	unsigned connections;
+	size_t header_bytes;
+	int64_t header_timeout_ms;
+	int64_t body_timeout_ms;
+	int64_t keepalive_timeout_ms;
+};
+
+struct conf_tools {
+	enum conf_aliases aliases;
+	char *federation_prefix; /* "": none */
+	size_t max_result_bytes;
+	unsigned page_size; /* 0: all in one page */
+};
+
+/* The keys of the native worker `git` (they go into its settings_json). */
+struct conf_git {
+	char *default_repository; /* absolute; "": the only root, if it is a repository */
+	char *user_name;
+	char *user_email;
+	struct conf_strs protected_branches;
+	char *feature_prefix;
+	bool enforce_protected;
+	bool allow_force_push;
+	struct conf_strs allowed_protocols;
+	char *credentials_file; /* absolute; "": none */
+	struct conf_strs secret_patterns;
+};
+
+struct conf_domain {
+	char *name;
+	const char *native;       /* "git": served by our program worker-git; NULL: `command` */
+	struct conf_strs command; /* program and arguments; empty when native */
+	struct conf_envs env;
+	bool required;        /* /ready is 503 without it */
+	unsigned concurrency; /* calls in flight in one process; native: always 1 */
+	unsigned processes_min;
+	unsigned processes_max; /* external: 1 unless written out */
+	int64_t call_timeout_ms;
+	unsigned queue; /* calls that may wait */
+	int64_t start_timeout_ms;
+	int64_t cancel_grace_ms;
+	int64_t health_interval_ms;
+	int64_t health_timeout_ms;
+	int64_t idle_shrink_ms;
+	int64_t restart_first_ms;
+	int64_t restart_cap_ms;
+	int64_t restart_stable_ms;
+	unsigned restart_park_after; /* deaths before ready in a row */
+	int64_t restart_park_ms;
+	struct conf_strs tools_allow; /* globs; see conf_domain_allows() */
+	struct conf_strs tools_deny;
+	bool tools_read_only;
+	struct conf_roots roots; /* native workers with roots only */
+	struct conf_git git;     /* native "git" only */
+	char *settings_json;     /* native: the text for the worker's --settings; NULL: external */
+};
+
+struct conf {
+	char *path; /* of the settings file that was read; NULL: the built-in default */
+	enum conf_transport transport;
+	enum conf_auth auth;
+	struct conf_listener *listeners; /* at least one */
+	size_t n_listeners;
+	struct conf_limits limits;
+	int64_t sse_heartbeat_ms;
+	int64_t drain_ms;
+	enum log_target log_format;
+	enum log_level log_level;
+	struct conf_tools tools;
+	struct conf_domain *domains; /* at least one, in byte order of their names */
+	size_t n_domains;
+};
+
+/* Where settings come from: command line over environment over file. All is borrowed for the time of
+ * conf_load(); all may be NULL or 0. */
+struct conf_sources {
+	const char *path;          /* --config: must be there. NULL: default_path, if it is there */
+	const char *default_path;  /* NULL: SYSCONFDIR/mcp-fleet/fleet.yaml */
+	const char *transport;     /* --transport */
+	const char *const *listen; /* --listen: replace the listeners */
+	size_t n_listen;
+	const char *const *roots; /* --root: replace the roots of every domain that has roots */
+	size_t n_roots;
+	const char *const *domains; /* --domain: only these */
+	size_t n_domains;
+	char *(*get_env)(const char *name); /* NULL: getenv(3) */
+};
+
+/* Reads, checks and joins all sources. -errno with words in `fail` (always set, one line, no period):
+ * -EINVAL for settings that are wrong, else why a file could not be read. conf.d/ and its *.yaml are
+ * looked for beside the settings file. Does not log. */
+int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fail) must_check;
+
+void conf_free(struct conf *conf);
+DEFINE_FREEP(struct conf, conf_free)
+
+/* NULL when there is none of this name. */
+const struct conf_domain *conf_find_domain(const struct conf *conf, const char *name);
+
+/* Whether a tool of this (canonical) name may be listed and called: some `tools.allow` matches and no
+ * `tools.deny` does. What `tools.read_only` removes depends on the tool's hints: the caller's job. */
+bool conf_domain_allows(const struct conf_domain *domain, const char *tool);
+
+/* What a reload does with a changed key. */
+enum conf_reload {
+	CONF_RELOAD_LIVE,      /* holds from now on */
+	CONF_RELOAD_LISTENERS, /* listeners are opened and closed */
+	CONF_RELOAD_WORKERS,   /* the processes of the domain are replaced, one after the other */
+	CONF_RELOAD_RESTART,   /* not before the daemon starts again */
+};
+
+enum conf_domain_change {
+	CONF_DOMAIN_ADDED,
+	CONF_DOMAIN_REMOVED,
+	CONF_DOMAIN_TUNED,    /* timeouts, sizes, tool filter: the processes can stay */
+	CONF_DOMAIN_REPLACED, /* program, arguments, environment or worker's settings: new processes */
+};
+
+struct conf_domain_diff {
+	char *name;
+	enum conf_domain_change change;
+};
+
+struct conf_diff {
+	bool listeners; /* the set of addresses and what they serve */
+	bool log;
+	bool live;                        /* some other top-level key that is CONF_RELOAD_LIVE */
+	struct conf_domain_diff *domains; /* those that changed, in order of names */
+	size_t n_domains;
+	struct conf_strs keys;    /* top-level keys that differ: "limits.sessions" */
+	struct conf_strs restart; /* those of them that need a restart, for the log */
+};
+
+/* What differs. conf_diff_done() afterwards. Nothing differs: all false and empty. */
+void conf_diff(const struct conf *old, const struct conf *new, struct conf_diff *ret);
+void conf_diff_done(struct conf_diff *diff);
+
+enum conf_type {
+	CONF_TYPE_BOOL,     /* bool */
+	CONF_TYPE_COUNT,    /* unsigned */
+	CONF_TYPE_SIZE,     /* size_t, bytes */
+	CONF_TYPE_DURATION, /* int64_t, milliseconds */
+	CONF_TYPE_STRING,   /* char *: min and max are bytes */
+	CONF_TYPE_STRINGS,  /* struct conf_strs: min and max are items */
+	CONF_TYPE_ENUM,     /* an enum: one of `choices` */
+	CONF_TYPE_ROOTS,    /* struct conf_roots */
+	CONF_TYPE_ENV,      /* struct conf_envs */
+	CONF_TYPE_LISTEN,   /* struct conf.listeners */
+};
+
+struct conf_choice {
+	const char *name;
+	int value;
+};
+
+/* A key of the table. */
+struct conf_key {
+	const char *path; /* "limits.sessions", "domains.*.queue", "domains.git.feature_prefix" */
+	enum conf_type type;
+	enum conf_reload reload;
+	int64_t min, max;                  /* inclusive; 0, 0: not bounded */
+	const char *def;                   /* as it is written in YAML; NULL: must be given */
+	const struct conf_choice *choices; /* CONF_TYPE_ENUM; ends with { 0 } */
+	const char *doc;                   /* one or two sentences */
+	size_t offset; /* in struct conf, or in struct conf_domain for domains.… */
+	/* A further condition on a text or on each text of a list; NULL: none. False: `form` says
+	 * what is allowed. */
+	bool (*is_valid)(const char *text);
+	const char *form;
+};
+
+/* The table, for the loader, the tests and the documents; ends with path NULL. */
+const struct conf_key *conf_table(void);
