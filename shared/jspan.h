@@ -19,7 +19,7 @@ enum jspan_type { JSPAN_NONE, JSPAN_OBJECT, JSPAN_ARRAY, JSPAN_STRING, JSPAN_NUM
 
 /* Checks that `text` is exactly one JSON value (blanks around it allowed).
  * 0: *ret is the value without the blanks. -EBADMSG: not JSON; *ret_error_at (may be NULL) is the
- * offset of the first byte that is wrong. */
+ * offset of the first byte, escape or UTF-8 sequence that is wrong, `len` when the text is cut off. */
 int jspan_check(const char *text, size_t len, struct jspan *ret, size_t *ret_error_at) must_check;
 
 /* What follows expects spans of checked JSON. */

@@ -7,7 +7,9 @@ shared_libshared_a_SOURCES = \
 	shared/clock.c shared/clock.h \
 	shared/fail.c shared/fail.h \
 	shared/fd.c shared/fd.h \
+	shared/jspan.c shared/jspan.h \
 	shared/limits.h \
 	shared/log.c shared/log.h \
+	shared/rpc.c shared/rpc.h \
 	shared/strbuf.c shared/strbuf.h \
 	shared/tool.h

@@ -37,7 +37,8 @@ enum {
 
 /* Reads one message. 0: *ret points into `text`. Else one of the codes above:
  * RPC_PARSE_ERROR, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS (params is no object); then ret->id is set
- * where it could be read and is valid, and *ret_why is a static text. Arrays are RPC_INVALID_REQUEST. */
+ * where it could be read and is valid, and *ret_why is a static text. Arrays are RPC_INVALID_REQUEST.
+ * With RPC_INVALID_PARAMS kind and method are set too: a notification is not answered. */
 int rpc_parse(const char *text, size_t len, struct rpc *ret, const char **ret_why) must_check;
 
 /* Appends a whole message (no line break behind). An absent `id` is left out, `message` is UTF-8. */

@@ -1,0 +1,17 @@
+# Unit tests: one program for each module, run by `make check` as TAP.
+if CMOCKA
+unit_libs = shared/libshared.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
+unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_jspan
+TESTS += tests/unit/test_jspan
+tests_unit_test_jspan_SOURCES = tests/unit/test_jspan.c
+tests_unit_test_jspan_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_jspan_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_rpc
+TESTS += tests/unit/test_rpc
+tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c
+tests_unit_test_rpc_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_rpc_LDADD = $(unit_libs)
+endif

@@ -1,0 +1,212 @@
+/* rpc: the envelope of JSON-RPC messages, good and bad. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "shared/rpc.h"
+
+#define V "\"jsonrpc\":\"2.0\","
+
+struct good {
+	const char *text;
+	enum rpc_kind kind;
+	const char *id;
+	const char *method;
+	const char *params;
+	const char *result;
+	const char *error;
+};
+
+struct bad {
+	const char *text;
+	int code;
+	const char *id; /* that the answer can carry; NULL: none */
+};
+
+static void assert_span(const char *of, struct jspan span, const char *expected)
+{
+	if (!expected && !span.at)
+		return;
+	if (!expected || !span.at || span.len != strlen(expected) ||
+		memcmp(span.at, expected, span.len) != 0)
+		fail_msg("%s: '%.*s', not '%s'", of, (int)span.len, span.at ? span.at : "",
+			expected ? expected : "(absent)");
+}
+
+static void takes_messages(void **state)
+{
+	static const struct good messages[] = {
+		{ "{" V "\"id\":1,\"method\":\"ping\"}", RPC_REQUEST, .id = "1",
+			.method = "\"ping\"" },
+		{ " {\"method\":\"a\",\"params\":{\"b\":[1]},\"id\":\"x\\u0000\\n\"," V
+		  "\"z\":0} \n",
+			RPC_REQUEST, .id = "\"x\\u0000\\n\"", .method = "\"a\"",
+			.params = "{\"b\":[1]}" },
+		{ "{" V "\"id\":9007199254740993,\"method\":\"a\"}", RPC_REQUEST,
+			.id = "9007199254740993", .method = "\"a\"" },
+		{ "{" V "\"id\":-9223372036854775809,\"method\":\"a\"}", RPC_REQUEST,
+			.id = "-9223372036854775809", .method = "\"a\"" },
+		{ "{" V "\"id\":\"\",\"method\":\"\"}", RPC_REQUEST, .id = "\"\"",
+			.method = "\"\"" },
+		{ "{\"j\\u0073onrpc\":\"2\\u002e0\",\"\\u0069d\":0,\"method\":\"a\"}", RPC_REQUEST,
+			.id = "0", .method = "\"a\"" },
+		{ "{" V "\"method\":\"notifications/initialized\"}", RPC_NOTIFICATION,
+			.method = "\"notifications/initialized\"" },
+		{ "{" V "\"method\":\"a\",\"params\":{}}", RPC_NOTIFICATION, .method = "\"a\"",
+			.params = "{}" },
+		{ "{" V "\"method\":\"a\",\"other\":1,\"other\":2}", RPC_NOTIFICATION,
+			.method = "\"a\"" },
+		{ "{" V "\"id\":1,\"result\":{}}", RPC_RESULT, .id = "1", .result = "{}" },
+		{ "{" V "\"id\":1,\"result\":null}", RPC_RESULT, .id = "1", .result = "null" },
+		{ "{" V "\"id\":\"1\",\"error\":{\"code\":1}}", RPC_ERROR, .id = "\"1\"",
+			.error = "{\"code\":1}" },
+		{ "{" V "\"error\":{}}", RPC_ERROR, .error = "{}" },
+		{ "{" V "\"id\":null,\"error\":{}}", RPC_ERROR, .error = "{}" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(messages); i++) {
+		const struct good *m = &messages[i];
+		const char *why = "";
+		struct rpc rpc;
+
+		if (rpc_parse(m->text, strlen(m->text), &rpc, &why) != 0)
+			fail_msg("%s: %s", m->text, why);
+		assert_null(why);
+		assert_int_equal(rpc.kind, m->kind);
+		assert_span(m->text, rpc.id, m->id);
+		assert_span(m->text, rpc.method, m->method);
+		assert_span(m->text, rpc.params, m->params);
+		assert_span(m->text, rpc.result, m->result);
+		assert_span(m->text, rpc.error, m->error);
+	}
+}
+
+static void refuses_messages(void **state)
+{
+	static const struct bad messages[] = {
+		{ "", RPC_PARSE_ERROR, NULL },
+		{ "{\"id\":1", RPC_PARSE_ERROR, NULL },
+		{ "{" V "\"id\":1,\"method\":\"a\"}{}", RPC_PARSE_ERROR, NULL },
+		{ "42", RPC_INVALID_REQUEST, NULL },
+		{ "\"x\"", RPC_INVALID_REQUEST, NULL },
+		{ "null", RPC_INVALID_REQUEST, NULL },
+		{ "[]", RPC_INVALID_REQUEST, NULL },
+		{ "[{" V "\"id\":1,\"method\":\"a\"}]", RPC_INVALID_REQUEST, NULL },
+		{ "{}", RPC_INVALID_REQUEST, NULL },
+		{ "{\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST, "1" },
+		{ "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST, "1" },
+		{ "{\"jsonrpc\":2.0,\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST, "1" },
+		{ "{\"jsonrpc\":\"2.0\\u0000\",\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST,
+			"1" },
+		{ "{" V "\"id\":1}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"method\":7}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"method\":null}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":null,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1.0,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1e2,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":true,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":[1],\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":{},\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1,\"id\":2,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1,\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1,\"method\":\"a\",\"\\u006dethod\":\"b\"}", RPC_INVALID_REQUEST,
+			"1" },
+		{ "{" V "\"id\":1,\"method\":\"a\",\"params\":{},\"params\":{}}",
+			RPC_INVALID_REQUEST, "1" },
+		{ "{" V V "\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"result\":{},\"result\":{}}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"error\":{},\"error\":{}}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"method\":\"a\",\"result\":{}}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"method\":\"a\",\"error\":{}}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"result\":{},\"error\":{}}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":null,\"method\":\"a\",\"error\":{}}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"result\":{}}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":null,\"result\":{}}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1,\"error\":\"no\"}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1,\"error\":null}", RPC_INVALID_REQUEST, "1" },
+		{ "{" V "\"id\":1.5,\"error\":{}}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1,\"method\":\"a\",\"params\":[]}", RPC_INVALID_PARAMS, "1" },
+		{ "{" V "\"id\":\"q\",\"method\":\"a\",\"params\":null}", RPC_INVALID_PARAMS,
+			"\"q\"" },
+		{ "{" V "\"id\":1,\"method\":\"a\",\"params\":\"x\"}", RPC_INVALID_PARAMS, "1" },
+		{ "{" V "\"method\":\"a\",\"params\":1}", RPC_INVALID_PARAMS, NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(messages); i++) {
+		const struct bad *m = &messages[i];
+		const char *why = NULL;
+		struct rpc rpc;
+
+		if (rpc_parse(m->text, strlen(m->text), &rpc, &why) != m->code)
+			fail_msg("%s: not %d", m->text, m->code);
+		assert_non_null(why);
+		assert_span(m->text, rpc.id, m->id);
+	}
+}
+
+/* Who refuses bad params has to know whether there is anyone to tell. */
+static void bad_params_leave_kind_and_method(void **state)
+{
+	static const char text[] = "{" V "\"method\":\"a\",\"params\":1}";
+	const char *why;
+	struct rpc rpc;
+
+	assert_int_equal(rpc_parse(text, strlen(text), &rpc, &why), RPC_INVALID_PARAMS);
+	assert_int_equal(rpc.kind, RPC_NOTIFICATION);
+	assert_span(text, rpc.method, "\"a\"");
+}
+
+static void writes_messages(void **state)
+{
+	struct jspan id = { .at = "\"\\u00e9\"", .len = 8 };
+	auto_strbuf text = { 0 };
+
+	rpc_add_error(&text, id, RPC_DEADLINE, "no \"answer\"\n");
+	assert_string_equal(text.data, "{\"jsonrpc\":\"2.0\",\"id\":\"\\u00e9\",\"error\":"
+				       "{\"code\":-31002,\"message\":\"no \\\"answer\\\"\\n\"}}");
+
+	strbuf_cut(&text, 0);
+	rpc_add_error(&text, (struct jspan){ 0 }, RPC_PARSE_ERROR, "x");
+	assert_string_equal(
+		text.data, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"x\"}}");
+
+	strbuf_cut(&text, 0);
+	rpc_add_result(&text, id, "{\"a\":1}  ", 7);
+	assert_string_equal(
+		text.data, "{\"jsonrpc\":\"2.0\",\"id\":\"\\u00e9\",\"result\":{\"a\":1}}");
+}
+
+static void reads_what_it_writes(void **state)
+{
+	struct jspan id = { .at = "9007199254740993", .len = 16 };
+	auto_strbuf text = { 0 };
+	const char *why;
+	struct rpc rpc;
+
+	rpc_add_result(&text, id, "[]", 2);
+	assert_int_equal(rpc_parse(text.data, text.len, &rpc, &why), 0);
+	assert_int_equal(rpc.kind, RPC_RESULT);
+	assert_true(jspan_same(rpc.id, id));
+
+	strbuf_cut(&text, 0);
+	rpc_add_error(&text, (struct jspan){ 0 }, RPC_PARSE_ERROR, "x");
+	assert_int_equal(rpc_parse(text.data, text.len, &rpc, &why), 0);
+	assert_int_equal(rpc.kind, RPC_ERROR);
+	assert_null(rpc.id.at);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_messages),
+		cmocka_unit_test(refuses_messages),
+		cmocka_unit_test(bad_params_leave_kind_and_method),
+		cmocka_unit_test(writes_messages),
+		cmocka_unit_test(reads_what_it_writes),
+	};
+
+	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
+}
