@@ -1,0 +1,42 @@
+/* worker-git: the git tools, as an MCP server on standard input and output.
+ *
+ * Everything is done by libgit2 inside of this process; the git program is never run. */
+#include "workers/common/worker.h"
+#include "workers/git/repo.h"
+#include "workers/git/settings.h"
+#include "workers/git/tools.h"
+
+static const struct tool *const tables[] = {
+	NULL,
+};
+
+static const struct tool_alias aliases[] = {
+	{ .name = "git_status", .tool = "git_get_status" },
+	{ .name = "git_diff_unstaged", .tool = "git_diff" },
+	{ .name = "git_diff_staged", .tool = "git_diff", .fixed = "{\"cached\":true}" },
+	{ 0 },
+};
+
+static int start(const void *settings, struct fail *fail)
+{
+	(void)settings;
+	return repo_start(fail);
+}
+
+static const struct worker_desc desc = {
+	.name = "git",
+	.title = "Git",
+	.summary = "Git repositories: status, history, branches, commits, remotes.",
+	.tools = tables,
+	.aliases = aliases,
+	.settings = git_settings_params,
+	.settings_size = sizeof(struct git_settings),
+	.has_roots = true,
+	.init = start,
+	.done = repo_stop,
+};
+
+int main(int argc, char **argv)
+{
+	return worker_main(&desc, argc, argv);
+}

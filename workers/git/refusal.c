@@ -1,0 +1,151 @@
+#include "workers/git/refusal.h"
+
+#include <errno.h>
+#include <git2.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "workers/common/call.h"
+#include "workers/common/roots.h"
+
+/* What every refusal returns; the words are in it. */
+enum { REFUSED = -ECANCELED };
+
+/* The code of calls that were stopped; call_fail_stopped() finds out whether cancelled or late. */
+static const char stopped[] = "stopped";
+
+static int set_words(struct refusal *why, const char *code, const char *fmt, va_list args)
+	printf_like(3, 0);
+
+static int set_words(struct refusal *why, const char *code, const char *fmt, va_list args)
+{
+	why->code = code;
+	(void)vsnprintf(why->text, sizeof(why->text), fmt, args);
+	return REFUSED;
+}
+
+int refuse(struct refusal *why, const char *code, const char *fmt, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, fmt);
+	r = set_words(why, code, fmt, args);
+	va_end(args);
+	return r;
+}
+
+static void add_words(struct refusal *why, const char *words)
+{
+	size_t len = strlen(why->text);
+
+	(void)snprintf(why->text + len, sizeof(why->text) - len, ": %s", words);
+}
+
+/* Codes for what libgit2 returns; GIT_ERROR itself says nothing, then the class of the error does. */
+static const char *code_of_return(int rc)
+{
+	static const struct {
+		int rc;
+		const char *code;
+	} codes[] = {
+		{ GIT_ENOTFOUND, "not_found" },
+		{ GIT_EEXISTS, "already_exists" },
+		{ GIT_EAMBIGUOUS, "bad_revision" },
+		{ GIT_EBAREREPO, "repo_refused" },
+		{ GIT_EUNBORNBRANCH, "bad_revision" },
+		{ GIT_EUNMERGED, "merge_conflict" },
+		{ GIT_EMERGECONFLICT, "merge_conflict" },
+		{ GIT_ENONFASTFORWARD, "not_fast_forward" },
+		{ GIT_EINVALIDSPEC, "invalid_argument" },
+		{ GIT_EPEEL, "bad_revision" },
+		{ GIT_ECONFLICT, "dirty_tree" },
+		{ GIT_EUNCOMMITTED, "dirty_tree" },
+		{ GIT_EINDEXDIRTY, "dirty_tree" },
+		{ GIT_ELOCKED, "busy" },
+		{ GIT_EMODIFIED, "busy" },
+		{ GIT_EAUTH, "auth_failed" },
+		{ GIT_ECERTIFICATE, "tls_failed" },
+		{ GIT_EMISMATCH, "repo_refused" },
+		{ GIT_EOWNER, "repo_refused" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(codes); i++)
+		if (codes[i].rc == rc)
+			return codes[i].code;
+
+	return NULL;
+}
+
+static const char *code_of_class(int class)
+{
+	switch (class) {
+	case GIT_ERROR_CONFIG:
+	case GIT_ERROR_ODB:
+	case GIT_ERROR_ZLIB:
+	case GIT_ERROR_OBJECT:
+	case GIT_ERROR_TREE:
+	case GIT_ERROR_INDEX:
+	case GIT_ERROR_REFERENCE:
+	case GIT_ERROR_REPOSITORY:
+	case GIT_ERROR_SUBMODULE:
+		return "repo_refused";
+	case GIT_ERROR_NET:
+	case GIT_ERROR_HTTP:
+	case GIT_ERROR_SSH:
+		return "connect_failed";
+	case GIT_ERROR_SSL:
+		return "tls_failed";
+	default:
+		return "internal";
+	}
+}
+
+int refuse_git(struct refusal *why, int rc, const char *fmt, ...)
+{
+	int os_error = errno;
+	const git_error *last = git_error_last();
+	int class = last ? last->klass : GIT_ERROR_NONE;
+	const char *code = code_of_return(rc);
+	va_list args;
+
+	if (!code && class == GIT_ERROR_OS && (os_error == EACCES || os_error == EPERM))
+		code = "permission_denied";
+	if (!code && class == GIT_ERROR_OS && os_error == EROFS)
+		code = "read_only";
+
+	va_start(args, fmt);
+	(void)set_words(why, code ? code : code_of_class(class), fmt, args);
+	va_end(args);
+
+	/* The parser of configurations repeats words of the file, which may be any file. */
+	if (class == GIT_ERROR_CONFIG)
+		add_words(why, "its configuration cannot be read");
+	else if (last && last->message && *last->message)
+		add_words(why, last->message);
+	return REFUSED;
+}
+
+int refuse_errno(struct refusal *why, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	(void)set_words(why, path_error_code(err), fmt, args);
+	va_end(args);
+	add_words(why, strerror(err < 0 ? -err : err));
+	return REFUSED;
+}
+
+int refuse_stopped(struct refusal *why, const char *how_far)
+{
+	return refuse(why, stopped, "%s", how_far);
+}
+
+int refusal_answer(struct call *call, const struct refusal *why)
+{
+	if (why->code == stopped)
+		return call_fail_stopped(call, why->text);
+
+	return call_fail(call, why->code, "%s", why->text);
+}
