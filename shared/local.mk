@@ -8,8 +8,12 @@ shared_libshared_a_SOURCES = \
 	shared/fail.c shared/fail.h \
 	shared/fd.c shared/fd.h \
 	shared/jspan.c shared/jspan.h \
+	shared/jx.c shared/jx.h \
 	shared/limits.h \
 	shared/log.c shared/log.h \
+	shared/quote.c shared/quote.h \
 	shared/rpc.c shared/rpc.h \
+	shared/schema.c shared/schema.h shared/schema_decode.c \
 	shared/strbuf.c shared/strbuf.h \
-	shared/tool.h
+	shared/tool.h \
+	shared/utf8.c shared/utf8.h
