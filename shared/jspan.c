@@ -4,7 +4,7 @@
  * The checker is on the way of every message. It does not recurse (the stack of open brackets is one
  * bit each), allocates nothing, and passes plain text eight bytes at a time.
  *
- * Source: RFC 8259; for UTF-8 the table of well-formed sequences in RFC 3629 section 4. */
+ * Source: RFC 8259. */
 #include "shared/jspan.h"
 
 #include <assert.h>
@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "shared/limits.h"
+#include "shared/utf8.h"
 
 /* A byte repeated eight times. */
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -85,35 +86,6 @@ static inline const char *skip_plain(const char *at, const char *end)
 	return at;
 }
 
-/* The length of the valid sequence at a byte that is not ASCII; 0 when it is not valid. */
-static size_t utf8_length(const char *text, size_t len)
-{
-	const unsigned char *at = (const unsigned char *)text;
-	unsigned char lowest = 0x80;
-	unsigned char highest = 0xbf;
-	size_t need;
-
-	if (at[0] >= 0xc2 && at[0] <= 0xdf) {
-		need = 2;
-	} else if (at[0] >= 0xe0 && at[0] <= 0xef) {
-		need = 3;
-		lowest = at[0] == 0xe0 ? 0xa0 : lowest;   /* overlong */
-		highest = at[0] == 0xed ? 0x9f : highest; /* surrogates */
-	} else if (at[0] >= 0xf0 && at[0] <= 0xf4) {
-		need = 4;
-		lowest = at[0] == 0xf0 ? 0x90 : lowest;   /* overlong */
-		highest = at[0] == 0xf4 ? 0x8f : highest; /* above U+10FFFF */
-	} else {
-		return 0;
-	}
-	if (len < need || at[1] < lowest || at[1] > highest)
-		return 0;
-	for (size_t i = 2; i < need; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	return need;
-}
-
 static int hex_value(char c)
 {
 	if (is_digit(c))
@@ -185,7 +157,7 @@ static bool check_string(struct checker *c)
 			return true;
 		}
 		len = *c->at == '\\' ? escape_length(c->at, c->end)
-				     : utf8_length(c->at, left(c->at, c->end));
+				     : utf8_next(c->at, left(c->at, c->end));
 		if (!len)
 			return false;
 		c->at += len;

@@ -14,6 +14,8 @@ shared_libshared_a_SOURCES = \
 	shared/quote.c shared/quote.h \
 	shared/rpc.c shared/rpc.h \
 	shared/schema.c shared/schema.h shared/schema_decode.c \
+	shared/span.h \
 	shared/strbuf.c shared/strbuf.h \
 	shared/tool.h \
+	shared/uri.c shared/uri.h \
 	shared/utf8.c shared/utf8.h

@@ -15,6 +15,12 @@ tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c
 tests_unit_test_rpc_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_rpc_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_uri
+TESTS += tests/unit/test_uri
+tests_unit_test_uri_SOURCES = tests/unit/test_uri.c
+tests_unit_test_uri_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_uri_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_schema
 TESTS += tests/unit/test_schema
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
