@@ -7,6 +7,7 @@
 
 #include "shared/base64.h"
 #include "shared/limits.h"
+#include "shared/utf8.h"
 #include "workers/common/call.h"
 #include "workers/utils/html.h"
 #include "workers/utils/tools.h"
@@ -173,11 +174,7 @@ int encoding_decode_text(const char *encoding, const char *text, size_t len, str
 
 size_t encoding_position(const char *text, size_t at)
 {
-	size_t n = 1;
-
-	for (size_t i = 0; i < at && text[i]; i++)
-		n += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return n;
+	return utf8_count(text, at) + 1;
 }
 
 struct encoding_encode_args {
