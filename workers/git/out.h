@@ -51,11 +51,13 @@ void out_refs_free(struct out_refs *refs);
 DEFINE_FREEP(struct out_refs, out_refs_free)
 
 /* OUT_COMMIT without files. `refs` may be NULL: then commit.refs is empty. */
-json_t *out_commit(struct repo *repo, const git_commit *commit, const struct out_refs *refs)
-	must_check;
+json_t *out_commit(struct repo *repo, git_commit *commit, const struct out_refs *refs) must_check;
 
-/* First line of a message, and what follows after blank lines: borrowed. */
-const char *out_subject(const git_commit *commit);
+/* A part of a commit (message, author), in the encoding that the commit names, as valid UTF-8. */
+void out_commit_text(struct strbuf *buf, const git_commit *commit, const char *bytes);
+
+/* The subject (first paragraph as one line). */
+void out_subject(struct strbuf *buf, git_commit *commit);
 
 /* A URL with user, password and query replaced by ***: yours to free. */
 char *out_url(const char *url) must_check;

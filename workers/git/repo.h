@@ -18,8 +18,8 @@ struct repo {
 	const struct git_settings *settings;
 	const struct root *root; /* in which `dir` lies */
 	char *dir;               /* real path of the working tree (of a bare repository: itself) */
-	char *asked; /* `dir` in the form in which the call named it, relative or absolute */
-	int dir_fd;  /* O_PATH descriptor of `dir` */
+	bool relative;           /* asked for with a relative path: answers show paths like that */
+	int dir_fd;              /* O_PATH descriptor of `dir` */
 	bool is_bare;
 	unsigned abbrev_len; /* hexadecimal digits of a short hash; 0: not asked yet */
 };
@@ -41,13 +41,16 @@ void repo_close(struct repo *repo); /* also one that is all zero */
 /* Refuses a bare repository (a tool that needs a working tree). 0 or negative. */
 int repo_need_worktree(const struct repo *repo, struct refusal *why) must_check;
 
+/* Refuses (read_only) when any part of the repository lies in a root that may only be read. */
+int repo_need_writable(const struct repo *repo, struct refusal *why) must_check;
+
 /* The index, read afresh; refuses what libgit2 cannot read (split, sparse, without hash).
  * git_index_free() it. */
 int repo_index(const struct repo *repo, git_index **ret, struct refusal *why) must_check;
 
 /* Turns a path argument (relative to the repository, or absolute inside of its working tree) into a
  * clean path as the index has it: no leading "./", no "..", no slash at the end; "" is the whole.
- * invalid_argument, outside_roots. *ret is yours to free. By text alone: no file is looked at. */
+ * invalid_argument, outside_roots. *ret is yours to free. The file itself is not looked at. */
 int repo_relative(const struct repo *repo, const char *path, char **ret, struct refusal *why)
 	must_check;
 
@@ -65,8 +68,10 @@ bool repo_path_is_inside(const char *path);
  * else of the settings, else no_identity. git_signature_free() it. The time is now, in UTC. */
 int repo_identity(const struct repo *repo, git_signature **ret, struct refusal *why) must_check;
 
-/* The shortest unique abbreviation of `id`, of the length that git would choose. */
+/* The shortest unique abbreviation of `id`, at least as long as git would choose for this
+ * repository (repo_abbrev_len). */
 enum { REPO_SHORT_SIZE = GIT_OID_HEXSZ + 1 };
+unsigned repo_abbrev_len(struct repo *repo);
 const char *repo_short(struct repo *repo, const git_oid *id, char ret[REPO_SHORT_SIZE]);
 
 /* "none", "merge", "rebase", "cherry-pick", "revert", "bisect". */
