@@ -1,0 +1,42 @@
+# The integration tests need clients from outside; ./check makes their environments and calls this.
+EXTRA_DIST += \
+	check \
+	quickstart \
+	.ci/run \
+	tests/data/calls/git.json \
+	tests/data/calls/utils.json \
+	tests/integration/clients/sdk_python.py \
+	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/conftest.py \
+	tests/integration/fleet.py \
+	tests/integration/gateway.py \
+	tests/integration/package-lock.json \
+	tests/integration/package.json \
+	tests/integration/pytest.ini \
+	tests/integration/requirements-gateway.txt \
+	tests/integration/requirements-sdk1.txt \
+	tests/integration/requirements-sdk2.txt \
+	tests/integration/requirements-test.txt \
+	tests/integration/sdk.py \
+	tests/integration/test_errors.py \
+	tests/integration/test_gateway.py \
+	tests/integration/test_lifecycle.py \
+	tests/integration/test_python_sdk.py \
+	tests/integration/test_revisions.py \
+	tests/integration/test_sessions.py \
+	tests/integration/test_sse_handshake.py \
+	tests/integration/test_stdio.py \
+	tests/integration/test_transport.py \
+	tests/integration/test_typescript_sdk.py \
+	tests/integration/wire.py \
+	tests/integration/workers/fake_worker.py
+
+# make check-integration PYTEST_ARGS="-k kill_9"
+PYTEST_ARGS =
+.PHONY: check-integration
+check-integration: all
+	@envs="$${MCP_FLEET_ENVS:-$${XDG_CACHE_HOME:-$$HOME/.cache}/mcp-fleet-check}"; \
+	test -x "$$envs/venv-test/bin/python" || { echo "first run: $(top_srcdir)/check --stage envs" >&2; exit 1; }; \
+	cd $(srcdir)/tests/integration && \
+	PYTHONDONTWRITEBYTECODE=1 MCP_FLEET_ENVS="$$envs" MCP_FLEET_BUILD="$(abs_top_builddir)" \
+	"$$envs/venv-test/bin/python" -m pytest $(PYTEST_ARGS)

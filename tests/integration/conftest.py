@@ -1,0 +1,76 @@
+"""Fixtures of all integration tests; see fleet.py for what is checked after each."""
+
+import os
+import pathlib
+import resource
+import subprocess
+
+import pytest
+
+import fleet as fleets
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def pytest_configure():
+    fleets.adopt_orphans()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the daemons' logs below a failure."""
+    report = yield
+    if report.failed:
+        for started in getattr(item, "fleets", []):
+            report.sections.append((f"log of mcp-fleetd, {call.when}", started.log()[-20000:]))
+    return report
+
+
+@pytest.fixture
+def start_fleet(request, tmp_path):
+    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…], wait=True)."""
+    request.node.fleets = started = []
+
+    def start(domains=None, settings=None, env=None, args=(), wait=True):
+        new = fleets.Fleet(tmp_path, domains or {"utils": {}}, settings, env, args)
+        started.append(new)
+        return new.start(wait)
+
+    yield start
+    failures = []
+    for each in started:
+        try:
+            each.stop()
+        except AssertionError as error:
+            failures.append(str(error))
+        except subprocess.TimeoutExpired:
+            failures.append("mcp-fleetd did not end after SIGTERM")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def utils(start_fleet):
+    """A fleet that serves the domain `utils`."""
+    return start_fleet()
+
+
+@pytest.fixture
+def fake(start_fleet, tmp_path):
+    """A fleet of two fake domains, `fake` and `other`; fake's messages are logged in fake.log."""
+    started = start_fleet({
+        "fake": fleets.fake_domain("fake", "--log", tmp_path / "fake.log"),
+        "other": fleets.fake_domain("other"),
+    })
+    started.message_log = tmp_path / "fake.log"
+    return started
+
+
+@pytest.fixture(scope="session")
+def envs():
+    """The folder with the virtual environments and node modules that ./check has made."""
+    path = pathlib.Path(os.environ.get("MCP_FLEET_ENVS", ""))
+    assert os.environ.get("MCP_FLEET_ENVS") and path.is_dir(), \
+        "MCP_FLEET_ENVS must name the folder of the clients' environments: run ./check --stage envs"
+    return path

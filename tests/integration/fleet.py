@@ -1,0 +1,371 @@
+"""One running mcp-fleetd, and the checks that hold after every test.
+
+The daemon gets a folder, a port, a settings file and an environment of its own. When it has ended,
+stop() looks for what must not be: another exit code than 0, a process left over, a descriptor
+leaked, a report of a sanitizer or of valgrind.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+import wire
+
+HERE = pathlib.Path(__file__).resolve().parent
+FAKE_WORKER = HERE / "workers" / "fake_worker.py"
+# Under valgrind or sanitizers everything takes longer; deadlines are multiplied by this.
+SLOWNESS = float(os.environ.get("MCP_FLEET_SLOWNESS", "1"))
+REPORTS = re.compile(
+    r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:"
+    r"|==\d+== (Invalid|Conditional jump|.* definitely lost: [1-9])|Assertion .* failed")
+
+PR_SET_CHILD_SUBREAPER = 36
+helpers = set()  # pids of the processes that tests started themselves
+
+
+def adopt_orphans():
+    """Makes this process the parent of whatever its descendants leave behind."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def build_dir():
+    path = os.environ.get("MCP_FLEET_BUILD")
+    if not path or not os.access(os.path.join(path, "mcp-fleetd"), os.X_OK):
+        raise RuntimeError("MCP_FLEET_BUILD must name the build directory that holds mcp-fleetd")
+    return pathlib.Path(path).resolve()
+
+
+def daemon_command():
+    wrapper = shlex.split(os.environ.get("MCP_FLEET_WRAPPER", ""))
+    return [*wrapper, str(build_dir() / "mcp-fleetd")]
+
+
+def free_port():
+    """A port below the range from which the kernel takes ports for outgoing connections."""
+    while True:
+        port = random.randint(15000, 31000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
+def wait_until(condition, timeout=5.0, what="the condition"):
+    """Waits until condition() is true, and returns its value."""
+    deadline = time.monotonic() + timeout * SLOWNESS
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout * SLOWNESS:g} s")
+        time.sleep(0.02)
+    return value
+
+
+def stays(condition, seconds):
+    """Whether condition() is true for the whole time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not condition():
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def spawn(*args, **options):
+    """subprocess.Popen for tests: the process does not count as one left over by a daemon."""
+    process = subprocess.Popen(*args, **options)
+    helpers.add(process.pid)
+    return process
+
+
+def run(command, **options):
+    """subprocess.run for tests, with a deadline."""
+    options.setdefault("timeout", 60 * SLOWNESS)
+    return subprocess.run(command, capture_output=True, check=False, **options)
+
+
+# --- /proc ----------------------------------------------------------------------------------------
+
+
+def process_table():
+    """pid -> (ppid, state) of every process."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                stat = pathlib.Path("/proc", entry, "stat").read_text()
+                state, ppid = stat[stat.rindex(")") + 2:].split()[:2]
+                table[int(entry)] = (int(ppid), state)
+    return table
+
+
+def descendants(pid):
+    """The living processes below `pid`, itself not included."""
+    table, found, todo = process_table(), [], [pid]
+    while todo:
+        parent = todo.pop()
+        below = [child for child, (ppid, state) in table.items() if ppid == parent]
+        found += [child for child in below if table[child][1] != "Z"]
+        todo += below
+    return found
+
+
+def zombies_of(pid):
+    return [child for child, (ppid, state) in process_table().items() if ppid == pid and state == "Z"]
+
+
+def is_alive(pid):
+    table = process_table()
+    return pid in table and table[pid][1] != "Z"
+
+
+def command_line(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path("/proc", str(pid), "cmdline").read_bytes().decode().split("\0")[:-1]
+    return []
+
+
+def count_fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def fake_domain(name, *args, **settings):
+    """Settings of a domain that workers/fake_worker.py serves."""
+    return {
+        "command": [sys.executable, str(FAKE_WORKER), "--name", name, *map(str, args)],
+        "sandbox": "none",
+        "concurrency": 16,
+        **settings,
+    }
+
+
+def merge(base, over):
+    """A copy of `base` in which the values of `over` replace or complete those that are there."""
+    result = dict(base)
+    for key, value in over.items():
+        known = result.get(key)
+        result[key] = merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return result
+
+
+class Fleet:
+    """mcp-fleetd over HTTP+SSE on a free port. Tests get one from the fixture `start_fleet`."""
+
+    def __init__(self, folder, domains, settings=None, env=None, args=()):
+        self.folder = folder
+        self.port = free_port()
+        self.settings_path = folder / "fleet.yaml"
+        self.log_path = folder / f"daemon-{uuid.uuid4().hex[:6]}.log"
+        self.domains = domains
+        self.settings = settings or {}
+        self.args = [str(arg) for arg in args]
+        self.env = env or {}
+        self.process = None
+        self.known_children = set()
+        self.seen = set()  # every process that was below the daemon when somebody looked
+        self.base_fds = None
+        self.check_fds = True  # tests that change listeners or domains on purpose clear it
+        self.expected_exit = 0
+
+    def write_settings(self, **over):
+        """The settings file: JSON is YAML."""
+        settings = merge({
+            "listen": [{"address": f"127.0.0.1:{self.port}"}],
+            "domains": self.domains,
+        }, merge(self.settings, over))
+        self.settings_path.write_text(json.dumps(settings, indent=1))
+
+    def start(self, wait=True):
+        self.write_settings()
+        self.known_children = set(descendants(os.getpid()))
+        log = self.log_path.open("ab")
+        with log:
+            self.process = subprocess.Popen(
+                [*daemon_command(), "--config", str(self.settings_path), *self.args],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
+                cwd=self.folder, preexec_fn=lower_limits)
+        if wait:
+            self.wait_ready()
+            self.base_fds = count_fds(self.pid)
+        return self
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TMPDIR": str(self.folder),
+                "LANG": "C.UTF-8", "MCP_TRANSPORT": "sse", **sanitizer_environment(), **self.env}
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def wait_ready(self, timeout=20.0):
+        def is_ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"mcp-fleetd ended with {self.process.returncode}")
+            with contextlib.suppress(OSError):
+                return self.get("/ready").status == 200
+            return False
+        wait_until(is_ready, timeout, "/ready answers 200")
+
+    def wait_listening(self, timeout=20.0):
+        def answers():
+            with contextlib.suppress(OSError):
+                return self.get("/health").status == 200
+            return False
+        wait_until(answers, timeout, "/health answers 200")
+
+    # What is asked of it ---------------------------------------------------------------------------
+
+    def connect(self, **options):
+        return wire.Connection(self.port, **options)
+
+    def get(self, target, **headers):
+        with self.connect(timeout=10 * SLOWNESS) as connection:
+            connection.request("GET", target, headers)
+            return connection.read_response()
+
+    def exchange(self, data, method="GET", timeout=10.0):
+        """The answer to exact bytes, and whether the connection was closed behind it."""
+        with self.connect(timeout=timeout * SLOWNESS) as connection:
+            connection.send(data)
+            response = connection.read_response(method)
+            return response, connection.is_closed(1.0)
+
+    def stream(self, target="/sse", **options):
+        return wire.EventStream(self.port, target, timeout=10 * SLOWNESS, **options)
+
+    def session(self, target="/sse", initialize=True, **options):
+        options.setdefault("timeout", 15 * SLOWNESS)
+        session = wire.Session(self.port, target, **options)
+        if initialize:
+            session.initialize()
+        return session
+
+    def health(self):
+        return self.get("/health").json()
+
+    def domain_health(self, name):
+        return self.health()["domains"][name]
+
+    # Its processes ---------------------------------------------------------------------------------
+
+    def processes(self):
+        below = descendants(self.pid)
+        self.seen.update(below)
+        return below
+
+    def workers(self, domain):
+        """The pids of a domain's processes: worker-<domain>, or fake workers of that name."""
+        found = []
+        for pid in self.processes():
+            words = command_line(pid)
+            if words and (any(os.path.basename(word) == f"worker-{domain}" for word in words[:4])
+                          or words[-1:] and str(FAKE_WORKER) in words
+                          and words[words.index(str(FAKE_WORKER)) + 2] == domain):
+                found.append(pid)
+        return found
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    # The end ---------------------------------------------------------------------------------------
+
+    def settle(self):
+        """Holds once a test's clients are gone: no zombie, no descriptor more than at the start."""
+        if self.base_fds is None or self.process.poll() is not None:
+            return
+        self.processes()
+        wait_until(lambda: not zombies_of(self.pid), 2, "the daemon has reaped all its children")
+        if self.check_fds:
+            try:
+                wait_until(lambda: count_fds(self.pid) <= self.base_fds, 2, "descriptors")
+            except AssertionError:
+                raise AssertionError(self.describe_fds()) from None
+
+    def describe_fds(self):
+        folder = f"/proc/{self.pid}/fd"
+        targets = sorted(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
+        return f"{len(targets)} descriptors, {self.base_fds} at the start: {targets}"
+
+    def stop(self):
+        """SIGTERM, and the checks. Raises what it finds, after everything was cleaned up."""
+        if self.process is None:
+            return
+        try:
+            self.settle()
+            if self.process.poll() is None:
+                self.processes()
+                self.signal(signal.SIGTERM)
+                self.process.wait(15 * SLOWNESS)
+            assert self.process.returncode == self.expected_exit, \
+                f"mcp-fleetd ended with {self.process.returncode}, not {self.expected_exit}"
+            self.check_nothing_left()
+            self.check_reports()
+        finally:
+            self.kill_everything()
+
+    def left_over(self):
+        """Processes of this daemon that outlived it: seen below it before, or adopted by us."""
+        adopted = set(descendants(os.getpid())) - self.known_children - helpers - {self.pid}
+        return {pid for pid in self.seen if is_alive(pid)} | adopted
+
+    def check_nothing_left(self):
+        try:
+            wait_until(lambda: not self.left_over(), 2, "no process is left")
+        except AssertionError:
+            left = {pid: command_line(pid) for pid in self.left_over()}
+            raise AssertionError(f"processes left over: {left}") from None
+
+    def check_reports(self):
+        found = [line for line in self.log().splitlines() if REPORTS.search(line)]
+        assert not found, "\n".join(found[:20])
+
+    def kill_everything(self):
+        """Leaves nothing for the next test, whatever happened in this one."""
+        for pid in {self.pid} | self.left_over():
+            with contextlib.suppress(ProcessLookupError):
+                if pid != self.pid or self.process.poll() is None:
+                    os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        reap_adopted(self.known_children)
+
+
+def lower_limits():
+    """As a service or a shell has it: 1024 descriptors unless the daemon raises its own limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+
+
+def sanitizer_environment():
+    return {name: value for name, value in os.environ.items()
+            if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
+
+
+def reap_adopted(known):
+    for pid, (ppid, state) in process_table().items():
+        if ppid == os.getpid() and state == "Z" and pid not in known and pid not in helpers:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
