@@ -3,6 +3,12 @@ if CMOCKA
 unit_libs = shared/libshared.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 
+check_PROGRAMS += tests/unit/test_http1
+TESTS += tests/unit/test_http1
+tests_unit_test_http1_SOURCES = tests/unit/test_http1.c
+tests_unit_test_http1_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http1_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_jspan
 TESTS += tests/unit/test_jspan
 tests_unit_test_jspan_SOURCES = tests/unit/test_jspan.c
