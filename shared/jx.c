@@ -12,9 +12,6 @@ void jx_real_text(char ret[32], double value)
 		if (strtod(ret, NULL) == value)
 			break;
 	}
-	/* It stays a real number for whoever reads it. */
-	if (!strpbrk(ret, ".e"))
-		memcpy(ret + strlen(ret), ".0", sizeof(".0"));
 }
 
 static void dump_object(struct strbuf *out, const json_t *object)
@@ -71,6 +68,9 @@ void jx_dump(struct strbuf *out, const json_t *value)
 	case JSON_REAL:
 		jx_real_text(number, json_real_value(value));
 		strbuf_adds(out, number);
+		/* It stays a real number for whoever reads it. */
+		if (!strpbrk(number, ".e"))
+			strbuf_adds(out, ".0");
 		return;
 	case JSON_TRUE:
 		strbuf_adds(out, "true");

@@ -11,5 +11,5 @@
  * number again (0.1, not 0.10000000000000001). */
 void jx_dump(struct strbuf *out, const json_t *value);
 
-/* The shortest of those texts; `ret` has room for 32 bytes. Not for NaN and infinity. */
+/* The shortest text of a number, 5 or 0.1 or 1e+300. Not for NaN and infinity. */
 void jx_real_text(char ret[32], double value);

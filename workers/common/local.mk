@@ -1,0 +1,11 @@
+# What all native workers share: the MCP side, tables, roots. Linked before libshared.a.
+noinst_LIBRARIES += workers/common/libworker.a
+workers_common_libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+workers_common_libworker_a_SOURCES = \
+	workers/common/call.c workers/common/call.h workers/common/call_run.h \
+	workers/common/link.c workers/common/link.h \
+	workers/common/registry.c workers/common/registry.h \
+	workers/common/roots.c workers/common/roots.h \
+	workers/common/server.c workers/common/server.h \
+	workers/common/settings.c workers/common/settings.h \
+	workers/common/worker.c workers/common/worker.h

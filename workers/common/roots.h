@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/cleanup.h"
 #include "shared/fail.h"
 
 struct root {
@@ -24,6 +25,10 @@ struct place {
 	bool relative; /* asked with a relative path */
 };
 
+/* Opens one more root. The same directory again only adds what it allows. */
+int roots_open(const char *path, bool writable, struct fail *fail) must_check;
+void roots_close(void);
+
 size_t roots_count(void);
 const struct root *roots_get(size_t i);
 
@@ -37,7 +42,8 @@ void place_done(struct place *place);
 int place_open(const struct place *place, int flags, unsigned mode) must_check;
 
 /* The same from any directory's descriptor, with more resolve flags. */
-int path_open_beneath(int dir_fd, const char *rest, int flags, unsigned mode, uint64_t resolve) must_check;
+int path_open_beneath(int dir_fd, const char *rest, int flags, unsigned mode, uint64_t resolve)
+	must_check;
 
 /* The real path of an open descriptor (from /proc/self/fd); yours to free; NULL when it has none. */
 char *path_of_fd(int fd) must_check;

@@ -8,15 +8,16 @@
 #include "shared/tool.h"
 
 struct worker_desc {
-	const char *name;                   /* "git": also the program, worker-git */
+	const char *name; /* "git": also the program, worker-git */
 	const char *title;
-	const char *summary;                /* one sentence for --help and gateway_get_capabilities */
-	const struct tool *const *tools;    /* tables that end with { 0 }; NULL at the end */
-	const struct tool_alias *aliases;   /* ends with { 0 }; NULL: none */
-	const struct param *settings;       /* the worker's own settings; NULL: none */
+	const char *tool_prefix;          /* of its tools, "code_"; NULL: name and an underscore */
+	const char *summary;              /* one sentence for --help and gateway_get_capabilities */
+	const struct tool *const *tools;  /* tables that end with { 0 }; NULL at the end */
+	const struct tool_alias *aliases; /* ends with { 0 }; NULL: none */
+	const struct param *settings;     /* the worker's own settings; NULL: none */
 	size_t settings_size;
-	bool has_roots;                     /* takes `roots`, --root, and opens them (roots.h) */
-	bool fails_as_json;                 /* failures are {"success":false,"code":…,"error":…} */
+	bool has_roots;     /* takes `roots`, --root, and opens them (roots.h) */
+	bool fails_as_json; /* failures are {"success":false,"code":…,"error":…} */
 	/* Called once after the settings were read; NULL: nothing to do. 0 or -errno with words. */
 	int (*init)(const void *settings, struct fail *fail);
 	void (*done)(void);
