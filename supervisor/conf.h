@@ -90,7 +90,7 @@ struct conf_tools {
 
 /* The keys of the native worker `git` (they go into its settings_json). */
 struct conf_git {
-	char *default_repository; /* absolute; "": the only root, if it is a repository */
+	char *default_repository; /* "": the only root, if it is a repository */
 	char *user_name;
 	char *user_email;
 	struct conf_strs protected_branches;
@@ -110,7 +110,7 @@ struct conf_domain {
 	bool required;        /* /ready is 503 without it */
 	unsigned concurrency; /* calls in flight in one process; native: always 1 */
 	unsigned processes_min;
-	unsigned processes_max; /* external: 1 unless written out */
+	unsigned processes_max; /* never 0 or below processes_min */
 	int64_t call_timeout_ms;
 	unsigned queue; /* calls that may wait */
 	int64_t start_timeout_ms;
@@ -221,7 +221,7 @@ enum conf_type {
 	CONF_TYPE_ENUM,     /* an enum: one of `choices` */
 	CONF_TYPE_ROOTS,    /* struct conf_roots */
 	CONF_TYPE_ENV,      /* struct conf_envs */
-	CONF_TYPE_LISTEN,   /* struct conf.listeners */
+	CONF_TYPE_LISTEN, /* listeners of struct conf; its parts are "listen.address" and "listen.domain" */
 };
 
 struct conf_choice {

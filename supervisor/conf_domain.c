@@ -1,0 +1,243 @@
+/* See conf_domain.h. */
+#include "supervisor/conf_domain.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fnmatch.h>
+
+#include "shared/alloc.h"
+#include "shared/strbuf.h"
+#include "supervisor/conf_decode.h"
+#include "supervisor/conf_type.h"
+
+enum { NATIVE_PROCESSES_MAX = 4 };
+
+/* The workers that are programs of ours. */
+struct native {
+	const char *name;
+	bool is_here; /* false: comes with a later release */
+	bool has_roots;
+};
+
+static const struct native natives[] = {
+	{ "git", true, true },
+	{ "utils", true, false },
+	{ "filesystem", false, true },
+	{ "network", false, false },
+};
+
+/* Paths of the endpoints of the whole fleet: /git/sse is the domain git. */
+static const char *const reserved_names[] = { "sse", "messages", "mcp", "health", "ready",
+	"metrics", "status", "admin" };
+
+static const struct native *find_native(const char *name)
+{
+	for (size_t i = 0; i < N_ELEMENTS(natives); i++) {
+		if (streq(natives[i].name, name))
+			return &natives[i];
+	}
+	return NULL;
+}
+
+static bool is_domain_name(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+	return *name >= 'a' && *name <= 'z' && strlen(name) <= CONF_DOMAIN_NAME_MAX &&
+	       name[strspn(name, allowed)] == '\0';
+}
+
+static int check_name(const struct conf_node *node, struct fail *fail)
+{
+	if (!is_domain_name(node->key))
+		return conf_node_fail(fail, node, true, "domains",
+			"'%.100s' is not a domain's name: allowed are small letters, digits and -, "
+			"a letter first, at most %d",
+			node->key, CONF_DOMAIN_NAME_MAX);
+	for (size_t i = 0; i < N_ELEMENTS(reserved_names); i++) {
+		if (streq(node->key, reserved_names[i]))
+			return conf_node_fail(fail, node, true, "domains",
+				"'%s' cannot be a domain: /%s is an endpoint of the whole fleet",
+				node->key, node->key);
+	}
+	return 0;
+}
+
+/* Nothing serves the domain: what to do about it. */
+static int fail_no_program(const struct conf_node *node, const struct native *native,
+	const char *path, struct fail *fail)
+{
+	const char *near = conf_nearest(node->key, (const char *const[]){ "git", "utils", NULL });
+
+	if (native)
+		return conf_node_fail(fail, node, true, path,
+			"this worker comes with a later release; this one has git and utils "
+			"(with command: [PROGRAM, ARGUMENT] the name is yours to use)");
+	if (near)
+		return conf_node_fail(fail, node, true, path,
+			"no command, and no worker of this name is built in; did you mean '%s'?",
+			near);
+	return conf_node_fail(fail, node, true, path,
+		"no command, and no worker of this name is built in (git, utils are): give "
+		"command: [PROGRAM, ARGUMENT]");
+}
+
+/* Who serves the domain. It is asked before the keys are read, for which keys there are depends on
+ * it. */
+static int choose_program(
+	const struct conf_node *node, struct conf_domain *domain, struct fail *fail)
+{
+	const struct native *native = find_native(node->key);
+	const struct conf_node *command = conf_node_get(node, "command");
+	bool has_command = command && (command->kind != CONF_NODE_LIST || command->n > 0);
+	auto_free char *path = alloc_printf("domains.%s", node->key);
+
+	if (has_command && native && native->is_here)
+		return conf_node_fail(fail, command, true, path,
+			"this worker is built in: give an external server another name");
+	if (has_command)
+		return 0;
+	if (!native || !native->is_here)
+		return fail_no_program(node, native, path, fail);
+	domain->native = native->name;
+	return 0;
+}
+
+static int check_program(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	const char *program = domain->command.n ? domain->command.items[0] : NULL;
+
+	if (!program)
+		return 0;
+	if (!*program)
+		return conf_node_fail_path(
+			fail, node, prefix, "command", "the program's name is empty");
+	if (*program != '/' && strchr(program, '/'))
+		return conf_node_fail_path(fail, node, prefix, "command",
+			"'%.200s' is neither an absolute path nor a name to look up in PATH",
+			program);
+	return 0;
+}
+
+static int check_processes(const struct conf_node *node, struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (domain->processes_max == 0) {
+		domain->processes_max = domain->native ? NATIVE_PROCESSES_MAX : 1;
+		if (domain->processes_max < domain->processes_min)
+			domain->processes_max = domain->processes_min;
+	}
+	if (domain->processes_max < domain->processes_min)
+		return conf_node_fail_path(fail, node, prefix, "processes.max",
+			"%u is below processes.min, which is %u", domain->processes_max,
+			domain->processes_min);
+	if (domain->native && domain->concurrency != 1)
+		return conf_node_fail_path(fail, node, prefix, "concurrency",
+			"a worker that is built in serves one call at a time: raise processes.max "
+			"instead");
+	return 0;
+}
+
+static int check_keys(const struct conf_node *node, struct conf_domain *domain, const char *prefix,
+	struct fail *fail)
+{
+	int r = check_program(node, domain, prefix, fail);
+
+	if (r == 0)
+		r = check_processes(node, domain, prefix, fail);
+	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)
+		r = conf_node_fail_path(
+			fail, node, prefix, "restart.cap", "is below restart.first");
+	return r;
+}
+
+int conf_domain_read(const struct conf_node *node, struct conf_domain *domain, struct fail *fail)
+{
+	static const struct conf_node nothing = { .kind = CONF_NODE_MAP };
+	struct conf_domain_scope ds;
+	int r = check_name(node, fail);
+
+	if (r < 0)
+		return r;
+	domain->name = alloc_str(node->key);
+	if (node->kind != CONF_NODE_MAP && !conf_node_is_null(node))
+		return conf_node_fail(fail, node, false, "domains",
+			"%s is not a mapping of keys and values", domain->name);
+	r = choose_program(node, domain, fail);
+	if (r < 0)
+		return r;
+	conf_domain_scope_init(&ds, domain->name, domain->native != NULL);
+	conf_decode_defaults(&ds.scope, domain);
+	r = conf_decode(
+		&ds.scope, node->kind == CONF_NODE_MAP ? node : &nothing, NULL, domain, fail);
+	return r < 0 ? r : check_keys(node, domain, ds.shown, fail);
+}
+
+void conf_domain_done(struct conf_domain *domain)
+{
+	struct conf_domain_scope ds;
+
+	if (domain->name) {
+		conf_domain_scope_init(&ds, domain->name, domain->native != NULL);
+		conf_decode_clear(&ds.scope, domain);
+	}
+	free(domain->name);
+	free(domain->settings_json);
+	*domain = (struct conf_domain){ 0 };
+}
+
+bool conf_domain_has_roots(const struct conf_domain *domain)
+{
+	const struct native *native = domain->native ? find_native(domain->native) : NULL;
+
+	return native && native->has_roots;
+}
+
+/* A key of the table under its last word. */
+static void add_setting(json_t *settings, const struct conf_key *key, const void *owner)
+{
+	const char *dot = strrchr(key->path, '.');
+
+	(void)json_object_set_new(settings, dot ? dot + 1 : key->path, conf_key_json(key, owner));
+}
+
+/* The worker hears of the keys that only it has, and of those at the top that say so in the table;
+ * the other keys of a domain are the supervisor's business, but for the time of a call. */
+void conf_domain_make_settings(const struct conf *conf, struct conf_domain *domain)
+{
+	struct conf_domain_scope ds;
+	json_t *settings;
+
+	if (!domain->native)
+		return;
+	conf_domain_scope_init(&ds, domain->name, true);
+	settings = json_object();
+	for (const struct conf_key *key = conf_table(); key->path; key++) {
+		if (conf_scope_has(&conf_scope_top, key) && key->reload == CONF_RELOAD_WORKERS)
+			add_setting(settings, key, conf);
+		else if (conf_scope_is_own(&ds.scope, key))
+			add_setting(settings, key, domain);
+	}
+	(void)json_object_set_new(
+		settings, "call_timeout_ms", json_integer(domain->call_timeout_ms));
+	free(domain->settings_json);
+	domain->settings_json = json_dumps(settings, JSON_COMPACT);
+	json_decref(settings);
+	if (!domain->settings_json)
+		abort(); /* out of memory */
+}
+
+static bool matches_any(const struct conf_strs *globs, const char *name)
+{
+	for (size_t i = 0; i < globs->n; i++) {
+		if (fnmatch(globs->items[i], name, FNM_NOESCAPE) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool conf_domain_allows(const struct conf_domain *domain, const char *tool)
+{
+	return matches_any(&domain->tools_allow, tool) && !matches_any(&domain->tools_deny, tool);
+}

@@ -1,0 +1,318 @@
+/* The one table of all settings; see conf.h.
+ *
+ * A key under "domains.*." is one of every domain. One under "domains.NAME." belongs to the native
+ * worker of that name: either another default for a key of every domain (domains.utils.call_timeout),
+ * or a key of its own, which goes to the worker under its last word. The order is that of the manual
+ * page. A new key is a field, a row here, and its lines in etc/fleet.yaml and doc/fleet.yaml.5, which
+ * `make check` compares with this table. */
+#include "supervisor/conf.h"
+
+#include <ctype.h>
+#include <stddef.h>
+
+#include "shared/limits.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+/* The type is that of the field: an unsupported one does not compile. */
+#define TYPE_OF(field)                                                                             \
+	_Generic((field), bool: CONF_TYPE_BOOL, unsigned: CONF_TYPE_COUNT, size_t: CONF_TYPE_SIZE, \
+		int64_t: CONF_TYPE_DURATION, char *: CONF_TYPE_STRING,                             \
+		struct conf_strs: CONF_TYPE_STRINGS, struct conf_roots: CONF_TYPE_ROOTS,           \
+		struct conf_envs: CONF_TYPE_ENV)
+
+#define FIELD(owner, field)                                                                        \
+	.type = TYPE_OF(((struct owner *)0)->field), .offset = offsetof(struct owner, field)
+#define CHOICE(owner, field, list)                                                                 \
+	.type = CONF_TYPE_ENUM, .offset = offsetof(struct owner, field), .choices = (list)
+#define RANGE(lo, hi) .min = (lo), .max = (hi)
+
+static const struct conf_choice auth_choices[] = {
+	{ "unset", CONF_AUTH_UNSET },
+	{ "none", CONF_AUTH_NONE },
+	{ 0 },
+};
+
+static const struct conf_choice alias_choices[] = {
+	{ "off", CONF_ALIASES_OFF },
+	{ "hidden", CONF_ALIASES_HIDDEN },
+	{ "listed", CONF_ALIASES_LISTED },
+	{ 0 },
+};
+
+static const struct conf_choice format_choices[] = {
+	{ "auto", LOG_TARGET_AUTO },
+	{ "text", LOG_TARGET_TEXT },
+	{ "json", LOG_TARGET_JSON },
+	{ "journal", LOG_TARGET_JOURNAL },
+	{ 0 },
+};
+
+static const struct conf_choice level_choices[] = {
+	{ "debug", LOG_LEVEL_DEBUG },
+	{ "info", LOG_LEVEL_INFO },
+	{ "notice", LOG_LEVEL_NOTICE },
+	{ "warning", LOG_LEVEL_WARNING },
+	{ "error", LOG_LEVEL_ERROR },
+	{ 0 },
+};
+
+static bool is_prefix_or_empty(const char *text)
+{
+	if (!*text)
+		return true;
+	return *text >= 'a' && *text <= 'z' &&
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
+static bool is_glob(const char *text)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.*?";
+
+	return *text && strlen(text) <= 2 * LIMIT_TOOL_NAME && text[strspn(text, allowed)] == '\0';
+}
+
+static bool is_one_line(const char *text)
+{
+	for (; *text; text++) {
+		if (iscntrl((unsigned char)*text))
+			return false;
+	}
+	return true;
+}
+
+/* What git takes as a name in a commit. */
+static bool is_identity(const char *text)
+{
+	return is_one_line(text) && !strpbrk(text, "<>");
+}
+
+static bool is_branch(const char *text)
+{
+	return *text && *text != '-' && strlen(text) <= 244 && is_one_line(text) &&
+	       !strpbrk(text, " ~^:?*[\\") && !strstr(text, "..");
+}
+
+static bool is_protocol(const char *text)
+{
+	return streq(text, "https") || streq(text, "ssh") || streq(text, "file");
+}
+
+static bool is_absolute_or_empty(const char *text)
+{
+	return !*text || *text == '/';
+}
+
+static bool is_not_empty(const char *text)
+{
+	return *text != '\0';
+}
+
+static const struct conf_key table[] = {
+	{ "auth", CHOICE(conf, auth, auth_choices), .reload = CONF_RELOAD_LIVE, .def = "unset",
+		.doc = "How clients show who they are. This release knows none: unset allows only "
+		       "loopback addresses to be listened on; none, written out, allows any address, "
+		       "and whoever can reach it may use every tool." },
+	{ "listen", .type = CONF_TYPE_LISTEN, .reload = CONF_RELOAD_LISTENERS, RANGE(1, 64),
+		.def = "[{address: \"127.0.0.1:8000\"}]",
+		.doc = "The addresses to listen on. PORT in the environment changes the port of the "
+		       "default." },
+	{ "listen.address", .type = CONF_TYPE_STRING, .reload = CONF_RELOAD_LISTENERS,
+		.def = "127.0.0.1:8000",
+		.doc = "An IP address or localhost, and a port; an IPv6 address stands in brackets. "
+		       "With port 0 the kernel chooses one, and the log tells it." },
+	{ "listen.domain", .type = CONF_TYPE_STRING, .reload = CONF_RELOAD_LISTENERS, .def = "\"\"",
+		.doc = "Serve this one domain at the root of the listener; empty: the whole fleet, and "
+		       "each domain below its name." },
+
+	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
+		RANGE(1, 100000), .def = "1000",
+		.doc = "Sessions at one time; one more is answered with 503." },
+	{ "limits.session_idle", FIELD(conf, limits.session_idle_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(100, 30 * DAY), .def = "1h",
+		.doc = "A session without any message for so long is closed." },
+	{ "limits.sweep", FIELD(conf, limits.sweep_ms), .reload = CONF_RELOAD_LIVE, RANGE(100, DAY),
+		.def = "5m", .doc = "How often idle sessions are looked for." },
+	{ "limits.request_bytes", FIELD(conf, limits.request_bytes), .reload = CONF_RELOAD_LIVE,
+		RANGE(KIB, 64 * MIB), .def = "4MiB",
+		.doc = "Body of a request, and message of a client; a larger one is answered with 413." },
+	{ "limits.session_queue_bytes", FIELD(conf, limits.session_queue_bytes),
+		.reload = CONF_RELOAD_LIVE, RANGE(64 * KIB, 256 * MIB), .def = "8MiB",
+		.doc = "Bytes that may wait for a client that reads slowly; beyond, its session is "
+		       "closed. Must be above tools.max_result_bytes." },
+	{ "limits.session_queue_messages", FIELD(conf, limits.session_queue_messages),
+		.reload = CONF_RELOAD_LIVE, RANGE(16, 65536), .def = "1024",
+		.doc = "The same in messages." },
+	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
+		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
+		.doc = "Calls of one session in flight; one more is answered with an error." },
+	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_RESTART,
+		RANGE(1, 1000000), .def = "4096",
+		.doc = "Connections at one time; the limit of open files is raised for them at the "
+		       "start." },
+	{ "limits.header_bytes", FIELD(conf, limits.header_bytes), .reload = CONF_RELOAD_LIVE,
+		RANGE(KIB, 256 * KIB), .def = "16KiB",
+		.doc = "Request line and headers; larger ones are answered with 431." },
+	{ "limits.header_timeout", FIELD(conf, limits.header_timeout_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(100, 10 * MINUTE), .def = "10s",
+		.doc = "Time for a request's headers to arrive; then 408." },
+	{ "limits.body_timeout", FIELD(conf, limits.body_timeout_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(100, HOUR), .def = "30s",
+		.doc = "Time for a request's body to arrive; then 408." },
+	{ "limits.keepalive_timeout", FIELD(conf, limits.keepalive_timeout_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(100, HOUR), .def = "60s",
+		.doc = "A connection without a request for so long is closed." },
+
+	{ "sse.heartbeat", FIELD(conf, sse_heartbeat_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(50, HOUR), .def = "15s",
+		.doc = "How often a ping event goes to each SSE stream. SSE_HEARTBEAT_SECONDS in the "
+		       "environment overrides it." },
+	{ "drain", FIELD(conf, drain_ms), .reload = CONF_RELOAD_LIVE, RANGE(0, HOUR), .def = "10s",
+		.doc = "After SIGTERM: time for calls in flight to end." },
+
+	{ "log.format", CHOICE(conf, log_format, format_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "auto",
+		.doc = "auto is journal where standard error is connected to it, else text." },
+	{ "log.level", CHOICE(conf, log_level, level_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "info", .doc = "The least important level that is logged." },
+
+	{ "tools.aliases", CHOICE(conf, tools.aliases, alias_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "hidden",
+		.doc = "Names under which other servers offer the same tools: off refuses them, hidden "
+		       "takes calls, listed also shows them in the list of tools." },
+	{ "tools.federation_prefix", FIELD(conf, tools.federation_prefix),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 32), .def = "\"\"",
+		.is_valid = is_prefix_or_empty,
+		.form = "a small letter, then small letters, digits and _",
+		.doc = "With sanctuary here, sanctuary.git.commit calls git_commit; empty: off." },
+	{ "tools.max_result_bytes", FIELD(conf, tools.max_result_bytes),
+		.reload = CONF_RELOAD_WORKERS, RANGE(64 * KIB, 15 * MIB), .def = "6MiB",
+		.doc = "The largest answer of a tool. Must be below limits.session_queue_bytes." },
+	{ "tools.page_size", FIELD(conf, tools.page_size), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 1000), .def = "0",
+		.doc = "Tools in one page of tools/list; 0: all in one page." },
+
+	{ "domains.*.command", FIELD(conf_domain, command), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 256), .def = "[]",
+		.doc = "Program and arguments of an MCP server that speaks stdio. The program is an "
+		       "absolute path, or a name that is looked up in PATH; no shell is involved. "
+		       "Empty for the workers that are built in: git, utils." },
+	{ "domains.*.env", FIELD(conf_domain, env), .reload = CONF_RELOAD_WORKERS, RANGE(0, 256),
+		.def = "{}", .doc = "Environment variables of the worker." },
+	{ "domains.*.required", FIELD(conf_domain, required), .reload = CONF_RELOAD_LIVE,
+		.def = "true",
+		.doc = "Whether /ready is 503 while this domain is down or lists no tools." },
+	{ "domains.*.concurrency", FIELD(conf_domain, concurrency), .reload = CONF_RELOAD_LIVE,
+		RANGE(1, 1000), .def = "1",
+		.doc = "Calls in flight in one process. A worker that is built in serves one at a "
+		       "time." },
+	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
+		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
+	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 64), .def = "0",
+		.doc = "Processes under load; 0: four for a worker that is built in, one for a command "
+		       "(which may keep state), but not less than processes.min." },
+	{ "domains.*.call_timeout", FIELD(conf_domain, call_timeout_ms),
+		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "60s",
+		.doc = "Time for a call; some tools (git_clone and its like) have more." },
+	{ "domains.*.queue", FIELD(conf_domain, queue), .reload = CONF_RELOAD_LIVE, RANGE(1, 65536),
+		.def = "256",
+		.doc = "Calls that may wait for a process; one more is answered with an error." },
+	{ "domains.*.start_timeout", FIELD(conf_domain, start_timeout_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(100, 10 * MINUTE), .def = "10s",
+		.doc = "Time from start to ready; then the process is killed." },
+	{ "domains.*.cancel_grace", FIELD(conf_domain, cancel_grace_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(10, MINUTE), .def = "2s",
+		.doc = "Time for a worker to stop a cancelled call; then it is killed and replaced." },
+	{ "domains.*.health.interval", FIELD(conf_domain, health_interval_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(100, HOUR), .def = "30s",
+		.doc = "How often an idle process is asked (ping)." },
+	{ "domains.*.health.timeout", FIELD(conf_domain, health_timeout_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(50, 10 * MINUTE), .def = "5s",
+		.doc = "Time for the answer; then the process is killed and replaced." },
+	{ "domains.*.idle_shrink", FIELD(conf_domain, idle_shrink_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(100, DAY), .def = "60s",
+		.doc = "A process above processes.min that was idle for so long is stopped." },
+	{ "domains.*.restart.first", FIELD(conf_domain, restart_first_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(10, MINUTE), .def = "100ms",
+		.doc = "Wait before the first restart of a process that died before it was ready; it "
+		       "doubles each time." },
+	{ "domains.*.restart.cap", FIELD(conf_domain, restart_cap_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(10, HOUR), .def = "30s", .doc = "The longest of these waits." },
+	{ "domains.*.restart.stable", FIELD(conf_domain, restart_stable_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(100, DAY), .def = "60s",
+		.doc = "After so long in health the wait begins at restart.first again." },
+	{ "domains.*.restart.park_after", FIELD(conf_domain, restart_park_after),
+		.reload = CONF_RELOAD_LIVE, RANGE(1, 1000), .def = "5",
+		.doc = "Deaths before ready in a row after which the domain is parked: its tools leave "
+		       "the list." },
+	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
+	{ "domains.*.tools.allow", FIELD(conf_domain, tools_allow), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 256), .def = "[\"*\"]", .is_valid = is_glob,
+		.form = "a tool's name with * and ?",
+		.doc = "Tools that are listed and may be called; * and ? stand for other characters." },
+	{ "domains.*.tools.deny", FIELD(conf_domain, tools_deny), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 256), .def = "[]", .is_valid = is_glob,
+		.form = "a tool's name with * and ?", .doc = "Those of them that are not." },
+	{ "domains.*.tools.read_only", FIELD(conf_domain, tools_read_only),
+		.reload = CONF_RELOAD_LIVE, .def = "false",
+		.doc = "Only tools that say that they change nothing." },
+
+	{ "domains.git.roots", FIELD(conf_domain, roots), .reload = CONF_RELOAD_WORKERS,
+		RANGE(1, 64), .def = "[.]",
+		.doc = "Directories whose repositories may be used: paths, or {path: PATH, access: read "
+		       "or write}. Relative ones start at the directory in which mcp-fleetd was "
+		       "started, which must not be / for the default." },
+	{ "domains.git.default_repository", FIELD(conf_domain, git.default_repository),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 4096), .def = "\"\"",
+		.doc = "The repository of calls that name none; empty: the only root, if it is one." },
+	{ "domains.git.user_name", FIELD(conf_domain, git.user_name), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 256), .def = "\"\"", .is_valid = is_identity,
+		.form = "one line without < and >",
+		.doc = "Name in commits of repositories that have no user.name of their own." },
+	{ "domains.git.user_email", FIELD(conf_domain, git.user_email),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "\"\"",
+		.is_valid = is_identity, .form = "one line without < and >",
+		.doc = "The same for user.email." },
+	{ "domains.git.protected_branches", FIELD(conf_domain, git.protected_branches),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "[main, master]",
+		.is_valid = is_branch, .form = "a branch's name",
+		.doc = "Branches that the workflow tools do not touch." },
+	{ "domains.git.feature_prefix", FIELD(conf_domain, git.feature_prefix),
+		.reload = CONF_RELOAD_WORKERS, RANGE(1, 100), .def = "feature/",
+		.is_valid = is_branch, .form = "the beginning of a branch's name",
+		.doc = "How the names of feature branches begin." },
+	{ "domains.git.enforce_protected", FIELD(conf_domain, git.enforce_protected),
+		.reload = CONF_RELOAD_WORKERS, .def = "false",
+		.doc = "Whether git_add, git_commit, git_merge and git_reset refuse protected branches "
+		       "too." },
+	{ "domains.git.allow_force_push", FIELD(conf_domain, git.allow_force_push),
+		.reload = CONF_RELOAD_WORKERS, .def = "false",
+		.doc = "Whether a push may replace a remote branch (always with lease)." },
+	{ "domains.git.allowed_protocols", FIELD(conf_domain, git.allowed_protocols),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 3), .def = "[https, ssh]",
+		.is_valid = is_protocol, .form = "https, ssh or file",
+		.doc = "Ways to remote repositories; file reaches only those inside the roots." },
+	{ "domains.git.credentials_file", FIELD(conf_domain, git.credentials_file),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 4096), .def = "\"\"",
+		.is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "User names and tokens for remote repositories." },
+	{ "domains.git.secret_patterns", FIELD(conf_domain, git.secret_patterns),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 100), .def = "[]", .is_valid = is_not_empty,
+		.form = "a regular expression",
+		.doc = "More regular expressions for what git_smart_commit must not commit." },
+	{ "domains.utils.call_timeout", FIELD(conf_domain, call_timeout_ms),
+		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "5s",
+		.doc = "Time for a call." },
+	{ 0 },
+};
+
+const struct conf_key *conf_table(void)
+{
+	return table;
+}
