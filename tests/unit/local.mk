@@ -38,4 +38,56 @@ TESTS += tests/unit/test_utf8
 tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c
 tests_unit_test_utf8_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_utf8_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_base64
+TESTS += tests/unit/test_base64
+tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
+tests_unit_test_base64_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_base64_LDADD = $(unit_libs)
+
+# Handlers of the utils worker, run without the worker.
+utils_tool_libs = workers/utils/libutils_tools.a $(unit_libs) $(CRYPTO_LIBS) -lm
+utils_tool_sources = tests/unit/fake_call.c tests/unit/fake_call.h
+
+check_PROGRAMS += tests/unit/test_encoding
+TESTS += tests/unit/test_encoding
+tests_unit_test_encoding_SOURCES = tests/unit/test_encoding.c $(utils_tool_sources)
+tests_unit_test_encoding_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_encoding_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_gateway
+TESTS += tests/unit/test_gateway
+tests_unit_test_gateway_SOURCES = tests/unit/test_gateway.c $(utils_tool_sources)
+tests_unit_test_gateway_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_gateway_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_ip_subnet
+TESTS += tests/unit/test_ip_subnet
+tests_unit_test_ip_subnet_SOURCES = tests/unit/test_ip_subnet.c $(utils_tool_sources)
+tests_unit_test_ip_subnet_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ip_subnet_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_iso8601
+TESTS += tests/unit/test_iso8601
+tests_unit_test_iso8601_SOURCES = tests/unit/test_iso8601.c
+tests_unit_test_iso8601_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_iso8601_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_jwt
+TESTS += tests/unit/test_jwt
+tests_unit_test_jwt_SOURCES = tests/unit/test_jwt.c $(utils_tool_sources)
+tests_unit_test_jwt_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_jwt_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_time_tools
+TESTS += tests/unit/test_time_tools
+tests_unit_test_time_tools_SOURCES = tests/unit/test_time_tools.c $(utils_tool_sources)
+tests_unit_test_time_tools_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_time_tools_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_uuid
+TESTS += tests/unit/test_uuid
+tests_unit_test_uuid_SOURCES = tests/unit/test_uuid.c $(utils_tool_sources)
+tests_unit_test_uuid_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_uuid_LDADD = $(utils_tool_libs)
 endif
