@@ -15,3 +15,9 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/tools.h \
 	workers/utils/uuid.c workers/utils/uuid.h \
 	workers/utils/zone.c workers/utils/zone.h
+
+pkglibexec_PROGRAMS += worker-utils
+worker_utils_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+worker_utils_SOURCES = workers/utils/main.c
+worker_utils_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a shared/libshared.a \
+	$(JANSSON_LIBS) $(CRYPTO_LIBS) $(YAML_LIBS) $(PCRE2_LIBS) $(UNISTRING_LIBS) $(SYSTEMD_LIBS) -lm
