@@ -46,7 +46,8 @@ tests_unit_test_base64_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_base64_LDADD = $(unit_libs)
 
 # Handlers of the utils worker, run without the worker.
-utils_tool_libs = workers/utils/libutils_tools.a $(unit_libs) $(CRYPTO_LIBS) -lm
+utils_tool_libs = workers/utils/libutils_tools.a $(unit_libs) $(CRYPTO_LIBS) $(YAML_LIBS) \
+	$(PCRE2_LIBS) $(UNISTRING_LIBS) -lm
 utils_tool_sources = tests/unit/fake_call.c tests/unit/fake_call.h
 
 check_PROGRAMS += tests/unit/test_encoding
@@ -90,4 +91,10 @@ TESTS += tests/unit/test_uuid
 tests_unit_test_uuid_SOURCES = tests/unit/test_uuid.c $(utils_tool_sources)
 tests_unit_test_uuid_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_uuid_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_calculator
+TESTS += tests/unit/test_calculator
+tests_unit_test_calculator_SOURCES = tests/unit/test_calculator.c
+tests_unit_test_calculator_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_calculator_LDADD = $(utils_tool_libs)
 endif

@@ -3,13 +3,19 @@ noinst_LIBRARIES += workers/utils/libutils_tools.a
 workers_utils_libutils_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) \
 	$(YAML_CFLAGS) $(PCRE2_CFLAGS)
 workers_utils_libutils_tools_a_SOURCES = \
+	workers/utils/answer.h \
+	workers/utils/calculator.c \
 	workers/utils/digest.c workers/utils/digest.h \
 	workers/utils/encoding.c workers/utils/encoding.h \
+	workers/utils/expression.c workers/utils/expression.h \
+	workers/utils/failure.c workers/utils/failure.h \
+	workers/utils/functions.c workers/utils/functions.h \
 	workers/utils/gateway.c workers/utils/gateway.h \
 	workers/utils/html.c workers/utils/html.h \
 	workers/utils/ip.c workers/utils/ip.h \
 	workers/utils/iso8601.c workers/utils/iso8601.h \
 	workers/utils/jwt.c workers/utils/jwt.h \
+	workers/utils/number.c workers/utils/number.h \
 	workers/utils/random.c workers/utils/random.h \
 	workers/utils/time.c \
 	workers/utils/tools.h \

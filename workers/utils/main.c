@@ -10,6 +10,7 @@
 static const struct tool *const tables[] = {
 	gateway_tools,
 	time_tools,
+	calculator_tools,
 	uuid_tools,
 	hash_tools,
 	encoding_tools,

@@ -1,0 +1,28 @@
+/* What the handlers of this domain share: limits of their texts, and how a pure function's failure
+ * becomes the answer. */
+#pragma once
+
+#include "shared/tool.h"
+#include "workers/common/call.h"
+#include "workers/utils/failure.h"
+
+enum {
+	UTILS_MAX_TEXT_CHARS = 1048576,   /* a text as argument */
+	UTILS_MAX_JSON_CHARS = 4194304,   /* a JSON text as argument */
+	UTILS_MAX_RESULT_BYTES = 4194304, /* a text as result; else too_large */
+};
+
+#define TOOL_PURE (TOOL_READ_ONLY | TOOL_IDEMPOTENT)
+
+/* Fails the call with the words of a pure function. Returns 0. */
+static inline int call_failure(struct call *call, const struct failure *fail)
+{
+	return call_fail(call, fail->code, "%s", fail->text);
+}
+
+/* {"success": true, "result": text}. Returns 0. */
+static inline int call_result_text(struct call *call, const struct strbuf *text)
+{
+	return call_json(call,
+		json_pack("{s:b, s:s%}", "success", 1, "result", strbuf_get(text), text->len));
+}
