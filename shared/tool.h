@@ -47,6 +47,7 @@ struct tool {
 struct tool_alias {
 	const char *name;
 	const char *tool;
-	const char *const *renames; /* pairs: the alias's argument, ours; NULL at the end. NULL: none */
-	const char *fixed;          /* JSON object of arguments that are always so; NULL: none */
+	const char *const *renames;  /* pairs: the alias's argument, ours; NULL at the end */
+	const char *fixed;           /* JSON object of arguments that are always so */
+	const char *const *required; /* arguments that only the alias cannot do without; NULL at the end */
 };

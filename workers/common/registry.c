@@ -74,12 +74,27 @@ static void rename_param(
 		items, found->items, nested + strlen(NESTED), strstr(to, NESTED) + strlen(NESTED));
 }
 
-static struct param *rename_params(const struct param *params, const char *const *renames)
+static void require_param(struct param *params, const char *name)
 {
+	struct param *found = find_param(params, name, strlen(name));
+
+	assert(found);
+	found->required = true;
+	found->no_default = true;
+	found->def_str = NULL;
+}
+
+/* The tool's parameters as the alias has them: other names, more that must be there. */
+static struct param *params_of_alias(const struct param *params, const struct tool_alias *alias)
+{
+	const char *const *renames = alias->renames;
+	const char *const *required = alias->required;
 	struct param *copy = copy_params(params);
 
-	for (; renames[0]; renames += 2)
+	for (; renames && renames[0]; renames += 2)
 		rename_param(copy, params, renames[0], renames[1]);
+	for (; required && required[0]; required++)
+		require_param(copy, required[0]);
 	return copy;
 }
 
@@ -133,8 +148,8 @@ static void add_aliases(struct registry *registry)
 		entry->alias = alias;
 		entry->tool = find_tool(registry->desc, alias->tool);
 		assert(entry->tool);
-		if (alias->renames)
-			entry->own_params = rename_params(entry->tool->params, alias->renames);
+		if (alias->renames || alias->required)
+			entry->own_params = params_of_alias(entry->tool->params, alias);
 		if (alias->fixed) {
 			entry->fixed = json_loads(alias->fixed, JSON_REJECT_DUPLICATES, NULL);
 			assert(json_is_object(entry->fixed));

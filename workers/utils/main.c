@@ -22,10 +22,13 @@ static const struct tool *const tables[] = {
 
 static const char *const current_time_renames[] = { "timezone", "timezone_name", NULL };
 
+static const char *const current_time_required[] = { "timezone", NULL };
+
 static const struct tool_alias aliases[] = {
 	{ .name = "get_current_time",
 		.tool = "time_get_current_time",
-		.renames = current_time_renames },
+		.renames = current_time_renames,
+		.required = current_time_required },
 	{ .name = "convert_time", .tool = "time_convert" },
 	{ 0 },
 };
