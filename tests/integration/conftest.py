@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import fleet as fleets
+import sdk
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -65,6 +66,39 @@ def fake(start_fleet, tmp_path):
     })
     started.message_log = tmp_path / "fake.log"
     return started
+
+
+@pytest.fixture(params=["sse", "stdio"])
+def reach(request, start_fleet, tmp_path):
+    """reach(domains) is what a client needs to get at a fleet: its address, or its command.
+
+    On stdio the client starts the daemon; it and its workers must be gone when the client is.
+    """
+    by_stdio = []
+
+    def over_sse(domains):
+        return {"sse": f"{start_fleet(domains).url}/sse"}
+
+    def over_stdio(domains):
+        fleet = fleets.Fleet(tmp_path, domains)
+        fleet.known_children = set(fleets.descendants(os.getpid()))
+        by_stdio.append(fleet)
+        fleet.write_settings()
+        command = [*fleets.daemon_command(), "--config", str(fleet.settings_path)]
+        return {"stdio": {"command": command[0], "args": command[1:],
+                          "env": {**fleet.environment(), "MCP_TRANSPORT": "stdio"}}}
+
+    yield over_sse if request.param == "sse" else over_stdio
+    for fleet in by_stdio:
+        try:
+            fleet.check_nothing_left()
+        finally:
+            fleet.kill_everything()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return sdk.Repository(tmp_path / "repositories")
 
 
 @pytest.fixture(scope="session")

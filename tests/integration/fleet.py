@@ -149,7 +149,6 @@ def fake_domain(name, *args, **settings):
     """Settings of a domain that workers/fake_worker.py serves."""
     return {
         "command": [sys.executable, str(FAKE_WORKER), "--name", name, *map(str, args)],
-        "sandbox": "none",
         "concurrency": 16,
         **settings,
     }
@@ -328,10 +327,13 @@ class Fleet:
 
     def left_over(self):
         """Processes of this daemon that outlived it: seen below it before, or adopted by us."""
-        adopted = set(descendants(os.getpid())) - self.known_children - helpers - {self.pid}
+        adopted = set(descendants(os.getpid())) - self.known_children - helpers
+        if self.process is not None:
+            adopted.discard(self.pid)
         return {pid for pid in self.seen if is_alive(pid)} | adopted
 
     def check_nothing_left(self):
+        reap_adopted(self.known_children)
         try:
             wait_until(lambda: not self.left_over(), 2, "no process is left")
         except AssertionError:
@@ -344,12 +346,12 @@ class Fleet:
 
     def kill_everything(self):
         """Leaves nothing for the next test, whatever happened in this one."""
-        for pid in {self.pid} | self.left_over():
-            with contextlib.suppress(ProcessLookupError):
-                if pid != self.pid or self.process.poll() is None:
-                    os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
             self.process.wait(5)
+        for pid in self.left_over():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         reap_adopted(self.known_children)
 
 

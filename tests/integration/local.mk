@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	check \
 	quickstart \
 	.ci/run \
+	packaging/needs \
 	tests/data/calls/git.json \
 	tests/data/calls/utils.json \
 	tests/integration/clients/sdk_python.py \

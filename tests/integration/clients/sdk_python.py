@@ -1,0 +1,116 @@
+"""Carries out a plan with the official Python SDK, major version 1 or 2, whichever is installed.
+
+The plan comes as JSON on standard input, what happened goes as JSON to standard output; sdk.py has
+both. Runs in a virtual environment of its own, so it imports nothing of the tests.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from importlib.metadata import version
+
+import anyio
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.sse import sse_client
+from mcp.client.stdio import stdio_client
+
+MAJOR = int(version("mcp").split(".")[0])
+
+
+@contextlib.asynccontextmanager
+async def connect(plan):
+    """An initialized session, and what the server said."""
+    transport = plan["transport"]
+    if "sse" in transport:
+        streams = sse_client(transport["sse"])
+    else:
+        streams = stdio_client(StdioServerParameters(**transport["stdio"]))
+    async with streams as (read, write), ClientSession(read, write) as session:
+        yield session, await session.initialize()
+
+
+def dump(model):
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def call(session, tool, arguments, **options):
+    """The result of a call, or its error, as plain data."""
+    try:
+        return {"result": dump(await session.call_tool(tool, arguments, **options))}
+    except Exception as error:  # noqa: BLE001 (the SDK raises several kinds; each is a finding)
+        return {"raised": f"{type(error).__name__}: {error}"}
+
+
+async def run_calls(plan):
+    async with connect(plan) as (session, server):
+        tools = dump(await session.list_tools())["tools"]
+        results = [await call(session, step["tool"], step["arguments"]) for step in plan["calls"]]
+        return {"server": dump(server), "tools": tools, "results": results}
+
+
+async def run_progress(plan):
+    seen = []
+
+    async def on_progress(progress, total, message):
+        seen.append([progress, total, message])
+
+    async with connect(plan) as (session, _):
+        answer = await call(session, plan["tool"], plan["arguments"], progress_callback=on_progress)
+        await anyio.sleep(0.1)  # callbacks of version 2 run beside the call
+        return {"answer": answer, "progress": seen}
+
+
+async def cancel_by_notification(session, number):
+    """Version 1 does not tell the server when a caller gives up; its user does."""
+    from mcp import types
+
+    await session.send_notification(types.ClientNotification(types.CancelledNotification(
+        method="notifications/cancelled",
+        params=types.CancelledNotificationParams(requestId=number, reason="enough"))))
+
+
+async def run_cancel(plan):
+    """Starts a call, gives it up after `after` seconds, and makes another one."""
+    async with connect(plan) as (session, _):
+        number = session._request_id if MAJOR == 1 else None
+        with anyio.move_on_after(plan["after"]) as scope:
+            await session.call_tool(plan["tool"], plan["arguments"])
+        if number is not None:
+            await cancel_by_notification(session, number)
+        begin = time.monotonic()
+        then = await call(session, plan["then"], {})
+        return {"gave_up": scope.cancelled_caught, "then": then, "seconds": time.monotonic() - begin}
+
+
+async def run_many(plan):
+    """`clients` sessions at once, each with `turns` calls whose answers only it can have."""
+    wrong = []
+
+    async def one(index):
+        try:
+            async with connect(plan) as (session, _):
+                for turn in range(plan["turns"]):
+                    text = f"client-{index}-turn-{turn}"
+                    result = dump(await session.call_tool(plan["tool"], {"text": text}))
+                    if text.upper() not in result["content"][0]["text"].upper():
+                        wrong.append([text, result])
+        except Exception as error:  # noqa: BLE001
+            wrong.append([f"client-{index}", repr(error)])
+
+    async with anyio.create_task_group() as group:
+        for index in range(plan["clients"]):
+            group.start_soon(one, index)
+    return {"wrong": wrong}
+
+
+SCENARIOS = {"calls": run_calls, "progress": run_progress, "cancel": run_cancel, "many": run_many}
+
+
+def main():
+    plan = json.load(sys.stdin)
+    outcome = anyio.run(SCENARIOS[plan["scenario"]], plan)
+    json.dump({"sdk": version("mcp"), **outcome}, sys.stdout)
+
+
+main()

@@ -1,0 +1,90 @@
+"""The real ContextForge gateway in front of the fleet: it finds every tool, and calls get through,
+also after a worker was killed and after the daemon was started anew."""
+
+import os
+import signal
+
+import pytest
+
+import fleet as fleets
+import gateway as gateways
+import sdk
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("gateway")]
+
+
+@pytest.fixture(scope="module")
+def gateway(envs, tmp_path_factory):
+    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+def succeeds(gateway, name, arguments, expected):
+    answer = gateway.call(name, arguments)
+    result = answer.get("result")
+    return bool(result) and not result.get("isError") and expected in str(result["content"])
+
+
+def assert_both_answer(gateway, names, repository):
+    """One tool of each domain, called through the gateway."""
+    calls = {
+        "git_get_status": ({"repo_path": str(repository.repo)}, "Branch: main"),
+        "string_to_upper": ({"text": "through the gateway"}, "THROUGH THE GATEWAY"),
+    }
+    for tool, (arguments, expected) in calls.items():
+        answer = gateway.call(names[tool], arguments)
+        assert "result" in answer, answer
+        assert not answer["result"].get("isError"), answer
+        assert expected in answer["result"]["content"][0]["text"]
+
+
+def listed(fleet, domain):
+    with fleet.session(f"/{domain}/sse") as session:
+        return {tool["name"] for tool in session.tools()}
+
+
+def test_registration_discovery_calls_and_restarts(gateway, start_fleet, repository):
+    fleet = start_fleet({"git": sdk.git_domain(repository), "utils": {}})
+    names, peers = {}, {}
+    for domain in ("git", "utils"):
+        peers[domain] = gateway.register(f"fleet-{domain}", f"{fleet.url}/{domain}/sse")
+        found = gateway.tools(peers[domain])
+        # Every single one, and nothing else.
+        assert set(found) == listed(fleet, domain)
+        names.update(found)
+    assert_both_answer(gateway, names, repository)
+
+    for domain in ("git", "utils"):
+        for pid in fleet.workers(domain):
+            os.kill(pid, signal.SIGKILL)
+    assert_both_answer(gateway, names, repository)
+
+    fleet.stop()
+    fleet.start()
+    fleets.wait_until(
+        lambda: succeeds(gateway, names["string_to_upper"], {"text": "again"}, "AGAIN"), 30, "a call gets through")
+    assert_both_answer(gateway, names, repository)
+    for domain, peer in peers.items():
+        fleets.wait_until(lambda peer=peer: gateway.peer(peer)["reachable"], 20, "the peer is reachable")
+        assert set(gateway.tools(peer)) == listed(fleet, domain)
+        assert gateway.request("DELETE", f"/v1/gateways/{peer}")[0] == 200
+
+
+def test_a_health_check_passes(gateway, utils):
+    peer = gateway.register("fleet-health", f"{utils.url}/utils/sse")
+    before = gateway.peer(peer)["lastSeen"]
+    fleets.wait_until(lambda: gateway.peer(peer)["lastSeen"] != before, 20, "a health check")
+    assert gateway.peer(peer)["reachable"] is True
+    assert gateway.request("DELETE", f"/v1/gateways/{peer}")[0] == 200
+
+
+def test_the_whole_fleet_as_one_peer(gateway, start_fleet, repository):
+    fleet = start_fleet({"git": sdk.git_domain(repository), "utils": {}})
+    peer = gateway.register("fleet-all", f"{fleet.url}/sse")
+    names = gateway.tools(peer)
+    assert set(names) == listed(fleet, "git") | listed(fleet, "utils")
+    assert_both_answer(gateway, names, repository)
+    assert gateway.request("DELETE", f"/v1/gateways/{peer}")[0] == 200

@@ -1,0 +1,33 @@
+"""The official Python SDK, major versions 1 and 2, as a client over SSE and over stdio."""
+
+import pytest
+
+import fleet as fleets
+import sdk
+
+
+@pytest.fixture(params=[1, 2], ids=["sdk1", "sdk2"])
+def client(request, envs):
+    return sdk.python_client(envs, request.param)
+
+
+def test_every_tool_of_utils(client, reach):
+    sdk.every_tool_of_utils(client, reach({"utils": {}}))
+
+
+def test_every_tool_of_git(client, reach, repository):
+    sdk.every_tool_of_git(client, reach({"git": sdk.git_domain(repository)}), repository)
+
+
+def test_progress(client, reach):
+    sdk.progress(client, reach({"fake": fleets.fake_domain("fake")}))
+
+
+def test_cancel(client, reach):
+    sdk.cancel(client, reach({"fake": fleets.fake_domain("fake", concurrency=1)}))
+
+
+@pytest.mark.slow
+def test_a_hundred_clients(client, start_fleet):
+    fleet = start_fleet({"utils": {"processes": {"min": 2, "max": 2}}})
+    sdk.many(client, {"sse": f"{fleet.url}/utils/sse"}, 100)
