@@ -97,4 +97,22 @@ TESTS += tests/unit/test_calculator
 tests_unit_test_calculator_SOURCES = tests/unit/test_calculator.c
 tests_unit_test_calculator_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_calculator_LDADD = $(utils_tool_libs)
+
+check_PROGRAMS += tests/unit/test_server
+TESTS += tests/unit/test_server
+tests_unit_test_server_SOURCES = tests/unit/test_server.c tests/probe/probe.c
+tests_unit_test_server_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_server_LDADD = workers/common/libworker.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_roots
+TESTS += tests/unit/test_roots
+tests_unit_test_roots_SOURCES = tests/unit/test_roots.c
+tests_unit_test_roots_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_roots_LDADD = workers/common/libworker.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_jx
+TESTS += tests/unit/test_jx
+tests_unit_test_jx_SOURCES = tests/unit/test_jx.c
+tests_unit_test_jx_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_jx_LDADD = $(unit_libs)
 endif

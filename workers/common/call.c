@@ -151,8 +151,9 @@ int call_fail_stopped(struct call *call, const char *how_far)
 	if (call->ending)
 		return call_fail(
 			call, "cancelled", "the server is stopping: %s. Try again later.", how_far);
-	return call_fail(call, "timeout", "stopped after %.1f s: %s. Ask for less at a time.",
-		(double)(clock_now_ms() - call->started_ms) / CLOCK_SECOND_MS, how_far);
+	return call_fail(call, "timeout",
+		"stopped at its limit of %g s: %s. Ask for less at a time.",
+		(double)call->limit_ms / CLOCK_SECOND_MS, how_far);
 }
 
 int64_t call_time_left_ms(const struct call *call)

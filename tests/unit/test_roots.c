@@ -1,0 +1,308 @@
+/* Roots and paths below them, on real directories: "..", symlinks, magic links, look-alikes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "shared/alloc.h"
+#include "shared/fd.h"
+#include "shared/strbuf.h"
+#include "workers/common/roots.h"
+
+/* base/a (root, writable), base/a-evil, base/b (root, read only), base/b/inner (root), base/secret */
+static char base[] = "/tmp/test_roots.XXXXXX";
+
+static void run(const char *what)
+{
+	auto_free char *command = alloc_printf("cd %s && %s", base, what);
+
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): the test's own texts */
+}
+
+static int set_up(void **state)
+{
+	static const char *const names[] = { "a", "b", "b/inner", "link_to_a" };
+	struct fail fail = { 0 };
+
+	assert_non_null(mkdtemp(base));
+	run("mkdir -p a/dir a-evil b/inner/deep && echo secret > secret && echo f > a/file && echo e > a-evil/file"
+	    " && ln -s a link_to_a && ln -s ../secret a/out && ln -s file a/in && ln -s /etc/passwd a/absolute"
+	    " && ln -s .. a/up && ln -s loop a/loop && ln -s /proc/self/root a/magic && ln -s dir a/dirlink"
+	    " && echo g > a/dir/g && mkfifo a/fifo");
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		auto_free char *path = alloc_printf("%s/%s", base, names[i]);
+
+		assert_int_equal(roots_open(path, i == 0, &fail), 0);
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	auto_free char *command = alloc_printf("rm -rf %s", base);
+
+	roots_close();
+	assert_int_equal(roots_count(), 0);
+	assert_null(roots_get(0));
+	return system(command);
+}
+
+static void test_roots(void **state)
+{
+	/* link_to_a is a. */
+	assert_int_equal(roots_count(), 3);
+	assert_true(roots_get(0)->writable);
+	assert_false(roots_get(1)->writable);
+	assert_null(roots_get(3));
+	assert_true(root_has(roots_get(0), roots_get(0)->path));
+	assert_false(root_has(roots_get(0), "/"));
+}
+
+static void test_bad_roots(void **state)
+{
+	auto_free char *file = alloc_printf("%s/secret", base);
+	auto_free char *none = alloc_printf("%s/none", base);
+	struct fail fail = { 0 };
+
+	assert_int_equal(roots_open(file, true, &fail), -ENOTDIR);
+	assert_non_null(strstr(fail.text, "cannot open the root"));
+	assert_int_equal(roots_open(none, true, &fail), -ENOENT);
+	assert_int_equal(roots_count(), 3);
+}
+
+static const struct {
+	const char *path; /* '@' stands for base */
+	int r;
+	int root;
+	const char *rest;
+	bool relative;
+} places[] = {
+	{ ".", 0, 0, ".", true },
+	{ "file", 0, 0, "file", true },
+	{ "dir/../file", 0, 0, "file", true },
+	{ "./dir//g/", 0, 0, "dir/g", true },
+	{ "a/../..", -EXDEV, 0, NULL, true },
+	{ "..", -EXDEV, 0, NULL, true },
+	{ "../a/file", -EXDEV, 0, NULL, true },
+	{ "~", 0, 0, "~", true },
+	{ "%2e%2e/x", 0, 0, "%2e%2e/x", true },
+	{ "file:///etc/passwd", 0, 0, "file:/etc/passwd", true },
+	{ "..\\x", 0, 0, "..\\x", true },
+	{ "...", 0, 0, "...", true },
+	{ "@/a", 0, 0, ".", false },
+	{ "@/a/", 0, 0, ".", false },
+	{ "@/a/file", 0, 0, "file", false },
+	{ "@/a/../a/./file", 0, 0, "file", false },
+	{ "@/b/x/../../a/file", 0, 0, "file", false },
+	{ "@/a-evil/file", -EXDEV, 0, NULL, false },
+	{ "@/secret", -EXDEV, 0, NULL, false },
+	{ "@", -EXDEV, 0, NULL, false },
+	{ "/", -EXDEV, 0, NULL, false },
+	{ "/etc/passwd", -EXDEV, 0, NULL, false },
+	{ "/../..", -EXDEV, 0, NULL, false },
+	{ "@/a/../secret", -EXDEV, 0, NULL, false },
+	{ "@/b/x", 0, 1, "x", false },
+	{ "@/b/inner", 0, 2, ".", false },
+	{ "@/b/inner/deep", 0, 2, "deep", false },
+	{ "@/b/inner-not", 0, 1, "inner-not", false },
+	{ "", -EINVAL, 0, NULL, false },
+};
+
+static char *expand(const char *path)
+{
+	return *path == '@' ? alloc_printf("%s%s", base, path + 1) : alloc_str(path);
+}
+
+static void test_places(void **state)
+{
+	for (size_t i = 0; i < N_ELEMENTS(places); i++) {
+		auto_free char *path = expand(places[i].path);
+		auto_(place_done) struct place place = { 0 };
+		struct fail fail = { 0 };
+
+		assert_int_equal(place_find(path, &place, &fail), places[i].r);
+		if (places[i].r < 0) {
+			assert_true(*fail.text);
+			assert_null(place.rest);
+			continue;
+		}
+		assert_ptr_equal(place.root, roots_get((size_t)places[i].root));
+		assert_string_equal(place.rest, places[i].rest);
+		assert_int_equal(place.relative, places[i].relative);
+		assert_true(root_has(place.root, place.full));
+	}
+}
+
+/* Longest path and longest name that pass, and one byte more. */
+static void test_lengths(void **state)
+{
+	char path[4098];
+	auto_(place_done) struct place place = { 0 };
+	struct fail fail = { 0 };
+
+	for (size_t i = 0; i < sizeof(path) - 1; i++)
+		path[i] = i % 2 ? '/' : 'x';
+	path[4097] = '\0';
+	assert_int_equal(place_find(path, &place, &fail), -EINVAL);
+	path[4096] = '\0';
+	assert_int_equal(place_find(path, &place, &fail), 0);
+	place_done(&place);
+	memset(path, 'x', 256);
+	path[256] = '\0';
+	assert_int_equal(place_find(path, &place, &fail), -EINVAL);
+	path[255] = '\0';
+	assert_int_equal(place_find(path, &place, &fail), 0);
+}
+
+static const struct {
+	const char *path;
+	int flags;
+	int r; /* 0: a descriptor */
+} opens[] = {
+	{ "file", O_RDONLY, 0 },
+	{ "in", O_RDONLY, 0 },
+	{ "dirlink/g", O_RDONLY, 0 },
+	{ ".", O_RDONLY | O_DIRECTORY, 0 },
+	{ "fifo", O_RDONLY | O_NONBLOCK, 0 },
+	{ "none", O_RDONLY, -ENOENT },
+	{ "out", O_RDONLY, -EXDEV },
+	{ "absolute", O_RDONLY, -EXDEV },
+	{ "up/secret", O_RDONLY, -EXDEV },
+	{ "loop", O_RDONLY, -ELOOP },
+	{ "magic/etc/passwd", O_RDONLY, -EXDEV },
+	{ "file/x", O_RDONLY, -ENOTDIR },
+	{ "dir", O_WRONLY, -EISDIR },
+	{ "out", O_WRONLY | O_CREAT, -EXDEV },
+};
+
+static void test_open(void **state)
+{
+	for (size_t i = 0; i < N_ELEMENTS(opens); i++) {
+		auto_(place_done) struct place place = { 0 };
+		struct fail fail = { 0 };
+		int fd;
+
+		assert_int_equal(place_find(opens[i].path, &place, &fail), 0);
+		fd = place_open(&place, opens[i].flags, opens[i].flags & O_CREAT ? 0600 : 0);
+		assert_int_equal(fd < 0 ? fd : 0, opens[i].r);
+		if (fd >= 0)
+			assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+		(void)fd_close(fd);
+	}
+}
+
+static void test_open_creates_below(void **state)
+{
+	auto_(place_done) struct place place = { 0 };
+	auto_close int fd = -1;
+	struct fail fail = { 0 };
+	struct stat st;
+
+	assert_int_equal(place_find("dirlink/new", &place, &fail), 0);
+	fd = place_open(&place, O_WRONLY | O_CREAT | O_EXCL, 0640);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(place_open(&place, O_WRONLY | O_CREAT | O_EXCL, 0640), -EEXIST);
+}
+
+static void test_no_symlinks(void **state)
+{
+	const int dir = roots_get(0)->fd;
+	auto_close int fd =
+		path_open_beneath(dir, "dir/g", O_RDONLY, 0, 0x04 /* RESOLVE_NO_SYMLINKS */);
+
+	assert_true(fd >= 0);
+	assert_int_equal(path_open_beneath(dir, "dirlink/g", O_RDONLY, 0, 0x04), -ELOOP);
+	assert_int_equal(path_open_beneath(dir, "..", O_PATH, 0, 0), -EXDEV);
+	assert_int_equal(path_open_beneath(dir, "/etc", O_PATH, 0, 0), -EXDEV);
+}
+
+static void test_path_of_fd(void **state)
+{
+	auto_(place_done) struct place place = { 0 };
+	struct fail fail = { 0 };
+	auto_close int fd = -1;
+	auto_free char *path = NULL;
+	int pipe_fds[2];
+
+	assert_int_equal(place_find("dirlink/gone", &place, &fail), 0);
+	fd = place_open(&place, O_WRONLY | O_CREAT, 0600);
+	path = path_of_fd(fd);
+	assert_non_null(path);
+	assert_int_equal(unlink(path), 0);
+	assert_string_equal(path + strlen(base), "/a/dir/gone");
+	assert_null(path_of_fd(fd));
+	assert_int_equal(fd_pipe(pipe_fds), 0);
+	assert_null(path_of_fd(pipe_fds[0]));
+	(void)close(pipe_fds[0]);
+	(void)close(pipe_fds[1]);
+	assert_null(path_of_fd(-1));
+}
+
+/* An operator may write a root by way of a symlink, and askers then use that name. */
+static void test_root_by_another_name(void **state)
+{
+	auto_free char *link = alloc_printf("%s/link_to_inner", base);
+	auto_free char *below = alloc_printf("%s/deep", link);
+	auto_(place_done) struct place place = { 0 };
+	struct fail fail = { 0 };
+
+	roots_close();
+	run("ln -s b/inner link_to_inner");
+	assert_int_equal(roots_open(link, false, &fail), 0);
+	assert_int_equal(place_find(below, &place, &fail), 0);
+	assert_string_equal(place.rest, "deep");
+	assert_string_equal(place.full + strlen(base), "/b/inner/deep");
+}
+
+static void test_root_directory_as_root(void **state)
+{
+	auto_(place_done) struct place place = { 0 };
+	struct fail fail = { 0 };
+
+	roots_close();
+	assert_int_equal(place_find("x", &place, &fail), -EXDEV);
+	assert_non_null(strstr(fail.text, "there are none"));
+	assert_int_equal(roots_open("/", false, &fail), 0);
+	assert_int_equal(place_find("/etc/../usr/bin", &place, &fail), 0);
+	assert_string_equal(place.rest, "usr/bin");
+	assert_string_equal(place.full, "/usr/bin");
+	place_done(&place);
+	assert_int_equal(place_find("/", &place, &fail), 0);
+	assert_string_equal(place.rest, ".");
+	assert_string_equal(place.full, "/");
+}
+
+static void test_error_codes(void **state)
+{
+	assert_string_equal(path_error_code(-ENOENT), "not_found");
+	assert_string_equal(path_error_code(EXDEV), "outside_roots");
+	assert_string_equal(path_error_code(-EACCES), "permission_denied");
+	assert_string_equal(path_error_code(-EIO), "internal");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_bad_roots),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_open_creates_below),
+		cmocka_unit_test(test_no_symlinks),
+		cmocka_unit_test(test_path_of_fd),
+		cmocka_unit_test(test_root_by_another_name),
+		cmocka_unit_test(test_root_directory_as_root),
+		cmocka_unit_test(test_error_codes),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
