@@ -25,9 +25,9 @@ struct tool {
 	tool_fn *run;
 	const struct param *params; /* NULL: none */
 	size_t args_size;
-	const char *out;            /* schema_of_result()'s notation */
-	unsigned hints;             /* enum tool_hints */
-	int timeout_s;              /* 0: the domain's call_timeout */
+	const char *out; /* schema_of_result()'s notation */
+	unsigned hints;  /* enum tool_hints */
+	int timeout_s;   /* 0: the domain's call_timeout */
 };
 
 /* TOOL(git_log, "Commit history", …): run = git_log, params = git_log_params, struct git_log_args. */
@@ -49,5 +49,5 @@ struct tool_alias {
 	const char *tool;
 	const char *const *renames;  /* pairs: the alias's argument, ours; NULL at the end */
 	const char *fixed;           /* JSON object of arguments that are always so */
-	const char *const *required; /* arguments that only the alias cannot do without; NULL at the end */
+	const char *const *required; /* that only the alias needs; NULL at the end */
 };
