@@ -161,20 +161,28 @@ static char *next_word(const char *name, const char *section)
 	return rest ? alloc_mem(rest, strcspn(rest, ".")) : NULL;
 }
 
-/* The different words that may follow `section` ("" or "processes."), and NULL. */
-static void list_words(const struct conf_scope *scope, const char *section, struct conf_strs *ret)
+static void add_word(struct conf_strs *list, const char *word)
+{
+	list->items = alloc_resize(list->items, list->n + 2, sizeof(char *));
+	list->items[list->n++] = alloc_str(word);
+	list->items[list->n] = NULL;
+}
+
+/* The different words that may follow `section` ("" or "processes."), `more` (NULL: none), and NULL.
+ * Keys of one section stand side by side in the table. */
+static void list_words(const struct conf_scope *scope, const char *section, const char *more,
+	struct conf_strs *ret)
 {
 	for (const struct conf_key *key = conf_table(); key->path; key++) {
 		auto_free char *word = NULL;
 
 		if (conf_scope_has(scope, key))
 			word = next_word(conf_scope_name(scope, key), section);
-		if (!word || (ret->n && streq(ret->items[ret->n - 1], word)))
-			continue;
-		ret->items = alloc_resize(ret->items, ret->n + 2, sizeof(char *));
-		ret->items[ret->n++] = TAKE(word);
-		ret->items[ret->n] = NULL;
+		if (word && !(ret->n && streq(ret->items[ret->n - 1], word)))
+			add_word(ret, word);
 	}
+	if (more)
+		add_word(ret, more);
 }
 
 static int fail_unknown(const struct conf_scope *scope, const char *section,
@@ -183,19 +191,16 @@ static int fail_unknown(const struct conf_scope *scope, const char *section,
 	auto_(conf_clear_strs) struct conf_strs words = { 0 };
 	auto_free char *path = alloc_printf("%s%s%.100s", scope->shown, section, node->key);
 	auto_strbuf list = { 0 };
-	const char *near;
+	const char *near = NULL;
 
-	list_words(scope, section, &words);
-	near = words.n ? conf_nearest(node->key, (const char *const *)words.items) : NULL;
-	if (!near && skip && conf_nearest(node->key, (const char *const[]){ skip, NULL }))
-		near = skip;
+	list_words(scope, section, skip, &words);
+	if (words.items)
+		near = conf_nearest(node->key, (const char *const *)words.items);
 	if (near)
 		return conf_node_fail(
 			fail, node, true, path, "unknown key; did you mean '%s'?", near);
 	for (size_t i = 0; i < words.n; i++)
 		strbuf_addf(&list, "%s%s", i ? ", " : "", words.items[i]);
-	if (skip)
-		strbuf_addf(&list, ", %s", skip);
 	return conf_node_fail(
 		fail, node, true, path, "unknown key; known here are %s", strbuf_get(&list));
 }

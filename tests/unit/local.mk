@@ -115,4 +115,16 @@ TESTS += tests/unit/test_jx
 tests_unit_test_jx_SOURCES = tests/unit/test_jx.c
 tests_unit_test_jx_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_jx_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_conf
+TESTS += tests/unit/test_conf
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
+tests_unit_test_conf_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_value
+TESTS += tests/unit/test_conf_value
+tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
+tests_unit_test_conf_value_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_value_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 endif
