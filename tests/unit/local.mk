@@ -86,6 +86,12 @@ tests_unit_test_time_tools_SOURCES = tests/unit/test_time_tools.c $(utils_tool_s
 tests_unit_test_time_tools_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_time_tools_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_tool_lists
+TESTS += tests/unit/test_tool_lists
+tests_unit_test_tool_lists_SOURCES = tests/unit/test_tool_lists.c
+tests_unit_test_tool_lists_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tool_lists_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_uuid
 TESTS += tests/unit/test_uuid
 tests_unit_test_uuid_SOURCES = tests/unit/test_uuid.c $(utils_tool_sources)
