@@ -133,4 +133,10 @@ TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
 tests_unit_test_conf_value_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_value_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+check_PROGRAMS += tests/unit/test_proc
+TESTS += tests/unit/test_proc
+tests_unit_test_proc_SOURCES = tests/unit/test_proc.c
+tests_unit_test_proc_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_proc_LDADD = workers/common/libworker.a $(unit_libs)
 endif
