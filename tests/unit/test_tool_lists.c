@@ -27,8 +27,10 @@ static void check_doc(const char *tool, const char *what, json_t *doc, size_t ma
 	static const char *const refused[] = { "&&", "||", "$(", "`", "<", ">", "\n" };
 	const char *text = json_string_value(doc);
 
-	if (!text || !*text)
+	if (!text || !*text) {
 		fail_msg("%s: %s has no description", tool, what);
+		return;
+	}
 	if (utf8_count(text, strlen(text)) > max_chars)
 		fail_msg("%s: the description of %s is longer than %zu", tool, what, max_chars);
 	for (size_t i = 0; i < N_ELEMENTS(refused); i++) {
