@@ -1,0 +1,66 @@
+
+# Fuzz targets: one for each parser of foreign bytes.
+#
+# fuzz_<thing>.c defines LLVMFuzzerTestOneInput and asserts what must hold for any input (CHECK of
+# fuzz.h). Seeds are in corpus/<thing>/, small and with speaking names; <thing>.dict is optional.
+#
+# - `make check` links each target with replay.c and runs it over its corpus, with any compiler.
+# - `./configure CC=clang --enable-fuzzing` and then
+#       make fuzz FUZZ_SECONDS=60 [FUZZ_RUNS=N] [FUZZ_TARGETS="http1 uri"] [FUZZ_KEEP=1]
+#   runs them with libFuzzer, in fuzz-artifacts/ of the build. FUZZ_KEEP puts new inputs that reach
+#   new code into corpus/. Choose there by hand what is worth a commit, and rename it.
+#
+# To add a target: the file, two or three seeds, and these three lines in the list below.
+#       fuzz_programs += tests/fuzz/fuzz_<thing>
+#       tests_fuzz_fuzz_<thing>_CPPFLAGS = $(fuzz_cppflags)
+#       tests_fuzz_fuzz_<thing>_LDADD = $(fuzz_libs)
+fuzz_programs =
+
+fuzz_programs += tests/fuzz/fuzz_http1
+tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_message
+tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_schema
+tests_fuzz_fuzz_schema_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_schema_LDADD = $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_server
+tests_fuzz_fuzz_server_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_uri
+tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)
+
+fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
+
+check_PROGRAMS += $(fuzz_programs)
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz.h tests/fuzz/http1.dict tests/fuzz/message.dict \
+	tests/fuzz/run
+
+if FUZZING
+fuzz_main = $(FUZZ_MAIN)
+
+fuzz: $(fuzz_programs)
+	$(AM_V_at)$(srcdir)/tests/fuzz/run $(srcdir)/tests/fuzz $(fuzz_programs)
+else
+check_LIBRARIES += tests/fuzz/libreplay.a
+tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
+fuzz_main = tests/fuzz/libreplay.a
+TESTS += $(fuzz_programs)
+
+fuzz:
+	@echo "make fuzz: libFuzzer is not built in; ./configure CC=clang --enable-fuzzing" >&2
+	@exit 1
+endif
+.PHONY: fuzz
+
+clean-local: clean-fuzz
+clean-fuzz:
+	-rm -rf fuzz-artifacts
+.PHONY: clean-fuzz
