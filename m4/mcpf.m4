@@ -58,6 +58,25 @@ AC_DEFUN([MCPF_SANITIZE], [
 	MCPF_LDFLAGS="$MCPF_LDFLAGS -fsanitize=$1"
 ])
 
+dnl MCPF_FUZZING: compile all with libFuzzer's coverage; FUZZ_MAIN links its main().
+AC_DEFUN([MCPF_FUZZING], [
+	AC_SUBST([FUZZ_MAIN], [-fsanitize=fuzzer])
+	MCPF_SANITIZE([fuzzer-no-link])
+	mcpf_save=$CFLAGS
+	CFLAGS="$CFLAGS -fsanitize=fuzzer,address,undefined"
+	AC_MSG_CHECKING([whether $CC has libFuzzer])
+	AC_LINK_IFELSE([AC_LANG_SOURCE([
+#include <stddef.h>
+#include <stdint.h>
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return 0; }
+])],
+		[AC_MSG_RESULT([yes])],
+		[AC_MSG_RESULT([no])
+		AC_MSG_ERROR([--enable-fuzzing needs CC=clang and its libFuzzer: Debian: apt-get install clang libclang-rt-14-dev; Fedora: dnf install clang compiler-rt])])
+	CFLAGS=$mcpf_save
+])
+
 AC_DEFUN([MCPF_MISSING], [
 	mcpf_missing="$mcpf_missing
   $1: Debian: apt-get install $2; Fedora: dnf install $3"

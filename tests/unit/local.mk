@@ -86,6 +86,12 @@ tests_unit_test_time_tools_SOURCES = tests/unit/test_time_tools.c $(utils_tool_s
 tests_unit_test_time_tools_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_time_tools_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_tool_lists
+TESTS += tests/unit/test_tool_lists
+tests_unit_test_tool_lists_SOURCES = tests/unit/test_tool_lists.c
+tests_unit_test_tool_lists_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tool_lists_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_uuid
 TESTS += tests/unit/test_uuid
 tests_unit_test_uuid_SOURCES = tests/unit/test_uuid.c $(utils_tool_sources)
@@ -127,6 +133,12 @@ TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
 tests_unit_test_conf_value_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_value_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+check_PROGRAMS += tests/unit/test_proc
+TESTS += tests/unit/test_proc
+tests_unit_test_proc_SOURCES = tests/unit/test_proc.c
+tests_unit_test_proc_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_proc_LDADD = workers/common/libworker.a $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_git_policy
 TESTS += tests/unit/test_git_policy

@@ -4,6 +4,7 @@ workers_common_libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 workers_common_libworker_a_SOURCES = \
 	workers/common/call.c workers/common/call.h workers/common/call_run.h \
 	workers/common/link.c workers/common/link.h \
+	workers/common/proc.c workers/common/proc.h \
 	workers/common/registry.c workers/common/registry.h \
 	workers/common/roots.c workers/common/roots.h \
 	workers/common/server.c workers/common/server.h \

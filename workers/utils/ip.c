@@ -91,11 +91,16 @@ static void fill_host_bits(struct ip_block *block, bool value)
 static bool parse_prefix(const char *text, int max, int *ret)
 {
 	size_t digits = strspn(text, "0123456789");
+	int value = 0;
 
 	if (digits == 0 || digits > 3 || text[digits] != '\0' || (digits > 1 && *text == '0'))
 		return false;
-	*ret = atoi(text);
-	return *ret <= max;
+	for (size_t i = 0; i < digits; i++)
+		value = value * 10 + (text[i] - '0');
+	if (value > max)
+		return false;
+	*ret = value;
+	return true;
 }
 
 int ip_parse(const char *text, struct ip_block *ret, const char **ret_why)

@@ -14,9 +14,9 @@ enum {
 };
 
 /* Whether arrays and objects in `value` are nested more than `levels` deep. */
-static bool is_deeper(const json_t *value, int levels)
+static bool is_deeper(json_t *value, int levels)
 {
-	const json_t *member;
+	json_t *member;
 	const char *name;
 	size_t i;
 
@@ -28,8 +28,7 @@ static bool is_deeper(const json_t *value, int levels)
 		if (is_deeper(member, levels - 1))
 			return true;
 	}
-	/* jansson's loop takes no const, but changes nothing. */
-	json_object_foreach((json_t *)(uintptr_t)value, name, member) {
+	json_object_foreach(value, name, member) {
 		if (is_deeper(member, levels - 1))
 			return true;
 	}

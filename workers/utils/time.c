@@ -82,7 +82,7 @@ static int time_get_current_time(struct call *call, const void *args)
 {
 	const struct time_get_current_time_args *a = args;
 	const char *zone = zone_find(a->timezone_name);
-	struct zone_time now;
+	struct zone_time now = { 0 };
 	struct timespec ts;
 	int r;
 
@@ -126,7 +126,7 @@ static int describe_zone(const char *zone, json_t **ret)
 	int64_t now = time(NULL);
 	auto_strbuf offset = { 0 };
 	auto_strbuf text = { 0 };
-	struct zone_time clock;
+	struct zone_time clock = { 0 };
 	int64_t change = 0;
 	int r = zone_at(zone, now, &clock);
 
@@ -197,7 +197,7 @@ static const struct param time_convert_params[] = {
  * *ret_why, or another -errno. */
 static int read_wall(const char *zone, const char *text, struct wall *ret, const char **ret_why)
 {
-	struct zone_time now;
+	struct zone_time now = { 0 };
 	int r;
 
 	if (!strchr(text, '-')) {
@@ -244,8 +244,8 @@ static void add_hours(struct strbuf *buf, int seconds)
 static int answer_converted(struct call *call, const char *source, const char *target, int64_t at)
 {
 	auto_strbuf difference = { 0 };
-	struct zone_time from;
-	struct zone_time to;
+	struct zone_time from = { 0 };
+	struct zone_time to = { 0 };
 	int r = zone_at(source, at, &from);
 
 	if (r == 0)
@@ -265,8 +265,8 @@ static int time_convert(struct call *call, const void *args)
 	const char *source = zone_find(a->source_timezone);
 	const char *target = zone_find(a->target_timezone);
 	const char *why = NULL;
-	struct wall wall;
-	int64_t at;
+	struct wall wall = { 0 };
+	int64_t at = 0;
 	int r;
 
 	if (!source || !target)
@@ -309,8 +309,8 @@ static int time_difference(struct call *call, const void *args)
 	auto_strbuf iso = { 0 };
 	auto_strbuf words = { 0 };
 	const char *why = NULL;
-	struct instant start;
-	struct instant end;
+	struct instant start = { 0 };
+	struct instant end = { 0 };
 	struct instant d;
 	json_t *seconds;
 

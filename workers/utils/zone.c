@@ -228,9 +228,9 @@ const char *zone_local(void)
 static bool is_like(const char *name, const char *asked)
 {
 	for (; *name && *asked; name++, asked++) {
-		char c = *asked == ' ' ? '_' : *asked;
-
-		if (strncasecmp(name, &c, 1) != 0)
+		if (*name == '_' && *asked == ' ')
+			continue;
+		if (strncasecmp(name, asked, 1) != 0)
 			return false;
 	}
 	return *name == *asked;
@@ -298,7 +298,7 @@ static int read_clock(int64_t instant, struct zone_time *ret)
 	if (instant < ISO8601_MIN_SECONDS - DAY_S || instant > ISO8601_MAX_SECONDS + DAY_S)
 		return -ERANGE;
 	if (!localtime_r(&t, &tm))
-		return -errno;
+		return -ERANGE; /* the year does not fit */
 	if (tm.tm_year + 1900 < 1 || tm.tm_year + 1900 > 9999)
 		return -ERANGE;
 	*ret = (struct zone_time){
