@@ -272,6 +272,11 @@ static bool is_listed_before(const struct conf *conf, size_t i)
 	return false;
 }
 
+bool conf_may_listen_on(const struct conf *conf, const struct sockaddr_storage *addr)
+{
+	return conf->auth == CONF_AUTH_NONE || addr->ss_family == AF_UNIX || conf_is_loopback(addr);
+}
+
 static int check_listener(struct loader *ld, size_t i)
 {
 	const struct conf *conf = ld->conf;
@@ -281,7 +286,7 @@ static int check_listener(struct loader *ld, size_t i)
 		return fail_listener(ld, i, "%s is in the list already", listener->address);
 	if (listener->domain && !conf_find_domain(conf, listener->domain))
 		return fail_listener(ld, i, "there is no domain '%.100s'", listener->domain);
-	if (conf->auth != CONF_AUTH_NONE && !conf_is_loopback(&listener->sockaddr))
+	if (!conf_may_listen_on(conf, &listener->sockaddr))
 		return fail_listener(ld, i,
 			"%s is not a loopback address, and nothing asks its clients who they are: "
 			"listen on 127.0.0.1 or [::1], or write auth: none at the top level if whoever "

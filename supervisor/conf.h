@@ -170,6 +170,10 @@ int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fa
 void conf_free(struct conf *conf);
 DEFINE_FREEP(struct conf, conf_free)
 
+/* Whether these settings allow to listen there: loopback and Unix addresses always, others with
+ * auth: none. Listeners of the settings are checked already; ask for sockets that were passed in. */
+bool conf_may_listen_on(const struct conf *conf, const struct sockaddr_storage *addr);
+
 /* NULL when there is none of this name. */
 const struct conf_domain *conf_find_domain(const struct conf *conf, const char *name);
 

@@ -11,7 +11,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_type.c supervisor/conf_type.h \
 	supervisor/conf_value.c supervisor/conf_value.h \
 	supervisor/conf_yaml.c supervisor/conf_yaml.h \
-	supervisor/front/http1.c supervisor/front/http1.h
+	supervisor/front/http1.c supervisor/front/http1.h \
+	supervisor/ops/notify.c supervisor/ops/notify.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c

@@ -145,4 +145,10 @@ TESTS += tests/unit/test_git_policy
 tests_unit_test_git_policy_SOURCES = tests/unit/test_git_policy.c
 tests_unit_test_git_policy_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_git_policy_LDADD = workers/git/libgit_tools.a $(unit_libs) $(PCRE2_LIBS)
+
+check_PROGRAMS += tests/unit/test_notify
+TESTS += tests/unit/test_notify
+tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
+tests_unit_test_notify_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_notify_LDADD = supervisor/libsupervisor.a $(unit_libs)
 endif

@@ -549,6 +549,19 @@ static void test_listeners(void **state)
 	assert_null(conf->listeners[2].domain);
 }
 
+static void test_passed_sockets(void **state)
+{
+	static const struct sockaddr_storage local = { .ss_family = AF_UNIX };
+	static const struct sockaddr_storage any = { .ss_family = AF_INET };
+	auto_(conf_freep) struct conf *strict = load_text("");
+	auto_(conf_freep) struct conf *open = load_text("auth: none");
+
+	assert_true(conf_may_listen_on(strict, &local));
+	assert_false(conf_may_listen_on(strict, &any));
+	assert_true(conf_may_listen_on(strict, &strict->listeners[0].sockaddr));
+	assert_true(conf_may_listen_on(open, &any));
+}
+
 static void test_built_in(void **state)
 {
 	struct conf_sources src = { .default_path = "absent/fleet.yaml", .get_env = fake_env };
@@ -1034,6 +1047,7 @@ int main(void)
 		TEST(bad_domains),
 		TEST(bad_listeners),
 		TEST(listeners),
+		TEST(passed_sockets),
 		TEST(built_in),
 		TEST(default_path),
 		TEST(no_root_by_silence),
