@@ -20,9 +20,18 @@ static inline int call_failure(struct call *call, const struct failure *fail)
 	return call_fail(call, fail->code, "%s", fail->text);
 }
 
-/* {"success": true, "result": text}. Returns 0. */
+/* Fails the call because its result has more than UTILS_MAX_RESULT_BYTES. Returns 0. */
+static inline int call_result_too_large(struct call *call)
+{
+	return call_fail(call, "too_large",
+		"the result has more than %d bytes. Give a smaller text.", UTILS_MAX_RESULT_BYTES);
+}
+
+/* {"success": true, "result": text}, or too_large. Returns 0. */
 static inline int call_result_text(struct call *call, const struct strbuf *text)
 {
+	if (text->len > UTILS_MAX_RESULT_BYTES)
+		return call_result_too_large(call);
 	return call_json(call,
 		json_pack("{s:b, s:s%}", "success", 1, "result", strbuf_get(text), text->len));
 }

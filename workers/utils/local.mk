@@ -16,7 +16,10 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/iso8601.c workers/utils/iso8601.h \
 	workers/utils/jwt.c workers/utils/jwt.h \
 	workers/utils/number.c workers/utils/number.h \
+	workers/utils/naming.c workers/utils/naming.h \
 	workers/utils/random.c workers/utils/random.h \
+	workers/utils/string.c \
+	workers/utils/text.c workers/utils/text.h \
 	workers/utils/time.c \
 	workers/utils/tools.h \
 	workers/utils/uuid.c workers/utils/uuid.h \

@@ -12,6 +12,7 @@ static const struct tool *const tables[] = {
 	time_tools,
 	calculator_tools,
 	uuid_tools,
+	string_tools,
 	hash_tools,
 	encoding_tools,
 	random_tools,
