@@ -157,4 +157,10 @@ TESTS += tests/unit/test_notify
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_notify_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_conf_docs
+TESTS += tests/unit/test_conf_docs
+tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
+tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 endif
