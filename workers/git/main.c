@@ -7,6 +7,30 @@
 #include "workers/git/tools.h"
 
 static const struct tool *const tables[] = {
+	git_status_tools,
+	git_diff_tools,
+	git_log_tools,
+	git_show_tools,
+	git_blame_tools,
+	git_refs_tools,
+	git_lists_tools,
+	git_reflog_tools,
+	git_grep_tools,
+	git_repos_tools,
+	git_add_tools,
+	git_reset_tools,
+	git_commit_tools,
+	git_smart_commit_tools,
+	git_branch_tools,
+	git_checkout_tools,
+	git_merge_tools,
+	git_sequence_tools,
+	git_rebase_tools,
+	git_stash_tools,
+	git_tag_tools,
+	git_worktree_tools,
+	git_init_tools,
+	git_feature_tools,
 	NULL,
 };
 

@@ -1,0 +1,368 @@
+#include "workers/git/annotate.h"
+
+#include "shared/alloc.h"
+#include "workers/common/call.h"
+
+/* A line of the file we were asked about, and where it is in a suspect's file (both from 0). */
+struct item {
+	size_t final;
+	size_t line;
+};
+
+struct items {
+	struct item *at; /* sorted by both */
+	size_t n;
+};
+
+/* A commit that may have made some lines. */
+struct suspect {
+	git_commit *commit;
+	char *path;
+	git_oid blob;
+	struct items items;
+};
+
+struct hunk {
+	size_t start; /* first changed line here, from 0 */
+	size_t end;   /* behind the last one */
+	size_t n_old; /* lines that the parent has instead */
+};
+
+struct hunks {
+	struct hunk *at;
+	size_t n;
+};
+
+struct annotate {
+	const struct repo *repo;
+	struct call *call;
+	struct annotation *result;
+	size_t first;
+	struct suspect *suspects; /* not looked at yet */
+	size_t n;
+};
+
+void annotation_done(struct annotation *annotation)
+{
+	free(annotation->commits);
+	*annotation = (struct annotation){ 0 };
+}
+
+static void add_item(struct items *items, struct item item)
+{
+	if ((items->n & (items->n - 1)) == 0)
+		items->at = alloc_resize(items->at, items->n ? items->n * 2 : 1, sizeof(item));
+	items->at[items->n++] = item;
+}
+
+static void suspect_done(struct suspect *suspect)
+{
+	git_commit_free(suspect->commit);
+	free(suspect->path);
+	free(suspect->items.at);
+	*suspect = (struct suspect){ 0 };
+}
+
+static void annotate_done(struct annotate *work)
+{
+	for (size_t i = 0; i < work->n; i++)
+		suspect_done(&work->suspects[i]);
+	free(work->suspects);
+}
+
+/* Merges two sorted lists of different lines. */
+static void join_items(struct items *into, const struct items *more)
+{
+	struct items all = { 0 };
+	size_t i = 0, k = 0;
+
+	while (i < into->n || k < more->n)
+		if (k == more->n || (i < into->n && into->at[i].line <= more->at[k].line))
+			add_item(&all, into->at[i++]);
+		else
+			add_item(&all, more->at[k++]);
+	free(into->at);
+	*into = all;
+}
+
+/* Takes over nothing: copies what it needs. */
+static void add_suspect(struct annotate *work, git_commit *commit, const char *path,
+	const git_oid *blob, const struct items *items)
+{
+	struct suspect *suspect;
+
+	if (items->n == 0)
+		return;
+	for (size_t i = 0; i < work->n; i++) {
+		suspect = &work->suspects[i];
+		if (git_oid_equal(git_commit_id(suspect->commit), git_commit_id(commit)) &&
+			streq(suspect->path, path)) {
+			join_items(&suspect->items, items);
+			return;
+		}
+	}
+	work->suspects = alloc_resize(work->suspects, work->n + 1, sizeof(*work->suspects));
+	suspect = &work->suspects[work->n++];
+	*suspect = (struct suspect){ .path = alloc_str(path), .blob = *blob };
+	(void)git_commit_dup(&suspect->commit, commit);
+	join_items(&suspect->items, items);
+}
+
+/* The newest: so that all lines that lead to a commit have come there before it is looked at. */
+static struct suspect take_newest(struct annotate *work)
+{
+	size_t best = 0;
+	struct suspect suspect;
+
+	for (size_t i = 1; i < work->n; i++)
+		if (git_commit_time(work->suspects[i].commit) >
+			git_commit_time(work->suspects[best].commit))
+			best = i;
+	suspect = work->suspects[best];
+	work->suspects[best] = work->suspects[--work->n];
+
+	return suspect;
+}
+
+/* Differences */
+
+static int on_hunk(const git_diff_delta *delta, const git_diff_hunk *hunk, void *arg)
+{
+	struct hunks *hunks = arg;
+	/* Where nothing is left here, new_start is the line before. */
+	size_t start = (size_t)hunk->new_start - (hunk->new_lines > 0 ? 1 : 0);
+
+	(void)delta;
+	if ((hunks->n & (hunks->n - 1)) == 0)
+		hunks->at =
+			alloc_resize(hunks->at, hunks->n ? hunks->n * 2 : 1, sizeof(*hunks->at));
+	hunks->at[hunks->n++] =
+		(struct hunk){ start, start + (size_t)hunk->new_lines, (size_t)hunk->old_lines };
+	return 0;
+}
+
+static int compare_blobs(const struct annotate *work, const git_oid *old_id, const git_oid *new_id,
+	struct hunks *ret)
+{
+	auto_git(git_blob) old_blob = NULL;
+	auto_git(git_blob) new_blob = NULL;
+	git_diff_options options;
+	int rc;
+
+	(void)git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
+	options.flags = GIT_DIFF_FORCE_TEXT | GIT_DIFF_INDENT_HEURISTIC;
+	options.context_lines = 0;
+	rc = git_blob_lookup(&old_blob, work->repo->git, old_id);
+	if (rc == 0)
+		rc = git_blob_lookup(&new_blob, work->repo->git, new_id);
+	if (rc == 0)
+		rc = git_diff_blobs(
+			old_blob, NULL, new_blob, NULL, &options, NULL, NULL, on_hunk, NULL, ret);
+	return rc;
+}
+
+/* Splits `items` into those that the parent has too, with their lines there, and the rest. */
+static void split(const struct items *items, const struct hunks *hunks, struct items *ret_passed,
+	struct items *ret_kept)
+{
+	size_t n_old = 0, n_new = 0, h = 0;
+
+	for (size_t i = 0; i < items->n; i++) {
+		struct item item = items->at[i];
+
+		for (; h < hunks->n && hunks->at[h].end <= item.line; h++) {
+			n_old += hunks->at[h].n_old;
+			n_new += hunks->at[h].end - hunks->at[h].start;
+		}
+		if (h < hunks->n && hunks->at[h].start <= item.line) {
+			add_item(ret_kept, item);
+		} else {
+			item.line = item.line + n_old - n_new;
+			add_item(ret_passed, item);
+		}
+	}
+}
+
+/* Where the file was in a parent */
+
+struct origin {
+	git_commit *commit;
+	char *path; /* NULL: the parent has no such file */
+	git_oid blob;
+};
+
+static void origin_done(struct origin *origin)
+{
+	git_commit_free(origin->commit);
+	free(origin->path);
+}
+
+static int find_blob(git_commit *commit, const char *path, git_oid *ret)
+{
+	auto_git(git_tree) tree = NULL;
+	auto_git(git_tree_entry) entry = NULL;
+	int rc = git_commit_tree(&tree, commit);
+
+	if (rc == 0)
+		rc = git_tree_entry_bypath(&entry, tree, path);
+	if (rc == 0 && git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+		rc = GIT_ENOTFOUND;
+	if (rc == 0)
+		*ret = *git_tree_entry_id(entry);
+
+	return rc;
+}
+
+static int on_compare(const git_diff *diff, const char *old_path, const char *new_path, void *arg)
+{
+	(void)diff;
+	(void)old_path;
+	(void)new_path;
+	return call_stopped(arg) ? GIT_EUSER : 0;
+}
+
+static int find_rename(
+	struct annotate *work, git_commit *commit, const char *path, struct origin *origin)
+{
+	auto_git(git_tree) new_tree = NULL;
+	auto_git(git_tree) old_tree = NULL;
+	auto_git(git_diff) diff = NULL;
+	git_diff_find_options find;
+	git_diff_options options;
+	int rc = git_commit_tree(&new_tree, commit);
+
+	(void)git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
+	options.progress_cb = work->call ? on_compare : NULL;
+	options.payload = work->call;
+	(void)git_diff_find_options_init(&find, GIT_DIFF_FIND_OPTIONS_VERSION);
+	find.flags = GIT_DIFF_FIND_RENAMES;
+	if (rc == 0)
+		rc = git_commit_tree(&old_tree, origin->commit);
+	if (rc == 0)
+		rc = git_diff_tree_to_tree(&diff, work->repo->git, old_tree, new_tree, &options);
+	if (rc == 0)
+		rc = git_diff_find_similar(diff, &find);
+	for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++) {
+		const git_diff_delta *delta = git_diff_get_delta(diff, i);
+
+		if (delta->status == GIT_DELTA_RENAMED && streq(delta->new_file.path, path)) {
+			origin->path = alloc_str(delta->old_file.path);
+			origin->blob = delta->old_file.id;
+			break;
+		}
+	}
+	return rc;
+}
+
+static int find_origin(
+	struct annotate *work, const struct suspect *suspect, unsigned parent, struct origin *ret)
+{
+	int rc = git_commit_parent(&ret->commit, suspect->commit, parent);
+
+	if (rc == 0)
+		rc = find_blob(ret->commit, suspect->path, &ret->blob);
+	if (rc == 0)
+		ret->path = alloc_str(suspect->path);
+	if (rc == GIT_ENOTFOUND && ret->commit)
+		rc = find_rename(work, suspect->commit, suspect->path, ret);
+
+	return rc;
+}
+
+/* The work */
+
+static void blame(struct annotate *work, const struct suspect *suspect)
+{
+	for (size_t i = 0; i < suspect->items.n; i++)
+		work->result->commits[suspect->items.at[i].final] = *git_commit_id(suspect->commit);
+}
+
+/* Hands what the parent has over to it; the rest stays. */
+static int pass_to(struct annotate *work, struct suspect *suspect, const struct origin *origin)
+{
+	struct hunks hunks = { 0 };
+	struct items passed = { 0 }, kept = { 0 };
+	int rc = compare_blobs(work, &origin->blob, &suspect->blob, &hunks);
+
+	if (rc == 0) {
+		split(&suspect->items, &hunks, &passed, &kept);
+		add_suspect(work, origin->commit, origin->path, &origin->blob, &passed);
+		free(suspect->items.at);
+		suspect->items = kept;
+	}
+	free(passed.at);
+	free(hunks.at);
+	return rc;
+}
+
+/* A parent that has the very same file gets all, whichever parent it is. */
+static bool pass_whole(
+	struct annotate *work, struct suspect *suspect, const struct origin *origins, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (origins[i].path && git_oid_equal(&origins[i].blob, &suspect->blob)) {
+			add_suspect(work, origins[i].commit, origins[i].path, &origins[i].blob,
+				&suspect->items);
+			suspect->items.n = 0;
+			return true;
+		}
+
+	return false;
+}
+
+static int examine(struct annotate *work, struct suspect *suspect)
+{
+	unsigned n = git_commit_parentcount(suspect->commit);
+	struct origin *origins = alloc_zero((n + 1) * sizeof(*origins));
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && rc == 0; i++)
+		rc = find_origin(work, suspect, i, &origins[i]);
+	if (rc == 0 && !pass_whole(work, suspect, origins, n))
+		for (unsigned i = 0; i < n && rc == 0 && suspect->items.n > 0; i++)
+			if (origins[i].path)
+				rc = pass_to(work, suspect, &origins[i]);
+	if (rc == 0)
+		blame(work, suspect);
+	for (unsigned i = 0; i < n; i++)
+		origin_done(&origins[i]);
+	free(origins);
+	return rc;
+}
+
+static int start(
+	struct annotate *work, git_commit *commit, const char *path, size_t n, struct refusal *why)
+{
+	struct items items = { 0 };
+	git_oid blob;
+	int rc = find_blob(commit, path, &blob);
+
+	if (rc < 0)
+		return refuse_git(why, rc, "cannot read the file");
+	for (size_t i = 0; i < n; i++)
+		add_item(&items, (struct item){ i, work->first - 1 + i });
+	add_suspect(work, commit, path, &blob, &items);
+	free(items.at);
+	return 0;
+}
+
+int annotate(const struct repo *repo, struct call *call, git_commit *commit, const char *path,
+	size_t first, size_t last, struct annotation *ret, struct refusal *why)
+{
+	auto_(annotate_done) struct annotate work = { repo, call, ret, first, NULL, 0 };
+	int r;
+
+	ret->n = last - first + 1;
+	ret->commits = alloc_zero(ret->n * sizeof(*ret->commits));
+	r = start(&work, commit, path, ret->n, why);
+	while (r == 0 && work.n > 0) {
+		auto_(suspect_done) struct suspect suspect = take_newest(&work);
+		int rc = call && call_stopped(call) ? GIT_EUSER : examine(&work, &suspect);
+
+		if (rc == GIT_EUSER)
+			r = refuse_stopped(why, "the history of the file was not read to its end");
+		else if (rc < 0)
+			r = refuse_git(why, rc, "cannot read the history of the file");
+	}
+	return r;
+}

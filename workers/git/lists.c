@@ -1,0 +1,295 @@
+/* git_stash_list, git_remote_list, git_worktree_list. */
+#include "shared/alloc.h"
+#include "shared/utf8.h"
+#include "workers/common/call.h"
+#include "workers/git/layout.h"
+#include "workers/git/out.h"
+#include "workers/git/rev.h"
+#include "workers/git/tools.h"
+
+/* What each of the three has: a list for programs and a text for readers. */
+struct list {
+	struct repo *repo;
+	json_t *entries;
+	struct strbuf text;
+};
+
+static void list_done(struct list *list)
+{
+	json_decref(list->entries);
+	strbuf_done(&list->text);
+}
+
+static int answer(struct call *call, struct list *list, const char *key, const char *none)
+{
+	if (list->text.len == 0)
+		strbuf_adds(&list->text, none);
+
+	return call_result(call, json_pack("{s:O}", key, list->entries), strbuf_get(&list->text),
+		list->text.len);
+}
+
+#define LIST(name, the_repo)                                                                       \
+	auto_(list_done) struct list name = { .repo = (the_repo), .entries = json_array() }
+
+/* Stashes */
+
+struct git_stash_list_args {
+	const char *repo_path;
+};
+
+static const struct param git_stash_list_params[] = {
+	PARAM_REPO(git_stash_list_args),
+	{ 0 },
+};
+
+static int on_stash(size_t index, const char *message, const git_oid *id, void *arg)
+{
+	struct list *list = arg;
+	auto_strbuf words = { 0 };
+
+	utf8_repair(&words, message, strcspn(message, "\n"));
+	json_array_append_new(
+		list->entries, json_pack("{s:I, s:s, s:o}", "index", (json_int_t)index, "message",
+				       strbuf_get(&words), "hash", out_oid(id)));
+	strbuf_addf(&list->text, "stash@{%zu}: %s\n", index, strbuf_get(&words));
+	return 0;
+}
+
+static int git_stash_list(struct call *call, const void *args)
+{
+	const struct git_stash_list_args *a = args;
+	auto_repo repo = { 0 };
+	LIST(list, &repo);
+	struct refusal why;
+	int rc;
+
+	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0)
+		return refusal_answer(call, &why);
+	rc = git_stash_foreach(repo.git, on_stash, &list);
+	if (rc < 0 && rc != GIT_ENOTFOUND) {
+		(void)refuse_git(&why, rc, "cannot read the stashes");
+		return refusal_answer(call, &why);
+	}
+	return answer(call, &list, "stashes", "No stashes.");
+}
+
+/* Remotes */
+
+struct git_remote_list_args {
+	const char *repo_path;
+};
+
+static const struct param git_remote_list_params[] = {
+	PARAM_REPO(git_remote_list_args),
+	{ 0 },
+};
+
+static int add_remote(struct list *list, const char *name, struct refusal *why)
+{
+	auto_git(git_remote) remote = NULL;
+	auto_free char *fetch = NULL;
+	auto_free char *push = NULL;
+	const char *url;
+	int rc = git_remote_lookup(&remote, list->repo->git, name);
+
+	if (rc < 0)
+		return refuse_git(why, rc, "cannot read a remote");
+	url = git_remote_url(remote);
+	fetch = out_url(url ? url : "");
+	url = git_remote_pushurl(remote);
+	push = url ? out_url(url) : alloc_str(fetch);
+	json_array_append_new(list->entries, json_pack("{s:o, s:s, s:s}", "name", out_str(name),
+						     "fetch_url", fetch, "push_url", push));
+	out_name(&list->text, name);
+	strbuf_adds(&list->text, "  ");
+	out_name(&list->text, fetch);
+	strbuf_adds(&list->text, " (fetch)\n");
+	out_name(&list->text, name);
+	strbuf_adds(&list->text, "  ");
+	out_name(&list->text, push);
+	strbuf_adds(&list->text, " (push)\n");
+	return 0;
+}
+
+static int git_remote_list_tool(struct call *call, const void *args)
+{
+	const struct git_remote_list_args *a = args;
+	auto_repo repo = { 0 };
+	auto_git_strarray names = { 0 };
+	LIST(list, &repo);
+	struct refusal why;
+	int rc, r;
+
+	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0)
+		return refusal_answer(call, &why);
+	rc = git_remote_list(&names, repo.git);
+	r = rc < 0 ? refuse_git(&why, rc, "cannot read the remotes") : 0;
+	for (size_t i = 0; i < names.count && r == 0; i++)
+		r = add_remote(&list, names.strings[i], &why);
+	if (r < 0)
+		return refusal_answer(call, &why);
+
+	return answer(call, &list, "remotes", "No remotes.");
+}
+
+/* Worktrees */
+
+struct git_worktree_list_args {
+	const char *repo_path;
+};
+
+static const struct param git_worktree_list_params[] = {
+	PARAM_REPO(git_worktree_list_args),
+	{ 0 },
+};
+
+struct worktree {
+	const char *path; /* as libgit2 has it */
+	git_reference *head;
+	bool is_locked;
+	bool is_prunable;
+	bool is_main;
+	bool is_bare;
+};
+
+static void add_worktree_text(struct list *list, const struct worktree *tree, const char *shown)
+{
+	char abbrev[REPO_SHORT_SIZE];
+	const git_oid *id = tree->head ? git_reference_target(tree->head) : NULL;
+
+	out_name(&list->text, shown);
+	strbuf_addf(&list->text, "  %s", id ? repo_short(list->repo, id, abbrev) : "-");
+	if (tree->is_bare) {
+		strbuf_adds(&list->text, " (bare)");
+	} else if (tree->head && git_reference_is_branch(tree->head)) {
+		strbuf_adds(&list->text, " [");
+		out_name(&list->text, git_reference_shorthand(tree->head));
+		strbuf_addc(&list->text, ']');
+	} else if (tree->head) {
+		strbuf_adds(&list->text, " (detached HEAD)");
+	}
+	strbuf_adds(&list->text, tree->is_locked ? " locked" : "");
+	strbuf_adds(&list->text, tree->is_prunable ? " prunable\n" : "\n");
+}
+
+static void add_worktree(struct list *list, const struct worktree *tree)
+{
+	auto_free char *path = alloc_str(tree->path);
+	auto_free char *shown = NULL;
+	const git_oid *id = tree->head ? git_reference_target(tree->head) : NULL;
+	bool is_branch = tree->head && git_reference_is_branch(tree->head);
+	size_t len = strlen(path);
+	json_t *entry;
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	shown = repo_path_is_inside(path) ? out_path(list->repo, path)
+					  : alloc_str("(outside the allowed directories)");
+	entry = json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "path", out_str(shown), "head",
+		id ? out_oid(id) : json_string(""), "detached", tree->head && !is_branch, "locked",
+		tree->is_locked, "prunable", tree->is_prunable, "main", tree->is_main);
+	if (is_branch)
+		json_object_set_new(entry, "branch", out_str(git_reference_shorthand(tree->head)));
+	json_array_append_new(list->entries, entry);
+	add_worktree_text(list, tree, shown);
+}
+
+/* The main working tree lies around the common directory; opened from a linked one it is looked at
+ * through that directory alone, which repo_open() has checked. */
+static int add_main(struct list *list, struct refusal *why)
+{
+	const char *common = git_repository_commondir(list->repo->git);
+	auto_free char *path = alloc_str(common);
+	auto_git(git_reference) head = NULL;
+	struct worktree tree = { .is_main = true };
+	git_repository *git = NULL;
+	size_t len = strlen(path);
+	int rc = git_repository_open_ext(&git, common,
+		GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT |
+			GIT_REPOSITORY_OPEN_BARE,
+		NULL);
+
+	if (rc < 0)
+		return refuse_git(why, rc, "cannot read the main working tree");
+	if (len > 6 && streq(path + len - 6, "/.git/"))
+		path[len - 5] = '\0';
+	else
+		tree.is_bare = true;
+	(void)git_repository_head(&head, git);
+	tree.path = path;
+	tree.head = head;
+	add_worktree(list, &tree);
+	git_reference_free(TAKE(head));
+	git_repository_free(git);
+	return 0;
+}
+
+static void add_linked(struct list *list, const char *name)
+{
+	git_worktree_prune_options options;
+	auto_git(git_worktree) worktree = NULL;
+	auto_git(git_reference) head = NULL;
+	struct worktree tree = { 0 };
+
+	(void)git_worktree_prune_options_init(&options, GIT_WORKTREE_PRUNE_OPTIONS_VERSION);
+	if (git_worktree_lookup(&worktree, list->repo->git, name) < 0)
+		return;
+	(void)git_repository_head_for_worktree(&head, list->repo->git, name);
+	tree.path = git_worktree_path(worktree);
+	tree.head = head;
+	tree.is_locked = git_worktree_is_locked(NULL, worktree) > 0;
+	tree.is_prunable = git_worktree_is_prunable(worktree, &options) > 0;
+	add_worktree(list, &tree);
+}
+
+static int git_worktree_list_tool(struct call *call, const void *args)
+{
+	const struct git_worktree_list_args *a = args;
+	auto_repo repo = { 0 };
+	auto_git_strarray names = { 0 };
+	LIST(list, &repo);
+	struct refusal why;
+	int rc;
+
+	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0 ||
+		add_main(&list, &why) < 0)
+		return refusal_answer(call, &why);
+	rc = git_worktree_list(&names, repo.git);
+	if (rc < 0) {
+		(void)refuse_git(&why, rc, "cannot read the worktrees");
+		return refusal_answer(call, &why);
+	}
+	for (size_t i = 0; i < names.count; i++)
+		add_linked(&list, names.strings[i]);
+
+	return answer(call, &list, "worktrees", "No worktrees.");
+}
+
+const struct tool git_lists_tools[] = {
+	TOOL(git_stash_list, "List stashes", .doc = "List stashes.",
+		.out = "stashes {index integer, message string, hash string}[]",
+		.hints = TOOL_READ_ONLY | TOOL_IDEMPOTENT),
+	{
+		.name = "git_remote_list", /* libgit2 has a function of this name */
+		.title = "List remotes",
+		.doc = "List remotes; user names and passwords in URLs are shown as ***.",
+		.run = git_remote_list_tool,
+		.params = git_remote_list_params,
+		.args_size = sizeof(struct git_remote_list_args),
+		.out = "remotes {name string, fetch_url string, push_url string}[]",
+		.hints = TOOL_READ_ONLY | TOOL_IDEMPOTENT,
+	},
+	{
+		.name = "git_worktree_list", /* libgit2 has a function of this name */
+		.title = "List worktrees",
+		.doc = "List worktrees.",
+		.run = git_worktree_list_tool,
+		.params = git_worktree_list_params,
+		.args_size = sizeof(struct git_worktree_list_args),
+		.out = "worktrees {path string, head string, branch? string, detached boolean, "
+		       "locked boolean, prunable boolean, main boolean}[]",
+		.hints = TOOL_READ_ONLY | TOOL_IDEMPOTENT,
+	},
+	{ 0 },
+};
