@@ -10,7 +10,7 @@
 int fd_close(int fd);
 
 /* 0 or -errno. */
-int fd_set_nonblock(int fd, bool on) must_check;
+int fd_set_nonblock(int fd, bool on);
 
 /* A pair of connected stream sockets, or the two ends of a pipe (ret[0] reads), close-on-exec. */
 int fd_socketpair(int ret[2]) must_check;

@@ -11,10 +11,36 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_type.c supervisor/conf_type.h \
 	supervisor/conf_value.c supervisor/conf_value.h \
 	supervisor/conf_yaml.c supervisor/conf_yaml.h \
+	supervisor/expiry.c supervisor/expiry.h \
+	supervisor/fleet/backoff.c supervisor/fleet/backoff.h \
+	supervisor/fleet/domain.c supervisor/fleet/domain.h \
+	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
+	supervisor/fleet/fleet.c supervisor/fleet/fleet.h \
+	supervisor/fleet/launch.c supervisor/fleet/launch.h \
+	supervisor/fleet/link.c supervisor/fleet/link.h \
+	supervisor/fleet/worker.c supervisor/fleet/worker.h \
+	supervisor/fleet/worker_private.h \
+	supervisor/fleet/worker_rpc.c \
+	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
-	supervisor/ops/notify.c supervisor/ops/notify.h
+	supervisor/front/http_conn.c supervisor/front/http_conn.h \
+	supervisor/front/http_reply.c supervisor/front/http_reply.h \
+	supervisor/front/httpd.c supervisor/front/httpd.h \
+	supervisor/front/sse.c supervisor/front/sse.h \
+	supervisor/front/stream.c supervisor/front/stream.h \
+	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
+	supervisor/mcp/mcp.c supervisor/mcp/mcp.h \
+	supervisor/mcp/method.c supervisor/mcp/method.h \
+	supervisor/mcp/revision.c supervisor/mcp/revision.h \
+	supervisor/mcp/router.c supervisor/mcp/router.h \
+	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/options.c supervisor/options.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c
+mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)

@@ -1,4 +1,484 @@
-int main(void)
+/* mcp-fleetd: arguments, settings, construction, signals, the end. The one file that sees all layers.
+ *
+ * The end has three phases: calls (no new requests; those in flight may finish for `drain`), output
+ * (what was answered is written), workers (all processes end). A second SIGTERM skips what is left. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "config.h"
+
+#include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "supervisor/front/httpd.h"
+#include "supervisor/front/sse.h"
+#include "supervisor/front/stream.h"
+#include "supervisor/mcp/mcp.h"
+#include "supervisor/ops/health.h"
+#include "supervisor/ops/notify.h"
+#include "supervisor/options.h"
+
+enum {
+	EXIT_SETTINGS = 2,
+	STATUS_DELAY_MS = 200, /* several changes make one STATUS line */
+	FLUSH_POLL_MS = 10,
+	WORKERS_DRAIN_MS = 500,
+};
+
+enum phase {
+	PHASE_SERVING,
+	PHASE_CALLS,
+	PHASE_OUTPUT,
+	PHASE_WORKERS,
+};
+
+struct daemon {
+	struct loop *loop;
+	const struct options *options;
+	struct conf *conf;
+	struct mcp *mcp;
+	struct fleet *fleet;
+	struct health *health;
+	struct httpd *httpd;   /* transport sse */
+	struct sse *sse;       /* transport sse */
+	struct stream *stream; /* transport stdio */
+	struct http_route routes[SSE_ROUTES + HEALTH_ROUTES + 1];
+	struct event *signals[3];
+	struct timer *status_timer;
+	struct timer *watchdog_timer;
+	struct timer *drain_timer;
+	struct timer *flush_timer;
+	enum phase phase;
+	int64_t drain_until_ms;
+	bool input_ended;
+};
+
+/* --- what is told ------------------------------------------------------------------------------ */
+
+static void tell_status(void *arg)
 {
+	struct daemon *d = arg;
+	auto_strbuf text = { 0 };
+
+	if (d->phase != PHASE_SERVING)
+		return;
+	health_add_summary(d->health, &text);
+	notify_status(strbuf_get(&text));
+}
+
+static void on_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase == PHASE_SERVING && !timer_is_running(d->status_timer))
+		timer_start(d->status_timer, STATUS_DELAY_MS);
+}
+
+static void on_settled(void *arg)
+{
+	struct daemon *d = arg;
+	auto_strbuf text = { 0 };
+
+	health_add_summary(d->health, &text);
+	log_info("ready: %s", strbuf_get(&text));
+	notify_ready(strbuf_get(&text));
+}
+
+static void on_watchdog(void *arg)
+{
+	struct daemon *d = arg;
+
+	notify_watchdog();
+	timer_start(d->watchdog_timer, notify_watchdog_ms());
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+static void on_fleet_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_stop(d->loop);
+}
+
+static void note_pending(void *arg, struct session *session)
+{
+	bool *pending = arg;
+
+	*pending |= session_is_pending(session);
+}
+
+static bool is_writing(const struct daemon *d)
+{
+	bool pending = false;
+
+	sessions_each(mcp_get_sessions(d->mcp), note_pending, &pending);
+	return pending || (d->httpd && httpd_is_writing(d->httpd)) ||
+		(d->stream && stream_is_writing(d->stream));
+}
+
+static void end_output(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase != PHASE_OUTPUT)
+		return;
+	/* The client of stdio asked for the end itself: it gets all, however slow it is. */
+	if (is_writing(d) && (d->input_ended || loop_now_ms(d->loop) < d->drain_until_ms)) {
+		timer_start(d->flush_timer, FLUSH_POLL_MS);
+		return;
+	}
+	d->phase = PHASE_WORKERS;
+	sessions_close_all(mcp_get_sessions(d->mcp), "the fleet is stopping");
+	if (d->httpd)
+		httpd_close_idle(d->httpd);
+	fleet_stop(d->fleet, WORKERS_DRAIN_MS, on_fleet_stopped, d);
+}
+
+static void end_calls(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase != PHASE_CALLS || mcp_count_pending(d->mcp) > 0)
+		return;
+	timer_stop(d->drain_timer);
+	d->phase = PHASE_OUTPUT;
+	end_output(d);
+}
+
+static void on_drain_over(void *arg)
+{
+	struct daemon *d = arg;
+
+	log_warn("stopping: %u calls did not end within `drain`; they are told so",
+		mcp_count_pending(d->mcp));
+	mcp_fail_pending(d->mcp, "the fleet is stopping and the call did not end in time (drain); "
+				 "it may have taken effect");
+	end_calls(d);
+}
+
+static void begin_stop(struct daemon *d)
+{
+	if (d->phase != PHASE_SERVING)
+		return;
+	d->phase = PHASE_CALLS;
+	d->drain_until_ms = loop_now_ms(d->loop) + d->conf->drain_ms;
+	mcp_refuse_new(d->mcp);
+	health_set_stopping(d->health);
+	if (d->httpd)
+		httpd_stop_listening(d->httpd);
+	timer_start(d->drain_timer, d->conf->drain_ms);
+	end_calls(d);
+}
+
+static void on_calls_ended(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase == PHASE_SERVING && d->input_ended && mcp_count_pending(d->mcp) == 0)
+		begin_stop(d);
+	end_calls(d);
+}
+
+/* Comes from deep inside the router: what follows waits for the end of the turn. */
+static void on_idle(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase == PHASE_CALLS || d->input_ended)
+		loop_defer(d->loop, on_calls_ended, d);
+}
+
+static void on_stop_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase != PHASE_SERVING) {
+		log_notice("stopping at once, on a second signal");
+		loop_stop(d->loop);
+		return;
+	}
+	log_info("stopping on SIG%s: %u calls in flight, %u sessions", sigabbrev_np(signo),
+		mcp_count_pending(d->mcp), sessions_count(mcp_get_sessions(d->mcp)));
+	notify_stopping("letting calls end");
+	begin_stop(d);
+}
+
+/* --- stdio ------------------------------------------------------------------------------------- */
+
+static void on_input_ended(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->input_ended = true;
+	loop_defer(d->loop, on_calls_ended, d);
+}
+
+static void on_output_drained(void *arg)
+{
+	end_output(arg);
+}
+
+static void on_output_broken(void *arg)
+{
+	struct daemon *d = arg;
+
+	log_notice("nobody reads our output any more, ending");
+	mcp_refuse_new(d->mcp);
+	mcp_fail_pending(d->mcp, "the client is gone");
+	d->input_ended = true;
+	on_calls_ended(d);
+}
+
+/* --- reload ------------------------------------------------------------------------------------ */
+
+static void log_reload(const struct conf_diff *diff)
+{
+	for (size_t i = 0; i < diff->keys.n; i++)
+		log_info("reload: %s changed", diff->keys.items[i]);
+	for (size_t i = 0; i < diff->n_domains; i++)
+		log_info("reload: domain %s changed", diff->domains[i].name);
+	for (size_t i = 0; i < diff->restart.n; i++)
+		log_warn("reload: %s holds only after a restart", diff->restart.items[i]);
+	if (diff->keys.n == 0 && diff->n_domains == 0)
+		log_info("reload: nothing changed");
+}
+
+static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *diff)
+{
+	struct conf *old = d->conf;
+
+	d->conf = conf;
+	if (diff->log)
+		log_init("mcp-fleetd", conf->log_format, conf->log_level);
+	health_set_conf(d->health, conf);
+	mcp_set_conf(d->mcp, conf);
+	if (d->httpd)
+		httpd_set_limits(d->httpd, &conf->limits);
+	if (d->sse)
+		sse_set_heartbeat(d->sse, conf->sse_heartbeat_ms);
+	fleet_apply(d->fleet, conf, diff);
+	conf_free(old);
+}
+
+/* Read, check, compare; then change only what differs. On an error the old set stays. */
+static int reload(struct daemon *d, struct fail *fail)
+{
+	auto_(conf_freep) struct conf *conf = NULL;
+	struct conf_diff diff;
+	int r = conf_load(&d->options->sources, &conf, fail);
+
+	if (r < 0)
+		return r;
+	conf_diff(d->conf, conf, &diff);
+	if (d->httpd && diff.listeners)
+		r = httpd_listen(d->httpd, conf->listeners, conf->n_listeners, fail);
+	if (r == 0) {
+		log_reload(&diff);
+		apply(d, TAKE(conf), &diff);
+	}
+	conf_diff_done(&diff);
+	return r;
+}
+
+static void on_reload_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct fail fail = { 0 };
+	auto_strbuf status = { 0 };
+
+	if (d->phase != PHASE_SERVING)
+		return;
+	notify_reloading();
+	if (reload(d, &fail) < 0) {
+		(void)log_err(0, "reload refused, the old settings stay: %s", fail.text);
+		strbuf_addf(&status, "reload refused, the old settings stay: %s", fail.text);
+	} else {
+		health_add_summary(d->health, &status);
+	}
+	notify_ready(strbuf_get(&status));
+}
+
+/* --- construction ------------------------------------------------------------------------------ */
+
+/* Where the native workers lie: beside us in a build tree, else where they are installed. */
+static char *find_libexec(void)
+{
+	const char *given = getenv("MCP_FLEET_LIBEXEC");
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	auto_free char *beside = NULL;
+	char *slash;
+
+	if (given && *given == '/')
+		return alloc_str(given);
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return alloc_str(PKGLIBEXECDIR);
+	*slash = '\0';
+	beside = alloc_printf("%s/worker-utils", self);
+	return alloc_str(access(beside, X_OK) == 0 ? self : PKGLIBEXECDIR);
+}
+
+static bool is_domain(void *arg, const char *name)
+{
+	const struct daemon *d = arg;
+
+	return fleet_find(d->fleet, name) != 0;
+}
+
+static const struct mcp_hooks mcp_hooks = {
+	.idle = on_idle,
+	.settled = on_settled,
+	.changed = on_changed,
+};
+
+static const struct stream_hooks stream_hooks = {
+	.ended = on_input_ended,
+	.drained = on_output_drained,
+	.broken = on_output_broken,
+};
+
+/* Sockets of the service manager take the place of the configured listeners. */
+static int open_listeners(struct daemon *d, struct fail *fail)
+{
+	struct notify_sockets sockets = { 0 };
+	int r = notify_take_sockets(&sockets, fail);
+
+	for (size_t i = 0; r == 0 && i < sockets.n; i++) {
+		bool names_domain = conf_find_domain(d->conf, sockets.items[i].name) != NULL;
+
+		httpd_adopt(d->httpd, sockets.items[i].fd, names_domain ? sockets.items[i].name : NULL);
+		sockets.items[i].fd = -1;
+	}
+	if (r == 0 && sockets.n == 0)
+		r = httpd_listen(d->httpd, d->conf->listeners, d->conf->n_listeners, fail);
+	notify_sockets_done(&sockets);
+	return r;
+}
+
+static int serve_sse(struct daemon *d, struct fail *fail)
+{
+	auto_strbuf addresses = { 0 };
+	int r;
+
+	d->sse = sse_new(d->loop, d->mcp, d->conf->sse_heartbeat_ms);
+	sse_get_routes(d->sse, d->routes);
+	health_get_routes(d->health, d->routes + SSE_ROUTES);
+	d->httpd = httpd_new(d->loop, &d->conf->limits, d->routes, is_domain, d);
+	r = open_listeners(d, fail);
+	if (r < 0)
+		return r;
+	httpd_add_addresses(d->httpd, &addresses);
+	log_info("mcp-fleetd " PACKAGE_VERSION " listens on %s", strbuf_get(&addresses));
 	return 0;
+}
+
+static void serve_stdio(struct daemon *d)
+{
+	d->stream = stream_new(d->loop, d->mcp, STDIN_FILENO, STDOUT_FILENO,
+		d->conf->limits.request_bytes, mcp_find_endpoint(d->mcp, NULL), &stream_hooks, d);
+}
+
+static void watch_signals(struct daemon *d)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	d->signals[0] = loop_on_signal(d->loop, SIGTERM, on_stop_signal, d);
+	d->signals[1] = loop_on_signal(d->loop, SIGINT, on_stop_signal, d);
+	d->signals[2] = loop_on_signal(d->loop, SIGHUP, on_reload_signal, d);
+}
+
+static int construct(struct daemon *d, struct fail *fail)
+{
+	auto_free char *libexec = find_libexec();
+	int r = 0;
+
+	d->loop = loop_new();
+	d->status_timer = timer_new(d->loop, tell_status, d);
+	d->watchdog_timer = timer_new(d->loop, on_watchdog, d);
+	d->drain_timer = timer_new(d->loop, on_drain_over, d);
+	d->flush_timer = timer_new(d->loop, end_output, d);
+	watch_signals(d);
+	d->mcp = mcp_new(d->loop, d->conf, &mcp_hooks, d);
+	d->fleet = fleet_new(d->loop, libexec, &mcp_domain_hooks, d->mcp);
+	mcp_set_fleet(d->mcp, d->fleet);
+	d->health = health_new(d->loop, d->mcp, d->conf);
+	if (d->conf->transport == CONF_TRANSPORT_SSE)
+		r = serve_sse(d, fail);
+	else
+		serve_stdio(d);
+	if (r < 0)
+		return r;
+	fleet_apply(d->fleet, d->conf, NULL);
+	if (notify_watchdog_ms() > 0)
+		timer_start(d->watchdog_timer, notify_watchdog_ms());
+	return 0;
+}
+
+/* From the outside in: what uses goes before what is used. */
+static void destroy(struct daemon *d)
+{
+	stream_free(d->stream);
+	fleet_free(d->fleet);
+	mcp_free(d->mcp);
+	httpd_free(d->httpd);
+	sse_free(d->sse);
+	health_free(d->health);
+	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)
+		ev_free(d->signals[i]);
+	timer_free(d->status_timer);
+	timer_free(d->watchdog_timer);
+	timer_free(d->drain_timer);
+	timer_free(d->flush_timer);
+	loop_free(d->loop);
+	conf_free(d->conf);
+}
+
+static int run(const struct options *options, struct conf *conf)
+{
+	struct daemon d = { .options = options, .conf = conf };
+	struct fail fail = { 0 };
+	int r;
+
+	log_init("mcp-fleetd", conf->log_format, conf->log_level);
+	r = construct(&d, &fail);
+	if (r < 0)
+		(void)log_err(0, "%s", fail.text);
+	else
+		r = loop_run(d.loop);
+	destroy(&d);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int check_config(const struct conf *conf)
+{
+	(void)printf("the settings are right: %s, %zu domains, %zu listeners\n",
+		conf->path ? conf->path : "the built-in default", conf->n_domains, conf->n_listeners);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct conf *conf = NULL;
+	struct fail fail = { 0 };
+	enum options_action action = options_parse(argc, argv, &options);
+	int code = action == OPTIONS_WRONG ? EXIT_SETTINGS : EXIT_SUCCESS;
+
+	if (action == OPTIONS_RUN || action == OPTIONS_CHECK_CONFIG) {
+		if (conf_load(&options.sources, &conf, &fail) < 0) {
+			(void)fprintf(stderr, "mcp-fleetd: %s\n", fail.text);
+			code = EXIT_SETTINGS;
+		} else if (action == OPTIONS_CHECK_CONFIG) {
+			code = check_config(conf);
+			conf_free(conf);
+		} else {
+			code = run(&options, conf);
+		}
+	}
+	options_done(&options);
+	return code;
 }

@@ -1,0 +1,257 @@
+/* See fleet.h. */
+#include "supervisor/fleet/fleet.h"
+
+#include "shared/alloc.h"
+#include "shared/log.h"
+
+struct member {
+	TAILQ_ENTRY(member) next;
+	struct domain *domain;
+	uint32_t id;
+	bool leaving;
+};
+
+struct fleet {
+	struct loop *loop;
+	struct launcher *launcher;
+	struct domain_hooks hooks;
+	void *arg;
+	char *libexec;
+	TAILQ_HEAD(, member) members; /* in the order of names */
+	uint32_t last_id;
+	void (*on_stopped)(void *arg);
+	void *on_stopped_arg;
+};
+
+static void free_member(void *arg)
+{
+	struct member *member = arg;
+
+	domain_free(member->domain);
+	free(member);
+}
+
+static void tell_when_empty(struct fleet *fleet)
+{
+	void (*fn)(void *arg) = fleet->on_stopped;
+
+	if (!fn || !TAILQ_EMPTY(&fleet->members))
+		return;
+	fleet->on_stopped = NULL;
+	loop_defer(fleet->loop, fn, fleet->on_stopped_arg);
+}
+
+static void on_domain_stopped(void *arg, struct domain *domain)
+{
+	struct fleet *fleet = arg;
+	struct member *member;
+
+	TAILQ_FOREACH(member, &fleet->members, next)
+		if (member->domain == domain)
+			break;
+	if (!member)
+		return;
+	TAILQ_REMOVE(&fleet->members, member, next);
+	loop_defer(fleet->loop, free_member, member);
+	tell_when_empty(fleet);
+}
+
+/* The hooks get the arg of the layer above; only `stopped` is ours. */
+static void pass_answered(void *arg, uint64_t no, const struct rpc *rpc)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.answered(fleet->arg, no, rpc);
+}
+
+static void pass_progress(void *arg, uint64_t no, const struct rpc *rpc)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.progress(fleet->arg, no, rpc);
+}
+
+static void pass_lost(void *arg, uint64_t no, enum domain_loss loss, const char *cause)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.lost(fleet->arg, no, loss, cause);
+}
+
+static void pass_changed(void *arg, struct domain *domain)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.changed(fleet->arg, domain);
+}
+
+static void pass_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.tools(fleet->arg, domain, tools, info);
+}
+
+static const struct domain_hooks own_hooks = {
+	.answered = pass_answered,
+	.progress = pass_progress,
+	.lost = pass_lost,
+	.changed = pass_changed,
+	.tools = pass_tools,
+	.stopped = on_domain_stopped,
+};
+
+struct fleet *fleet_new(struct loop *loop, const char *libexec, const struct domain_hooks *hooks,
+	void *arg)
+{
+	struct fleet *fleet = alloc_zero(sizeof(*fleet));
+
+	fleet->loop = loop;
+	fleet->launcher = launcher_new(loop);
+	fleet->libexec = alloc_str(libexec);
+	fleet->hooks = *hooks;
+	fleet->arg = arg;
+	TAILQ_INIT(&fleet->members);
+	return fleet;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+	struct member *member;
+
+	if (!fleet)
+		return;
+	launcher_free(fleet->launcher);
+	while ((member = TAILQ_FIRST(&fleet->members))) {
+		TAILQ_REMOVE(&fleet->members, member, next);
+		free_member(member);
+	}
+	free(fleet->libexec);
+	free(fleet);
+}
+
+static struct member *find_member(const struct fleet *fleet, const char *name)
+{
+	struct member *member;
+
+	TAILQ_FOREACH(member, &fleet->members, next)
+		if (!member->leaving && streq(domain_get_name(member->domain), name))
+			return member;
+	return NULL;
+}
+
+static char *program_of(const struct fleet *fleet, const struct conf_domain *conf)
+{
+	return conf->native ? alloc_printf("%s/worker-%s", fleet->libexec, conf->native) : NULL;
+}
+
+static void insert_sorted(struct fleet *fleet, struct member *member)
+{
+	struct member *other;
+
+	TAILQ_FOREACH(other, &fleet->members, next)
+		if (strcmp(domain_get_name(other->domain), domain_get_name(member->domain)) > 0)
+			break;
+	if (other)
+		TAILQ_INSERT_BEFORE(other, member, next);
+	else
+		TAILQ_INSERT_TAIL(&fleet->members, member, next);
+}
+
+static void add_domain(struct fleet *fleet, const struct conf_domain *conf)
+{
+	auto_free char *program = program_of(fleet, conf);
+	struct member *member = alloc_zero(sizeof(*member));
+
+	member->id = ++fleet->last_id;
+	member->domain = domain_new(fleet->loop, fleet->launcher, conf, program, &own_hooks, fleet);
+	insert_sorted(fleet, member);
+	domain_start(member->domain);
+}
+
+static void apply_change(struct fleet *fleet, const struct conf *conf,
+	const struct conf_domain_diff *change)
+{
+	const struct conf_domain *domain = conf_find_domain(conf, change->name);
+	struct member *member = find_member(fleet, change->name);
+
+	if (!domain) {
+		if (member) {
+			member->leaving = true;
+			domain_stop(member->domain, conf->drain_ms);
+		}
+		return;
+	}
+	if (!member) {
+		add_domain(fleet, domain);
+		return;
+	}
+	auto_free char *program = program_of(fleet, domain);
+	domain_reload(member->domain, domain, program, change->change == CONF_DOMAIN_REPLACED,
+		conf->drain_ms);
+}
+
+/* A reload is also how an operator says that the cause of a parked domain is mended. */
+static void retry_parked(struct fleet *fleet, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_domains; i++) {
+		const struct conf_domain_diff again = { .name = conf->domains[i].name,
+			.change = CONF_DOMAIN_REPLACED };
+		struct member *member = find_member(fleet, again.name);
+
+		if (member && domain_get_state(member->domain) == DOMAIN_PARKED)
+			apply_change(fleet, conf, &again);
+	}
+}
+
+void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff)
+{
+	if (!diff) {
+		for (size_t i = 0; i < conf->n_domains; i++)
+			add_domain(fleet, &conf->domains[i]);
+		return;
+	}
+	for (size_t i = 0; i < diff->n_domains; i++)
+		apply_change(fleet, conf, &diff->domains[i]);
+	retry_parked(fleet, conf);
+}
+
+void fleet_stop(struct fleet *fleet, int64_t drain_ms, void (*fn)(void *arg), void *arg)
+{
+	struct member *member;
+	struct member *after;
+
+	fleet->on_stopped = fn;
+	fleet->on_stopped_arg = arg;
+	for (member = TAILQ_FIRST(&fleet->members); member; member = after) {
+		after = TAILQ_NEXT(member, next);
+		domain_stop(member->domain, drain_ms);
+	}
+	tell_when_empty(fleet);
+}
+
+uint32_t fleet_find(const struct fleet *fleet, const char *name)
+{
+	const struct member *member = find_member(fleet, name);
+
+	return member ? member->id : 0;
+}
+
+struct domain *fleet_get(const struct fleet *fleet, uint32_t id)
+{
+	struct member *member;
+
+	TAILQ_FOREACH(member, &fleet->members, next)
+		if (member->id == id)
+			return member->domain;
+	return NULL;
+}
+
+void fleet_each(const struct fleet *fleet, void (*fn)(void *arg, struct domain *domain), void *arg)
+{
+	struct member *member;
+
+	TAILQ_FOREACH(member, &fleet->members, next)
+		if (!member->leaving)
+			fn(arg, member->domain);
+}

@@ -1,0 +1,24 @@
+/* The fleet: all domains, by name and by id. An id is never used twice, so that the layers above can
+ * keep it without knowing whether the domain still exists. */
+#pragma once
+
+#include "supervisor/fleet/domain.h"
+
+struct fleet;
+
+/* `hooks` (copied; .stopped is not called) get `arg`. `libexec`: where the native workers lie. */
+struct fleet *fleet_new(struct loop *loop, const char *libexec, const struct domain_hooks *hooks,
+	void *arg);
+void fleet_free(struct fleet *fleet); /* kills what still runs */
+
+/* Adds, reloads and stops domains so that they are those of `conf`. `diff` is NULL at the start. */
+void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff);
+
+/* Stops all domains; `fn` runs when no process is left (maybe at once). */
+void fleet_stop(struct fleet *fleet, int64_t drain_ms, void (*fn)(void *arg), void *arg);
+
+/* 0: none of this name. */
+uint32_t fleet_find(const struct fleet *fleet, const char *name);
+/* NULL: no longer there. Borrowed for the time of a callback. */
+struct domain *fleet_get(const struct fleet *fleet, uint32_t id);
+void fleet_each(const struct fleet *fleet, void (*fn)(void *arg, struct domain *domain), void *arg);

@@ -1,0 +1,45 @@
+/* Starting processes and learning of their end.
+ *
+ * Each process leads a session and a process group of its own; the supervisor is a child subreaper,
+ * so whatever a dead worker leaves behind comes to us and is ended. Ends are noticed by SIGCHLD, and
+ * a pid is signalled only before it was reaped, so it cannot belong to somebody else. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "supervisor/loop.h"
+
+struct launcher;
+struct process;
+
+struct process_end {
+	bool failed_exec;    /* it never ran: `exec_errno` says why */
+	int exec_errno;
+	int wait_status;     /* as from waitpid(2) */
+};
+
+struct process_spec {
+	const char *const *argv; /* argv[0] is an absolute path */
+	const char *const *env;  /* "NAME=value"; the whole environment */
+};
+
+/* At most one in a program. */
+struct launcher *launcher_new(struct loop *loop);
+void launcher_free(struct launcher *launcher); /* ends what is left, with SIGKILL */
+
+typedef void process_ended_fn(void *arg, const struct process_end *end);
+
+/* Starts a process whose standard input and output are one socket (*ret_fd, ours) and whose standard
+ * error is a pipe (*ret_err_fd, ours, not blocking). `fn` runs once when it has ended, never from
+ * inside this call; the process is freed after it. 0 or -errno. */
+int process_start(struct launcher *launcher, const struct process_spec *spec, process_ended_fn *fn,
+	void *arg, struct process **ret, int *ret_fd, int *ret_err_fd) must_check;
+
+pid_t process_pid(const struct process *process);
+
+/* Signals its whole group. */
+void process_kill(struct process *process, int signo);
+
+/* Words for a person: "exit status 3", "killed by SIGSEGV (core dumped)", "cannot run: …". */
+enum { PROCESS_END_TEXT = 128 };
+void process_end_text(const struct process_end *end, char ret[PROCESS_END_TEXT]);

@@ -1,0 +1,605 @@
+/* See worker.h. What is said on the link stands in worker_rpc.c. */
+#include "supervisor/fleet/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+
+#include "shared/alloc.h"
+#include "shared/limits.h"
+#include "supervisor/fleet/worker_private.h"
+
+enum {
+	STOP_WAIT_MS = 1000, /* closed input, then SIGTERM, each so long */
+	SOON_MS = 1000,      /* dead so soon after ready, without one answer: counts as never ready */
+};
+
+struct step {
+	int next; /* 0 (DOWN) with act NULL and !ok: cannot happen */
+	void (*act)(struct worker *w);
+	bool ok;
+};
+
+static uint32_t random_bits(void)
+{
+	uint32_t bits = 0;
+
+	(void)!getrandom(&bits, sizeof(bits), 0);
+	return bits;
+}
+
+void request_free(struct request *request)
+{
+	if (!request)
+		return;
+	free(request->line);
+	free(request);
+}
+
+struct worker_setup *worker_setup_ref(struct worker_setup *setup)
+{
+	setup->n_refs++;
+	return setup;
+}
+
+static void free_strings(char **strings)
+{
+	for (char **at = strings; at && *at; at++)
+		free(*at);
+	free(strings);
+}
+
+void worker_setup_unref(struct worker_setup *setup)
+{
+	if (!setup || --setup->n_refs > 0)
+		return;
+	free(setup->domain);
+	free_strings(setup->argv);
+	free_strings(setup->env);
+	free(setup);
+}
+
+/* --- what the table calls --------------------------------------------------------------------- */
+
+static void free_link(void *arg)
+{
+	link_free(arg);
+}
+
+/* The link may be in the middle of a callback. */
+static void drop_link(struct worker *w)
+{
+	if (w->link)
+		loop_defer(w->loop, free_link, TAKE(w->link));
+}
+
+/* A command without a slash is looked up in PATH, as a shell would. NULL: not found. */
+static char *find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	auto_free char *copy = alloc_str(path ? path : "/usr/local/bin:/usr/bin:/bin");
+	char *save = NULL;
+
+	if (strchr(name, '/'))
+		return alloc_str(name);
+	for (char *dir = strtok_r(copy, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		auto_free char *full = alloc_printf("%s/%s", dir, name);
+
+		if (access(full, X_OK) == 0)
+			return TAKE(full);
+	}
+	return NULL;
+}
+
+static void on_process_end(void *arg, const struct process_end *end);
+
+static int start_process(struct worker *w, int *ret_fd, int *ret_err_fd)
+{
+	auto_free char *program = find_program(w->setup->argv[0]);
+	auto_free const char **argv = NULL;
+	size_t n = 0;
+
+	if (!program)
+		return -ENOENT;
+	while (w->setup->argv[n])
+		n++;
+	argv = alloc_zero((n + 1) * sizeof(*argv));
+	for (size_t i = 0; i < n; i++)
+		argv[i] = i == 0 ? program : w->setup->argv[i];
+	const struct process_spec spec = { .argv = argv, .env = (const char *const *)w->setup->env };
+
+	return process_start(w->launcher, &spec, on_process_end, w, &w->process, ret_fd, ret_err_fd);
+}
+
+/* The end of a process that never began is reported like any other, but not from inside the step. */
+static void report_failed_start(void *arg)
+{
+	struct worker *w = arg;
+	struct process_end end = { .failed_exec = true, .exec_errno = w->start_errno };
+
+	on_process_end(w, &end);
+}
+
+static void launch(struct worker *w)
+{
+	int fd = -1;
+	int err_fd = -1;
+	int r;
+
+	errlog_free(TAKE(w->errlog));
+	w->n_starts++;
+	w->n_answers = 0;
+	w->ready_ms = 0;
+	r = start_process(w, &fd, &err_fd);
+	if (r < 0) {
+		w->start_errno = -r;
+		loop_defer(w->loop, report_failed_start, w);
+		return;
+	}
+	w->about.pid = process_pid(w->process);
+	w->errlog = errlog_new(w->loop, err_fd, &w->about);
+	w->link = link_new(w->loop, fd, LIMIT_LINE_BYTES, &worker_link_hooks, w);
+	timer_start(w->timer, w->setup->start_timeout_ms);
+	worker_say_initialize(w);
+}
+
+static void ask_tools(struct worker *w)
+{
+	worker_ask_tools(w);
+}
+
+/* The trees are large beside everything else of a worker: the domain keeps what it needs of them. */
+static void tell_tools(struct worker *w)
+{
+	w->hooks->ready(w->arg, w, w->listing, w->info);
+	json_decref(TAKE(w->listing));
+}
+
+static void become_ready(struct worker *w)
+{
+	timer_stop(w->timer);
+	w->ready_ms = w->idle_since_ms = loop_now_ms(w->loop);
+	timer_start(w->health_timer, w->setup->health_interval_ms);
+	log_debug_about(&w->about, "%s: ready, %zu tools", w->name, json_array_size(w->listing));
+	tell_tools(w);
+}
+
+static void kill_now(struct worker *w)
+{
+	timer_stop(w->health_timer);
+	timer_stop(w->timer);
+	if (w->process)
+		process_kill(w->process, SIGKILL);
+	drop_link(w);
+}
+
+static void drain(struct worker *w)
+{
+	timer_stop(w->health_timer);
+	timer_start(w->timer, w->drain_ms);
+}
+
+static void close_input(struct worker *w)
+{
+	timer_stop(w->health_timer);
+	if (w->link)
+		link_shut(w->link);
+	timer_start(w->timer, STOP_WAIT_MS);
+}
+
+static void terminate(struct worker *w)
+{
+	if (w->process)
+		process_kill(w->process, SIGTERM);
+	timer_start(w->timer, STOP_WAIT_MS);
+}
+
+/* The link ended while we wait for the process: it gets the rest of the time. */
+static void forget_link(struct worker *w)
+{
+	drop_link(w);
+}
+
+static void wait_to_restart(struct worker *w)
+{
+	timer_start(w->timer, w->restart_wait_ms);
+}
+
+static void restart_at_once(struct worker *w)
+{
+	timer_start(w->timer, 0);
+}
+
+static void give_up_waiting(struct worker *w)
+{
+	timer_stop(w->timer);
+}
+
+#define STEP(state, action) { .next = (state), .act = (action), .ok = true }
+
+/* clang-format off */
+static const struct step steps[WORKER_STATES][WORKER_EVENTS] = {
+	[WORKER_DOWN] = {
+		[WORKER_EV_START] = STEP(WORKER_STARTING, launch),
+		[WORKER_EV_STOP] = STEP(WORKER_DOWN, NULL),
+	},
+	[WORKER_STARTING] = {
+		[WORKER_EV_INITIALIZED] = STEP(WORKER_LISTING, ask_tools),
+		[WORKER_EV_DEADLINE] = STEP(WORKER_KILLED, kill_now),
+		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
+		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
+		[WORKER_EV_PARK] = STEP(WORKER_PARKED, wait_to_restart),
+		[WORKER_EV_STOP] = STEP(WORKER_STOPPING, close_input),
+	},
+	[WORKER_LISTING] = {
+		[WORKER_EV_LISTED] = STEP(WORKER_READY, become_ready),
+		[WORKER_EV_DEADLINE] = STEP(WORKER_KILLED, kill_now),
+		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
+		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
+		[WORKER_EV_PARK] = STEP(WORKER_PARKED, wait_to_restart),
+		[WORKER_EV_STOP] = STEP(WORKER_STOPPING, close_input),
+	},
+	[WORKER_READY] = {
+		[WORKER_EV_LISTED] = STEP(WORKER_READY, tell_tools),
+		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
+		[WORKER_EV_HUNG] = STEP(WORKER_KILLED, kill_now),
+		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
+		[WORKER_EV_CRASH] = STEP(WORKER_BACKOFF, restart_at_once),
+		[WORKER_EV_PARK] = STEP(WORKER_PARKED, wait_to_restart),
+		[WORKER_EV_STOP] = STEP(WORKER_DRAINING, drain),
+	},
+	[WORKER_DRAINING] = {
+		[WORKER_EV_LISTED] = STEP(WORKER_DRAINING, NULL),
+		[WORKER_EV_DRAINED] = STEP(WORKER_STOPPING, close_input),
+		[WORKER_EV_DEADLINE] = STEP(WORKER_ENDING, kill_now),
+		[WORKER_EV_BROKEN] = STEP(WORKER_ENDING, kill_now),
+		[WORKER_EV_HUNG] = STEP(WORKER_ENDING, kill_now),
+		[WORKER_EV_EXIT] = STEP(WORKER_DOWN, give_up_waiting),
+		[WORKER_EV_STOP] = STEP(WORKER_DRAINING, drain),
+	},
+	[WORKER_STOPPING] = {
+		[WORKER_EV_INITIALIZED] = STEP(WORKER_STOPPING, NULL),
+		[WORKER_EV_LISTED] = STEP(WORKER_STOPPING, NULL),
+		[WORKER_EV_DEADLINE] = STEP(WORKER_TERMINATING, terminate),
+		[WORKER_EV_BROKEN] = STEP(WORKER_STOPPING, forget_link),
+		[WORKER_EV_HUNG] = STEP(WORKER_ENDING, kill_now),
+		[WORKER_EV_EXIT] = STEP(WORKER_DOWN, give_up_waiting),
+		[WORKER_EV_STOP] = STEP(WORKER_STOPPING, NULL),
+	},
+	[WORKER_TERMINATING] = {
+		[WORKER_EV_INITIALIZED] = STEP(WORKER_TERMINATING, NULL),
+		[WORKER_EV_LISTED] = STEP(WORKER_TERMINATING, NULL),
+		[WORKER_EV_DEADLINE] = STEP(WORKER_ENDING, kill_now),
+		[WORKER_EV_BROKEN] = STEP(WORKER_TERMINATING, forget_link),
+		[WORKER_EV_HUNG] = STEP(WORKER_ENDING, kill_now),
+		[WORKER_EV_EXIT] = STEP(WORKER_DOWN, give_up_waiting),
+		[WORKER_EV_STOP] = STEP(WORKER_TERMINATING, NULL),
+	},
+	[WORKER_KILLED] = {
+		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
+		[WORKER_EV_CRASH] = STEP(WORKER_BACKOFF, restart_at_once),
+		[WORKER_EV_PARK] = STEP(WORKER_PARKED, wait_to_restart),
+		[WORKER_EV_STOP] = STEP(WORKER_ENDING, NULL),
+	},
+	[WORKER_ENDING] = {
+		[WORKER_EV_EXIT] = STEP(WORKER_DOWN, give_up_waiting),
+		[WORKER_EV_STOP] = STEP(WORKER_ENDING, NULL),
+	},
+	[WORKER_BACKOFF] = {
+		[WORKER_EV_DEADLINE] = STEP(WORKER_STARTING, launch),
+		[WORKER_EV_START] = STEP(WORKER_STARTING, launch),
+		[WORKER_EV_STOP] = STEP(WORKER_DOWN, give_up_waiting),
+	},
+	[WORKER_PARKED] = {
+		[WORKER_EV_DEADLINE] = STEP(WORKER_STARTING, launch),
+		[WORKER_EV_START] = STEP(WORKER_STARTING, launch),
+		[WORKER_EV_STOP] = STEP(WORKER_DOWN, give_up_waiting),
+	},
+};
+/* clang-format on */
+
+int worker_next_state(enum worker_state state, enum worker_event event)
+{
+	const struct step *step = &steps[state][event];
+
+	return step->ok ? step->next : -1;
+}
+
+/* The one place where the state changes. */
+void worker_event(struct worker *w, enum worker_event event)
+{
+	const struct step *step = &steps[w->state][event];
+	enum worker_state from = w->state;
+
+	if (!step->ok) {
+		log_warn_about(&w->about, "%s: event '%s' in state '%s', ignoring", w->name,
+			worker_event_name(event), worker_state_name(w->state));
+		return;
+	}
+	w->state = (enum worker_state)step->next;
+	if (from != w->state)
+		log_debug_about(&w->about, "%s: %s -> %s on %s", w->name, worker_state_name(from),
+			worker_state_name(w->state), worker_event_name(event));
+	if (step->act)
+		step->act(w);
+	if (from != w->state)
+		w->hooks->moved(w->arg, w);
+}
+
+/* --- the end of a process --------------------------------------------------------------------- */
+
+/* Restart by cause of death: design.md, promise 4. */
+static enum worker_event judge_death(struct worker *w, const struct process_end *end)
+{
+	int64_t served_ms = w->ready_ms ? loop_now_ms(w->loop) - w->ready_ms : 0;
+	bool park = false;
+
+	if (w->state == WORKER_DRAINING || w->state == WORKER_STOPPING ||
+		w->state == WORKER_TERMINATING || w->state == WORKER_ENDING)
+		return WORKER_EV_EXIT;
+	if (served_ms >= w->setup->restart.stable_ms)
+		backoff_reset(&w->backoff);
+	if (w->ready_ms && (w->n_answers > 0 || served_ms >= SOON_MS))
+		return WORKER_EV_CRASH;
+	w->restart_wait_ms = backoff_next(&w->backoff, &w->setup->restart, random_bits(), &park);
+	if (end->failed_exec && (end->exec_errno == ENOENT || end->exec_errno == EACCES ||
+					end->exec_errno == ENOEXEC)) {
+		/* Trying again soon would not help: somebody has to mend it. */
+		park = true;
+		w->restart_wait_ms = w->setup->restart.park_ms;
+	}
+	return park ? WORKER_EV_PARK : WORKER_EV_EXIT;
+}
+
+static void describe_end(struct worker *w, const struct process_end *end)
+{
+	auto_strbuf text = { 0 };
+	char words[PROCESS_END_TEXT];
+
+	process_end_text(end, words);
+	strbuf_adds(&text, words);
+	if (end->failed_exec)
+		strbuf_addf(&text, " ('%s')", w->setup->argv[0]);
+	if (w->trouble) {
+		strbuf_addf(&text, " after %s", w->trouble);
+		w->trouble = NULL;
+	}
+	if (w->errlog) {
+		size_t before = text.len;
+
+		strbuf_adds(&text, "; its last words: ");
+		size_t empty = text.len;
+		errlog_add_tail(w->errlog, &text);
+		if (text.len == empty)
+			strbuf_cut(&text, before);
+	}
+	free(w->last_end);
+	w->last_end = strbuf_take(&text);
+}
+
+static void log_end(struct worker *w, enum worker_event event)
+{
+	if (event == WORKER_EV_PARK)
+		log_err_about(&w->about, 0,
+			"%s: %s; parked, it is tried again in %lld s. Mend the cause, then reload",
+			w->name, w->last_end, (long long)(w->restart_wait_ms / CLOCK_SECOND_MS));
+	else if (event == WORKER_EV_CRASH)
+		log_warn_about(&w->about, "%s: %s; replaced at once", w->name, w->last_end);
+	else if (w->state == WORKER_STOPPING || w->state == WORKER_DRAINING)
+		log_debug_about(&w->about, "%s: %s", w->name, w->last_end);
+	else
+		log_warn_about(&w->about, "%s: %s", w->name, w->last_end);
+}
+
+static void on_process_end(void *arg, const struct process_end *end)
+{
+	struct worker *w = arg;
+	struct request_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	enum worker_event event;
+
+	w->process = NULL;
+	if (w->errlog)
+		errlog_drain(w->errlog);
+	describe_end(w, end);
+	event = judge_death(w, end);
+	log_end(w, event);
+	w->about.pid = 0;
+	drop_link(w);
+	timer_stop(w->health_timer);
+	timer_stop(w->grace_timer);
+	timer_stop(w->timer);
+	w->pinged = false;
+	w->n_calls = 0;
+	TAILQ_CONCAT(&calls, &w->calls, next);
+	worker_event(w, event);
+	w->hooks->lost(w->arg, w, &calls);
+}
+
+/* --- timers ----------------------------------------------------------------------------------- */
+
+static void on_timer(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->state == WORKER_STARTING || w->state == WORKER_LISTING)
+		w->trouble = "it was not ready in time (start_timeout)";
+	worker_event(w, WORKER_EV_DEADLINE);
+}
+
+/* Busy workers are judged by the deadlines of their calls. */
+static void on_health_timer(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->pinged) {
+		w->trouble = "it did not answer a health ping";
+		worker_event(w, WORKER_EV_HUNG);
+		return;
+	}
+	if (worker_is_idle(w) && loop_now_ms(w->loop) - w->heard_ms >= w->setup->health_interval_ms / 2) {
+		w->pinged = true;
+		worker_say_ping(w);
+	}
+	timer_start(w->health_timer,
+		w->pinged ? w->setup->health_timeout_ms : w->setup->health_interval_ms);
+}
+
+static void on_grace_timer(void *arg)
+{
+	struct worker *w = arg;
+	int64_t late_ms = loop_now_ms(w->loop) - w->setup->cancel_grace_ms;
+	int64_t next_ms = -1;
+	struct request *request;
+
+	TAILQ_FOREACH(request, &w->calls, next) {
+		if (!request->cancelled)
+			continue;
+		if (request->since_ms <= late_ms) {
+			w->trouble = "it went on with a cancelled call (cancel_grace)";
+			worker_event(w, WORKER_EV_HUNG);
+			return;
+		}
+		if (next_ms < 0 || request->since_ms - late_ms < next_ms)
+			next_ms = request->since_ms - late_ms;
+	}
+	if (next_ms >= 0)
+		timer_start(w->grace_timer, next_ms);
+}
+
+/* --- public ----------------------------------------------------------------------------------- */
+
+struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct worker_setup *setup,
+	unsigned index, const struct worker_hooks *hooks, void *arg)
+{
+	struct worker *w = alloc_zero(sizeof(*w));
+
+	w->loop = loop;
+	w->launcher = launcher;
+	w->setup = worker_setup_ref(setup);
+	w->name = alloc_printf("%s/%u", setup->domain, index);
+	w->last_end = alloc_str("");
+	w->hooks = hooks;
+	w->arg = arg;
+	w->about = (struct log_about){ .domain = setup->domain, .worker = w->name };
+	TAILQ_INIT(&w->calls);
+	w->timer = timer_new(loop, on_timer, w);
+	w->health_timer = timer_new(loop, on_health_timer, w);
+	w->grace_timer = timer_new(loop, on_grace_timer, w);
+	return w;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	timer_free(w->timer);
+	timer_free(w->health_timer);
+	timer_free(w->grace_timer);
+	link_free(w->link);
+	errlog_free(w->errlog);
+	json_decref(w->listing);
+	json_decref(w->info);
+	worker_setup_unref(w->setup);
+	free(w->last_end);
+	free(w->name);
+	free(w);
+}
+
+void worker_start(struct worker *w)
+{
+	worker_event(w, WORKER_EV_START);
+}
+
+void worker_stop(struct worker *w, int64_t drain_ms)
+{
+	w->drain_ms = drain_ms;
+	worker_event(w, WORKER_EV_STOP);
+	if (w->state == WORKER_DRAINING && w->n_calls == 0)
+		worker_event(w, WORKER_EV_DRAINED);
+}
+
+bool worker_has_room(const struct worker *w)
+{
+	return w->state == WORKER_READY && w->n_calls < w->setup->concurrency;
+}
+
+bool worker_is_idle(const struct worker *w)
+{
+	return w->state == WORKER_READY && w->n_calls == 0;
+}
+
+bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
+{
+	struct request *request;
+
+	TAILQ_FOREACH(request, &w->calls, next)
+		if (request->no == no)
+			break;
+	if (!request)
+		return false;
+	request->cancelled = true;
+	request->since_ms = loop_now_ms(w->loop);
+	worker_say_cancelled(w, no, reason);
+	if (!timer_is_running(w->grace_timer))
+		timer_start(w->grace_timer, w->setup->cancel_grace_ms);
+	return true;
+}
+
+enum worker_state worker_get_state(const struct worker *w)
+{
+	return w->state;
+}
+
+const char *worker_get_name(const struct worker *w)
+{
+	return w->name;
+}
+
+pid_t worker_get_pid(const struct worker *w)
+{
+	return w->process ? process_pid(w->process) : 0;
+}
+
+unsigned worker_get_starts(const struct worker *w)
+{
+	return w->n_starts;
+}
+
+const char *worker_get_last_end(const struct worker *w)
+{
+	return w->last_end;
+}
+
+unsigned worker_count_calls(const struct worker *w)
+{
+	return w->n_calls;
+}
+
+int64_t worker_get_idle_since_ms(const struct worker *w)
+{
+	return w->idle_since_ms;
+}
+
+const char *worker_state_name(enum worker_state state)
+{
+	static const char *const names[WORKER_STATES] = { [WORKER_DOWN] = "down",
+		[WORKER_STARTING] = "starting", [WORKER_LISTING] = "listing", [WORKER_READY] = "ready",
+		[WORKER_DRAINING] = "draining", [WORKER_STOPPING] = "stopping",
+		[WORKER_TERMINATING] = "terminating", [WORKER_KILLED] = "killed",
+		[WORKER_ENDING] = "ending", [WORKER_BACKOFF] = "backoff", [WORKER_PARKED] = "parked" };
+
+	return names[state];
+}
+
+const char *worker_event_name(enum worker_event event)
+{
+	static const char *const names[WORKER_EVENTS] = { [WORKER_EV_START] = "start",
+		[WORKER_EV_INITIALIZED] = "initialized", [WORKER_EV_LISTED] = "listed",
+		[WORKER_EV_DEADLINE] = "deadline", [WORKER_EV_BROKEN] = "broken",
+		[WORKER_EV_HUNG] = "hung", [WORKER_EV_EXIT] = "exit", [WORKER_EV_CRASH] = "crash",
+		[WORKER_EV_PARK] = "park", [WORKER_EV_STOP] = "stop",
+		[WORKER_EV_DRAINED] = "drained" };
+
+	return names[event];
+}

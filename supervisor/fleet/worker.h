@@ -1,0 +1,138 @@
+/* Worker: the life of one process that serves a domain, and the calls that it holds.
+ *
+ * Towards the process the supervisor is an MCP client: initialize, tools/list, then ready. Its life is
+ * the table in worker.c (picture: ARCHITECTURE.md, "Life of a worker"). Calls have integer ids on the
+ * link, which are the router's numbers; the supervisor's own requests have texts as ids. */
+#pragma once
+
+#include <jansson.h>
+#include <sys/queue.h>
+
+#include "shared/rpc.h"
+#include "supervisor/conf.h"
+#include "supervisor/fleet/backoff.h"
+#include "supervisor/fleet/launch.h"
+#include "supervisor/loop.h"
+
+enum worker_state {
+	WORKER_DOWN,        /* no process, none wanted */
+	WORKER_STARTING,    /* launched, initialize sent */
+	WORKER_LISTING,     /* initialized, tools/list under way */
+	WORKER_READY,       /* takes calls */
+	WORKER_DRAINING,    /* takes no more calls, finishes those it has */
+	WORKER_STOPPING,    /* its input is closed: it should end */
+	WORKER_TERMINATING, /* SIGTERM was sent */
+	WORKER_KILLED,      /* SIGKILL was sent; it is to be replaced */
+	WORKER_ENDING,      /* SIGKILL was sent; it is not to be replaced */
+	WORKER_BACKOFF,     /* waits to be started again */
+	WORKER_PARKED,      /* died too often: is tried again rarely */
+	WORKER_STATES,
+};
+
+enum worker_event {
+	WORKER_EV_START,
+	WORKER_EV_INITIALIZED,
+	WORKER_EV_LISTED,
+	WORKER_EV_DEADLINE, /* the state's timer */
+	WORKER_EV_BROKEN,   /* its link ended, or it broke the protocol */
+	WORKER_EV_HUNG,     /* no answer to a ping, or to a cancellation within the grace time */
+	WORKER_EV_EXIT,     /* ended, before it was of any use or soon after */
+	WORKER_EV_CRASH,    /* ended while it served: replaced at once */
+	WORKER_EV_PARK,     /* ended, and that too often */
+	WORKER_EV_STOP,
+	WORKER_EV_DRAINED,
+	WORKER_EVENTS,
+};
+
+/* One call on its way through a domain; owned by the domain's queue or by the worker that has it. */
+struct request {
+	TAILQ_ENTRY(request) next;
+	uint64_t no;
+	char *line;
+	size_t len;
+	int64_t since_ms;     /* queued, or cancelled */
+	bool may_rerun;       /* read-only or idempotent: safe to run again when its worker died */
+	bool was_rerun;
+	bool cancelled;       /* nobody waits for it any more */
+};
+
+TAILQ_HEAD(request_list, request);
+
+void request_free(struct request *request);
+
+struct worker;
+
+/* News for the domain. Nothing of the worker may be freed inside; see worker_free(). */
+struct worker_hooks {
+	/* It became ready, or told that its tools changed. `tools`: an array, borrowed;
+	 * `info`: the result of initialize, borrowed. */
+	void (*ready)(void *arg, struct worker *worker, json_t *tools, json_t *info);
+	/* A call was answered; its place is free. `rpc` borrows the line. */
+	void (*answered)(void *arg, uint64_t no, const struct rpc *rpc);
+	/* Its place is free although nobody hears an answer: a cancelled call ended. */
+	void (*freed)(void *arg, struct worker *worker);
+	void (*progress)(void *arg, uint64_t no, const struct rpc *rpc);
+	/* The process ended with calls: the domain takes `calls` over (all of them). */
+	void (*lost)(void *arg, struct worker *worker, struct request_list *calls);
+	/* The state changed. */
+	void (*moved)(void *arg, struct worker *worker);
+};
+
+/* What a worker is started with; shared by the workers of a domain, immutable, counted. */
+struct worker_setup {
+	unsigned n_refs;
+	char *domain;
+	char **argv; /* NULL at the end; argv[0] absolute, or a name to be looked up in PATH */
+	char **env;
+	bool native;
+	unsigned concurrency;
+	int64_t start_timeout_ms;
+	int64_t cancel_grace_ms;
+	int64_t health_interval_ms;
+	int64_t health_timeout_ms;
+	struct backoff_rules restart;
+};
+
+struct worker_setup *worker_setup_ref(struct worker_setup *setup);
+void worker_setup_unref(struct worker_setup *setup);
+
+/* In state DOWN. `index` makes its name: "git/1". Takes a reference of `setup`. */
+struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct worker_setup *setup,
+	unsigned index, const struct worker_hooks *hooks, void *arg);
+
+/* Only in state DOWN, and from a deferred call. */
+void worker_free(struct worker *worker);
+
+void worker_start(struct worker *worker);
+
+/* Lets it finish its calls for at most `drain_ms`, then ends it; it is DOWN in the end. */
+void worker_stop(struct worker *worker, int64_t drain_ms);
+
+/* Room for another call? */
+bool worker_has_room(const struct worker *worker);
+bool worker_is_idle(const struct worker *worker);
+
+/* Hands a call over (ownership too); the worker must have room. -EPIPE: its link is broken; the
+ * request stays the caller's, and the worker's end is reported later. */
+int worker_call(struct worker *worker, struct request *request) must_check;
+
+/* Tells it that nobody waits for the call any more; the call stays until it has really ended, or the
+ * grace time is over and the worker is killed. False: it does not have this call. */
+bool worker_cancel(struct worker *worker, uint64_t no, const char *reason);
+
+/* Sends a notification ("method", params as JSON text) if it is ready. */
+void worker_notify(struct worker *worker, const char *method, const char *params);
+
+enum worker_state worker_get_state(const struct worker *worker);
+const char *worker_get_name(const struct worker *worker);
+pid_t worker_get_pid(const struct worker *worker);          /* 0: none */
+unsigned worker_get_starts(const struct worker *worker);
+const char *worker_get_last_end(const struct worker *worker); /* "" when it never died */
+int64_t worker_get_idle_since_ms(const struct worker *worker);
+unsigned worker_count_calls(const struct worker *worker);
+
+const char *worker_state_name(enum worker_state state);
+const char *worker_event_name(enum worker_event event);
+
+/* The table, for its test: the state that follows, or -1 where the event cannot happen. */
+int worker_next_state(enum worker_state state, enum worker_event event);

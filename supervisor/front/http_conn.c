@@ -1,0 +1,654 @@
+/* See http_conn.h.
+ *
+ * A request is handled where it was read, in one scratch buffer for all connections; only what is
+ * incomplete is copied to the connection. A refusal that leaves unread input behind lingers: it reads
+ * on for a moment, bounded, so that the client sees the answer and not a reset.
+ *
+ * Source: RFC 9112 (9.3 persistence, 9.6 tear-down); RFC 9110 10.1.1 (Expect). */
+#include "supervisor/front/http_conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/fd.h"
+#include "shared/limits.h"
+#include "supervisor/conf.h"
+#include "supervisor/front/guard.h"
+#include "supervisor/front/httpd.h"
+
+enum {
+	SCRATCH_BYTES = 64 * KIB,
+	READS_PER_TURN = 4,
+	KEEP_BYTES = 4 * KIB, /* a larger input buffer is given back when empty */
+	LINGER_MS = 2000,
+	LINGER_BYTES = 16 * MIB,
+	MAX_PIECES = 8,
+	REQUEST_LINE_BYTES = 8 * KIB,
+};
+
+enum conn_state {
+	CONN_HEAD,   /* between two requests, or in the middle of a head */
+	CONN_BODY,   /* the head is done, the body is coming */
+	CONN_STREAM, /* carries events; what comes in is dropped */
+	CONN_LINGER, /* answered and shut; what comes in is dropped until the client closes */
+	CONN_DEAD,   /* to be freed at the end of this turn */
+};
+
+/* A request whose body is not all there. */
+struct pending {
+	const struct http_route *route;
+	struct http1_body body;
+	struct strbuf data;
+	char note[HTTP_NOTE_SIZE];
+};
+
+struct http_conn {
+	TAILQ_ENTRY(http_conn) next;
+	struct http_shared *shared;
+	const char *domain; /* of the listener */
+	struct event *readable;
+	struct event *writable; /* only while something is kept */
+	struct strbuf in;
+	struct strbuf out;
+	size_t out_at;
+	struct http1_scan scan;
+	struct pending *pending;
+	const struct http_stream_hooks *hooks;
+	void *arg;
+	struct expiry *expiry; /* the queue that `deadline` is in */
+	struct expiry_entry deadline;
+	size_t lingered;
+	int fd;
+	enum conn_state state;
+	bool is_loopback;
+	bool keep_alive; /* of the request being answered */
+	bool is_http10;
+	bool is_head;
+	bool close_when_written;
+	bool ending; /* a stream that its owner has let go */
+};
+
+static char scratch[SCRATCH_BYTES];
+
+static void pending_free(struct pending *pending)
+{
+	if (!pending)
+		return;
+	strbuf_done(&pending->data);
+	free(pending);
+}
+
+/* --- time -------------------------------------------------------------------------------------- */
+
+static void set_deadline(struct http_conn *conn, struct expiry *expiry)
+{
+	if (conn->expiry)
+		expiry_remove(conn->expiry, &conn->deadline);
+	conn->expiry = expiry;
+	if (expiry)
+		expiry_add(expiry, &conn->deadline);
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+static void free_conn(void *arg)
+{
+	struct http_conn *conn = arg;
+
+	TAILQ_REMOVE(&conn->shared->conns, conn, next);
+	conn->shared->n_conns--;
+	ev_free(conn->readable);
+	ev_free(conn->writable);
+	strbuf_done(&conn->in);
+	strbuf_done(&conn->out);
+	pending_free(conn->pending);
+	(void)fd_close(conn->fd);
+	free(conn);
+}
+
+static void tell_closed_and_free(void *arg)
+{
+	struct http_conn *conn = arg;
+
+	if (conn->hooks)
+		conn->hooks->closed(conn->arg);
+	free_conn(conn);
+}
+
+static void kill_conn(struct http_conn *conn)
+{
+	if (conn->state == CONN_DEAD)
+		return;
+	conn->state = CONN_DEAD;
+	set_deadline(conn, NULL);
+	(void)event_del(conn->readable);
+	if (conn->writable)
+		(void)event_del(conn->writable);
+	loop_defer(conn->shared->loop, tell_closed_and_free, conn);
+}
+
+/* All is written: a connection that is to end now ends, after the client has seen the answer. */
+static void linger(struct http_conn *conn)
+{
+	(void)shutdown(conn->fd, SHUT_WR);
+	conn->state = CONN_LINGER;
+	strbuf_done(&conn->in);
+	set_deadline(conn, conn->shared->linger_expiry);
+	(void)event_add(conn->readable, NULL);
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+static void process(struct http_conn *conn);
+
+static void after_write(struct http_conn *conn)
+{
+	if (conn->close_when_written) {
+		conn->close_when_written = false;
+		linger(conn);
+	} else if (conn->state == CONN_STREAM) {
+		if (conn->hooks)
+			conn->hooks->drained(conn->arg);
+	} else {
+		/* Reading stood still while an answer was waiting. */
+		(void)event_add(conn->readable, NULL);
+		process(conn);
+	}
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_conn *conn = arg;
+	ssize_t n = send(fd, conn->out.data + conn->out_at, conn->out.len - conn->out_at, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		kill_conn(conn);
+		return;
+	}
+	conn->out_at += n > 0 ? (size_t)n : 0;
+	if (conn->out_at < conn->out.len)
+		return;
+	strbuf_done(&conn->out);
+	conn->out_at = 0;
+	(void)event_del(conn->writable);
+	after_write(conn);
+}
+
+static void keep_rest(struct http_conn *conn, const struct iovec *iov, int n, size_t sent)
+{
+	for (int i = 0; i < n; i++) {
+		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
+
+		sent -= skip;
+		if (skip < iov[i].iov_len)
+			strbuf_add(&conn->out, (const char *)iov[i].iov_base + skip,
+				iov[i].iov_len - skip);
+	}
+	if (conn->out.len == 0)
+		return;
+	if (!conn->writable)
+		conn->writable = loop_watch(conn->shared->loop, conn->fd, EV_WRITE | EV_PERSIST,
+			on_writable, conn);
+	(void)event_add(conn->writable, NULL);
+	if (conn->state != CONN_STREAM)
+		(void)event_del(conn->readable);
+}
+
+/* Writes now what the socket takes, and keeps the rest. */
+static int write_pieces(struct http_conn *conn, const struct iovec *iov, int n)
+{
+	union {
+		const struct iovec *in;
+		struct iovec *out;
+	} pieces = { iov };
+	const struct msghdr msg = { .msg_iov = pieces.out, .msg_iovlen = (size_t)n };
+	ssize_t sent = 0;
+
+	if (conn->state == CONN_DEAD)
+		return -EPIPE;
+	if (conn->out.len == 0)
+		sent = sendmsg(conn->fd, &msg, MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		kill_conn(conn);
+		return -EPIPE;
+	}
+	keep_rest(conn, iov, n, sent > 0 ? (size_t)sent : 0);
+	return 0;
+}
+
+static struct iovec piece(const char *text, size_t len)
+{
+	return (struct iovec){ .iov_base = (void *)(uintptr_t)text, .iov_len = len };
+}
+
+static enum http_ending ending_of(const struct http_conn *conn)
+{
+	if (!conn->keep_alive)
+		return HTTP_CLOSE;
+	return conn->is_http10 ? HTTP_KEEP_SAID : HTTP_KEEP;
+}
+
+void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
+{
+	auto_strbuf head = { 0 };
+	size_t body_len = conn->is_head ? 0 : reply->body_len;
+
+	if (conn->shared->stopping)
+		conn->keep_alive = false;
+	http_reply_add_head(&head, reply, ending_of(conn));
+	const struct iovec iov[] = { piece(head.data, head.len), piece(reply->body, body_len) };
+
+	if (write_pieces(conn, iov, body_len ? 2 : 1) < 0 || conn->keep_alive)
+		return;
+	if (conn->out.len > 0)
+		conn->close_when_written = true;
+	else
+		linger(conn);
+}
+
+void http_conn_refuse(struct http_conn *conn, int status, const char *message)
+{
+	auto_strbuf body = { 0 };
+
+	http_reply_add_error(&body, message);
+	const struct http_reply reply = { .status = status, .content_type = "application/json",
+		.body = body.data, .body_len = body.len,
+		.extra = status == 503 ? "Retry-After: 1\r\n" : NULL };
+
+	http_conn_answer(conn, &reply);
+}
+
+void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply, const char *first,
+	size_t first_len, const struct http_stream_hooks *hooks, void *arg)
+{
+	auto_strbuf head = { 0 };
+
+	conn->keep_alive = false;
+	conn->state = CONN_STREAM;
+	conn->hooks = hooks;
+	conn->arg = arg;
+	set_deadline(conn, NULL);
+	http_reply_add_head(&head, reply, HTTP_CLOSE);
+	const struct iovec iov[] = { piece(head.data, head.len), piece(first, first_len) };
+	(void)write_pieces(conn, iov, 2);
+}
+
+int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_pieces)
+{
+	if (conn->out.len > 0)
+		return -EAGAIN;
+	return write_pieces(conn, pieces, n_pieces);
+}
+
+void http_conn_end_stream(struct http_conn *conn)
+{
+	conn->hooks = NULL;
+	if (conn->state != CONN_STREAM)
+		return;
+	if (conn->out.len > 0) {
+		conn->close_when_written = true;
+		set_deadline(conn, conn->shared->linger_expiry);
+	} else {
+		linger(conn);
+	}
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+/* A request that leaves no way to know where the next one begins. */
+static void refuse_and_close(struct http_conn *conn, int status, const char *message)
+{
+	conn->keep_alive = false;
+	http_conn_refuse(conn, status, message);
+}
+
+static void refuse_method(struct http_conn *conn, unsigned allowed)
+{
+	auto_strbuf body = { 0 };
+
+	http_reply_add_error(&body, "this path does not take this method; see Allow");
+	const struct http_reply reply = { .status = 405, .content_type = "application/json",
+		.body = body.data, .body_len = body.len,
+		.extra = allowed == HTTPD_POST ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n" };
+
+	http_conn_answer(conn, &reply);
+}
+
+static unsigned method_bit(enum http1_method method)
+{
+	if (method == HTTP1_GET || method == HTTP1_HEAD)
+		return HTTPD_GET;
+	return method == HTTP1_POST ? HTTPD_POST : 0;
+}
+
+/* Everything that is decided by the head alone. True: the body is wanted. */
+static bool decide(struct http_conn *conn, const struct http1_request *req,
+	const struct http_route **ret_route, struct http_ask *ask)
+{
+	auto_strbuf path = { 0 };
+	auto_free char *domain = NULL;
+	auto_free char *prefix = NULL;
+	const struct http_route *route;
+	const char *why;
+	size_t prefix_len;
+	int status = guard_check(req, conn->is_loopback, &why);
+
+	if (status) {
+		http_conn_refuse(conn, status, why);
+		return false;
+	}
+	if (!req->uri.path.at || uri_decode_path(req->uri.path, &path) < 0) {
+		http_conn_refuse(conn, 404, "no such path");
+		return false;
+	}
+	route = httpd_find_route(conn->shared->httpd, strbuf_get(&path), &prefix_len);
+	if (!route) {
+		http_conn_refuse(conn, 404, "no such path; try /sse, /health or /ready");
+		return false;
+	}
+	if (!(route->methods & method_bit(req->method))) {
+		refuse_method(conn, route->methods);
+		return false;
+	}
+	prefix = alloc_mem(path.data, prefix_len);
+	if (prefix_len > 0)
+		domain = alloc_str(prefix + 1);
+	ask->request = req;
+	ask->prefix = prefix;
+	ask->domain = domain ? domain : conn->domain;
+	*ret_route = route;
+	return route->head(route->arg, conn, ask);
+}
+
+static void begin_body(struct http_conn *conn, const struct http1_request *req,
+	const struct http_route *route, const struct http_ask *ask)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct pending *pending = alloc_zero(sizeof(*pending));
+	const struct iovec iov = piece(go_on, sizeof(go_on) - 1);
+
+	pending->route = route;
+	memcpy(pending->note, ask->note, sizeof(pending->note));
+	http1_body_start(&pending->body, req, conn->shared->limits.body_bytes);
+	conn->pending = pending;
+	conn->state = CONN_BODY;
+	set_deadline(conn, conn->shared->body_expiry);
+	if (req->expect_continue)
+		(void)write_pieces(conn, &iov, 1);
+}
+
+/* The next request may begin. */
+static void begin_head(struct http_conn *conn)
+{
+	conn->scan = (struct http1_scan){ 0 };
+	if (conn->state != CONN_BODY && conn->state != CONN_HEAD)
+		return;
+	conn->state = CONN_HEAD;
+	set_deadline(conn, conn->shared->idle_expiry);
+}
+
+static bool has_whole_body(const struct http1_request *req, size_t available)
+{
+	return !req->chunked && req->content_length <= available;
+}
+
+/* One head at `buf`. Returns the bytes used, 0: more is needed. */
+static size_t take_head(struct http_conn *conn, char *buf, size_t len)
+{
+	struct http1_request req;
+	const struct http_route *route = NULL;
+	struct http_ask ask = { 0 };
+	ssize_t used = http1_parse_head(&conn->scan, buf, len, &conn->shared->limits, &req);
+	size_t body_len;
+
+	if (used == 0)
+		return 0;
+	conn->is_head = req.method == HTTP1_HEAD;
+	if (used < 0) {
+		refuse_and_close(conn, (int)-used, req.why);
+		return len;
+	}
+	body_len = (size_t)req.content_length;
+	bool whole = has_whole_body(&req, len - (size_t)used);
+	conn->is_http10 = req.minor == 0;
+	/* A refusal does not wait for the rest of the body: then the connection ends with it. */
+	conn->keep_alive = req.keep_alive && whole;
+	if (!decide(conn, &req, &route, &ask)) {
+		begin_head(conn);
+		return (size_t)used + (whole ? body_len : 0);
+	}
+	conn->keep_alive = req.keep_alive;
+	if (!whole) {
+		begin_body(conn, &req, route, &ask);
+		return (size_t)used;
+	}
+	route->body(route->arg, conn, ask.note, buf + used, body_len);
+	begin_head(conn);
+	return (size_t)used + body_len;
+}
+
+static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
+{
+	struct pending *pending = conn->pending;
+	size_t used = 0;
+	int r = http1_body_read(&pending->body, buf, len, &used, &pending->data);
+
+	if (r == 0)
+		return used;
+	conn->pending = NULL;
+	if (r < 0) {
+		refuse_and_close(conn, -r, pending->body.why);
+		used = len;
+	} else {
+		(void)strbuf_reserve(&pending->data, 0);
+		pending->route->body(pending->route->arg, conn, pending->note, pending->data.data,
+			pending->data.len);
+		begin_head(conn);
+	}
+	pending_free(pending);
+	return used;
+}
+
+/* Takes as many requests as are there; what is incomplete stays. Returns the bytes used. */
+static size_t take(struct http_conn *conn, char *buf, size_t len)
+{
+	size_t used = 0;
+
+	while (used < len && conn->out.len == 0) {
+		size_t n;
+
+		if (conn->state == CONN_HEAD)
+			n = take_head(conn, buf + used, len - used);
+		else if (conn->state == CONN_BODY)
+			n = take_body(conn, buf + used, len - used);
+		else
+			return len; /* nobody reads what follows */
+		if (n == 0)
+			break;
+		used += n;
+	}
+	return used;
+}
+
+static void drop_used(struct strbuf *in, size_t used)
+{
+	memmove(in->data, in->data + used, in->len - used);
+	strbuf_cut(in, in->len - used);
+	if (in->len == 0 && in->size > KEEP_BYTES)
+		strbuf_done(in);
+}
+
+/* A head that has begun must be complete in time. */
+static void watch_head(struct http_conn *conn)
+{
+	if (conn->state == CONN_HEAD && conn->in.len > 0 &&
+		conn->expiry != conn->shared->head_expiry)
+		set_deadline(conn, conn->shared->head_expiry);
+}
+
+static void process(struct http_conn *conn)
+{
+	if (conn->in.len > 0) {
+		drop_used(&conn->in, take(conn, conn->in.data, conn->in.len));
+		if (conn->in.len == 0)
+			strbuf_done(&conn->in);
+	}
+	watch_head(conn);
+}
+
+static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
+{
+	size_t used = 0;
+
+	if (conn->in.len == 0)
+		used = take(conn, bytes, len);
+	if (used < len && (conn->state == CONN_HEAD || conn->state == CONN_BODY))
+		strbuf_add(&conn->in, bytes + used, len - used);
+	if (conn->out.len == 0 && used == 0)
+		process(conn);
+	else
+		watch_head(conn);
+}
+
+static void drop_bytes(struct http_conn *conn, size_t len)
+{
+	conn->lingered += len;
+	if (conn->lingered > LINGER_BYTES)
+		kill_conn(conn);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	for (int i = 0; i < READS_PER_TURN && conn->state != CONN_DEAD; i++) {
+		ssize_t n = read(fd, scratch, sizeof(scratch));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			kill_conn(conn);
+			return;
+		}
+		if (conn->state == CONN_HEAD || conn->state == CONN_BODY)
+			take_bytes(conn, scratch, (size_t)n);
+		else
+			drop_bytes(conn, (size_t)n);
+		if ((size_t)n < sizeof(scratch) || conn->out.len > 0)
+			return;
+	}
+}
+
+static void on_head_expired(struct expiry_entry *entry, void *arg)
+{
+	struct http_conn *conn =
+		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, deadline));
+
+	conn->expiry = NULL;
+	if (conn->in.len > 0)
+		refuse_and_close(conn, 408, "the head of the request came too slowly");
+	else
+		kill_conn(conn);
+}
+
+static void on_body_expired(struct expiry_entry *entry, void *arg)
+{
+	struct http_conn *conn =
+		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, deadline));
+
+	conn->expiry = NULL;
+	pending_free(TAKE(conn->pending));
+	refuse_and_close(conn, 408, "the body of the request came too slowly");
+}
+
+static void on_idle_expired(struct expiry_entry *entry, void *arg)
+{
+	struct http_conn *conn =
+		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, deadline));
+
+	conn->expiry = NULL;
+	kill_conn(conn);
+}
+
+/* --- public ------------------------------------------------------------------------------------ */
+
+void http_shared_init(struct http_shared *shared, struct loop *loop, struct httpd *httpd)
+{
+	*shared = (struct http_shared){ .loop = loop, .httpd = httpd };
+	TAILQ_INIT(&shared->conns);
+	shared->head_expiry = expiry_new(loop, 0, on_head_expired, NULL);
+	shared->body_expiry = expiry_new(loop, 0, on_body_expired, NULL);
+	shared->idle_expiry = expiry_new(loop, 0, on_idle_expired, NULL);
+	shared->linger_expiry = expiry_new(loop, LINGER_MS, on_idle_expired, NULL);
+}
+
+void http_shared_set_limits(struct http_shared *shared, const struct conf_limits *limits)
+{
+	shared->limits = (struct http1_limits){
+		.request_line = limits->header_bytes < REQUEST_LINE_BYTES ? limits->header_bytes
+									  : REQUEST_LINE_BYTES,
+		.header_bytes = limits->header_bytes,
+		.headers = HTTP1_MAX_FIELDS,
+		.body_bytes = limits->request_bytes,
+	};
+	shared->max_conns = limits->connections;
+	expiry_set_after(shared->head_expiry, limits->header_timeout_ms);
+	expiry_set_after(shared->body_expiry, limits->body_timeout_ms);
+	expiry_set_after(shared->idle_expiry, limits->keepalive_timeout_ms);
+}
+
+void http_shared_done(struct http_shared *shared)
+{
+	struct http_conn *conn;
+
+	loop_settle(shared->loop); /* those that are dead already */
+	while ((conn = TAILQ_FIRST(&shared->conns))) {
+		set_deadline(conn, NULL);
+		free_conn(conn);
+	}
+	expiry_free(shared->head_expiry);
+	expiry_free(shared->body_expiry);
+	expiry_free(shared->idle_expiry);
+	expiry_free(shared->linger_expiry);
+}
+
+void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const char *domain)
+{
+	struct http_conn *conn = alloc_zero(sizeof(*conn));
+
+	conn->shared = shared;
+	conn->fd = fd;
+	conn->is_loopback = is_loopback;
+	conn->domain = domain;
+	conn->readable = loop_watch(shared->loop, fd, EV_READ | EV_PERSIST, on_readable, conn);
+	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
+	shared->n_conns++;
+	(void)event_add(conn->readable, NULL);
+	if (shared->n_conns > shared->max_conns)
+		refuse_and_close(conn, 503, "too many connections (limits.connections)");
+	else
+		set_deadline(conn, shared->head_expiry);
+}
+
+void http_shared_close_idle(struct http_shared *shared)
+{
+	struct http_conn *conn;
+
+	shared->stopping = true;
+	TAILQ_FOREACH(conn, &shared->conns, next)
+		if (conn->state == CONN_HEAD && conn->in.len == 0 && conn->out.len == 0)
+			kill_conn(conn);
+}
+
+bool http_shared_is_writing(const struct http_shared *shared)
+{
+	const struct http_conn *conn;
+
+	TAILQ_FOREACH(conn, &shared->conns, next)
+		if (conn->state != CONN_DEAD && conn->out.len > 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,76 @@
+/* One HTTP connection: reads requests, writes answers, or carries a stream of events.
+ *
+ * Buffers exist only while data moves: an idle stream costs this struct and an event. What the socket
+ * does not take at once is kept here, and until that is written nobody may write more: the bound on
+ * what waits is the session's. */
+#pragma once
+
+#include <sys/uio.h>
+
+#include "supervisor/expiry.h"
+#include "supervisor/front/http1.h"
+#include "supervisor/front/http_reply.h"
+
+struct conf_limits; /* supervisor/conf.h */
+struct httpd;
+struct http_conn;
+struct http_route;
+
+enum { HTTP_NOTE_SIZE = 40 };
+
+/* A request as a handler sees it; borrowed for the time of the call. */
+struct http_ask {
+	const struct http1_request *request;
+	const char *domain;        /* NULL: the whole fleet */
+	const char *prefix;        /* what stood before the route's path: "" or "/git" */
+	char note[HTTP_NOTE_SIZE]; /* what the head handler leaves for the body handler: a text */
+};
+
+struct http_stream_hooks {
+	void (*drained)(void *arg); /* all is written */
+	void (*closed)(void *arg);  /* the client is gone; the connection must not be used any more */
+};
+
+/* What all connections share. */
+struct http_shared {
+	struct loop *loop;
+	struct httpd *httpd;
+	struct http1_limits limits;
+	struct expiry *head_expiry;
+	struct expiry *body_expiry;
+	struct expiry *idle_expiry;
+	struct expiry *linger_expiry;
+	TAILQ_HEAD(, http_conn) conns;
+	unsigned n_conns;
+	unsigned max_conns;
+	bool stopping; /* each answer closes its connection */
+};
+
+void http_shared_init(struct http_shared *shared, struct loop *loop, struct httpd *httpd);
+void http_shared_set_limits(struct http_shared *shared, const struct conf_limits *limits);
+void http_shared_done(struct http_shared *shared);
+
+/* From now on each answer closes its connection; idle ones are closed at once. */
+void http_shared_close_idle(struct http_shared *shared);
+
+/* Some connection still has something to write. */
+bool http_shared_is_writing(const struct http_shared *shared);
+
+/* Takes over `fd`. `domain`: of the listener, borrowed for the life of the connection. */
+void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const char *domain);
+
+void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
+
+/* {"error":"message"} with this status. */
+void http_conn_refuse(struct http_conn *conn, int status, const char *message);
+
+/* Answers 200 with a stream that lasts as long as the connection; `first` is sent with the head. */
+void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply, const char *first,
+	size_t first_len, const struct http_stream_hooks *hooks, void *arg);
+
+/* 0: written or kept. -EAGAIN: something is kept already; hooks->drained() comes. -EPIPE: the client
+ * is gone; hooks->closed() comes, later. */
+int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_pieces);
+
+/* Ends a stream after what is kept was written; no hook is called any more. */
+void http_conn_end_stream(struct http_conn *conn);

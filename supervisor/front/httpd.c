@@ -1,0 +1,378 @@
+/* See httpd.h. */
+#include "supervisor/front/httpd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "shared/alloc.h"
+#include "shared/fd.h"
+#include "shared/log.h"
+
+enum {
+	ACCEPTS_PER_TURN = 64,
+	PAUSE_MS = 200, /* without descriptors: wait, do not spin */
+};
+
+struct listener {
+	TAILQ_ENTRY(listener) next;
+	struct httpd *httpd;
+	struct event *acceptable;
+	char *address; /* as it was asked for; NULL: adopted */
+	char *domain;
+	int fd;
+	bool is_loopback;
+	bool keep; /* mark while the set is compared */
+};
+
+/* Connections point to the domain of their listener, which may be closed before them. */
+struct domain_name {
+	struct domain_name *next;
+	char name[];
+};
+
+struct httpd {
+	struct loop *loop;
+	struct http_shared shared;
+	const struct http_route *routes;
+	bool (*is_domain)(void *arg, const char *name);
+	void *arg;
+	TAILQ_HEAD(, listener) listeners;
+	struct timer *pause_timer;
+	struct domain_name *domain_names;
+	struct log_limit accept_log;
+};
+
+/* --- listeners --------------------------------------------------------------------------------- */
+
+static bool is_loopback_address(const struct sockaddr_storage *addr)
+{
+	if (addr->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)addr;
+
+		return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+	}
+	if (addr->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)addr;
+
+		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	}
+	return addr->ss_family == AF_UNIX;
+}
+
+static void pause_accepting(struct httpd *httpd, int err)
+{
+	struct listener *listener;
+
+	if (log_limit_ok(&httpd->accept_log, 3, "accepting connections"))
+		log_warn("cannot accept a connection (%s), pausing for %d ms", strerror(err), PAUSE_MS);
+	TAILQ_FOREACH(listener, &httpd->listeners, next)
+		(void)event_del(listener->acceptable);
+	timer_start(httpd->pause_timer, PAUSE_MS);
+}
+
+static void on_pause_over(void *arg)
+{
+	struct httpd *httpd = arg;
+	struct listener *listener;
+
+	TAILQ_FOREACH(listener, &httpd->listeners, next)
+		(void)event_add(listener->acceptable, NULL);
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+	struct httpd *httpd = listener->httpd;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (conn < 0 && (errno == ECONNABORTED || errno == EINTR))
+			continue;
+		if (conn < 0 && errno == EAGAIN)
+			return;
+		if (conn < 0) {
+			pause_accepting(httpd, errno);
+			return;
+		}
+		http_conn_new(&httpd->shared, conn, listener->is_loopback, listener->domain);
+	}
+}
+
+static void listener_free(struct listener *listener)
+{
+	ev_free(listener->acceptable);
+	(void)fd_close(listener->fd);
+	free(listener->address);
+	free(listener);
+}
+
+static char *keep_name(struct httpd *httpd, const char *name)
+{
+	struct domain_name *kept;
+
+	if (!name)
+		return NULL;
+	for (kept = httpd->domain_names; kept; kept = kept->next)
+		if (streq(kept->name, name))
+			return kept->name;
+	kept = alloc_zero(sizeof(*kept) + strlen(name) + 1);
+	memcpy(kept->name, name, strlen(name) + 1);
+	kept->next = httpd->domain_names;
+	httpd->domain_names = kept;
+	return kept->name;
+}
+
+static struct listener *listener_new(struct httpd *httpd, int fd, const char *address,
+	const char *domain)
+{
+	struct listener *listener = alloc_zero(sizeof(*listener));
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	(void)getsockname(fd, (struct sockaddr *)&addr, &len);
+	listener->httpd = httpd;
+	listener->fd = fd;
+	listener->address = alloc_str(address);
+	listener->domain = keep_name(httpd, domain);
+	listener->is_loopback = is_loopback_address(&addr);
+	listener->acceptable =
+		loop_watch(httpd->loop, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+	return listener;
+}
+
+static int open_socket(const struct conf_listener *conf)
+{
+	auto_close int fd =
+		socket(conf->sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (conf->sockaddr.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	/* Connections inherit it: answers and events are small and must not wait for each other. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&conf->sockaddr, conf->sockaddr_len) < 0 ||
+		listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static struct listener *find_listener(const struct httpd *httpd, const struct conf_listener *conf)
+{
+	struct listener *listener;
+
+	TAILQ_FOREACH(listener, &httpd->listeners, next)
+		if (listener->address && streq(listener->address, conf->address) &&
+			(listener->domain && conf->domain ? streq(listener->domain, conf->domain)
+							  : !listener->domain == !conf->domain))
+			return listener;
+	return NULL;
+}
+
+static void drop_unkept(struct httpd *httpd)
+{
+	struct listener *listener;
+	struct listener *after;
+
+	for (listener = TAILQ_FIRST(&httpd->listeners); listener; listener = after) {
+		after = TAILQ_NEXT(listener, next);
+		if (listener->keep || !listener->address)
+			continue;
+		TAILQ_REMOVE(&httpd->listeners, listener, next);
+		listener_free(listener);
+	}
+}
+
+TAILQ_HEAD(listener_list, listener);
+
+static int open_missing(struct httpd *httpd, const struct conf_listener *confs, size_t n,
+	struct listener_list *fresh, struct fail *fail)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct listener *listener = find_listener(httpd, &confs[i]);
+		int fd;
+
+		if (listener) {
+			listener->keep = true;
+			continue;
+		}
+		fd = open_socket(&confs[i]);
+		if (fd < 0)
+			return fail_set(fail, fd, "cannot listen on %s: %s%s", confs[i].address,
+				strerror(-fd),
+				fd == -EADDRINUSE
+					? "; another program uses it: end that, or listen elsewhere "
+					  "(--listen, or `listen` in the settings)"
+					: "");
+		listener = listener_new(httpd, fd, confs[i].address, confs[i].domain);
+		listener->keep = true;
+		TAILQ_INSERT_TAIL(fresh, listener, next);
+	}
+	return 0;
+}
+
+int httpd_listen(struct httpd *httpd, const struct conf_listener *confs, size_t n, struct fail *fail)
+{
+	struct listener_list fresh = TAILQ_HEAD_INITIALIZER(fresh);
+	struct listener *listener;
+	int r;
+
+	TAILQ_FOREACH(listener, &httpd->listeners, next)
+		listener->keep = false;
+	r = open_missing(httpd, confs, n, &fresh, fail);
+	if (r == 0)
+		drop_unkept(httpd);
+	while ((listener = TAILQ_FIRST(&fresh))) {
+		TAILQ_REMOVE(&fresh, listener, next);
+		if (r < 0) {
+			listener_free(listener);
+			continue;
+		}
+		TAILQ_INSERT_TAIL(&httpd->listeners, listener, next);
+		(void)event_add(listener->acceptable, NULL);
+	}
+	return r;
+}
+
+void httpd_adopt(struct httpd *httpd, int fd, const char *domain)
+{
+	struct listener *listener = listener_new(httpd, fd, NULL, domain);
+	int on = 1;
+
+	(void)fd_set_nonblock(fd, true);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	TAILQ_INSERT_TAIL(&httpd->listeners, listener, next);
+	(void)event_add(listener->acceptable, NULL);
+}
+
+void httpd_stop_listening(struct httpd *httpd)
+{
+	struct listener *listener;
+
+	timer_stop(httpd->pause_timer);
+	while ((listener = TAILQ_FIRST(&httpd->listeners))) {
+		TAILQ_REMOVE(&httpd->listeners, listener, next);
+		listener_free(listener);
+	}
+}
+
+static void add_address(struct strbuf *out, int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage storage;
+	} addr = { 0 };
+	socklen_t len = sizeof(addr);
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (getsockname(fd, &addr.any, &len) < 0)
+		return;
+	if (addr.any.sa_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &addr.in.sin_addr, text, sizeof(text));
+		strbuf_addf(out, "%s:%d", text, ntohs(addr.in.sin_port));
+	} else if (addr.any.sa_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &addr.in6.sin6_addr, text, sizeof(text));
+		strbuf_addf(out, "[%s]:%d", text, ntohs(addr.in6.sin6_port));
+	} else {
+		strbuf_adds(out, "a local socket");
+	}
+}
+
+void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out)
+{
+	const struct listener *listener;
+
+	TAILQ_FOREACH(listener, &httpd->listeners, next) {
+		if (listener != TAILQ_FIRST(&httpd->listeners))
+			strbuf_adds(out, ", ");
+		add_address(out, listener->fd);
+	}
+}
+
+/* --- routes ------------------------------------------------------------------------------------ */
+
+/* The length of "/name" at the beginning of the path when name is a domain's, else 0. */
+static size_t domain_prefix(const struct httpd *httpd, const char *path)
+{
+	size_t len = 1 + strcspn(path + 1, "/");
+	auto_free char *name = alloc_mem(path + 1, len - 1);
+
+	return path[len] == '/' && httpd->is_domain(httpd->arg, name) ? len : 0;
+}
+
+const struct http_route *httpd_find_route(const struct httpd *httpd, const char *path,
+	size_t *ret_prefix)
+{
+	const struct http_route *route;
+	size_t prefix;
+
+	*ret_prefix = 0;
+	for (route = httpd->routes; route->path; route++)
+		if (streq(route->path, path))
+			return route;
+	prefix = domain_prefix(httpd, path);
+	if (prefix == 0)
+		return NULL;
+	*ret_prefix = prefix;
+	for (route = httpd->routes; route->path; route++)
+		if (route->per_domain && streq(route->path, path + prefix))
+			return route;
+	return NULL;
+}
+
+/* --- public ------------------------------------------------------------------------------------ */
+
+struct httpd *httpd_new(struct loop *loop, const struct conf_limits *limits,
+	const struct http_route *routes, bool (*is_domain)(void *arg, const char *name), void *arg)
+{
+	struct httpd *httpd = alloc_zero(sizeof(*httpd));
+
+	httpd->loop = loop;
+	httpd->routes = routes;
+	httpd->is_domain = is_domain;
+	httpd->arg = arg;
+	TAILQ_INIT(&httpd->listeners);
+	httpd->pause_timer = timer_new(loop, on_pause_over, httpd);
+	http_shared_init(&httpd->shared, loop, httpd);
+	httpd_set_limits(httpd, limits);
+	return httpd;
+}
+
+void httpd_free(struct httpd *httpd)
+{
+	struct domain_name *name;
+
+	if (!httpd)
+		return;
+	httpd_stop_listening(httpd);
+	http_shared_done(&httpd->shared);
+	timer_free(httpd->pause_timer);
+	while ((name = httpd->domain_names)) {
+		httpd->domain_names = name->next;
+		free(name);
+	}
+	free(httpd);
+}
+
+void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits)
+{
+	http_shared_set_limits(&httpd->shared, limits);
+}
+
+void httpd_close_idle(struct httpd *httpd)
+{
+	http_shared_close_idle(&httpd->shared);
+}
+
+bool httpd_is_writing(const struct httpd *httpd)
+{
+	return http_shared_is_writing(&httpd->shared);
+}

@@ -1,0 +1,62 @@
+/* HTTP server: listeners, the limit of connections, and which path is whose.
+ *
+ * A transport or a status page is a route: a path, its methods, a handler. Paths stand for the whole
+ * fleet ("/sse") or, where the route allows it, for one domain ("/git/sse"); a listener that serves one
+ * domain at its root gives that domain for the plain path. */
+#pragma once
+
+#include "supervisor/conf.h"
+#include "supervisor/front/http_conn.h"
+#include "supervisor/loop.h"
+
+enum {
+	HTTPD_GET = 1 << 0, /* HEAD too */
+	HTTPD_POST = 1 << 1,
+};
+
+struct http_route {
+	const char *path;
+	unsigned methods;
+	bool per_domain; /* "/<domain><path>" too */
+	/* The head is here (and for GET that is all): answer it, begin a stream, or let the body come
+	 * by returning true (POST only). */
+	bool (*head)(void *arg, struct http_conn *conn, struct http_ask *ask);
+	/* The body is complete: answer it. `note` is what head() left. */
+	void (*body)(void *arg, struct http_conn *conn, const char *note, char *body, size_t len);
+	void *arg;
+};
+
+struct httpd;
+
+/* `routes` ends with path NULL and is borrowed. `is_domain` tells names of domains from others. */
+struct httpd *httpd_new(struct loop *loop, const struct conf_limits *limits,
+	const struct http_route *routes, bool (*is_domain)(void *arg, const char *name), void *arg);
+void httpd_free(struct httpd *httpd); /* closes all connections */
+
+void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits);
+
+/* Listens on what is not listened on yet, and stops listening on what is no more in the list;
+ * connections stay. 0, or -errno with words: then nothing has changed. */
+int httpd_listen(struct httpd *httpd, const struct conf_listener *listeners, size_t n_listeners,
+	struct fail *fail) must_check;
+
+/* Takes a listening socket that somebody else opened (socket activation). `domain` (may be NULL) is
+ * served at its root. */
+void httpd_adopt(struct httpd *httpd, int fd, const char *domain);
+
+/* No new connections. */
+void httpd_stop_listening(struct httpd *httpd);
+
+/* Closes connections that are between two requests; the others close after their answer. */
+void httpd_close_idle(struct httpd *httpd);
+
+/* Connections that still have something to write. */
+bool httpd_is_writing(const struct httpd *httpd);
+
+/* "127.0.0.1:8000, [::1]:8000", with the port the kernel chose; appended. */
+void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out);
+
+/* For http_conn.c: the route of a decoded path, NULL without one. *ret_prefix is how many bytes of the
+ * path stand before the route's own: "/git", whose name without the slash is then the domain. */
+const struct http_route *httpd_find_route(const struct httpd *httpd, const char *path,
+	size_t *ret_prefix);

@@ -1,0 +1,281 @@
+/* See stream.h.
+ *
+ * Input may be a regular file or /dev/null, which epoll refuses: then it is read piece by piece from a
+ * timer. Output is not blocking where that touches only us (pipes, sockets); a terminal shares its mode
+ * with the shell and stays as it is. */
+#include "supervisor/front/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "shared/alloc.h"
+#include "shared/fd.h"
+#include "shared/limits.h"
+#include "shared/rpc.h"
+
+enum {
+	SCRATCH_BYTES = 64 * KIB,
+	READS_PER_TURN = 4,
+	KEEP_BYTES = 16 * KIB,
+};
+
+struct stream {
+	struct loop *loop;
+	struct mcp *mcp;
+	struct session *session; /* NULL: it has ended */
+	const struct stream_hooks *hooks;
+	void *arg;
+	struct event *readable;
+	struct event *writable;
+	struct timer *read_timer; /* for input that cannot be waited for */
+	struct strbuf in;
+	struct strbuf out;
+	size_t out_at;
+	size_t max_line;
+	int in_fd;
+	int out_fd;
+	int out_flags; /* to restore; -1: untouched */
+	bool skipping; /* the rest of a line that was too long */
+	bool ended;
+	bool broken;
+};
+
+/* --- output ------------------------------------------------------------------------------------ */
+
+static void tell_broken(void *arg)
+{
+	struct stream *stream = arg;
+
+	stream->hooks->broken(stream->arg);
+}
+
+static void break_output(struct stream *stream)
+{
+	if (stream->broken)
+		return;
+	stream->broken = true;
+	strbuf_done(&stream->out);
+	stream->out_at = 0;
+	(void)event_del(stream->writable);
+	loop_defer(stream->loop, tell_broken, stream);
+}
+
+/* Writes what it can; true: all is written. */
+static bool flush(struct stream *stream)
+{
+	while (stream->out_at < stream->out.len) {
+		ssize_t n = write(stream->out_fd, stream->out.data + stream->out_at,
+			stream->out.len - stream->out_at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			(void)event_add(stream->writable, NULL);
+			return false;
+		}
+		if (n < 0) {
+			break_output(stream);
+			return false;
+		}
+		stream->out_at += (size_t)n;
+	}
+	stream->out_at = 0;
+	if (stream->out.size > KEEP_BYTES)
+		strbuf_done(&stream->out);
+	else
+		strbuf_cut(&stream->out, 0);
+	return true;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+
+	if (!flush(stream))
+		return;
+	(void)event_del(stream->writable);
+	if (stream->session)
+		session_drained(stream->session);
+	if (stream->out.len == 0)
+		stream->hooks->drained(stream->arg);
+}
+
+static int stream_send(void *sink, const char *json, size_t len)
+{
+	struct stream *stream = sink;
+
+	if (stream->broken)
+		return -EPIPE;
+	if (stream->out.len > 0)
+		return -EAGAIN;
+	strbuf_add(&stream->out, json, len);
+	strbuf_addc(&stream->out, '\n');
+	(void)flush(stream);
+	return stream->broken ? -EPIPE : 0;
+}
+
+static void stream_close(void *sink, const char *reason)
+{
+	struct stream *stream = sink;
+
+	stream->session = NULL;
+}
+
+static const struct sink_ops sink_ops = { .send = stream_send, .close = stream_close };
+
+/* --- input ------------------------------------------------------------------------------------- */
+
+static void take_line(struct stream *stream, char *line, size_t len)
+{
+	auto_strbuf reply = { 0 };
+
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (len == 0 || !stream->session)
+		return;
+	if (mcp_receive(stream->mcp, stream->session, line, len, &reply) != MCP_ACCEPTED &&
+		stream->session)
+		session_send(stream->session, reply.data, reply.len);
+}
+
+static void refuse_long_line(struct stream *stream)
+{
+	static const struct jspan null_id = { .at = "null", .len = 4 };
+	auto_strbuf reply = { 0 };
+
+	rpc_add_error(&reply, null_id, RPC_INVALID_REQUEST,
+		"the message is larger than limits.request_bytes");
+	if (stream->session)
+		session_send(stream->session, reply.data, reply.len);
+}
+
+/* Takes each whole line from the head of stream->in. */
+static void take_lines(struct stream *stream)
+{
+	size_t used = 0;
+
+	while (used < stream->in.len) {
+		char *from = stream->in.data + used;
+		char *end = memchr(from, '\n', stream->in.len - used);
+
+		if (!end)
+			break;
+		if (!stream->skipping && (size_t)(end - from) <= stream->max_line)
+			take_line(stream, from, (size_t)(end - from));
+		else if (!stream->skipping)
+			refuse_long_line(stream);
+		stream->skipping = false;
+		used = (size_t)(end - stream->in.data) + 1;
+	}
+	memmove(stream->in.data, stream->in.data + used, stream->in.len - used);
+	strbuf_cut(&stream->in, stream->in.len - used);
+	if (stream->in.len > stream->max_line) {
+		if (!stream->skipping)
+			refuse_long_line(stream);
+		stream->skipping = true;
+		strbuf_done(&stream->in);
+	}
+	if (stream->in.len == 0 && stream->in.size > KEEP_BYTES)
+		strbuf_done(&stream->in);
+}
+
+/* A last line may lack its end. */
+static void end_input(struct stream *stream)
+{
+	if (stream->ended)
+		return;
+	stream->ended = true;
+	(void)event_del(stream->readable);
+	timer_stop(stream->read_timer);
+	if (stream->in.len > 0 && !stream->skipping)
+		take_line(stream, stream->in.data, stream->in.len);
+	strbuf_done(&stream->in);
+	stream->hooks->ended(stream->arg);
+}
+
+static ssize_t read_some(struct stream *stream)
+{
+	ssize_t n = read(stream->in_fd, strbuf_reserve(&stream->in, SCRATCH_BYTES), SCRATCH_BYTES);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return -EAGAIN;
+	if (n <= 0) {
+		end_input(stream);
+		return 0;
+	}
+	stream->in.len += (size_t)n;
+	stream->in.data[stream->in.len] = '\0';
+	take_lines(stream);
+	return n;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)read_some(arg);
+}
+
+static void on_read_timer(void *arg)
+{
+	struct stream *stream = arg;
+
+	if (read_some(stream) != 0 && !stream->ended)
+		timer_start(stream->read_timer, 0);
+}
+
+/* --- public ------------------------------------------------------------------------------------ */
+
+static bool is_pipe_or_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out_fd, size_t max_line,
+	struct endpoint *endpoint, const struct stream_hooks *hooks, void *arg)
+{
+	struct stream *stream = alloc_zero(sizeof(*stream));
+
+	stream->loop = loop;
+	stream->mcp = mcp;
+	stream->hooks = hooks;
+	stream->arg = arg;
+	stream->max_line = max_line;
+	stream->in_fd = in_fd;
+	stream->out_fd = out_fd;
+	stream->out_flags = -1;
+	stream->session = mcp_open(mcp, &sink_ops, stream, endpoint);
+	stream->read_timer = timer_new(loop, on_read_timer, stream);
+	stream->readable = loop_watch(loop, in_fd, EV_READ | EV_PERSIST, on_readable, stream);
+	stream->writable = loop_watch(loop, out_fd, EV_WRITE | EV_PERSIST, on_writable, stream);
+	if (is_pipe_or_socket(out_fd)) {
+		stream->out_flags = fcntl(out_fd, F_GETFL);
+		(void)fd_set_nonblock(out_fd, true);
+	}
+	if (event_add(stream->readable, NULL) < 0)
+		timer_start(stream->read_timer, 0);
+	return stream;
+}
+
+void stream_free(struct stream *stream)
+{
+	if (!stream)
+		return;
+	if (stream->session)
+		session_close(stream->session, "the supervisor ends");
+	loop_settle(stream->loop);
+	if (stream->out_flags >= 0)
+		(void)fcntl(stream->out_fd, F_SETFL, stream->out_flags);
+	ev_free(stream->readable);
+	ev_free(stream->writable);
+	timer_free(stream->read_timer);
+	strbuf_done(&stream->in);
+	strbuf_done(&stream->out);
+	free(stream);
+}
+
+bool stream_is_writing(const struct stream *stream)
+{
+	return stream->out.len > 0;
+}

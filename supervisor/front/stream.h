@@ -1,0 +1,24 @@
+/* The stdio transport: one message a line, one session, on two descriptors.
+ *
+ * Nothing but messages goes out. End of input is reported once; answers to what is in flight can still
+ * be sent after it. Source: MCP basic/transports, "stdio", all revisions. */
+#pragma once
+
+#include "supervisor/mcp/mcp.h"
+
+struct stream;
+
+struct stream_hooks {
+	void (*ended)(void *arg);   /* end of input: no more requests will come */
+	void (*drained)(void *arg); /* all output is written */
+	void (*broken)(void *arg);  /* nobody reads our output any more */
+};
+
+/* The descriptors stay the caller's. A line may have at most `max_line` bytes. */
+struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out_fd, size_t max_line,
+	struct endpoint *endpoint, const struct stream_hooks *hooks, void *arg);
+void stream_free(struct stream *stream);
+DEFINE_FREEP(struct stream, stream_free)
+
+/* Something waits to be written. */
+bool stream_is_writing(const struct stream *stream);

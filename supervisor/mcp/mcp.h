@@ -1,0 +1,61 @@
+/* What the messages mean: the one way in for transports, and the listener for news of the fleet.
+ *
+ * A transport opens a session, hands over each message it receives, and is told by the sink what to
+ * send. Everything else (sessions, router, catalog, methods) stays behind this header. */
+#pragma once
+
+#include "shared/strbuf.h"
+#include "supervisor/fleet/fleet.h"
+#include "supervisor/mcp/catalog.h"
+#include "supervisor/mcp/session.h"
+
+struct mcp;
+
+/* What became of a message. */
+enum mcp_verdict {
+	MCP_ACCEPTED, /* answers, if any, come through the sink */
+	MCP_INVALID,  /* not JSON, or no valid request: `reply` is a JSON-RPC error; the session lives on */
+	MCP_BUSY,     /* not now (slow client, or the fleet is stopping): `reply` is a JSON-RPC error */
+};
+
+/* `on_idle`: the last pending call has left. `on_settled`: for the first time every domain is up or
+ * has failed. `conf` is borrowed until mcp_set_conf() gives another. */
+struct mcp_hooks {
+	void (*idle)(void *arg);
+	void (*settled)(void *arg);
+	void (*changed)(void *arg); /* states or lists changed: the status is to be told anew */
+};
+
+struct mcp *mcp_new(struct loop *loop, const struct conf *conf, const struct mcp_hooks *hooks, void *arg);
+void mcp_free(struct mcp *mcp);
+
+/* The hooks for fleet_new(), whose arg is the mcp; then mcp_set_fleet(). */
+extern const struct domain_hooks mcp_domain_hooks;
+void mcp_set_fleet(struct mcp *mcp, struct fleet *fleet);
+
+/* New settings; the old ones are not used any more. */
+void mcp_set_conf(struct mcp *mcp, const struct conf *conf);
+
+/* No new requests from now on (MCP_BUSY); those in flight go on. */
+void mcp_refuse_new(struct mcp *mcp);
+void mcp_fail_pending(struct mcp *mcp, const char *message);
+unsigned mcp_count_pending(const struct mcp *mcp);
+bool mcp_is_settled(const struct mcp *mcp);
+
+struct sessions *mcp_get_sessions(const struct mcp *mcp);
+struct catalog *mcp_get_catalog(const struct mcp *mcp);
+struct fleet *mcp_get_fleet(const struct mcp *mcp);
+
+/* NULL: no such domain. */
+struct endpoint *mcp_find_endpoint(const struct mcp *mcp, const char *domain);
+
+/* The endpoint can serve at all: false for a domain that is parked. */
+bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint);
+
+/* NULL: limits.sessions is reached, or the fleet is stopping. */
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint);
+
+/* One message from the client; `text` may be changed. `reply` is set for the verdicts that say so. */
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session, char *text, size_t len,
+	struct strbuf *reply);

@@ -1,0 +1,30 @@
+/* See revision.h. */
+#include "supervisor/mcp/revision.h"
+
+static const struct {
+	const char *name;
+	bool omits_null_id;
+} revisions[REVISIONS] = {
+	[REV_2024_11_05] = { "2024-11-05", false },
+	[REV_2025_03_26] = { "2025-03-26", false },
+	[REV_2025_06_18] = { "2025-06-18", false },
+	[REV_2025_11_25] = { "2025-11-25", true },
+};
+
+const char *revision_name(enum revision revision)
+{
+	return revisions[revision].name;
+}
+
+enum revision revision_negotiate(struct jspan asked)
+{
+	for (int i = 0; i < REVISIONS; i++)
+		if (jspan_is(asked, revisions[i].name))
+			return (enum revision)i;
+	return REV_LATEST;
+}
+
+bool revision_omits_null_id(enum revision revision)
+{
+	return revisions[revision].omits_null_id;
+}

@@ -1,0 +1,372 @@
+/* See session.h. Ids are 128 random bits written as a UUID (RFC 9562, version 4); their first bits
+ * serve as the hash, as nobody but us chooses them. */
+#include "supervisor/mcp/session.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include "shared/alloc.h"
+#include "shared/log.h"
+
+enum {
+	ID_BYTES = 16,
+	FIRST_BUCKETS = 64,
+	SLOW_LOG_BURST = 20,
+};
+
+struct queued {
+	STAILQ_ENTRY(queued) next;
+	size_t len;
+	char json[];
+};
+
+struct session {
+	LIST_ENTRY(session) in_bucket;
+	TAILQ_ENTRY(session) in_all;
+	struct sessions *owner;
+	const struct sink_ops *ops; /* NULL: closed, about to be freed */
+	void *sink;
+	struct endpoint *endpoint;
+	STAILQ_HEAD(, queued) queue;
+	size_t queued_bytes;
+	unsigned n_queued;
+	struct session_info info;
+	int64_t active_ms;
+	uint8_t id[ID_BYTES];
+};
+
+LIST_HEAD(bucket, session);
+
+struct sessions {
+	struct loop *loop;
+	struct conf_limits limits;
+	void (*on_closed)(void *arg, struct session *session);
+	void *arg;
+	struct timer *sweep_timer;
+	TAILQ_HEAD(, session) all;
+	struct bucket *buckets;
+	size_t n_buckets; /* a power of two */
+	unsigned n_sessions;
+	struct log_limit slow_log;
+};
+
+/* --- the map ----------------------------------------------------------------------------------- */
+
+static struct bucket *bucket_of(const struct sessions *sessions, const uint8_t id[ID_BYTES])
+{
+	uint32_t hash;
+
+	memcpy(&hash, id, sizeof(hash));
+	return &sessions->buckets[hash & (sessions->n_buckets - 1)];
+}
+
+static void set_buckets(struct sessions *sessions, size_t n_buckets)
+{
+	struct session *session;
+
+	free(sessions->buckets);
+	sessions->n_buckets = n_buckets;
+	sessions->buckets = alloc_zero(n_buckets * sizeof(*sessions->buckets));
+	TAILQ_FOREACH(session, &sessions->all, in_all)
+		LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+}
+
+static void make_id(uint8_t id[ID_BYTES])
+{
+	if (getrandom(id, ID_BYTES, 0) != ID_BYTES)
+		abort(); /* an id that can be guessed would be worse */
+	id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
+	id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+}
+
+static bool is_dash_place(size_t i)
+{
+	return i == 8 || i == 13 || i == 18 || i == 23;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static bool parse_id(const char *text, size_t len, uint8_t id[ID_BYTES])
+{
+	size_t n = 0;
+
+	if (len != SESSION_ID_TEXT - 1)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int value = hex_value(text[i]);
+
+		if (is_dash_place(i) ? text[i] != '-' : value < 0)
+			return false;
+		if (is_dash_place(i))
+			continue;
+		id[n / 2] = (uint8_t)(n % 2 ? id[n / 2] | value : value << 4);
+		n++;
+	}
+	return true;
+}
+
+/* --- the end of a session ---------------------------------------------------------------------- */
+
+static void free_session(void *arg)
+{
+	struct session *session = arg;
+	struct queued *queued;
+
+	while ((queued = STAILQ_FIRST(&session->queue))) {
+		STAILQ_REMOVE_HEAD(&session->queue, next);
+		free(queued);
+	}
+	free(session);
+}
+
+static void end_session(struct session *session)
+{
+	struct sessions *sessions = session->owner;
+
+	session->ops = NULL;
+	LIST_REMOVE(session, in_bucket);
+	TAILQ_REMOVE(&sessions->all, session, in_all);
+	sessions->n_sessions--;
+	sessions->on_closed(sessions->arg, session);
+	loop_defer(sessions->loop, free_session, session);
+}
+
+void session_gone(struct session *session)
+{
+	if (session->ops)
+		end_session(session);
+}
+
+void session_close(struct session *session, const char *reason)
+{
+	const struct sink_ops *ops = session->ops;
+
+	if (!ops)
+		return;
+	end_session(session);
+	ops->close(session->sink, reason);
+}
+
+/* Idle sessions end: those without a call in flight that have sent nothing for session_idle. */
+static void on_sweep(void *arg)
+{
+	struct sessions *sessions = arg;
+	int64_t old_ms = loop_now_ms(sessions->loop) - sessions->limits.session_idle_ms;
+	struct session *session;
+	struct session *after;
+
+	for (session = TAILQ_FIRST(&sessions->all); session; session = after) {
+		after = TAILQ_NEXT(session, in_all);
+		if (session->info.n_calls == 0 && session->active_ms <= old_ms)
+			session_close(session, "idle for limits.session_idle");
+	}
+	timer_start(sessions->sweep_timer, sessions->limits.sweep_ms);
+}
+
+/* --- public ------------------------------------------------------------------------------------ */
+
+struct sessions *sessions_new(struct loop *loop, const struct conf_limits *limits,
+	void (*on_closed)(void *arg, struct session *session), void *arg)
+{
+	struct sessions *sessions = alloc_zero(sizeof(*sessions));
+
+	sessions->loop = loop;
+	sessions->on_closed = on_closed;
+	sessions->arg = arg;
+	TAILQ_INIT(&sessions->all);
+	set_buckets(sessions, FIRST_BUCKETS);
+	sessions->sweep_timer = timer_new(loop, on_sweep, sessions);
+	sessions_set_limits(sessions, limits);
+	return sessions;
+}
+
+void sessions_free(struct sessions *sessions)
+{
+	if (!sessions)
+		return;
+	sessions_close_all(sessions, "the supervisor ends");
+	timer_free(sessions->sweep_timer);
+	free(sessions->buckets);
+	free(sessions);
+}
+
+void sessions_set_limits(struct sessions *sessions, const struct conf_limits *limits)
+{
+	sessions->limits = *limits;
+	timer_start(sessions->sweep_timer, limits->sweep_ms);
+}
+
+unsigned sessions_count(const struct sessions *sessions)
+{
+	return sessions->n_sessions;
+}
+
+void sessions_close_all(struct sessions *sessions, const char *reason)
+{
+	struct session *session;
+
+	while ((session = TAILQ_FIRST(&sessions->all)))
+		session_close(session, reason);
+}
+
+void sessions_each(struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg)
+{
+	struct session *session;
+	struct session *after;
+
+	for (session = TAILQ_FIRST(&sessions->all); session; session = after) {
+		after = TAILQ_NEXT(session, in_all);
+		fn(arg, session);
+	}
+}
+
+struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint)
+{
+	struct session *session;
+
+	if (sessions->n_sessions >= sessions->limits.sessions)
+		return NULL;
+	session = alloc_zero(sizeof(*session));
+	session->owner = sessions;
+	session->ops = ops;
+	session->sink = sink;
+	session->endpoint = endpoint;
+	session->active_ms = loop_now_ms(sessions->loop);
+	STAILQ_INIT(&session->queue);
+	LIST_INIT(&session->info.calls);
+	make_id(session->id);
+	TAILQ_INSERT_TAIL(&sessions->all, session, in_all);
+	if (++sessions->n_sessions > sessions->n_buckets)
+		set_buckets(sessions, sessions->n_buckets * 4);
+	else
+		LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+	return session;
+}
+
+struct session *session_find(struct sessions *sessions, const char *id, size_t len)
+{
+	uint8_t bytes[ID_BYTES];
+	struct session *session;
+
+	if (!parse_id(id, len, bytes))
+		return NULL;
+	LIST_FOREACH(session, bucket_of(sessions, bytes), in_bucket)
+		if (memcmp(session->id, bytes, ID_BYTES) == 0)
+			return session;
+	return NULL;
+}
+
+void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (size_t i = 0; i < SESSION_ID_TEXT - 1; i++) {
+		if (is_dash_place(i)) {
+			ret[i] = '-';
+			continue;
+		}
+		ret[i] = digits[n % 2 ? session->id[n / 2] & 0x0f : session->id[n / 2] >> 4];
+		n++;
+	}
+	ret[SESSION_ID_TEXT - 1] = '\0';
+}
+
+struct endpoint *session_get_endpoint(const struct session *session)
+{
+	return session->endpoint;
+}
+
+void *session_get_sink(const struct session *session)
+{
+	return session->sink;
+}
+
+struct session_info *session_get_info(struct session *session)
+{
+	return &session->info;
+}
+
+void session_touch(struct session *session)
+{
+	session->active_ms = loop_now_ms(session->owner->loop);
+}
+
+static void close_slow(struct session *session)
+{
+	char id[SESSION_ID_TEXT];
+
+	session_get_id(session, id);
+	const struct log_about about = { .session = id };
+	if (log_limit_ok(&session->owner->slow_log, SLOW_LOG_BURST, "slow clients"))
+		log_warn_about(&about,
+			"client does not read: %u messages, %zu bytes wait; closing the session "
+			"(limits.session_queue_bytes, limits.session_queue_messages)",
+			session->n_queued, session->queued_bytes);
+	session_close(session, "slow client");
+}
+
+static void enqueue(struct session *session, const char *json, size_t len)
+{
+	const struct conf_limits *limits = &session->owner->limits;
+	struct queued *queued;
+
+	if (session->queued_bytes > limits->session_queue_bytes ||
+		len > limits->session_queue_bytes - session->queued_bytes ||
+		session->n_queued >= limits->session_queue_messages) {
+		close_slow(session);
+		return;
+	}
+	queued = alloc_zero(sizeof(*queued) + len);
+	queued->len = len;
+	memcpy(queued->json, json, len);
+	STAILQ_INSERT_TAIL(&session->queue, queued, next);
+	session->queued_bytes += len;
+	session->n_queued++;
+}
+
+void session_send(struct session *session, const char *json, size_t len)
+{
+	if (!session->ops)
+		return;
+	if (session->n_queued == 0 && session->ops->send(session->sink, json, len) != -EAGAIN)
+		return;
+	enqueue(session, json, len);
+}
+
+bool session_is_slow(const struct session *session)
+{
+	const struct conf_limits *limits = &session->owner->limits;
+
+	return session->queued_bytes > limits->session_queue_bytes / 2 ||
+		session->n_queued > limits->session_queue_messages / 2;
+}
+
+bool session_is_pending(const struct session *session)
+{
+	return session->n_queued > 0;
+}
+
+void session_drained(struct session *session)
+{
+	struct queued *queued;
+
+	while (session->ops && (queued = STAILQ_FIRST(&session->queue))) {
+		if (session->ops->send(session->sink, queued->json, queued->len) == -EAGAIN)
+			return;
+		STAILQ_REMOVE_HEAD(&session->queue, next);
+		session->queued_bytes -= queued->len;
+		session->n_queued--;
+		free(queued);
+	}
+}

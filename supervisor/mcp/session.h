@@ -1,0 +1,82 @@
+/* Sessions: who is connected, what waits to be sent to each, and since when it is idle.
+ *
+ * Each session has a queue of its own, bounded in bytes and messages; nothing is shared between two.
+ * A session knows its transport only as a sink. Its memory while idle is its struct alone. */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "supervisor/conf.h"
+#include "supervisor/loop.h"
+#include "supervisor/mcp/revision.h"
+
+struct session;
+struct sessions;
+struct endpoint; /* mcp/catalog.h */
+struct call;     /* mcp/router.c */
+
+LIST_HEAD(call_list, call);
+
+/* How a transport takes messages. */
+struct sink_ops {
+	/* One JSON text without line breaks. 0: taken whole (sent, or kept by the transport).
+	 * -EAGAIN: not now; the transport calls session_drained() later. -EPIPE: the client is gone,
+	 * session_gone() follows. */
+	int (*send)(void *sink, const char *json, size_t len);
+	/* The session is over (`reason` for the log); the transport must not call it any more. */
+	void (*close)(void *sink, const char *reason);
+};
+
+enum { SESSION_ID_TEXT = 37 };
+
+/* What the layer keeps of a session beside its queue. */
+struct session_info {
+	enum revision revision;
+	bool initialized; /* has sent initialize */
+	unsigned n_calls;
+	struct call_list calls; /* the router's */
+};
+
+/* `on_closed` runs when a session ends, for whatever reason, before it is freed. */
+struct sessions *sessions_new(struct loop *loop, const struct conf_limits *limits,
+	void (*on_closed)(void *arg, struct session *session), void *arg);
+void sessions_free(struct sessions *sessions); /* closes all */
+
+/* Copied; holds from now on. */
+void sessions_set_limits(struct sessions *sessions, const struct conf_limits *limits);
+unsigned sessions_count(const struct sessions *sessions);
+void sessions_close_all(struct sessions *sessions, const char *reason);
+void sessions_each(struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg);
+
+/* NULL: limits.sessions is reached. */
+struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint);
+
+/* By the text of its id (any case of the hexadecimal digits); NULL: none. */
+struct session *session_find(struct sessions *sessions, const char *id, size_t len);
+
+void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
+struct endpoint *session_get_endpoint(const struct session *session);
+void *session_get_sink(const struct session *session);
+struct session_info *session_get_info(struct session *session);
+
+/* Something came from the client: it is not idle. */
+void session_touch(struct session *session);
+
+/* Sends now, or queues a copy. Over the bounds: the session is closed ("slow"), the free is deferred. */
+void session_send(struct session *session, const char *json, size_t len);
+
+/* More than half of the queue is used: no new requests, please. */
+bool session_is_slow(const struct session *session);
+
+/* Something still waits in the queue. */
+bool session_is_pending(const struct session *session);
+
+/* The sink can take messages again. */
+void session_drained(struct session *session);
+
+/* The client is gone; the sink is not called any more. */
+void session_gone(struct session *session);
+
+/* We end it. */
+void session_close(struct session *session, const char *reason);
