@@ -116,7 +116,7 @@ static bool is_writing(const struct daemon *d)
 
 	sessions_each(mcp_get_sessions(d->mcp), note_pending, &pending);
 	return pending || (d->httpd && httpd_is_writing(d->httpd)) ||
-		(d->stream && stream_is_writing(d->stream));
+	       (d->stream && stream_is_writing(d->stream));
 }
 
 static void end_output(void *arg)
@@ -351,7 +351,8 @@ static int open_listeners(struct daemon *d, struct fail *fail)
 	for (size_t i = 0; r == 0 && i < sockets.n; i++) {
 		bool names_domain = conf_find_domain(d->conf, sockets.items[i].name) != NULL;
 
-		httpd_adopt(d->httpd, sockets.items[i].fd, names_domain ? sockets.items[i].name : NULL);
+		httpd_adopt(
+			d->httpd, sockets.items[i].fd, names_domain ? sockets.items[i].name : NULL);
 		sockets.items[i].fd = -1;
 	}
 	if (r == 0 && sockets.n == 0)
@@ -456,7 +457,8 @@ static int run(const struct options *options, struct conf *conf)
 static int check_config(const struct conf *conf)
 {
 	(void)printf("the settings are right: %s, %zu domains, %zu listeners\n",
-		conf->path ? conf->path : "the built-in default", conf->n_domains, conf->n_listeners);
+		conf->path ? conf->path : "the built-in default", conf->n_domains,
+		conf->n_listeners);
 	return EXIT_SUCCESS;
 }
 

@@ -16,7 +16,8 @@ static void print_help(void)
 		"Usage: mcp-fleetd [OPTION]...\n"
 		"Supervise a fleet of MCP servers and serve it to clients.\n"
 		"\n"
-		"  -c, --config FILE      settings (default: " SYSCONFDIR "/mcp-fleet/fleet.yaml if it\n"
+		"  -c, --config FILE      settings (default: " SYSCONFDIR
+		"/mcp-fleet/fleet.yaml if it\n"
 		"                         is there; without it git and utils are served)\n"
 		"      --check-config     check the settings, say what is wrong, and end\n"
 		"  -t, --transport NAME   stdio (default) or sse; before MCP_TRANSPORT\n"
@@ -67,9 +68,11 @@ enum options_action options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
-		{ "transport", required_argument, NULL, 't' }, { "listen", required_argument, NULL, 'l' },
-		{ "root", required_argument, NULL, 'r' }, { "domain", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
+		{ "transport", required_argument, NULL, 't' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "domain", required_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { 0 } };
 	enum options_action action = OPTIONS_RUN;
 	int option;
 

@@ -1,8 +1,8 @@
 /* See backoff.h. */
 #include "supervisor/fleet/backoff.h"
 
-int64_t backoff_next(struct backoff *backoff, const struct backoff_rules *rules, uint32_t random,
-	bool *ret_park)
+int64_t backoff_next(
+	struct backoff *backoff, const struct backoff_rules *rules, uint32_t random, bool *ret_park)
 {
 	int64_t wait_ms = rules->first_ms;
 

@@ -8,7 +8,7 @@
 #include "shared/log.h"
 
 enum {
-	GROW_AFTER_MS = 50,   /* a call that waited so long asks for one more process */
+	GROW_AFTER_MS = 50, /* a call that waited so long asks for one more process */
 	RERUN_DRAIN_MS = 5000,
 };
 
@@ -73,14 +73,15 @@ static enum domain_state derive_state(const struct domain *d)
 		any = true;
 		/* A second try of a parked worker is no hope yet. */
 		trying |= state != WORKER_PARKED && state != WORKER_DOWN &&
-			!(d->state == DOMAIN_PARKED && is_running(state));
+			  !(d->state == DOMAIN_PARKED && is_running(state));
 	}
 	if (any && !trying)
 		return DOMAIN_PARKED;
 	return d->was_up ? DOMAIN_DOWN : DOMAIN_STARTING;
 }
 
-static void lose(struct domain *d, struct request *request, enum domain_loss loss, const char *cause)
+static void lose(
+	struct domain *d, struct request *request, enum domain_loss loss, const char *cause)
 {
 	if (!request->cancelled)
 		d->hooks->lost(d->arg, request->no, loss, cause);
@@ -193,7 +194,8 @@ static void on_grow_timer(void *arg)
 			return; /* one is on its way already */
 	}
 	worker_start(add_slot(d)->worker);
-	log_debug_about(&d->about, "domain %s: %u calls wait, one more process", d->name, d->n_queued);
+	log_debug_about(
+		&d->about, "domain %s: %u calls wait, one more process", d->name, d->n_queued);
 	d->hooks->changed(d->arg, d);
 }
 
@@ -414,9 +416,10 @@ static void add_text(struct text_list *list, char *text)
 /* Variables of the supervisor that would mean something else to a worker. */
 static bool is_private(const char *variable)
 {
-	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_FDS=", "LISTEN_PID=",
-		"LISTEN_FDNAMES=", "MCP_TRANSPORT=", "PORT=", "SSE_HEARTBEAT_SECONDS=",
-		"JOURNAL_STREAM=", "INVOCATION_ID=", "CREDENTIALS_DIRECTORY=" };
+	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_",
+		"LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "MCP_TRANSPORT=", "PORT=",
+		"SSE_HEARTBEAT_SECONDS=", "JOURNAL_STREAM=", "INVOCATION_ID=",
+		"CREDENTIALS_DIRECTORY=" };
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)
@@ -427,8 +430,9 @@ static bool is_private(const char *variable)
 /* What a native worker gets of our environment; the rest could steer a library that it uses. */
 static bool is_for_native(const char *variable)
 {
-	static const char *const names[] = { "PATH=", "LANG=", "LC_", "TZ=", "TZDIR=", "ASAN_OPTIONS=",
-		"UBSAN_OPTIONS=", "LSAN_OPTIONS=", "SSL_CERT_FILE=", "SSL_CERT_DIR=" };
+	static const char *const names[] = { "PATH=", "LANG=", "LC_",
+		"TZ=", "TZDIR=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
+		"SSL_CERT_FILE=", "SSL_CERT_DIR=" };
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)
@@ -456,7 +460,8 @@ static char **make_env(const struct conf_domain *conf)
 			!is_overridden(*at, &conf->env))
 			add_text(&list, alloc_str(*at));
 	for (size_t i = 0; i < conf->env.n; i++)
-		add_text(&list, alloc_printf("%s=%s", conf->env.items[i].name, conf->env.items[i].value));
+		add_text(&list,
+			alloc_printf("%s=%s", conf->env.items[i].name, conf->env.items[i].value));
 	if (!list.items)
 		list.items = alloc_zero(sizeof(*list.items));
 	return list.items;
@@ -511,8 +516,9 @@ static void take_sizes(struct domain *d, const struct conf_domain *conf)
 
 /* --- public ------------------------------------------------------------------------------------ */
 
-struct domain *domain_new(struct loop *loop, struct launcher *launcher, const struct conf_domain *conf,
-	const char *program, const struct domain_hooks *hooks, void *arg)
+struct domain *domain_new(struct loop *loop, struct launcher *launcher,
+	const struct conf_domain *conf, const char *program, const struct domain_hooks *hooks,
+	void *arg)
 {
 	struct domain *d = alloc_zero(sizeof(*d));
 
@@ -576,8 +582,8 @@ static void replace_all(struct domain *d)
 	domain_start(d);
 }
 
-void domain_reload(struct domain *d, const struct conf_domain *conf, const char *program, bool replace,
-	int64_t drain_ms)
+void domain_reload(struct domain *d, const struct conf_domain *conf, const char *program,
+	bool replace, int64_t drain_ms)
 {
 	struct slot *slot;
 	struct slot *after;

@@ -16,8 +16,8 @@ enum domain_state {
 };
 
 enum domain_loss {
-	DOMAIN_LOST_DIED,    /* the worker died with the call; it may have taken effect */
-	DOMAIN_LOST_DOWN,    /* it never reached a worker: the domain is parked or stops */
+	DOMAIN_LOST_DIED, /* the worker died with the call; it may have taken effect */
+	DOMAIN_LOST_DOWN, /* it never reached a worker: the domain is parked or stops */
 };
 
 struct domain;
@@ -36,8 +36,9 @@ struct domain_hooks {
 };
 
 /* `program`: of a native domain, NULL else. `conf` is borrowed for the time of the call. */
-struct domain *domain_new(struct loop *loop, struct launcher *launcher, const struct conf_domain *conf,
-	const char *program, const struct domain_hooks *hooks, void *arg);
+struct domain *domain_new(struct loop *loop, struct launcher *launcher,
+	const struct conf_domain *conf, const char *program, const struct domain_hooks *hooks,
+	void *arg);
 void domain_free(struct domain *domain); /* DOMAIN_STOPPED, from a deferred call */
 
 void domain_start(struct domain *domain);
@@ -52,7 +53,8 @@ void domain_stop(struct domain *domain, int64_t drain_ms);
 
 /* Takes over `line` (no line break in it), also on failure. `no` is new and is the message's id.
  * -ENOBUFS: the queue is full. -ENXIO: the domain is parked or stopped. */
-int domain_call(struct domain *domain, uint64_t no, char *line, size_t len, bool may_rerun) must_check;
+int domain_call(struct domain *domain, uint64_t no, char *line, size_t len, bool may_rerun)
+	must_check;
 
 /* Nobody waits for the call any more: no hook will name it. */
 void domain_cancel(struct domain *domain, uint64_t no, const char *reason);

@@ -101,8 +101,8 @@ static const struct domain_hooks own_hooks = {
 	.stopped = on_domain_stopped,
 };
 
-struct fleet *fleet_new(struct loop *loop, const char *libexec, const struct domain_hooks *hooks,
-	void *arg)
+struct fleet *fleet_new(
+	struct loop *loop, const char *libexec, const struct domain_hooks *hooks, void *arg)
 {
 	struct fleet *fleet = alloc_zero(sizeof(*fleet));
 
@@ -169,8 +169,8 @@ static void add_domain(struct fleet *fleet, const struct conf_domain *conf)
 	domain_start(member->domain);
 }
 
-static void apply_change(struct fleet *fleet, const struct conf *conf,
-	const struct conf_domain_diff *change)
+static void apply_change(
+	struct fleet *fleet, const struct conf *conf, const struct conf_domain_diff *change)
 {
 	const struct conf_domain *domain = conf_find_domain(conf, change->name);
 	struct member *member = find_member(fleet, change->name);

@@ -7,8 +7,8 @@
 struct fleet;
 
 /* `hooks` (copied; .stopped is not called) get `arg`. `libexec`: where the native workers lie. */
-struct fleet *fleet_new(struct loop *loop, const char *libexec, const struct domain_hooks *hooks,
-	void *arg);
+struct fleet *fleet_new(
+	struct loop *loop, const char *libexec, const struct domain_hooks *hooks, void *arg);
 void fleet_free(struct fleet *fleet); /* kills what still runs */
 
 /* Adds, reloads and stops domains so that they are those of `conf`. `diff` is NULL at the start. */

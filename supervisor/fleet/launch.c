@@ -240,10 +240,12 @@ void process_end_text(const struct process_end *end, char ret[PROCESS_END_TEXT])
 	int status = end->wait_status;
 
 	if (end->failed_exec)
-		(void)snprintf(ret, PROCESS_END_TEXT, "cannot run it: %s", strerror(end->exec_errno));
+		(void)snprintf(
+			ret, PROCESS_END_TEXT, "cannot run it: %s", strerror(end->exec_errno));
 	else if (WIFSIGNALED(status))
-		(void)snprintf(ret, PROCESS_END_TEXT, "killed by signal %d (%s)%s", WTERMSIG(status),
-			strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+		(void)snprintf(ret, PROCESS_END_TEXT, "killed by signal %d (%s)%s",
+			WTERMSIG(status), strsignal(WTERMSIG(status)),
+			WCOREDUMP(status) ? ", core dumped" : "");
 	else
 		(void)snprintf(ret, PROCESS_END_TEXT, "exit status %d", WEXITSTATUS(status));
 }

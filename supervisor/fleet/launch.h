@@ -13,9 +13,9 @@ struct launcher;
 struct process;
 
 struct process_end {
-	bool failed_exec;    /* it never ran: `exec_errno` says why */
+	bool failed_exec; /* it never ran: `exec_errno` says why */
 	int exec_errno;
-	int wait_status;     /* as from waitpid(2) */
+	int wait_status; /* as from waitpid(2) */
 };
 
 struct process_spec {

@@ -126,7 +126,8 @@ static void shut_when_written(struct link *link)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;
-	ssize_t n = send(fd, link->out.data + link->out_at, link->out.len - link->out_at, MSG_NOSIGNAL);
+	ssize_t n =
+		send(fd, link->out.data + link->out_at, link->out.len - link->out_at, MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		link_break(link, -errno);
@@ -141,8 +142,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	shut_when_written(link);
 }
 
-struct link *link_new(struct loop *loop, int fd, size_t max_line, const struct link_hooks *hooks,
-	void *arg)
+struct link *link_new(
+	struct loop *loop, int fd, size_t max_line, const struct link_hooks *hooks, void *arg)
 {
 	struct link *link = alloc_zero(sizeof(*link));
 

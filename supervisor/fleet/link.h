@@ -19,8 +19,8 @@ struct link_hooks {
 };
 
 /* Takes over `fd`. `hooks` and `arg` must outlive the link. */
-struct link *link_new(struct loop *loop, int fd, size_t max_line, const struct link_hooks *hooks,
-	void *arg);
+struct link *link_new(
+	struct loop *loop, int fd, size_t max_line, const struct link_hooks *hooks, void *arg);
 void link_free(struct link *link);
 DEFINE_FREEP(struct link, link_free)
 

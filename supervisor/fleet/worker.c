@@ -12,7 +12,7 @@
 
 enum {
 	STOP_WAIT_MS = 1000, /* closed input, then SIGTERM, each so long */
-	SOON_MS = 1000,      /* dead so soon after ready, without one answer: counts as never ready */
+	SOON_MS = 1000, /* dead so soon after ready, without one answer: counts as never ready */
 };
 
 struct step {
@@ -107,9 +107,11 @@ static int start_process(struct worker *w, int *ret_fd, int *ret_err_fd)
 	argv = alloc_zero((n + 1) * sizeof(*argv));
 	for (size_t i = 0; i < n; i++)
 		argv[i] = i == 0 ? program : w->setup->argv[i];
-	const struct process_spec spec = { .argv = argv, .env = (const char *const *)w->setup->env };
+	const struct process_spec spec = { .argv = argv,
+		.env = (const char *const *)w->setup->env };
 
-	return process_start(w->launcher, &spec, on_process_end, w, &w->process, ret_fd, ret_err_fd);
+	return process_start(
+		w->launcher, &spec, on_process_end, w, &w->process, ret_fd, ret_err_fd);
 }
 
 /* The end of a process that never began is reported like any other, but not from inside the step. */
@@ -216,7 +218,10 @@ static void give_up_waiting(struct worker *w)
 	timer_stop(w->timer);
 }
 
-#define STEP(state, action) { .next = (state), .act = (action), .ok = true }
+#define STEP(state, action)                                                                        \
+	{                                                                                          \
+		.next = (state), .act = (action), .ok = true                                       \
+	}
 
 /* clang-format off */
 static const struct step steps[WORKER_STATES][WORKER_EVENTS] = {
@@ -437,7 +442,8 @@ static void on_health_timer(void *arg)
 		worker_event(w, WORKER_EV_HUNG);
 		return;
 	}
-	if (worker_is_idle(w) && loop_now_ms(w->loop) - w->heard_ms >= w->setup->health_interval_ms / 2) {
+	if (worker_is_idle(w) &&
+		loop_now_ms(w->loop) - w->heard_ms >= w->setup->health_interval_ms / 2) {
 		w->pinged = true;
 		worker_say_ping(w);
 	}
@@ -584,10 +590,16 @@ int64_t worker_get_idle_since_ms(const struct worker *w)
 const char *worker_state_name(enum worker_state state)
 {
 	static const char *const names[WORKER_STATES] = { [WORKER_DOWN] = "down",
-		[WORKER_STARTING] = "starting", [WORKER_LISTING] = "listing", [WORKER_READY] = "ready",
-		[WORKER_DRAINING] = "draining", [WORKER_STOPPING] = "stopping",
-		[WORKER_TERMINATING] = "terminating", [WORKER_KILLED] = "killed",
-		[WORKER_ENDING] = "ending", [WORKER_BACKOFF] = "backoff", [WORKER_PARKED] = "parked" };
+		[WORKER_STARTING] = "starting",
+		[WORKER_LISTING] = "listing",
+		[WORKER_READY] = "ready",
+		[WORKER_DRAINING] = "draining",
+		[WORKER_STOPPING] = "stopping",
+		[WORKER_TERMINATING] = "terminating",
+		[WORKER_KILLED] = "killed",
+		[WORKER_ENDING] = "ending",
+		[WORKER_BACKOFF] = "backoff",
+		[WORKER_PARKED] = "parked" };
 
 	return names[state];
 }
@@ -595,10 +607,15 @@ const char *worker_state_name(enum worker_state state)
 const char *worker_event_name(enum worker_event event)
 {
 	static const char *const names[WORKER_EVENTS] = { [WORKER_EV_START] = "start",
-		[WORKER_EV_INITIALIZED] = "initialized", [WORKER_EV_LISTED] = "listed",
-		[WORKER_EV_DEADLINE] = "deadline", [WORKER_EV_BROKEN] = "broken",
-		[WORKER_EV_HUNG] = "hung", [WORKER_EV_EXIT] = "exit", [WORKER_EV_CRASH] = "crash",
-		[WORKER_EV_PARK] = "park", [WORKER_EV_STOP] = "stop",
+		[WORKER_EV_INITIALIZED] = "initialized",
+		[WORKER_EV_LISTED] = "listed",
+		[WORKER_EV_DEADLINE] = "deadline",
+		[WORKER_EV_BROKEN] = "broken",
+		[WORKER_EV_HUNG] = "hung",
+		[WORKER_EV_EXIT] = "exit",
+		[WORKER_EV_CRASH] = "crash",
+		[WORKER_EV_PARK] = "park",
+		[WORKER_EV_STOP] = "stop",
 		[WORKER_EV_DRAINED] = "drained" };
 
 	return names[event];

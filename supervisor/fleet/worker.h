@@ -50,10 +50,10 @@ struct request {
 	uint64_t no;
 	char *line;
 	size_t len;
-	int64_t since_ms;     /* queued, or cancelled */
-	bool may_rerun;       /* read-only or idempotent: safe to run again when its worker died */
+	int64_t since_ms; /* queued, or cancelled */
+	bool may_rerun;   /* read-only or idempotent: safe to run again when its worker died */
 	bool was_rerun;
-	bool cancelled;       /* nobody waits for it any more */
+	bool cancelled; /* nobody waits for it any more */
 };
 
 TAILQ_HEAD(request_list, request);
@@ -125,7 +125,7 @@ void worker_notify(struct worker *worker, const char *method, const char *params
 
 enum worker_state worker_get_state(const struct worker *worker);
 const char *worker_get_name(const struct worker *worker);
-pid_t worker_get_pid(const struct worker *worker);          /* 0: none */
+pid_t worker_get_pid(const struct worker *worker); /* 0: none */
 unsigned worker_get_starts(const struct worker *worker);
 const char *worker_get_last_end(const struct worker *worker); /* "" when it never died */
 int64_t worker_get_idle_since_ms(const struct worker *worker);

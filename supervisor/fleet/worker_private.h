@@ -35,13 +35,13 @@ struct worker {
 	struct backoff backoff;
 	int64_t restart_wait_ms;
 	int64_t drain_ms;
-	int64_t ready_ms;      /* since when; 0: not yet */
+	int64_t ready_ms; /* since when; 0: not yet */
 	int64_t idle_since_ms;
-	int64_t heard_ms;      /* when its last line came */
-	uint64_t n_answers;    /* of the present process */
+	int64_t heard_ms;   /* when its last line came */
+	uint64_t n_answers; /* of the present process */
 	unsigned n_starts;
 	int start_errno;
-	const char *trouble;   /* why we are going to kill it; static text */
+	const char *trouble; /* why we are going to kill it; static text */
 	char *last_end;
 	struct log_limit noise;
 };

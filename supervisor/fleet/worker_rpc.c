@@ -42,7 +42,8 @@ static void sayf(struct worker *w, const char *fmt, ...)
 
 void worker_say_initialize(struct worker *w)
 {
-	sayf(w, "{\"jsonrpc\":\"2.0\",\"id\":\"" ID_INITIALIZE "\",\"method\":\"initialize\",\"params\":{"
+	sayf(w, "{\"jsonrpc\":\"2.0\",\"id\":\"" ID_INITIALIZE
+		"\",\"method\":\"initialize\",\"params\":{"
 		"\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},"
 		"\"clientInfo\":{\"name\":\"mcp-fleet\",\"version\":\"" PACKAGE_VERSION "\"}}}");
 }
@@ -131,8 +132,8 @@ static void on_call_answer(struct worker *w, uint64_t no, const struct rpc *rpc)
 	struct request *request = take_call(w, no);
 
 	if (!request) {
-		log_debug_about(&w->about, "%s: answer to call %llu, which nobody waits for", w->name,
-			(unsigned long long)no);
+		log_debug_about(&w->about, "%s: answer to call %llu, which nobody waits for",
+			w->name, (unsigned long long)no);
 		return;
 	}
 	w->n_answers++;
@@ -240,7 +241,8 @@ static void on_notification(struct worker *w, const struct rpc *rpc)
 {
 	if (jspan_is(rpc->method, "notifications/progress"))
 		on_progress(w, rpc);
-	else if (jspan_is(rpc->method, "notifications/tools/list_changed") && w->state == WORKER_READY)
+	else if (jspan_is(rpc->method, "notifications/tools/list_changed") &&
+		 w->state == WORKER_READY)
 		worker_ask_tools(w);
 }
 
@@ -281,12 +283,14 @@ static void on_line(void *arg, char *line, size_t len)
 	r = rpc_parse(line, len, &rpc, &why);
 	if (r != 0 && is_noise(w, line, len)) {
 		if (log_limit_ok(&w->noise, NOISE_BURST, w->name))
-			log_warn_about(&w->about, "%s: not a message on its standard output, skipped: %.*s",
-				w->name, (int)(len < 200 ? len : 200), line);
+			log_warn_about(&w->about,
+				"%s: not a message on its standard output, skipped: %.*s", w->name,
+				(int)(len < 200 ? len : 200), line);
 		return;
 	}
 	if (r != 0) {
-		log_warn_about(&w->about, "%s: garbage on its link: %s", w->name, why ? why : "no JSON");
+		log_warn_about(
+			&w->about, "%s: garbage on its link: %s", w->name, why ? why : "no JSON");
 		break_link(w, "garbage on its link");
 		return;
 	}

@@ -29,7 +29,8 @@ static bool split_origin(struct span origin, struct span *ret_authority)
 		size_t len = strlen(schemes[i]);
 
 		if (origin.len > len && strncasecmp(origin.at, schemes[i], len) == 0) {
-			*ret_authority = (struct span){ .at = origin.at + len, .len = origin.len - len };
+			*ret_authority =
+				(struct span){ .at = origin.at + len, .len = origin.len - len };
 			return true;
 		}
 	}

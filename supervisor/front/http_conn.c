@@ -162,7 +162,8 @@ static void after_write(struct http_conn *conn)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *conn = arg;
-	ssize_t n = send(fd, conn->out.data + conn->out_at, conn->out.len - conn->out_at, MSG_NOSIGNAL);
+	ssize_t n =
+		send(fd, conn->out.data + conn->out_at, conn->out.len - conn->out_at, MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		kill_conn(conn);
@@ -190,8 +191,8 @@ static void keep_rest(struct http_conn *conn, const struct iovec *iov, int n, si
 	if (conn->out.len == 0)
 		return;
 	if (!conn->writable)
-		conn->writable = loop_watch(conn->shared->loop, conn->fd, EV_WRITE | EV_PERSIST,
-			on_writable, conn);
+		conn->writable = loop_watch(
+			conn->shared->loop, conn->fd, EV_WRITE | EV_PERSIST, on_writable, conn);
 	(void)event_add(conn->writable, NULL);
 	if (conn->state != CONN_STREAM)
 		(void)event_del(conn->readable);
@@ -254,15 +255,17 @@ void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 	auto_strbuf body = { 0 };
 
 	http_reply_add_error(&body, message);
-	const struct http_reply reply = { .status = status, .content_type = "application/json",
-		.body = body.data, .body_len = body.len,
+	const struct http_reply reply = { .status = status,
+		.content_type = "application/json",
+		.body = body.data,
+		.body_len = body.len,
 		.extra = status == 503 ? "Retry-After: 1\r\n" : NULL };
 
 	http_conn_answer(conn, &reply);
 }
 
-void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply, const char *first,
-	size_t first_len, const struct http_stream_hooks *hooks, void *arg)
+void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply,
+	const char *first, size_t first_len, const struct http_stream_hooks *hooks, void *arg)
 {
 	auto_strbuf head = { 0 };
 
@@ -310,8 +313,10 @@ static void refuse_method(struct http_conn *conn, unsigned allowed)
 	auto_strbuf body = { 0 };
 
 	http_reply_add_error(&body, "this path does not take this method; see Allow");
-	const struct http_reply reply = { .status = 405, .content_type = "application/json",
-		.body = body.data, .body_len = body.len,
+	const struct http_reply reply = { .status = 405,
+		.content_type = "application/json",
+		.body = body.data,
+		.body_len = body.len,
 		.extra = allowed == HTTPD_POST ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n" };
 
 	http_conn_answer(conn, &reply);

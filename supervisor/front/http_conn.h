@@ -28,7 +28,8 @@ struct http_ask {
 
 struct http_stream_hooks {
 	void (*drained)(void *arg); /* all is written */
-	void (*closed)(void *arg);  /* the client is gone; the connection must not be used any more */
+	void (*closed)(
+		void *arg); /* the client is gone; the connection must not be used any more */
 };
 
 /* What all connections share. */
@@ -65,8 +66,8 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 void http_conn_refuse(struct http_conn *conn, int status, const char *message);
 
 /* Answers 200 with a stream that lasts as long as the connection; `first` is sent with the head. */
-void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply, const char *first,
-	size_t first_len, const struct http_stream_hooks *hooks, void *arg);
+void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply,
+	const char *first, size_t first_len, const struct http_stream_hooks *hooks, void *arg);
 
 /* 0: written or kept. -EAGAIN: something is kept already; hooks->drained() comes. -EPIPE: the client
  * is gone; hooks->closed() comes, later. */

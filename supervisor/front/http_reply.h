@@ -8,18 +8,19 @@ struct http_reply {
 	const char *content_type; /* NULL: no body is announced beside its length 0 */
 	const char *body;         /* may be NULL */
 	size_t body_len;
-	const char *extra;        /* further lines, each with its CRLF; NULL: none */
-	bool is_stream;           /* no Content-Length: the body ends with the connection */
+	const char *extra; /* further lines, each with its CRLF; NULL: none */
+	bool is_stream;    /* no Content-Length: the body ends with the connection */
 };
 
 enum http_ending {
-	HTTP_KEEP,       /* HTTP/1.1 goes on */
-	HTTP_KEEP_SAID,  /* HTTP/1.0 goes on: it must be told */
+	HTTP_KEEP,      /* HTTP/1.1 goes on */
+	HTTP_KEEP_SAID, /* HTTP/1.0 goes on: it must be told */
 	HTTP_CLOSE,
 };
 
 /* Appends status line, Date, the fields, and the empty line; the body is not appended. */
-void http_reply_add_head(struct strbuf *out, const struct http_reply *reply, enum http_ending ending);
+void http_reply_add_head(
+	struct strbuf *out, const struct http_reply *reply, enum http_ending ending);
 
 /* The body of a refusal: {"error":"…"}. */
 void http_reply_add_error(struct strbuf *out, const char *message);

@@ -67,7 +67,8 @@ static void pause_accepting(struct httpd *httpd, int err)
 	struct listener *listener;
 
 	if (log_limit_ok(&httpd->accept_log, 3, "accepting connections"))
-		log_warn("cannot accept a connection (%s), pausing for %d ms", strerror(err), PAUSE_MS);
+		log_warn("cannot accept a connection (%s), pausing for %d ms", strerror(err),
+			PAUSE_MS);
 	TAILQ_FOREACH(listener, &httpd->listeners, next)
 		(void)event_del(listener->acceptable);
 	timer_start(httpd->pause_timer, PAUSE_MS);
@@ -126,8 +127,8 @@ static char *keep_name(struct httpd *httpd, const char *name)
 	return kept->name;
 }
 
-static struct listener *listener_new(struct httpd *httpd, int fd, const char *address,
-	const char *domain)
+static struct listener *listener_new(
+	struct httpd *httpd, int fd, const char *address, const char *domain)
 {
 	struct listener *listener = alloc_zero(sizeof(*listener));
 	struct sockaddr_storage addr = { 0 };
@@ -217,7 +218,8 @@ static int open_missing(struct httpd *httpd, const struct conf_listener *confs, 
 	return 0;
 }
 
-int httpd_listen(struct httpd *httpd, const struct conf_listener *confs, size_t n, struct fail *fail)
+int httpd_listen(
+	struct httpd *httpd, const struct conf_listener *confs, size_t n, struct fail *fail)
 {
 	struct listener_list fresh = TAILQ_HEAD_INITIALIZER(fresh);
 	struct listener *listener;
@@ -308,8 +310,8 @@ static size_t domain_prefix(const struct httpd *httpd, const char *path)
 	return path[len] == '/' && httpd->is_domain(httpd->arg, name) ? len : 0;
 }
 
-const struct http_route *httpd_find_route(const struct httpd *httpd, const char *path,
-	size_t *ret_prefix)
+const struct http_route *httpd_find_route(
+	const struct httpd *httpd, const char *path, size_t *ret_prefix)
 {
 	const struct http_route *route;
 	size_t prefix;

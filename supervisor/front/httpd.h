@@ -58,5 +58,5 @@ void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out);
 
 /* For http_conn.c: the route of a decoded path, NULL without one. *ret_prefix is how many bytes of the
  * path stand before the route's own: "/git", whose name without the slash is then the domain. */
-const struct http_route *httpd_find_route(const struct httpd *httpd, const char *path,
-	size_t *ret_prefix);
+const struct http_route *httpd_find_route(
+	const struct httpd *httpd, const char *path, size_t *ret_prefix);

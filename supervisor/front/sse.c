@@ -49,8 +49,8 @@ static const struct http_reply stream_head = {
 /* Ticks are counted from the start of the wheel, so that rounding does not add up. */
 static void wait_for_tick(struct sse *sse)
 {
-	int64_t due_ms = sse->wheel_began_ms +
-		(int64_t)(sse->n_ticks + 1) * sse->heartbeat_ms / WHEEL_SLOTS;
+	int64_t due_ms =
+		sse->wheel_began_ms + (int64_t)(sse->n_ticks + 1) * sse->heartbeat_ms / WHEEL_SLOTS;
 	int64_t wait_ms = due_ms - loop_now_ms(sse->loop);
 
 	timer_start(sse->tick_timer, wait_ms > 0 ? wait_ms : 0);
@@ -175,8 +175,8 @@ static void open_stream(struct sse *sse, struct http_conn *conn, const struct ht
 	stream->session = session;
 	join_wheel(sse, stream);
 	session_get_id(session, id);
-	strbuf_addf(&first, "event: endpoint\ndata: %s" MESSAGES_PATH "?session_id=%s\n\n", ask->prefix,
-		id);
+	strbuf_addf(&first, "event: endpoint\ndata: %s" MESSAGES_PATH "?session_id=%s\n\n",
+		ask->prefix, id);
 	http_conn_begin_stream(conn, &stream_head, first.data, first.len, &stream_hooks, stream);
 }
 
@@ -206,7 +206,8 @@ static bool is_json(struct span type)
 
 	if (!type.at || type.len < len || strncasecmp(type.at, json, len) != 0)
 		return false;
-	return type.len == len || type.at[len] == ';' || type.at[len] == ' ' || type.at[len] == '\t';
+	return type.len == len || type.at[len] == ';' || type.at[len] == ' ' ||
+	       type.at[len] == '\t';
 }
 
 /* A session is known on the endpoint that it was opened on, and nowhere else. */
@@ -235,7 +236,8 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 		return false;
 	}
 	if (id.len >= HTTP_NOTE_SIZE || !find_session(sse, strbuf_get(&id), ask->domain)) {
-		http_conn_refuse(conn, 404, "no such session: it has ended; open a new stream with GET");
+		http_conn_refuse(
+			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return false;
 	}
 	if (n_types != 1 || !is_json(type)) {
@@ -246,7 +248,8 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 	return true;
 }
 
-static void on_post_body(void *arg, struct http_conn *conn, const char *note, char *body, size_t len)
+static void on_post_body(
+	void *arg, struct http_conn *conn, const char *note, char *body, size_t len)
 {
 	static const struct http_reply accepted = { .status = 202 };
 	struct sse *sse = arg;
@@ -255,7 +258,8 @@ static void on_post_body(void *arg, struct http_conn *conn, const char *note, ch
 	enum mcp_verdict verdict;
 
 	if (!session) {
-		http_conn_refuse(conn, 404, "no such session: it has ended; open a new stream with GET");
+		http_conn_refuse(
+			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return;
 	}
 	verdict = mcp_receive(sse->mcp, session, body, len, &text);
@@ -264,7 +268,9 @@ static void on_post_body(void *arg, struct http_conn *conn, const char *note, ch
 		return;
 	}
 	const struct http_reply refusal = { .status = verdict == MCP_BUSY ? 503 : 400,
-		.content_type = "application/json", .body = text.data, .body_len = text.len,
+		.content_type = "application/json",
+		.body = text.data,
+		.body_len = text.len,
 		.extra = verdict == MCP_BUSY ? "Retry-After: 1\r\n" : NULL };
 	http_conn_answer(conn, &refusal);
 }
@@ -301,8 +307,13 @@ void sse_set_heartbeat(struct sse *sse, int64_t heartbeat_ms)
 
 void sse_get_routes(struct sse *sse, struct http_route ret[SSE_ROUTES])
 {
-	ret[0] = (struct http_route){ .path = "/sse", .methods = HTTPD_GET, .per_domain = true,
-		.head = on_get, .arg = sse };
-	ret[1] = (struct http_route){ .path = MESSAGES_PATH, .methods = HTTPD_POST, .per_domain = true,
-		.head = on_post_head, .body = on_post_body, .arg = sse };
+	ret[0] = (struct http_route){
+		.path = "/sse", .methods = HTTPD_GET, .per_domain = true, .head = on_get, .arg = sse
+	};
+	ret[1] = (struct http_route){ .path = MESSAGES_PATH,
+		.methods = HTTPD_POST,
+		.per_domain = true,
+		.head = on_post_head,
+		.body = on_post_body,
+		.arg = sse };
 }

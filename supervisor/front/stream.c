@@ -232,8 +232,8 @@ static bool is_pipe_or_socket(int fd)
 	return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
-struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out_fd, size_t max_line,
-	struct endpoint *endpoint, const struct stream_hooks *hooks, void *arg)
+struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out_fd,
+	size_t max_line, struct endpoint *endpoint, const struct stream_hooks *hooks, void *arg)
 {
 	struct stream *stream = alloc_zero(sizeof(*stream));
 

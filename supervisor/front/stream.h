@@ -15,8 +15,8 @@ struct stream_hooks {
 };
 
 /* The descriptors stay the caller's. A line may have at most `max_line` bytes. */
-struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out_fd, size_t max_line,
-	struct endpoint *endpoint, const struct stream_hooks *hooks, void *arg);
+struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out_fd,
+	size_t max_line, struct endpoint *endpoint, const struct stream_hooks *hooks, void *arg);
 void stream_free(struct stream *stream);
 DEFINE_FREEP(struct stream, stream_free)
 

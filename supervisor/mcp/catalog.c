@@ -85,8 +85,9 @@ static const struct name *find_name(const struct offer *offer, const char *name)
 	} key_name = { name };
 	const struct name key = { .name = key_name.out };
 
-	return offer->n_names ? bsearch(&key, offer->names, offer->n_names, sizeof(key), compare_names)
-			      : NULL;
+	return offer->n_names
+		       ? bsearch(&key, offer->names, offer->n_names, sizeof(key), compare_names)
+		       : NULL;
 }
 
 static void add_name(struct offer *offer, const char *name, size_t tool, bool is_alias)
@@ -120,7 +121,8 @@ static char *listed_name(const struct conf_domain *conf, const char *name)
 	return alloc_printf("%s%s", prefix, name);
 }
 
-static void add_tool(struct offer *offer, const struct conf_domain *conf, json_t *json, json_t *extras)
+static void add_tool(
+	struct offer *offer, const struct conf_domain *conf, json_t *json, json_t *extras)
 {
 	const char *worker_name = json_string_value(json_object_get(json, "name"));
 	json_t *timeout = json_object_get(json_object_get(extras, "timeouts_ms"), worker_name);
@@ -133,7 +135,8 @@ static void add_tool(struct offer *offer, const struct conf_domain *conf, json_t
 	}
 	name = listed_name(conf, worker_name);
 	if (strlen(name) > LIMIT_TOOL_NAME)
-		log_warn("domain %s: the tool name '%s' is longer than %d characters: some clients refuse it",
+		log_warn(
+			"domain %s: the tool name '%s' is longer than %d characters: some clients refuse it",
 			conf->name, name, LIMIT_TOOL_NAME);
 	listed = json_copy(json);
 	(void)json_object_set_new(listed, "name", json_string(name));
@@ -386,7 +389,8 @@ static bool find_in_offer(const struct offer *offer, const char *rest, struct ca
 	return found != NULL;
 }
 
-static bool find_federated(const struct endpoint *endpoint, const char *name, struct catalog_tool *ret)
+static bool find_federated(
+	const struct endpoint *endpoint, const char *name, struct catalog_tool *ret)
 {
 	const struct catalog *catalog = endpoint->catalog;
 	size_t len = strlen(catalog->federation_prefix);
@@ -464,8 +468,8 @@ static size_t place_of(const struct catalog *catalog, const char *domain, bool *
 	return i;
 }
 
-void catalog_set_domain(struct catalog *catalog, const struct conf_domain *conf, json_t *tools,
-	json_t *info)
+void catalog_set_domain(
+	struct catalog *catalog, const struct conf_domain *conf, json_t *tools, json_t *info)
 {
 	struct offer *offer = offer_new(conf, tools, info);
 	bool found;
@@ -474,7 +478,8 @@ void catalog_set_domain(struct catalog *catalog, const struct conf_domain *conf,
 	if (found) {
 		offer_free(catalog->offers[i]);
 	} else {
-		catalog->offers = alloc_resize(catalog->offers, catalog->n_offers + 1, sizeof(offer));
+		catalog->offers =
+			alloc_resize(catalog->offers, catalog->n_offers + 1, sizeof(offer));
 		memmove(catalog->offers + i + 1, catalog->offers + i,
 			(catalog->n_offers - i) * sizeof(offer));
 		catalog->n_offers++;

@@ -15,10 +15,11 @@ struct catalog;
 struct endpoint; /* what a client connects to: the whole fleet, or one domain; lives as the catalog */
 
 struct catalog_tool {
-	const char *domain;      /* who serves it */
-	const char *name;        /* canonical: as it is listed */
-	const char *worker_name; /* what the worker is called with; NULL: the name as the client gave it */
-	bool may_rerun;          /* read-only or idempotent */
+	const char *domain; /* who serves it */
+	const char *name;   /* canonical: as it is listed */
+	const char *
+		worker_name; /* what the worker is called with; NULL: the name as the client gave it */
+	bool may_rerun;      /* read-only or idempotent */
 	int64_t timeout_ms;
 };
 
@@ -30,8 +31,8 @@ void catalog_set_conf(struct catalog *catalog, const struct conf_tools *conf);
 
 /* The tools of a domain are these now (NULL: none). `info` is the worker's answer to initialize, or
  * NULL. All is copied. */
-void catalog_set_domain(struct catalog *catalog, const struct conf_domain *conf, json_t *tools,
-	json_t *info);
+void catalog_set_domain(
+	struct catalog *catalog, const struct conf_domain *conf, json_t *tools, json_t *info);
 void catalog_remove_domain(struct catalog *catalog, const char *name);
 
 /* The whole fleet (NULL), or a domain that has been set; NULL: there is none. */
@@ -49,7 +50,8 @@ size_t endpoint_count_tools(const struct endpoint *endpoint);
 const char *endpoint_get_page(const struct endpoint *endpoint, const char *cursor, size_t *ret_len);
 
 /* False: no tool of this name here. Borrowed until the next change. */
-bool endpoint_find_tool(const struct endpoint *endpoint, const char *name, struct catalog_tool *ret);
+bool endpoint_find_tool(
+	const struct endpoint *endpoint, const char *name, struct catalog_tool *ret);
 
 /* The version that the domain's worker told, or "". */
 const char *catalog_get_version(const struct catalog *catalog, const char *domain);

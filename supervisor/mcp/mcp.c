@@ -86,8 +86,8 @@ static void add_cluster(void *arg, struct domain *domain)
 	const struct endpoint *endpoint = catalog_endpoint(clusters->mcp->catalog, name);
 	bool healthy = domain_get_state(domain) == DOMAIN_UP;
 	size_t n_tools = endpoint ? endpoint_count_tools(endpoint) : 0;
-	auto_free char *summary = alloc_printf("%zu tools, %s", n_tools,
-		domain_state_name(domain_get_state(domain)));
+	auto_free char *summary =
+		alloc_printf("%zu tools, %s", n_tools, domain_state_name(domain_get_state(domain)));
 
 	(void)json_object_set_new(clusters->json, name,
 		json_pack("{s:s, s:s, s:b, s:I, s:s}", "name", name, "summary", summary, "healthy",
@@ -133,7 +133,8 @@ static void run_early(struct mcp *mcp)
 
 	while ((early = STAILQ_FIRST(&mcp->early))) {
 		STAILQ_REMOVE_HEAD(&mcp->early, next);
-		if (mcp_receive(mcp, early->session, early->text, early->len, &reply) != MCP_ACCEPTED)
+		if (mcp_receive(mcp, early->session, early->text, early->len, &reply) !=
+			MCP_ACCEPTED)
 			session_send(early->session, reply.data, reply.len);
 		strbuf_done(&reply);
 		free(early);
@@ -263,12 +264,13 @@ static unsigned count_early(const struct mcp *mcp, const struct session *session
 	return n;
 }
 
-enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session, char *text, size_t len,
-	struct strbuf *reply)
+enum mcp_verdict mcp_receive(
+	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
 {
 	struct session_info *info = session_get_info(session);
-	const struct method_context context = { .router = mcp->router, .conf = mcp->conf,
-		.session = session };
+	const struct method_context context = {
+		.router = mcp->router, .conf = mcp->conf, .session = session
+	};
 	const char *why = NULL;
 	struct rpc rpc;
 	int r;
@@ -288,13 +290,16 @@ enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session, char *tex
 	if (rpc.kind == RPC_RESULT || rpc.kind == RPC_ERROR)
 		return MCP_ACCEPTED; /* we ask clients nothing */
 	if (rpc.kind == RPC_REQUEST && mcp->refuses)
-		return refuse(info, &rpc, RPC_UNAVAILABLE, "the fleet is stopping", MCP_BUSY, reply);
+		return refuse(
+			info, &rpc, RPC_UNAVAILABLE, "the fleet is stopping", MCP_BUSY, reply);
 	if (rpc.kind == RPC_REQUEST && session_is_slow(session))
 		return refuse(info, &rpc, RPC_OVERLOADED,
-			"this session does not read its answers; read them, then ask again", MCP_BUSY, reply);
+			"this session does not read its answers; read them, then ask again",
+			MCP_BUSY, reply);
 	if (rpc.kind == RPC_REQUEST && router_has(session, rpc.id))
 		return refuse(info, &rpc, RPC_INVALID_REQUEST,
-			"a request with this id is still in flight in this session", MCP_INVALID, reply);
+			"a request with this id is still in flight in this session", MCP_INVALID,
+			reply);
 	if (!mcp->settled && count_early(mcp, session) >= mcp->conf->limits.calls_per_session)
 		return refuse(info, &rpc, RPC_OVERLOADED, "the fleet is starting; try again later",
 			MCP_BUSY, reply);
@@ -305,7 +310,8 @@ enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session, char *tex
 
 /* --- public ------------------------------------------------------------------------------------ */
 
-struct mcp *mcp_new(struct loop *loop, const struct conf *conf, const struct mcp_hooks *hooks, void *arg)
+struct mcp *mcp_new(
+	struct loop *loop, const struct conf *conf, const struct mcp_hooks *hooks, void *arg)
 {
 	struct mcp *mcp = alloc_zero(sizeof(*mcp));
 
@@ -395,16 +401,17 @@ struct endpoint *mcp_find_endpoint(const struct mcp *mcp, const char *domain)
 bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint)
 {
 	const char *name = endpoint_get_domain(endpoint);
-	const struct domain *domain = name ? fleet_get(mcp->fleet, fleet_find(mcp->fleet, name)) : NULL;
+	const struct domain *domain =
+		name ? fleet_get(mcp->fleet, fleet_find(mcp->fleet, name)) : NULL;
 
 	if (!name)
 		return true;
 	return domain && domain_get_state(domain) != DOMAIN_PARKED &&
-		domain_get_state(domain) != DOMAIN_STOPPED;
+	       domain_get_state(domain) != DOMAIN_STOPPED;
 }
 
-struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
-	struct endpoint *endpoint)
+struct session *mcp_open(
+	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint)
 {
 	struct session *session;
 

@@ -14,8 +14,8 @@ struct mcp;
 /* What became of a message. */
 enum mcp_verdict {
 	MCP_ACCEPTED, /* answers, if any, come through the sink */
-	MCP_INVALID,  /* not JSON, or no valid request: `reply` is a JSON-RPC error; the session lives on */
-	MCP_BUSY,     /* not now (slow client, or the fleet is stopping): `reply` is a JSON-RPC error */
+	MCP_INVALID, /* not JSON, or no valid request: `reply` is a JSON-RPC error; the session lives on */
+	MCP_BUSY, /* not now (slow client, or the fleet is stopping): `reply` is a JSON-RPC error */
 };
 
 /* `on_idle`: the last pending call has left. `on_settled`: for the first time every domain is up or
@@ -26,7 +26,8 @@ struct mcp_hooks {
 	void (*changed)(void *arg); /* states or lists changed: the status is to be told anew */
 };
 
-struct mcp *mcp_new(struct loop *loop, const struct conf *conf, const struct mcp_hooks *hooks, void *arg);
+struct mcp *mcp_new(
+	struct loop *loop, const struct conf *conf, const struct mcp_hooks *hooks, void *arg);
 void mcp_free(struct mcp *mcp);
 
 /* The hooks for fleet_new(), whose arg is the mcp; then mcp_set_fleet(). */
@@ -53,9 +54,9 @@ struct endpoint *mcp_find_endpoint(const struct mcp *mcp, const char *domain);
 bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint);
 
 /* NULL: limits.sessions is reached, or the fleet is stopping. */
-struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
-	struct endpoint *endpoint);
+struct session *mcp_open(
+	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint);
 
 /* One message from the client; `text` may be changed. `reply` is set for the verdicts that say so. */
-enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session, char *text, size_t len,
-	struct strbuf *reply);
+enum mcp_verdict mcp_receive(
+	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply);

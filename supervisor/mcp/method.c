@@ -13,7 +13,8 @@ struct method {
 	bool needs_tools; /* waits until the lists are complete */
 };
 
-static void answer(const struct method_context *c, const struct rpc *rpc, const char *result, size_t len)
+static void answer(
+	const struct method_context *c, const struct rpc *rpc, const char *result, size_t len)
 {
 	auto_strbuf text = { 0 };
 
@@ -22,7 +23,8 @@ static void answer(const struct method_context *c, const struct rpc *rpc, const 
 	session_send(c->session, text.data, text.len);
 }
 
-static void fail(const struct method_context *c, const struct rpc *rpc, int code, const char *message)
+static void fail(
+	const struct method_context *c, const struct rpc *rpc, int code, const char *message)
 {
 	auto_strbuf text = { 0 };
 
@@ -54,7 +56,8 @@ static void on_initialize(const struct method_context *c, const struct rpc *rpc)
 	auto_strbuf result = { 0 };
 
 	if (jspan_type(asked) != JSPAN_STRING) {
-		fail(c, rpc, RPC_INVALID_PARAMS, "initialize needs params.protocolVersion, a string");
+		fail(c, rpc, RPC_INVALID_PARAMS,
+			"initialize needs params.protocolVersion, a string");
 		return;
 	}
 	info->revision = revision_negotiate(asked);
@@ -81,15 +84,17 @@ static void on_tools_list(const struct method_context *c, const struct rpc *rpc)
 	size_t len;
 
 	if (has_cursor && !jspan_get_str(cursor, &text)) {
-		fail(c, rpc, RPC_INVALID_PARAMS, "params.cursor must be a string that tools/list gave");
+		fail(c, rpc, RPC_INVALID_PARAMS,
+			"params.cursor must be a string that tools/list gave");
 		return;
 	}
-	page = endpoint_get_page(session_get_endpoint(c->session), has_cursor ? strbuf_get(&text) : NULL,
-		&len);
+	page = endpoint_get_page(
+		session_get_endpoint(c->session), has_cursor ? strbuf_get(&text) : NULL, &len);
 	if (page)
 		answer(c, rpc, page, len);
 	else
-		fail_quoting(c, rpc, RPC_INVALID_PARAMS, "No such cursor", strbuf_get(&text), text.len);
+		fail_quoting(
+			c, rpc, RPC_INVALID_PARAMS, "No such cursor", strbuf_get(&text), text.len);
 }
 
 /* Finds the parts of params in one pass. False: a member comes twice. */
@@ -100,7 +105,8 @@ static bool read_call(const struct rpc *rpc, struct router_ask *ret, struct jspa
 	struct {
 		const char *name;
 		struct jspan *value;
-	} members[] = { { "name", &ret->name }, { "arguments", ret_arguments }, { "_meta", &meta } };
+	} members[] = { { "name", &ret->name }, { "arguments", ret_arguments },
+		{ "_meta", &meta } };
 
 	*ret = (struct router_ask){ .id = rpc->id, .params = rpc->params };
 	*ret_arguments = (struct jspan){ 0 };
@@ -126,7 +132,8 @@ static const char *check_call(const struct router_ask *ask, struct jspan argumen
 {
 	if (jspan_type(ask->name) != JSPAN_STRING)
 		return "tools/call needs params.name, a string";
-	if (arguments.at && jspan_type(arguments) != JSPAN_OBJECT && jspan_type(arguments) != JSPAN_NULL)
+	if (arguments.at && jspan_type(arguments) != JSPAN_OBJECT &&
+		jspan_type(arguments) != JSPAN_NULL)
 		return "params.arguments must be an object";
 	return NULL;
 }
@@ -148,7 +155,8 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 	(void)jspan_get_str(ask.name, &name);
 	if (strlen(strbuf_get(&name)) != name.len ||
 		!endpoint_find_tool(session_get_endpoint(c->session), strbuf_get(&name), &tool)) {
-		fail_quoting(c, rpc, RPC_INVALID_PARAMS, "Unknown tool", strbuf_get(&name), name.len);
+		fail_quoting(
+			c, rpc, RPC_INVALID_PARAMS, "Unknown tool", strbuf_get(&name), name.len);
 		return;
 	}
 	if (session_get_info(c->session)->n_calls >= c->conf->limits.calls_per_session) {
@@ -168,7 +176,8 @@ static void on_cancelled(const struct method_context *c, const struct rpc *rpc)
 	if (!jspan_get_str(jspan_member(rpc->params, "reason", NULL), &reason) ||
 		reason.len > LIMIT_QUOTED_CHARS)
 		strbuf_cut(&reason, 0);
-	router_cancel(c->router, c->session, id, reason.len ? strbuf_get(&reason) : "the client asks");
+	router_cancel(
+		c->router, c->session, id, reason.len ? strbuf_get(&reason) : "the client asks");
 }
 
 static void do_nothing(const struct method_context *c, const struct rpc *rpc)
@@ -206,7 +215,8 @@ enum method_wait method_run(const struct method_context *c, const struct rpc *rp
 		method->run(c, rpc);
 	} else if (rpc->kind == RPC_REQUEST) {
 		(void)jspan_get_str(rpc->method, &name);
-		fail_quoting(c, rpc, RPC_METHOD_NOT_FOUND, "Method not found", strbuf_get(&name), name.len);
+		fail_quoting(c, rpc, RPC_METHOD_NOT_FOUND, "Method not found", strbuf_get(&name),
+			name.len);
 	}
 	return METHOD_DONE;
 }

@@ -19,4 +19,5 @@ enum method_wait {
 
 /* `settled`: every domain has had its chance to start. A request is answered through its session
  * (maybe later); notifications never are. */
-enum method_wait method_run(const struct method_context *context, const struct rpc *rpc, bool settled);
+enum method_wait method_run(
+	const struct method_context *context, const struct rpc *rpc, bool settled);

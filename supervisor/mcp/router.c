@@ -117,11 +117,12 @@ static void cancel_in_domain(struct router *router, const struct call *call, con
 static void on_deadline(struct expiry_entry *entry, void *arg)
 {
 	struct router *router = arg;
-	struct call *call = (struct call *)(void *)((char *)entry - offsetof(struct call, deadline));
-	auto_free char *message =
-		alloc_printf("%s did not answer within %g s (call_timeout); it was told to stop, but may "
-			     "have taken effect",
-			call->tool, (double)call->timeout_ms / 1000);
+	struct call *call =
+		(struct call *)(void *)((char *)entry - offsetof(struct call, deadline));
+	auto_free char *message = alloc_printf(
+		"%s did not answer within %g s (call_timeout); it was told to stop, but may "
+		"have taken effect",
+		call->tool, (double)call->timeout_ms / 1000);
 
 	cancel_in_domain(router, call, "deadline");
 	fail_call(router, call, RPC_DEADLINE, message);
@@ -214,8 +215,8 @@ struct patch {
 };
 
 /* Appends `whole` with up to two places in it replaced. */
-static void add_patched(struct strbuf *out, struct jspan whole, const struct patch *a,
-	const struct patch *b)
+static void add_patched(
+	struct strbuf *out, struct jspan whole, const struct patch *a, const struct patch *b)
 {
 	const struct patch *order[2] = { a, b };
 	const char *at = whole.at;
@@ -247,7 +248,9 @@ static char *make_line(const struct call *call, const struct router_ask *ask,
 
 	if (!jspan_is(ask->name, tool->worker_name)) {
 		strbuf_add_json(&name, tool->worker_name, strlen(tool->worker_name));
-		rename = (struct patch){ .where = ask->name, .with = name.data, .with_len = name.len };
+		rename = (struct patch){
+			.where = ask->name, .with = name.data, .with_len = name.len
+		};
 	}
 	(void)strbuf_reserve(&line, ask->params.len + 128);
 	strbuf_adds(&line, "{\"jsonrpc\":\"2.0\",\"id\":");
@@ -281,7 +284,8 @@ void router_call(struct router *router, struct session *session, const struct ro
 	if (!call)
 		return;
 	if (r == -ENOBUFS) {
-		message = alloc_printf("the queue of domain %s is full (domains.%s.queue); try again later",
+		message = alloc_printf(
+			"the queue of domain %s is full (domains.%s.queue); try again later",
 			tool->domain, tool->domain);
 		fail_call(router, call, RPC_OVERLOADED, message);
 		return;
@@ -309,7 +313,8 @@ bool router_has(const struct session *session, struct jspan id)
 	return find_by_id(session, id) != NULL;
 }
 
-void router_cancel(struct router *router, struct session *session, struct jspan id, const char *reason)
+void router_cancel(
+	struct router *router, struct session *session, struct jspan id, const char *reason)
 {
 	struct call *call = id.at ? find_by_id(session, id) : NULL;
 
@@ -375,8 +380,10 @@ void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
 	if (!call || call->token_len == 0)
 		return;
 	const struct patch token = { .where = jspan_member(rpc->params, "progressToken", NULL),
-		.with = call->bytes + call->id_len, .with_len = call->token_len };
-	strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":");
+		.with = call->bytes + call->id_len,
+		.with_len = call->token_len };
+	strbuf_adds(
+		&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":");
 	add_patched(&text, rpc->params, &token, &none);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
@@ -391,10 +398,13 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 	if (!call)
 		return;
 	if (loss == DOMAIN_LOST_DIED)
-		message = alloc_printf("the worker died while it ran %s (%s); the call may have taken effect",
+		message = alloc_printf(
+			"the worker died while it ran %s (%s); the call may have taken effect",
 			call->tool, cause);
 	else
-		message = alloc_printf("%s could not be run, its domain is not available: %s; /ready says more",
+		message = alloc_printf(
+			"%s could not be run, its domain is not available: %s; /ready says more",
 			call->tool, cause);
-	fail_call(router, call, loss == DOMAIN_LOST_DIED ? RPC_WORKER_DIED : RPC_UNAVAILABLE, message);
+	fail_call(router, call, loss == DOMAIN_LOST_DIED ? RPC_WORKER_DIED : RPC_UNAVAILABLE,
+		message);
 }

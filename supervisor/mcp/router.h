@@ -39,7 +39,8 @@ void router_call(struct router *router, struct session *session, const struct ro
 bool router_has(const struct session *session, struct jspan id);
 
 /* The client does not want the answer any more; unknown ids are ignored. */
-void router_cancel(struct router *router, struct session *session, struct jspan id, const char *reason);
+void router_cancel(
+	struct router *router, struct session *session, struct jspan id, const char *reason);
 
 /* The session has ended: its calls are cancelled. */
 void router_forget_session(struct router *router, struct session *session);

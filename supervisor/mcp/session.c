@@ -218,7 +218,8 @@ void sessions_close_all(struct sessions *sessions, const char *reason)
 		session_close(session, reason);
 }
 
-void sessions_each(struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg)
+void sessions_each(
+	struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg)
 {
 	struct session *session;
 	struct session *after;
@@ -349,7 +350,7 @@ bool session_is_slow(const struct session *session)
 	const struct conf_limits *limits = &session->owner->limits;
 
 	return session->queued_bytes > limits->session_queue_bytes / 2 ||
-		session->n_queued > limits->session_queue_messages / 2;
+	       session->n_queued > limits->session_queue_messages / 2;
 }
 
 bool session_is_pending(const struct session *session)

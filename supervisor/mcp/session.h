@@ -46,7 +46,8 @@ void sessions_free(struct sessions *sessions); /* closes all */
 void sessions_set_limits(struct sessions *sessions, const struct conf_limits *limits);
 unsigned sessions_count(const struct sessions *sessions);
 void sessions_close_all(struct sessions *sessions, const char *reason);
-void sessions_each(struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg);
+void sessions_each(
+	struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg);
 
 /* NULL: limits.sessions is reached. */
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,

@@ -37,12 +37,14 @@ static char *reason_of(const struct domain_stats *stats, const char *name, size_
 	switch (stats->state) {
 	case DOMAIN_UP:
 		return n_tools > 0 ? NULL
-				   : alloc_printf("%s: it lists no tools; see domains.%s.tools", name, name);
+				   : alloc_printf("%s: it lists no tools; see domains.%s.tools",
+					     name, name);
 	case DOMAIN_STARTING:
 		return alloc_printf("%s: starting%s%s", name, *stats->last_death ? "; last: " : "",
 			stats->last_death);
 	case DOMAIN_DOWN:
-		return alloc_printf("%s: down, being started again; last: %s", name, stats->last_death);
+		return alloc_printf(
+			"%s: down, being started again; last: %s", name, stats->last_death);
 	case DOMAIN_PARKED:
 		return alloc_printf("%s: parked after too many failures, tried again later: %s. "
 				    "Mend the cause, then reload (SIGHUP)",
@@ -71,10 +73,10 @@ static void report_domain(void *arg, struct domain *domain)
 		(void)json_array_append_new(report->reasons, json_string(reason));
 	json = json_pack("{s:s, s:b, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:s}", "state",
 		domain_state_name(stats.state), "required", conf ? (int)conf->required : 0, "tools",
-		(json_int_t)n_tools, "processes", (int)stats.n_processes, "ready", (int)stats.n_ready,
-		"calls_in_flight", (int)stats.n_in_flight, "calls_queued", (int)stats.n_queued,
-		"calls_total", (json_int_t)stats.n_calls, "restarts", (json_int_t)stats.n_restarts,
-		"last_death", stats.last_death);
+		(json_int_t)n_tools, "processes", (int)stats.n_processes, "ready",
+		(int)stats.n_ready, "calls_in_flight", (int)stats.n_in_flight, "calls_queued",
+		(int)stats.n_queued, "calls_total", (json_int_t)stats.n_calls, "restarts",
+		(json_int_t)stats.n_restarts, "last_death", stats.last_death);
 	if (!json) /* the last words of a worker were not UTF-8 */
 		json = json_pack("{s:s}", "state", domain_state_name(stats.state));
 	(void)json_object_set_new(report->domains, name, json);
@@ -82,7 +84,9 @@ static void report_domain(void *arg, struct domain *domain)
 
 static void make_report(const struct health *health, struct report *report)
 {
-	*report = (struct report){ .health = health, .domains = json_object(), .reasons = json_array() };
+	*report = (struct report){
+		.health = health, .domains = json_object(), .reasons = json_array()
+	};
 	fleet_each(mcp_get_fleet(health->mcp), report_domain, report);
 	if (health->stopping)
 		(void)json_array_append_new(report->reasons, json_string("the fleet is stopping"));
@@ -92,8 +96,11 @@ static void answer_json(struct http_conn *conn, int status, json_t *json)
 {
 	auto_free char *text = json_dumps(json, JSON_INDENT(2));
 	auto_free char *body = alloc_printf("%s\n", text ? text : "{}");
-	const struct http_reply reply = { .status = status, .content_type = "application/json",
-		.body = body, .body_len = strlen(body), .extra = "Cache-Control: no-store\r\n" };
+	const struct http_reply reply = { .status = status,
+		.content_type = "application/json",
+		.body = body,
+		.body_len = strlen(body),
+		.extra = "Cache-Control: no-store\r\n" };
 
 	http_conn_answer(conn, &reply);
 }
@@ -103,8 +110,8 @@ static bool on_health(void *arg, struct http_conn *conn, struct http_ask *ask)
 	const struct health *health = arg;
 	json_auto_t *json = json_pack("{s:s, s:s, s:I, s:i}", "status", "alive", "version",
 		PACKAGE_VERSION, "uptime_seconds",
-		(json_int_t)((loop_now_ms(health->loop) - health->began_ms) / CLOCK_SECOND_MS), "sessions",
-		(int)sessions_count(mcp_get_sessions(health->mcp)));
+		(json_int_t)((loop_now_ms(health->loop) - health->began_ms) / CLOCK_SECOND_MS),
+		"sessions", (int)sessions_count(mcp_get_sessions(health->mcp)));
 
 	answer_json(conn, 200, json);
 	return false;
@@ -119,8 +126,8 @@ static bool on_ready(void *arg, struct http_conn *conn, struct http_ask *ask)
 
 	make_report(health, &report);
 	is_ready = json_array_size(report.reasons) == 0;
-	json = json_pack("{s:b, s:o, s:o, s:i, s:I}", "ready", (int)is_ready, "reasons", report.reasons,
-		"domains", report.domains, "sessions",
+	json = json_pack("{s:b, s:o, s:o, s:i, s:I}", "ready", (int)is_ready, "reasons",
+		report.reasons, "domains", report.domains, "sessions",
 		(int)sessions_count(mcp_get_sessions(health->mcp)), "tools",
 		(json_int_t)count_tools(health, NULL));
 	answer_json(conn, is_ready ? 200 : 503, json);
@@ -166,8 +173,10 @@ void health_set_stopping(struct health *health)
 
 void health_get_routes(struct health *health, struct http_route ret[HEALTH_ROUTES])
 {
-	ret[0] = (struct http_route){ .path = "/health", .methods = HTTPD_GET, .head = on_health,
-		.arg = health };
-	ret[1] = (struct http_route){ .path = "/ready", .methods = HTTPD_GET, .head = on_ready,
-		.arg = health };
+	ret[0] = (struct http_route){
+		.path = "/health", .methods = HTTPD_GET, .head = on_health, .arg = health
+	};
+	ret[1] = (struct http_route){
+		.path = "/ready", .methods = HTTPD_GET, .head = on_ready, .arg = health
+	};
 }
