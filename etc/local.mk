@@ -1,0 +1,2 @@
+# The example of the settings: each key with its default. Installed by the packages.
+EXTRA_DIST += etc/fleet.yaml

@@ -452,7 +452,9 @@ struct jspan jspan_member(struct jspan value, const char *name, bool *ret_twice)
 	}
 	if (ret_twice)
 		*ret_twice = twice;
-	return twice ? (struct jspan){ 0 } : found;
+	if (twice)
+		found = (struct jspan){ 0 };
+	return found;
 }
 
 static size_t utf8_encode(int32_t code, char ret[UTF8_MAX])
@@ -490,7 +492,9 @@ static size_t unescape(const char **at, const char *end, char ret[UTF8_MAX])
 
 	if (unit < 0) {
 		letter = left(*at, end) >= 2 ? strchr(letters, (*at)[1]) : NULL;
-		ret[0] = letter ? meanings[letter - letters] : '?'; /* checked: always found */
+		ret[0] = '?'; /* only in a text that was not checked */
+		if (letter)
+			ret[0] = meanings[letter - letters];
 		*at = left(*at, end) >= 2 ? *at + 2 : end;
 		return 1;
 	}

@@ -15,7 +15,15 @@ struct jspan {
 	size_t len;
 };
 
-enum jspan_type { JSPAN_NONE, JSPAN_OBJECT, JSPAN_ARRAY, JSPAN_STRING, JSPAN_NUMBER, JSPAN_BOOL, JSPAN_NULL };
+enum jspan_type {
+	JSPAN_NONE,
+	JSPAN_OBJECT,
+	JSPAN_ARRAY,
+	JSPAN_STRING,
+	JSPAN_NUMBER,
+	JSPAN_BOOL,
+	JSPAN_NULL,
+};
 
 /* Checks that `text` is exactly one JSON value (blanks around it allowed).
  * 0: *ret is the value without the blanks. -EBADMSG: not JSON; *ret_error_at (may be NULL) is the
@@ -31,11 +39,14 @@ struct jspan jspan_member(struct jspan value, const char *name, bool *ret_twice)
 
 /* Steps through an object or an array: *cursor starts as 0. False at the end.
  * `ret_name` (may be NULL for an array) is the name as a string span, quotes included. */
-bool jspan_next(struct jspan value, size_t *cursor, struct jspan *ret_name, struct jspan *ret_value);
+bool jspan_next(
+	struct jspan value, size_t *cursor, struct jspan *ret_name, struct jspan *ret_value);
 
-bool jspan_is(struct jspan value, const char *text); /* a string equal to `text`, after unescaping */
-bool jspan_same(struct jspan a, struct jspan b);     /* equal strings (unescaped) or equal bytes */
-bool jspan_is_integer(struct jspan value);           /* a number without fraction and exponent */
+/* A string equal to `text`, after unescaping. */
+bool jspan_is(struct jspan value, const char *text);
+
+bool jspan_same(struct jspan a, struct jspan b); /* equal strings (unescaped) or equal bytes */
+bool jspan_is_integer(struct jspan value);       /* a number without fraction and exponent */
 bool jspan_get_u64(struct jspan value, uint64_t *ret); /* digits only, no overflow */
 bool jspan_get_bool(struct jspan value, bool *ret);
 

@@ -15,8 +15,8 @@
 
 #ifdef HAVE_SYSTEMD
 /* Our lines carry the fields that matter; the place in the source is not one of them. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
+#	define SD_JOURNAL_SUPPRESS_LOCATION
+#	include <systemd/sd-journal.h>
 #endif
 
 enum { LIMIT_WINDOW_MS = 10000 };
@@ -141,7 +141,8 @@ static void write_json(enum log_level level, const struct log_about *about, cons
 	char now[CLOCK_TEXT_SIZE];
 
 	clock_wall_text(now);
-	strbuf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", now, level_name(level));
+	strbuf_addf(
+		&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", now, level_name(level));
 	strbuf_add_json(&line, text, strlen(text));
 	each_field(about, add_json_field, &line);
 	strbuf_adds(&line, "}\n");

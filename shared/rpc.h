@@ -29,10 +29,10 @@ enum {
 	RPC_METHOD_NOT_FOUND = -32601,
 	RPC_INVALID_PARAMS = -32602,
 	RPC_INTERNAL_ERROR = -32603,
-	RPC_WORKER_DIED = -31001,  /* the worker died with the call; it may have taken effect */
-	RPC_DEADLINE = -31002,     /* no answer in time */
-	RPC_OVERLOADED = -31003,   /* a queue is full; try again later */
-	RPC_UNAVAILABLE = -31004,  /* the domain has no worker, or the fleet is stopping */
+	RPC_WORKER_DIED = -31001, /* the worker died with the call; it may have taken effect */
+	RPC_DEADLINE = -31002,    /* no answer in time */
+	RPC_OVERLOADED = -31003,  /* a queue is full; try again later */
+	RPC_UNAVAILABLE = -31004, /* the domain has no worker, or the fleet is stopping */
 };
 
 /* Reads one message. 0: *ret points into `text`. Else one of the codes above:

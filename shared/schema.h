@@ -50,18 +50,18 @@ struct param {
 	enum param_type type;
 	bool required;
 	bool def_bool;
-	bool digits_ok;              /* PARAM_INT: a string of decimal digits is taken as well */
-	bool no_default;             /* the schema shows no default (PARAM_BOOL, PARAM_INT, PARAM_NUM) */
-	bool has_min;                /* set by RANGE() and its like */
+	bool digits_ok;  /* PARAM_INT: a string of decimal digits is taken as well */
+	bool no_default; /* the schema shows no default (PARAM_BOOL, PARAM_INT, PARAM_NUM) */
+	bool has_min;    /* set by RANGE() and its like */
 	bool has_max;
-	int64_t min, max;            /* value, code points of a text, items of a list */
-	double min_num, max_num;     /* PARAM_NUM, PARAM_OPT_NUM */
+	int64_t min, max;        /* value, code points of a text, items of a list */
+	double min_num, max_num; /* PARAM_NUM, PARAM_OPT_NUM */
 	int64_t def_int;
 	double def_num;
 	const char *def_str;
-	const char *const *choices;  /* PARAM_STR: the only values, NULL at the end */
-	const char *json_type;       /* PARAM_JSON: "number", "object", "array" …; NULL: any */
-	const struct param *items;   /* PARAM_JSON: an array of objects that this table describes */
+	const char *const *choices; /* PARAM_STR: the only values, NULL at the end */
+	const char *json_type;      /* PARAM_JSON: "number", "object", "array" …; NULL: any */
+	const struct param *items;  /* PARAM_JSON: an array of objects that this table describes */
 };
 
 /* The bounds of a number (integer or not), of a text's code points, of a list's items. */
@@ -100,5 +100,6 @@ json_t *schema_of_result(const char *notation) must_check;
  * Texts and json_t fields are borrowed from `args`; lists of texts are allocated, so schema_done()
  * must be called after the last use, also after an error.
  * -EINVAL: fail->text names the argument, what is wrong, and what is allowed. */
-int schema_decode(const struct param *params, json_t *args, void *ret, struct fail *fail) must_check;
+int schema_decode(const struct param *params, json_t *args, void *ret, struct fail *fail)
+	must_check;
 void schema_done(const struct param *params, void *args);

@@ -74,8 +74,13 @@ void strbuf_addf(struct strbuf *buf, const char *fmt, ...)
 
 static void add_escaped(struct strbuf *buf, unsigned char c)
 {
-	static const char letters[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
-		['\r'] = 'r', ['"'] = '"', ['\\'] = '\\' };
+	static const char letters[] = { ['\b'] = 'b',
+		['\t'] = 't',
+		['\n'] = 'n',
+		['\f'] = 'f',
+		['\r'] = 'r',
+		['"'] = '"',
+		['\\'] = '\\' };
 
 	if (c < sizeof(letters) && letters[c])
 		strbuf_addf(buf, "\\%c", letters[c]);

@@ -77,7 +77,7 @@ static struct span trim(const char *at, const char *end)
 /* Up to `stop`, which has to be there; *at moves behind it. Absent when it is not. */
 static struct span cut(const char **at, const char *end, char stop)
 {
-	const char *found = memchr(*at, stop, (size_t)(end - *at));
+	const char *found = *at < end ? memchr(*at, stop, (size_t)(end - *at)) : NULL;
 	struct span piece = { .at = *at };
 
 	if (!found)

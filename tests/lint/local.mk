@@ -6,3 +6,16 @@ golden: $(pkglibexec_PROGRAMS)
 	$(AM_V_GEN)srcdir='$(srcdir)' GOLDEN_PROGRAMS='$(pkglibexec_PROGRAMS)' \
 		$(SHELL) $(srcdir)/tests/lint/golden.sh --update
 .PHONY: golden
+
+# The direction of includes: the layers of ARCHITECTURE.md.
+TESTS += tests/lint/includes.sh
+EXTRA_DIST += tests/lint/includes.sh tests/lint/includes.awk tests/lint/run tests/lint/cppcheck.cfg
+
+# All checks of the sources; see the script for choosing some.
+lint: export LINT_CPPFLAGS = $(AM_CPPFLAGS) -I$(abs_top_srcdir) -I$(abs_top_builddir) $(JANSSON_CFLAGS) \
+	$(EVENT_CFLAGS) $(YAML_CFLAGS) $(CRYPTO_CFLAGS) $(GIT2_CFLAGS) $(PCRE2_CFLAGS) \
+	$(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS) $(CPPFLAGS)
+lint: export CC := $(CC)
+lint:
+	$(AM_V_at)$(SHELL) $(srcdir)/tests/lint/run
+.PHONY: lint

@@ -141,9 +141,12 @@ static const struct tool *const tables[] = { tools, NULL };
 static const char *const say_renames[] = { "message", "text", "items[].keyName", "items[].key_name",
 	NULL };
 
+static const char *const say_often_required[] = { "times", NULL };
+
 static const struct tool_alias aliases[] = {
 	{ .name = "say", .tool = "probe_echo", .renames = say_renames },
 	{ .name = "say_twice", .tool = "probe_echo", .fixed = "{\"times\":2}" },
+	{ .name = "say_often", .tool = "probe_echo", .required = say_often_required },
 	{ 0 },
 };
 

@@ -110,6 +110,12 @@ tests_unit_test_string_tools_SOURCES = tests/unit/test_string_tools.c $(utils_to
 tests_unit_test_string_tools_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_string_tools_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_json_tools
+TESTS += tests/unit/test_json_tools
+tests_unit_test_json_tools_SOURCES = tests/unit/test_json_tools.c $(utils_tool_sources)
+tests_unit_test_json_tools_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_json_tools_LDADD = $(utils_tool_libs)
+
 check_PROGRAMS += tests/unit/test_server
 TESTS += tests/unit/test_server
 tests_unit_test_server_SOURCES = tests/unit/test_server.c tests/probe/probe.c
@@ -157,4 +163,10 @@ TESTS += tests/unit/test_notify
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_notify_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_conf_docs
+TESTS += tests/unit/test_conf_docs
+tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
+tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 endif

@@ -121,13 +121,15 @@ static void test_descriptors(void **state)
 		PROC_EXITED, 0, "");
 }
 
+/* Of the ignored signals only those up to 28 count: glibc's posix_spawn(), by which make starts us,
+ * leaves its own two (32, 33) ignored, and no program can change that. */
 static void test_group_and_signals(void **state)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	assert_script(
 		"[ $(cut -d' ' -f5 /proc/$$/stat) = $$ ] && grep -q 'NoNewPrivs:.1' /proc/$$/status && "
-		"grep SigIgn /proc/$$/status",
-		PROC_EXITED, 0, "SigIgn:\t0000000000000000\n");
+		"sed -n 's/^SigIgn:.*\\(.......\\)$/\\1/p' /proc/$$/status",
+		PROC_EXITED, 0, "0000000\n");
 }
 
 static void test_input(void **state)

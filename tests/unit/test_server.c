@@ -136,6 +136,10 @@ static const struct {
 		FAILED("invalid_argument: unknown argument items[0]: \\\"key_name\\\"; did you mean keyName?") },
 	{ CALL("say_twice", "{\"text\":\"x\",\"times\":9}"),
 		RESULT("xx") ",\"structuredContent\":{\"text\":\"xx\",\"keys\":[]}}}\n" },
+	{ CALL("say_often", "{\"text\":\"x\"}"),
+		FAILED("invalid_argument: times is missing: an integer from 1 to 10000000") },
+	{ CALL("say_often", "{\"text\":\"x\",\"times\":3}"),
+		RESULT("xxx") ",\"structuredContent\":{\"text\":\"xxx\",\"keys\":[]}}}\n" },
 	/* Results. */
 	{ CALL("probe_wait", "{\"ms\":0}"),
 		RESULT("{\\\"ms\\\":0}") ",\"structuredContent\":{\"ms\":0}}}\n" },
@@ -238,10 +242,12 @@ static void test_list_with_aliases(void **state)
 	json_auto_t *tools = list_with("{\"aliases\":\"listed\"}");
 	json_t *say = json_object_get(json_array_get(tools, 4), "inputSchema");
 	json_t *twice = json_object_get(json_array_get(tools, 5), "inputSchema");
+	json_t *often = json_object_get(json_array_get(tools, 6), "inputSchema");
+	json_t *times = json_object_get(json_object_get(often, "properties"), "times");
 	json_t *nested = json_object_get(
 		json_object_get(json_object_get(say, "properties"), "items"), "items");
 
-	assert_int_equal(json_array_size(tools), 6);
+	assert_int_equal(json_array_size(tools), 7);
 	assert_non_null(json_object_get(json_object_get(say, "properties"), "message"));
 	assert_null(json_object_get(json_object_get(say, "properties"), "text"));
 	assert_string_equal(
@@ -249,6 +255,8 @@ static void test_list_with_aliases(void **state)
 	assert_non_null(json_object_get(json_object_get(nested, "properties"), "keyName"));
 	assert_null(json_object_get(json_object_get(twice, "properties"), "times"));
 	assert_non_null(json_object_get(json_object_get(twice, "properties"), "text"));
+	assert_int_equal(json_array_size(json_object_get(often, "required")), 2);
+	assert_null(json_object_get(times, "default"));
 }
 
 static void test_aliases_off(void **state)

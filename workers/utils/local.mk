@@ -14,6 +14,8 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/html.c workers/utils/html.h \
 	workers/utils/ip.c workers/utils/ip.h \
 	workers/utils/iso8601.c workers/utils/iso8601.h \
+	workers/utils/json_tools.c \
+	workers/utils/json_tree.c workers/utils/json_tree.h \
 	workers/utils/jwt.c workers/utils/jwt.h \
 	workers/utils/number.c workers/utils/number.h \
 	workers/utils/naming.c workers/utils/naming.h \

@@ -15,6 +15,7 @@ static const struct tool *const tables[] = {
 	string_tools,
 	hash_tools,
 	encoding_tools,
+	json_tools,
 	random_tools,
 	ip_tools,
 	jwt_tools,
