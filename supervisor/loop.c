@@ -6,6 +6,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/log.h"
 
 struct deferred {
 	STAILQ_ENTRY(deferred) next;
@@ -41,11 +42,18 @@ static struct loop *loop_new_on(struct event_base *base)
 	return loop;
 }
 
+/* libevent would write to standard error by itself. */
+static void on_libevent_log(int severity, const char *message)
+{
+	log_debug("libevent: %s", message);
+}
+
 struct loop *loop_new(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
+	event_set_log_callback(on_libevent_log);
 	if (config) {
 		/* No locks, no environment switches, no cached time: one thread, exact timers. */
 		(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

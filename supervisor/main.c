@@ -81,6 +81,8 @@ static void on_settled(void *arg)
 	struct daemon *d = arg;
 	auto_strbuf text = { 0 };
 
+	if (d->phase != PHASE_SERVING)
+		return;
 	health_add_summary(d->health, &text);
 	log_info("ready: %s", strbuf_get(&text));
 	notify_ready(strbuf_get(&text));

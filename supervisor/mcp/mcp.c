@@ -196,7 +196,7 @@ static void on_domain_tools(void *arg, struct domain *domain, json_t *tools, jso
 		catalog_set_domain(mcp->catalog, conf, tools, info);
 	else
 		catalog_remove_domain(mcp->catalog, name);
-	if (!mcp->refuses) {
+	if (mcp->settled && !mcp->refuses) {
 		tell_if_changed(mcp, &whole);
 		tell_if_changed(mcp, &one);
 	}
