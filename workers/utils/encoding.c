@@ -143,15 +143,15 @@ static const struct encoding encodings[] = {
 /* Keep in step with the table above. */
 const char *const encoding_names[] = { "base64", "base64url", "hex", "url", "html", NULL };
 
-/* The name has been checked against encoding_names. */
+/* The name is one of encoding_names: the caller has checked it. */
 static const struct encoding *find_encoding(const char *name)
 {
-	for (size_t i = 0; i < N_ELEMENTS(encodings); i++) {
-		if (streq(encodings[i].name, name))
-			return &encodings[i];
-	}
-	assert(!"the encoding is one of encoding_names");
-	return &encodings[0];
+	size_t i = 0;
+
+	while (i < N_ELEMENTS(encodings) && !streq(encodings[i].name, name))
+		i++;
+	assert(i < N_ELEMENTS(encodings));
+	return &encodings[i];
 }
 
 void encoding_encode_bytes(const char *encoding, const void *bytes, size_t len, struct strbuf *buf)
