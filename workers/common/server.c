@@ -375,6 +375,9 @@ static void while_running(struct server *server, struct line line)
 	/* What is wrong with a message is told when its turn comes. */
 	if (rpc_parse(line.at, line.len, &rpc, &why) != 0)
 		return;
+	/* After a cancellation a ping asks whether the call has really ended: it waits for that. */
+	if (rpc.kind == RPC_REQUEST && jspan_is(rpc.method, "ping") && server->call.cancelled)
+		return;
 	if (rpc.kind == RPC_REQUEST && jspan_is(rpc.method, "ping"))
 		answer_ping(server, rpc.id);
 	else if (rpc.kind == RPC_NOTIFICATION && jspan_is(rpc.method, "notifications/cancelled"))
