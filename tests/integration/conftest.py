@@ -7,8 +7,11 @@ import subprocess
 
 import pytest
 
-import fleet as fleets
-import sdk
+pytest.register_assert_rewrite("fleet", "gateway", "sdk", "wire")
+
+import fleet as fleets  # noqa: E402 (after the line above, or its assertions explain nothing)
+import sdk  # noqa: E402
+import wire  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -31,15 +34,19 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def start_fleet(request, tmp_path):
-    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…], wait=True)."""
+    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…]).
+
+    With wait=False it may not be ready yet, with start=False the test starts it itself.
+    """
     request.node.fleets = started = []
 
-    def start(domains=None, settings=None, env=None, args=(), wait=True):
+    def make(domains=None, settings=None, env=None, args=(), wait=True, start=True):
         new = fleets.Fleet(tmp_path, domains or {"utils": {}}, settings, env, args)
         started.append(new)
-        return new.start(wait)
+        return new.start(wait) if start else new
 
-    yield start
+    yield make
+    wire.close_all()
     failures = []
     for each in started:
         try:
@@ -81,7 +88,7 @@ def reach(request, start_fleet, tmp_path):
 
     def over_stdio(domains):
         fleet = fleets.Fleet(tmp_path, domains)
-        fleet.known_children = set(fleets.descendants(os.getpid()))
+        fleet.known_children = fleets.adopted()
         by_stdio.append(fleet)
         fleet.write_settings()
         command = [*fleets.daemon_command(), "--config", str(fleet.settings_path)]

@@ -32,7 +32,7 @@ REPORTS = re.compile(
     r"|==\d+== (Invalid|Conditional jump|.* definitely lost: [1-9])|Assertion .* failed")
 
 PR_SET_CHILD_SUBREAPER = 36
-helpers = set()  # pids of the processes that tests started themselves
+helpers = set()  # pids of the processes that tests started themselves, daemons included
 
 
 def adopt_orphans():
@@ -192,13 +192,14 @@ class Fleet:
 
     def start(self, wait=True):
         self.write_settings()
-        self.known_children = set(descendants(os.getpid()))
+        self.known_children = adopted()
         log = self.log_path.open("ab")
         with log:
             self.process = subprocess.Popen(
                 [*daemon_command(), "--config", str(self.settings_path), *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
                 cwd=self.folder, preexec_fn=lower_limits)
+        helpers.add(self.pid)
         if wait:
             self.wait_ready()
             self.base_fds = count_fds(self.pid)
@@ -265,8 +266,12 @@ class Fleet:
     def health(self):
         return self.get("/health").json()
 
-    def domain_health(self, name):
-        return self.health()["domains"][name]
+    def status(self):
+        """What /ready says of each domain, whether it is ready or not."""
+        return self.get("/ready").json()
+
+    def domain(self, name):
+        return self.status()["domains"][name]
 
     # Its processes ---------------------------------------------------------------------------------
 
@@ -327,13 +332,10 @@ class Fleet:
 
     def left_over(self):
         """Processes of this daemon that outlived it: seen below it before, or adopted by us."""
-        adopted = set(descendants(os.getpid())) - self.known_children - helpers
-        if self.process is not None:
-            adopted.discard(self.pid)
-        return {pid for pid in self.seen if is_alive(pid)} | adopted
+        return {pid for pid in self.seen if is_alive(pid)} | adopted() - self.known_children
 
     def check_nothing_left(self):
-        reap_adopted(self.known_children)
+        reap_adopted()
         try:
             wait_until(lambda: not self.left_over(), 2, "no process is left")
         except AssertionError:
@@ -352,7 +354,7 @@ class Fleet:
         for pid in self.left_over():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        reap_adopted(self.known_children)
+        reap_adopted()
 
 
 def lower_limits():
@@ -366,8 +368,20 @@ def sanitizer_environment():
             if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
 
 
-def reap_adopted(known):
-    for pid, (ppid, state) in process_table().items():
-        if ppid == os.getpid() and state == "Z" and pid not in known and pid not in helpers:
+def orphans():
+    """pid -> state of our children that nobody here has started."""
+    return {pid: state for pid, (ppid, state) in process_table().items()
+            if ppid == os.getpid() and pid not in helpers}
+
+
+def adopted():
+    """Living processes that were left behind by others, with what is below them."""
+    living = {pid for pid, state in orphans().items() if state != "Z"}
+    return living.union(*map(descendants, living))
+
+
+def reap_adopted():
+    for pid, state in orphans().items():
+        if state == "Z":
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)

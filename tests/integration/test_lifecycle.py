@@ -289,7 +289,7 @@ def test_a_program_that_cannot_start(start_fleet, broken):
     """Parked: said in /ready and in the log; its tools are not listed; the others serve."""
     fleet = start_fleet({"broken": {**broken, **QUICK_RESTART}, "other": fleets.fake_domain("other")}, wait=False)
     fleet.wait_listening()
-    fleets.wait_until(lambda: "parked" in fleet.get("/health").body.decode(), 10, "the domain is parked")
+    fleets.wait_until(lambda: fleet.domain("broken")["state"] == "parked", 10, "the domain is parked")
     status, body = reasons(fleet)
     assert status == 503
     assert "broken" in body
@@ -324,7 +324,7 @@ def test_a_program_that_never_answers_initialize(start_fleet):
     fleet = start_fleet({"fake": fleets.fake_domain("fake", "--silent", start_timeout="1s", **QUICK_RESTART),
                          "other": fleets.fake_domain("other")}, wait=False)
     fleet.wait_listening()
-    fleets.wait_until(lambda: "parked" in fleet.get("/health").body.decode(), 15, "the domain is parked")
+    fleets.wait_until(lambda: fleet.domain("fake")["state"] == "parked", 15, "the domain is parked")
     assert other_serves(fleet)
 
 
@@ -340,16 +340,17 @@ def test_tools_of_a_foreign_worker_come_in_pages(start_fleet):
 # --- health ---------------------------------------------------------------------------------------
 
 
-def test_health_tells_each_domain(start_fleet):
+def test_ready_tells_each_domain(start_fleet):
     fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake")})
-    health = fleet.health()
-    assert set(health["domains"]) == {"utils", "fake"}
+    status = fleet.status()
+    assert set(status["domains"]) == {"utils", "fake"}
     with fleet.session() as session:
         listed = len([tool for tool in session.tools() if tool["name"].startswith("fake_")])
-    assert health["domains"]["fake"]["tools"] == listed
+    domain = fleet.domain("fake")
+    assert (domain["state"], domain["tools"], domain["processes"], domain["restarts"]) == ("up", listed, 1, 0)
     os.kill(fleet.workers("fake")[0], signal.SIGKILL)
-    fleets.wait_until(lambda: fleet.domain_health("fake")["restarts"] == 1, 5, "a restart is counted")
-    assert "9" in json.dumps(fleet.domain_health("fake")) or "KILL" in json.dumps(fleet.domain_health("fake"))
+    fleets.wait_until(lambda: fleet.domain("fake")["restarts"] == 1, 5, "a restart is counted")
+    assert "SIGKILL" in fleet.domain("fake")["last_death"] or "signal 9" in fleet.domain("fake")["last_death"]
 
 
 # --- the end of the daemon ------------------------------------------------------------------------

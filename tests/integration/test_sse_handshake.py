@@ -91,8 +91,7 @@ def test_a_session_belongs_to_its_endpoint(start_fleet):
 
 def test_listener_for_one_domain(start_fleet):
     port = fleets.free_port()
-    fleet = start_fleet({"fake": fleets.fake_domain("fake"), "other": fleets.fake_domain("other")}, wait=False)
-    fleet.stop()
+    fleet = start_fleet({"fake": fleets.fake_domain("fake"), "other": fleets.fake_domain("other")}, start=False)
     fleet.settings = {"listen": [{"address": f"127.0.0.1:{fleet.port}"},
                                  {"address": f"127.0.0.1:{port}", "domain": "other"}]}
     fleet.start()

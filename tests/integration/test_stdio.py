@@ -17,7 +17,7 @@ class Stdio:
     def __init__(self, folder, domains, args=(), env=None):
         self.fleet = fleets.Fleet(folder, domains, env=env)
         self.fleet.write_settings()
-        self.fleet.known_children = set(fleets.descendants(os.getpid()))
+        self.fleet.known_children = fleets.adopted()
         log = self.fleet.log_path.open("ab")
         with log:
             self.process = subprocess.Popen(
@@ -25,6 +25,7 @@ class Stdio:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=folder, bufsize=0,
                 env={**self.fleet.environment(), "MCP_TRANSPORT": "stdio"})
         self.fleet.process = self.process
+        fleets.helpers.add(self.process.pid)
         self.buffer = b""
         self.lines = []
 

@@ -61,9 +61,7 @@ def test_stdio_written_out(daemon):
 
 def test_port_places_the_listener_of_sse(start_fleet):
     """Without a listener in the settings PORT is the port on the loopback address."""
-    fleet = start_fleet(wait=False, domains={"utils": {}}, settings={})
-    fleet.stop()
-    fleet.port = fleets.free_port()
+    fleet = start_fleet(start=False)
     fleet.env["PORT"] = str(fleet.port)
     fleet.write_settings = lambda: fleet.settings_path.write_text("domains: {utils: {}}\n")
     fleet.start()

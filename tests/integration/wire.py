@@ -8,9 +8,11 @@ import json
 import re
 import socket
 import time
+import weakref
 from dataclasses import dataclass, field
 
 TIMEOUT = 10.0
+connections = weakref.WeakSet()  # all that are still referred to, so that a failed test's can be closed
 
 
 class WireError(AssertionError):
@@ -55,6 +57,7 @@ class Connection:
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        connections.add(self)
 
     def close(self):
         self.socket.close()
@@ -218,6 +221,11 @@ class EventStream(Connection):
         return True
 
 
+def close_all():
+    for connection in list(connections):
+        connection.close()
+
+
 def parse_event(raw):
     name, data = None, []
     for line in raw.decode().split("\n"):
@@ -234,7 +242,7 @@ def parse_event(raw):
     return Event(name or "message", "\n".join(data), raw)
 
 
-@dataclass
+@dataclass(eq=False)
 class Session:
     """An MCP session over HTTP+SSE, as a client would hold it."""
 
