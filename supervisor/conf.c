@@ -394,17 +394,24 @@ static int check_limits(struct loader *ld)
 	return 0;
 }
 
-static int read_all(struct loader *ld)
+static int read_files(struct loader *ld)
 {
-	static int (*const steps[])(struct loader * ld) = { read_environment, read_all_domains,
-		read_listeners, check_listeners, check_limits, choose_domains, read_roots };
 	const char *default_path =
 		ld->src->default_path ? ld->src->default_path : SYSCONFDIR "/mcp-fleet/fleet.yaml";
 	int r = conf_files_read(&ld->files, ld->src->path, default_path, ld->fail);
 
-	if (r < 0)
-		return r;
-	ld->conf->path = alloc_str(ld->files.path);
+	if (r == 0)
+		ld->conf->path = alloc_str(ld->files.path);
+	return r;
+}
+
+/* Everything but the files, which are read. */
+static int read_all(struct loader *ld)
+{
+	static int (*const steps[])(struct loader * ld) = { read_environment, read_all_domains,
+		read_listeners, check_listeners, check_limits, choose_domains, read_roots };
+	int r;
+
 	conf_decode_defaults(&conf_scope_top, ld->conf);
 	r = conf_decode(&conf_scope_top, ld->files.tree, "domains", ld->conf, ld->fail);
 	for (size_t i = 0; r == 0 && i < N_ELEMENTS(steps); i++)
@@ -425,20 +432,42 @@ static void clean_words(struct fail *fail)
 	}
 }
 
-int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fail)
+/* Reads the files unless `text` is given. */
+static int load(
+	struct loader *ld, const char *name, const char *text, size_t len, struct conf **ret)
 {
 	auto_(conf_freep) struct conf *conf = alloc_zero(sizeof(*conf));
 	struct fail unread = { 0 };
-	struct loader ld = { .src = src, .conf = conf, .fail = fail ? fail : &unread };
-	int r = read_all(&ld);
+	int r;
 
-	conf_files_done(&ld.files);
+	ld->conf = conf;
+	if (!ld->fail)
+		ld->fail = &unread;
+	r = text ? conf_yaml_read(name, text, len, &ld->files.tree, ld->fail) : read_files(ld);
+	if (r == 0)
+		r = read_all(ld);
+	conf_files_done(&ld->files);
 	if (r < 0) {
-		clean_words(ld.fail);
+		clean_words(ld->fail);
 		return r;
 	}
 	*ret = TAKE(conf);
 	return 0;
+}
+
+int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fail)
+{
+	struct loader ld = { .src = src, .fail = fail };
+
+	return load(&ld, NULL, NULL, 0, ret);
+}
+
+int conf_load_text(const struct conf_sources *src, const char *name, const char *bytes, size_t len,
+	struct conf **ret, struct fail *fail)
+{
+	struct loader ld = { .src = src, .fail = fail };
+
+	return load(&ld, name, bytes ? bytes : "", len, ret);
 }
 
 void conf_free(struct conf *conf)

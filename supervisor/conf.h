@@ -167,6 +167,10 @@ struct conf_sources {
  * looked for beside the settings file. Does not log. */
 int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fail) must_check;
 
+/* The same with these bytes in the place of all files; `name` is for messages. */
+int conf_load_text(const struct conf_sources *src, const char *name, const char *bytes, size_t len,
+	struct conf **ret, struct fail *fail) must_check;
+
 void conf_free(struct conf *conf);
 DEFINE_FREEP(struct conf, conf_free)
 

@@ -597,7 +597,6 @@ struct type_ops {
 	void (*clear)(void *field); /* NULL: holds nothing */
 	bool (*equal)(const void *a, const void *b);
 	json_t *(*to_json)(const void *field);
-	bool has_own_default; /* set by conf.c, which knows the environment */
 };
 
 static const struct type_ops types[] = {
@@ -608,9 +607,9 @@ static const struct type_ops types[] = {
 	[CONF_TYPE_STRING] = { decode_string, clear_string, equal_string, json_of_string },
 	[CONF_TYPE_STRINGS] = { decode_strings, clear_strings, equal_strings, json_of_strings },
 	[CONF_TYPE_ENUM] = { decode_choice, NULL, equal_choice, NULL },
-	[CONF_TYPE_ROOTS] = { decode_roots, clear_roots, equal_roots, json_of_roots, true },
+	[CONF_TYPE_ROOTS] = { decode_roots, clear_roots, equal_roots, json_of_roots },
 	[CONF_TYPE_ENV] = { decode_env, clear_env, equal_env, NULL },
-	[CONF_TYPE_LISTEN] = { decode_listen, clear_listen, equal_listen, NULL, true },
+	[CONF_TYPE_LISTEN] = { decode_listen, clear_listen, equal_listen, NULL },
 };
 
 int conf_key_decode(const struct conf_decoder *dec, const struct conf_node *node, void *owner)
@@ -626,7 +625,7 @@ void conf_key_clear(const struct conf_key *key, void *owner)
 
 bool conf_key_has_own_default(const struct conf_key *key)
 {
-	return types[key->type].has_own_default;
+	return key->type == CONF_TYPE_ROOTS || key->type == CONF_TYPE_LISTEN;
 }
 
 bool conf_key_equal(const struct conf_key *key, const void *a, const void *b)

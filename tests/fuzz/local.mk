@@ -32,6 +32,10 @@ fuzz_programs += tests/fuzz/fuzz_server
 tests_fuzz_fuzz_server_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
+fuzz_programs += tests/fuzz/fuzz_settings
+tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_settings_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_texts
 tests_fuzz_fuzz_texts_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_texts_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a $(fuzz_libs) \
@@ -46,7 +50,7 @@ fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 check_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz.h tests/fuzz/http1.dict tests/fuzz/message.dict \
-	tests/fuzz/run tests/fuzz/texts.dict
+	tests/fuzz/run tests/fuzz/settings.dict tests/fuzz/texts.dict
 
 if FUZZING
 fuzz_main = $(FUZZ_MAIN)
