@@ -223,11 +223,16 @@ static int check_num(
 	return 0;
 }
 
+static int fail_nul(const char *name, struct fail *fail)
+{
+	return fail_set(fail, -EINVAL, "%s must not hold the character U+0000", name);
+}
+
 static int check_text(const char *name, const json_t *value, struct fail *fail)
 {
-	if (strlen(json_string_value(value)) != json_string_length(value))
-		return fail_set(fail, -EINVAL, "%s must not hold the character U+0000", name);
-	return 0;
+	const bool is_c_text = strlen(json_string_value(value)) == json_string_length(value);
+
+	return is_c_text ? 0 : fail_nul(name, fail);
 }
 
 static bool is_choice(const char *const *choices, const char *text)
@@ -321,13 +326,31 @@ static bool has_json_type(const json_t *value, const char *type)
 	return false;
 }
 
+/* Whether a handler that reads the texts in `value` as C strings would miss a part of one. As deep
+ * as LIMIT_JSON_DEPTH at most. */
+static bool holds_nul(json_t *value)
+{
+	const char *key;
+	json_t *item;
+
+	if (json_is_string(value))
+		return strlen(json_string_value(value)) != json_string_length(value);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (holds_nul(json_array_get(value, i)))
+			return true;
+	json_object_foreach(value, key, item)
+		if (holds_nul(item))
+			return true;
+	return false;
+}
+
 static int check_json(const struct param *p, const char *name, json_t *value, struct fail *fail)
 {
-	if (is_list(p))
-		return check_list(p, name, value, fail);
 	if (p->json_type && !has_json_type(value, p->json_type))
 		return fail_value(p, name, value, fail);
-	return json_is_string(value) ? check_text(name, value, fail) : 0;
+	if (holds_nul(value))
+		return fail_nul(name, fail);
+	return is_list(p) ? check_list(p, name, value, fail) : 0;
 }
 
 static int check_value(const struct param *p, const char *name, json_t *value, struct fail *fail)

@@ -84,7 +84,7 @@ struct probe_fail_args {
 };
 
 static const char *const ways[] = { "fail", "errno", "silent", "abort", "kill", "exit", "garbage",
-	"bad_text", NULL };
+	"bad_text", "no_json", NULL };
 
 static const struct param probe_fail_params[] = {
 	PARAM(probe_fail_args, how, .required = true, .choices = ways, .doc = "The way."),
@@ -109,6 +109,8 @@ static int probe_fail(struct call *call, const void *args)
 		return call_fail(call, "internal", "%s", "\xff\xfe\n\x01");
 	if (streq(a->how, "bad_text"))
 		return call_result(call, json_object(), "a\0\x80z", 4);
+	if (streq(a->how, "no_json"))
+		return call_json(call, json_pack("{s:s}", "text", "\xff"));
 	return 0;
 }
 

@@ -92,6 +92,12 @@ tests_unit_test_tool_lists_SOURCES = tests/unit/test_tool_lists.c
 tests_unit_test_tool_lists_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tool_lists_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_worker
+TESTS += tests/unit/test_worker
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c tests/probe/probe.c
+tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_LDADD = workers/common/libworker.a $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_uuid
 TESTS += tests/unit/test_uuid
 tests_unit_test_uuid_SOURCES = tests/unit/test_uuid.c $(utils_tool_sources)

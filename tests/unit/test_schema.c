@@ -23,6 +23,7 @@ struct all_args {
 	const char *mode;
 	struct str_list files;
 	json_t *any;
+	json_t *anything;
 	json_t *edits;
 	int64_t task_id;
 	const char *new_text;
@@ -47,6 +48,7 @@ static const struct param all_params[] = {
 	PARAM(all_args, mode, .choices = modes, .def_str = "soft", .doc = "A mode."),
 	PARAM(all_args, files, RANGE(1, 3), .doc = "Files."),
 	PARAM(all_args, any, .json_type = "number", .doc = "A number."),
+	PARAM(all_args, anything, .doc = "Anything."),
 	PARAM(all_args, edits, .items = edit_params, AT_MOST(2), .doc = "Edits."),
 	PARAM(all_args, task_id, RANGE(0, 999999999), .digits_ok = true, .no_default = true,
 		.doc = "Task."),
@@ -247,6 +249,9 @@ static const struct {
 	{ "{\"files\":[\"a\",2]}", "files[1] must be a string, not 2" },
 	{ "{\"files\":[\"a\\u0000\"]}", "files[0] must not hold the character U+0000" },
 	{ "{\"any\":\"x\"}", "any must be a number, not the string \"x\"" },
+	{ "{\"edits\":[{\"old_text\":\"a\\u0000\"}]}", "edits must not hold the character U+0000" },
+	{ "{\"anything\":{\"a\":[1,[\"x\\u0000\"]]}}",
+		"anything must not hold the character U+0000" },
 	{ "{\"edits\":{}}", "edits must be a list of objects of at most 2 items, not an object" },
 	{ "{\"edits\":[1]}", "edits[0] must be an object, not 1" },
 	{ "{\"edits\":[{\"old_text\":\"x\"},{}]}",

@@ -152,6 +152,9 @@ static const struct {
 	{ CALL("probe_fail", "{\"how\":\"errno\"}"), ANSWER
 		"\"error\":{\"code\":-32603,\"message\":\"internal: the tool failed for a reason that is "
 		"not the caller's; the server's log has it.\"}}\n" },
+	{ CALL("probe_fail", "{\"how\":\"no_json\"}"), ANSWER
+		"\"error\":{\"code\":-32603,\"message\":\"internal: the tool failed for a reason that is "
+		"not the caller's; the server's log has it.\"}}\n" },
 	{ CALL("probe_fail", "{\"how\":\"silent\"}"), ANSWER
 		"\"error\":{\"code\":-32603,\"message\":\"internal: the tool failed for a reason that is "
 		"not the caller's; the server's log has it.\"}}\n" },

@@ -2,6 +2,7 @@
 #include "workers/common/call.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -66,6 +67,8 @@ static int refuse_too_large(struct call *call)
 
 int call_result(struct call *call, json_t *structured, const char *text, size_t len)
 {
+	if (!structured)
+		return -EINVAL;
 	begin_answer(call);
 	add_text(call->out, text, len);
 	strbuf_adds(call->out, "}],\"structuredContent\":");
@@ -91,6 +94,8 @@ int call_json(struct call *call, json_t *structured)
 {
 	auto_strbuf text = { 0 };
 
+	if (!structured)
+		return -EINVAL;
 	begin_answer(call);
 	jx_dump(&text, structured);
 	json_decref(structured);

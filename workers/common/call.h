@@ -13,8 +13,8 @@
 /* The settings struct that this worker's own table was decoded into (worker.h). */
 const void *call_settings(const struct call *call);
 
-/* Answers. Each takes over `structured` (an object), also on failure, and returns 0. Exactly one
- * answer or failure a call. Text is made valid UTF-8 (other bytes become U+FFFD).
+/* Answers. Each takes over `structured` (an object), also on failure, and returns 0; when it is NULL,
+ * because it could not be built, -EINVAL and nothing is answered. Exactly one answer or failure a call. Text is made valid UTF-8 (other bytes become U+FFFD).
  * The whole answer may be at most tools.max_result_bytes, else the call fails with too_large. */
 int call_json(struct call *call, json_t *structured); /* text = JSON of structured */
 int call_result(struct call *call, json_t *structured, const char *text, size_t len);

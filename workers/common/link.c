@@ -115,7 +115,7 @@ static bool is_blank(struct line line)
 
 enum link_event link_wait(struct link *link, struct line *ret)
 {
-	for (;;) {
+	while (!link->gone) {
 		if (!link->skipping || skip_rest(link)) {
 			while (take_line(link, ret)) {
 				if (ret->len > LIMIT_LINE_BYTES)
@@ -129,11 +129,12 @@ enum link_event link_wait(struct link *link, struct line *ret)
 				return LINK_TOO_LONG;
 			}
 		}
-		if (link->eof || link->gone)
+		if (link->eof)
 			return LINK_END;
 		link_trim(link);
 		read_more(link, true);
 	}
+	return LINK_END;
 }
 
 void link_poll(struct link *link)

@@ -39,7 +39,8 @@ void link_done(struct link *link);
 /* Waits for the next line that is not blank, and takes it. */
 enum link_event link_wait(struct link *link, struct line *ret);
 
-/* Reads what has arrived, without waiting, and finds out whether the peer is still there. */
+/* Reads what has arrived, without waiting, and finds out whether the peer is still there. Reads no
+ * more while a line's worth of bytes (LIMIT_LINE_BYTES) waits to be taken. */
 void link_poll(struct link *link);
 
 /* The next whole line that was neither taken nor peeked at before. */

@@ -325,6 +325,8 @@ int proc_run(const struct proc_spec *spec, struct proc_result *ret)
 	r = open_all(&p);
 	if (r < 0)
 		return r;
+	/* Whoever started us may have had it ignored; then nothing could be waited for. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r = start(&p);
 	if (r == 0)

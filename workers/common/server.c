@@ -480,8 +480,12 @@ static void on_sigterm(int signal_number)
 void server_stop_on_sigterm(void)
 {
 	struct sigaction action = { .sa_handler = on_sigterm, .sa_flags = SA_RESTART };
+	sigset_t signals;
 
 	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
 static size_t largest_args(const struct worker_desc *desc)

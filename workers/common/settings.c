@@ -144,6 +144,9 @@ static int open_root(json_t *root, struct fail *fail)
 		if (strlen(args.path) != json_string_length(root))
 			return fail_set(
 				fail, -EINVAL, "roots: a path must not hold the character U+0000");
+	} else if (!json_is_object(root)) {
+		return fail_set(
+			fail, -EINVAL, "roots must hold paths, or objects with path and access");
 	} else {
 		r = schema_decode(root_object_params, root, &args, fail);
 		if (r < 0)
