@@ -2,8 +2,10 @@
  * setting (supervisor/conf.c); what stands here protects a parser or a table from nonsense. */
 #pragma once
 
-#define KIB 1024
-#define MIB (1024 * 1024)
+#include <stdint.h>
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
 
 /* JSON: nesting of objects and arrays in a message (jansson stops at 2048). */
 #define LIMIT_JSON_DEPTH 512
