@@ -122,6 +122,12 @@ tests_unit_test_json_tools_SOURCES = tests/unit/test_json_tools.c $(utils_tool_s
 tests_unit_test_json_tools_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_json_tools_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_regex_tools
+TESTS += tests/unit/test_regex_tools
+tests_unit_test_regex_tools_SOURCES = tests/unit/test_regex_tools.c $(utils_tool_sources)
+tests_unit_test_regex_tools_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_regex_tools_LDADD = $(utils_tool_libs)
+
 check_PROGRAMS += tests/unit/test_server
 TESTS += tests/unit/test_server
 tests_unit_test_server_SOURCES = tests/unit/test_server.c tests/probe/probe.c

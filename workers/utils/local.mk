@@ -20,6 +20,9 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/number.c workers/utils/number.h \
 	workers/utils/naming.c workers/utils/naming.h \
 	workers/utils/random.c workers/utils/random.h \
+	workers/utils/regex.c workers/utils/regex.h \
+	workers/utils/regex_replace.c workers/utils/regex_replace.h \
+	workers/utils/regex_tools.c \
 	workers/utils/string.c \
 	workers/utils/text.c workers/utils/text.h \
 	workers/utils/time.c \

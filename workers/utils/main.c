@@ -16,6 +16,7 @@ static const struct tool *const tables[] = {
 	hash_tools,
 	encoding_tools,
 	json_tools,
+	regex_tools,
 	random_tools,
 	ip_tools,
 	jwt_tools,
