@@ -223,6 +223,8 @@ int iso8601_parse_instant(const char *text, struct instant *ret, const char **re
 
 	if (looks_like_number(text)) {
 		r = parse_seconds(text, &instant, ret_why);
+	} else if (!is_digit(*text)) {
+		r = fail_with(ret_why, want_instant);
 	} else {
 		r = iso8601_parse(text, &wall, ret_why);
 		instant.s = r < 0 ? 0 : iso8601_seconds(&wall) - wall.offset_s;

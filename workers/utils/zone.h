@@ -3,6 +3,7 @@
  * A caller's name is compared with the database's own list and is never part of a path before it was
  * found there. Offsets, abbreviations and clock changes come from the zone's file, by the C library.
  * No file outside of the database's folder is opened.
+ * What was read is kept: an updated database counts from the worker's next start.
  *
  * Source: tools.md 9.4; tzfile(5); theory.html of tzdata, "Names of timezones". */
 #pragma once
