@@ -443,6 +443,7 @@ static int load(
 	ld->conf = conf;
 	if (!ld->fail)
 		ld->fail = &unread;
+	*ld->fail = (struct fail){ 0 };
 	r = text ? conf_yaml_read(name, text, len, &ld->files.tree, ld->fail) : read_files(ld);
 	if (r == 0)
 		r = read_all(ld);

@@ -44,26 +44,35 @@ static bool is_same_list(const struct conf_node *a, const struct conf_node *b)
 	return true;
 }
 
+/* The command that a domain has so far, or NULL. */
+static const struct conf_node *command_of(const struct conf_node *tree, const char *domain_name)
+{
+	const struct conf_node *domains = conf_node_get(tree, "domains");
+	const struct conf_node *domain = domains ? conf_node_get(domains, domain_name) : NULL;
+
+	return domain ? conf_node_get(domain, "command") : NULL;
+}
+
 /* Two files may add to one domain, but not give it two programs. */
 static int check_commands(struct conf_files *files, const struct conf_node *over, struct fail *fail)
 {
 	const struct conf_node *domains = conf_node_get(over, "domains");
 
-	for (size_t i = 0; domains && i < domains->n; i++) {
+	if (!domains || domains->kind != CONF_NODE_MAP)
+		return 0;
+	for (size_t i = 0; i < domains->n; i++) {
 		const struct conf_node *domain = domains->items[i];
 		const struct conf_node *now = conf_node_get(domain, "command");
-		auto_free char *path = NULL;
-		const struct conf_node *before;
+		const struct conf_node *before = command_of(files->tree, domain->key);
 
-		if (!now)
-			continue;
-		path = alloc_printf("domains.%.100s.command", domain->key);
-		before = conf_node_find(files->tree, path);
-		if (before && !is_same_list(before, now))
+		if (now && before && !is_same_list(before, now)) {
+			auto_free char *path = alloc_printf("domains.%.100s.command", domain->key);
+
 			return conf_node_fail(fail, now, true, path,
 				"another command for this domain is in %s:%d:%d: give one of the "
 				"domains another name",
 				before->file, before->key_line, before->key_column);
+		}
 	}
 	return 0;
 }

@@ -280,7 +280,7 @@ static const struct conf_key table[] = {
 		.is_valid = is_identity, .form = "one line without < and >",
 		.doc = "The same for user.email." },
 	{ "domains.git.protected_branches", FIELD(conf_domain, git.protected_branches),
-		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "[main, master]",
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 100), .def = "[main, master]",
 		.is_valid = is_branch, .form = "a branch's name",
 		.doc = "Branches that the workflow tools do not touch." },
 	{ "domains.git.feature_prefix", FIELD(conf_domain, git.feature_prefix),

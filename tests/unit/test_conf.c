@@ -898,6 +898,10 @@ static void test_bad_drop_ins(void **state)
 	write_file("conf.d/1.yaml", "domains: {x: {que: 5}}\n");
 	expect_failure(&src, -EINVAL,
 		"conf.d/1.yaml:1:15: domains.x.que: unknown key; did you mean 'queue'?");
+	write_file("conf.d/1.yaml", "domains: [{command: [x]}]\n");
+	expect_failure(&src, -EINVAL,
+		"conf.d/1.yaml:1:10: domains: a mapping of names and settings is expected, such as "
+		"git: {}");
 	write_file("conf.d/1.yaml", "limits: [\n");
 	expect_failure(&src, -EINVAL,
 		"conf.d/1.yaml:2:1: not YAML: while parsing a flow node, did not find expected node "
@@ -1027,6 +1031,9 @@ static void test_table(void **state)
 		assert_non_null(key->def);
 		assert_true(doc_len > 0 && key->doc[doc_len - 1] == '.');
 		assert_true(key->min <= key->max);
+		if (key->type == CONF_TYPE_COUNT || key->type == CONF_TYPE_SIZE ||
+			key->type == CONF_TYPE_DURATION)
+			assert_true(key->min >= 0 && key->max > 0 && key->max <= UINT_MAX);
 		assert_int_equal(key->type == CONF_TYPE_ENUM, key->choices != NULL);
 		assert_int_equal(key->is_valid != NULL, key->form != NULL);
 		for (const struct conf_key *other = key + 1; other->path; other++)
