@@ -14,17 +14,14 @@ void jx_real_text(char ret[32], double value)
 	}
 }
 
-static void dump_object(struct strbuf *out, const json_t *object)
+static void dump_object(struct strbuf *out, json_t *object)
 {
-	/* jansson's iterators want a pointer without const, and change nothing. */
-	json_t *mutable = NULL;
 	bool first = true;
 	const char *key;
 	json_t *value;
 
-	memcpy(&mutable, &object, sizeof(object));
 	strbuf_addc(out, '{');
-	json_object_foreach(mutable, key, value) {
+	json_object_foreach(object, key, value) {
 		if (!first)
 			strbuf_addc(out, ',');
 		first = false;
@@ -35,7 +32,7 @@ static void dump_object(struct strbuf *out, const json_t *object)
 	strbuf_addc(out, '}');
 }
 
-static void dump_array(struct strbuf *out, const json_t *array)
+static void dump_array(struct strbuf *out, json_t *array)
 {
 	strbuf_addc(out, '[');
 	for (size_t i = 0; i < json_array_size(array); i++) {
@@ -46,7 +43,7 @@ static void dump_array(struct strbuf *out, const json_t *array)
 	strbuf_addc(out, ']');
 }
 
-void jx_dump(struct strbuf *out, const json_t *value)
+void jx_dump(struct strbuf *out, json_t *value)
 {
 	char number[32];
 

@@ -10,8 +10,8 @@
 /* JSON: nesting of objects and arrays in a message (jansson stops at 2048). */
 #define LIMIT_JSON_DEPTH 512
 
-/* A line from a worker: longer ones are a broken worker. */
-#define LIMIT_LINE_BYTES (16 * MIB)
+/* A line from a worker, or to one, 16 MiB: longer ones are a broken peer. */
+#define LIMIT_LINE_BYTES 16777216
 
 /* A tool's name, also after the domain's prefix (MCP's public suite). */
 #define LIMIT_TOOL_NAME 64

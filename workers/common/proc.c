@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,6 +20,7 @@
 enum {
 	TICK_MS = 20,
 	READ_BYTES = 64 * KIB,
+	MAX_CHILDREN_BYTES = MIB,
 	MAX_STRAY_ROUNDS = 1000, /* against a program that forks faster than we kill */
 };
 
@@ -266,14 +266,19 @@ static enum proc_end attend(struct proc *p)
 
 static void kill_children(void)
 {
-	FILE *file = fopen("/proc/thread-self/children", "re");
-	int pid;
+	auto_strbuf text = { 0 };
+	char *at;
+	char *end;
 
-	if (!file)
+	if (fd_read_file("/proc/thread-self/children", MAX_CHILDREN_BYTES, &text) < 0)
 		return;
-	while (fscanf(file, "%d", &pid) == 1)
-		(void)kill(pid, SIGKILL);
-	(void)fclose(file);
+	for (at = text.data; at; at = end) {
+		long pid = strtol(at, &end, 10);
+
+		if (end == at)
+			return;
+		(void)kill((pid_t)pid, SIGKILL);
+	}
 }
 
 /* What left the process group was given to us when its parent died. */

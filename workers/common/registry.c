@@ -32,12 +32,19 @@ static size_t count_params(const struct param *params)
 	return n;
 }
 
-static struct param *copy_params(const struct param *params)
+/* A copy of `params` that belongs to the entry; one that is the entry's already, as it is. */
+static struct param *own_table(struct entry *entry, const struct param *params)
 {
 	size_t n = count_params(params) + 1;
-	struct param *copy = alloc_resize(NULL, n, sizeof(*copy));
+	struct param *copy;
 
+	for (size_t i = 0; i < entry->n_tables; i++)
+		if (entry->tables[i] == params)
+			return entry->tables[i];
+	copy = alloc_resize(NULL, n, sizeof(*copy));
 	memcpy(copy, params, n * sizeof(*copy));
+	entry->tables = alloc_resize(entry->tables, entry->n_tables + 1, sizeof(struct param *));
+	entry->tables[entry->n_tables++] = copy;
 	return copy;
 }
 
@@ -52,10 +59,11 @@ static struct param *find_param(struct param *params, const char *name, size_t l
 /* Gives one parameter another name; a nested one in a copy of the items' table, which is then in
  * the place of the original. */
 static void rename_param(
-	struct param *params, const struct param *original, const char *from, const char *to)
+	struct entry *entry, struct param *params, const char *from, const char *to)
 {
 	const char *nested = strstr(from, NESTED);
 	struct param *found;
+	struct param *items;
 
 	if (!nested) {
 		found = find_param(params, to, strlen(to));
@@ -65,13 +73,9 @@ static void rename_param(
 	}
 	found = find_param(params, from, (size_t)(nested - from));
 	assert(found && found->items);
-	if (found->items == original[found - params].items)
-		found->items = copy_params(found->items);
-	/* The copy is ours: only the pointer to it is const. */
-	struct param *items;
-	memcpy(&items, &found->items, sizeof(items));
-	rename_param(
-		items, found->items, nested + strlen(NESTED), strstr(to, NESTED) + strlen(NESTED));
+	items = own_table(entry, found->items);
+	found->items = items;
+	rename_param(entry, items, nested + strlen(NESTED), strstr(to, NESTED) + strlen(NESTED));
 }
 
 static void require_param(struct param *params, const char *name)
@@ -85,31 +89,26 @@ static void require_param(struct param *params, const char *name)
 }
 
 /* The tool's parameters as the alias has them: other names, more that must be there. */
-static struct param *params_of_alias(const struct param *params, const struct tool_alias *alias)
+static void make_own_params(struct entry *entry)
 {
-	const char *const *renames = alias->renames;
-	const char *const *required = alias->required;
-	struct param *copy = copy_params(params);
+	const char *const *renames = entry->alias->renames;
+	const char *const *required = entry->alias->required;
 
+	if (!renames && !required)
+		return;
+	entry->own_params = own_table(entry, entry->tool->params);
 	for (; renames && renames[0]; renames += 2)
-		rename_param(copy, params, renames[0], renames[1]);
+		rename_param(entry, entry->own_params, renames[0], renames[1]);
 	for (; required && required[0]; required++)
-		require_param(copy, required[0]);
-	return copy;
+		require_param(entry->own_params, required[0]);
 }
 
-static void free_params(struct param *own, const struct param *original)
+static void entry_done(struct entry *entry)
 {
-	if (!own)
-		return;
-	for (size_t i = 0; own[i].name; i++)
-		if (own[i].items != original[i].items) {
-			struct param *items;
-
-			memcpy(&items, &own[i].items, sizeof(items));
-			free(items);
-		}
-	free(own);
+	for (size_t i = 0; i < entry->n_tables; i++)
+		free(entry->tables[i]);
+	free(entry->tables);
+	json_decref(entry->fixed);
 }
 
 static const struct tool *find_tool(const struct worker_desc *desc, const char *name)
@@ -148,8 +147,7 @@ static void add_aliases(struct registry *registry)
 		entry->alias = alias;
 		entry->tool = find_tool(registry->desc, alias->tool);
 		assert(entry->tool);
-		if (alias->renames || alias->required)
-			entry->own_params = params_of_alias(entry->tool->params, alias);
+		make_own_params(entry);
 		if (alias->fixed) {
 			entry->fixed = json_loads(alias->fixed, JSON_REJECT_DUPLICATES, NULL);
 			assert(json_is_object(entry->fixed));
@@ -194,10 +192,8 @@ void registry_free(struct registry *registry)
 {
 	if (!registry)
 		return;
-	for (size_t i = 0; i < registry->n; i++) {
-		free_params(registry->entries[i].own_params, registry->entries[i].tool->params);
-		json_decref(registry->entries[i].fixed);
-	}
+	for (size_t i = 0; i < registry->n; i++)
+		entry_done(&registry->entries[i]);
 	free(registry->entries);
 	free(registry->by_name);
 	free(registry);

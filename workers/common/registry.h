@@ -14,8 +14,10 @@ struct entry {
 	const char *name;
 	const struct tool *tool;
 	const struct tool_alias *alias; /* NULL: the canonical name */
-	struct param *own_params;       /* the alias's names, when they differ */
-	json_t *fixed;                  /* arguments that are always so */
+	struct param *own_params;       /* as the alias has them, when they differ */
+	struct param **tables;          /* all that was copied for them */
+	size_t n_tables;
+	json_t *fixed; /* arguments that are always so */
 };
 
 /* `federation_prefix` is borrowed; "" or NULL: none. Everything in `desc` must outlive it. */

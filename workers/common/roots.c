@@ -142,7 +142,7 @@ int roots_open(const char *path, bool writable, struct fail *fail)
 	root->path = TAKE(real);
 	root->given = given_path(path);
 	root->root = (struct root){ .path = root->path, .fd = TAKE_FD(fd), .writable = writable };
-	roots.items = alloc_resize(roots.items, roots.n + 1, sizeof(*roots.items));
+	roots.items = alloc_resize(roots.items, roots.n + 1, sizeof(struct open_root *));
 	roots.items[roots.n++] = root;
 	return 0;
 }

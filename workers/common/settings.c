@@ -14,12 +14,20 @@
 #include "shared/quote.h"
 #include "workers/common/roots.h"
 
+enum {
+	MIN_RESULT_BYTES = 64 * KIB,
+	RESULT_BYTES = 6 * MIB,
+	MAX_RESULT_BYTES = LIMIT_LINE_BYTES - 64 * KIB, /* the answer is one line */
+	MAX_TIMEOUT_MS = 3600 * 1000,
+	TIMEOUT_MS = 60 * 1000,
+};
+
 static const char *const alias_choices[] = { "off", "hidden", "listed", NULL };
 
 static const struct param common_params[] = {
-	PARAM(settings, max_result_bytes, RANGE(64 * KIB, LIMIT_LINE_BYTES - 64 * KIB),
-		.def_int = 6 * MIB, .doc = "The whole answer of a call."),
-	PARAM(settings, call_timeout_ms, RANGE(100, 3600 * 1000), .def_int = 60 * 1000,
+	PARAM(settings, max_result_bytes, RANGE(MIN_RESULT_BYTES, MAX_RESULT_BYTES),
+		.def_int = RESULT_BYTES, .doc = "The whole answer of a call."),
+	PARAM(settings, call_timeout_ms, RANGE(100, MAX_TIMEOUT_MS), .def_int = TIMEOUT_MS,
 		.doc = "Tools that have no limit of their own."),
 	PARAM(settings, aliases, .choices = alias_choices, .def_str = "hidden",
 		.doc = "Whether tools may be called by the names that other servers give them."),
