@@ -181,4 +181,20 @@ TESTS += tests/unit/test_conf_docs
 tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
 tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+# The supervisor.
+supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_backoff
+TESTS += tests/unit/test_backoff
+tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
+tests_unit_test_backoff_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_backoff_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker
+TESTS += tests/unit/test_worker
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
+tests_unit_test_worker_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_LDADD = $(supervisor_unit_libs)
 endif
