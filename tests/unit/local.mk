@@ -116,6 +116,12 @@ tests_unit_test_string_tools_SOURCES = tests/unit/test_string_tools.c $(utils_to
 tests_unit_test_string_tools_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_string_tools_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_diff
+TESTS += tests/unit/test_diff
+tests_unit_test_diff_SOURCES = tests/unit/test_diff.c $(utils_tool_sources)
+tests_unit_test_diff_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_diff_LDADD = $(utils_tool_libs)
+
 check_PROGRAMS += tests/unit/test_json_tools
 TESTS += tests/unit/test_json_tools
 tests_unit_test_json_tools_SOURCES = tests/unit/test_json_tools.c $(utils_tool_sources)

@@ -5,6 +5,8 @@ workers_utils_libutils_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRY
 workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/answer.h \
 	workers/utils/calculator.c \
+	workers/utils/diff.c workers/utils/diff.h \
+	workers/utils/diff_tool.c \
 	workers/utils/digest.c workers/utils/digest.h \
 	workers/utils/encoding.c workers/utils/encoding.h \
 	workers/utils/expression.c workers/utils/expression.h \

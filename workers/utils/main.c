@@ -13,6 +13,7 @@ static const struct tool *const tables[] = {
 	calculator_tools,
 	uuid_tools,
 	string_tools,
+	diff_tools,
 	hash_tools,
 	encoding_tools,
 	json_tools,
