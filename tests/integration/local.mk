@@ -19,8 +19,10 @@ EXTRA_DIST += \
 	tests/integration/requirements-sdk2.txt \
 	tests/integration/requirements-test.txt \
 	tests/integration/sdk.py \
+	tests/integration/stdio_worker.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_gateway.py \
+	tests/integration/test_git_write.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_revisions.py \

@@ -83,9 +83,9 @@ static int look_up(struct writer *w, const char *name, git_reference **ret)
 	int rc = git_branch_lookup(ret, w->repo.git, name, GIT_BRANCH_LOCAL);
 
 	if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC)
-		return refuse(&w->why, "not_found", "there is no local branch '%.200s'", name);
+		return refuse(&w->why, "not_found", "there is no local branch %s", QUOTED(name));
 	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot read branch '%.200s'", name);
+		return refuse_git(&w->why, rc, "cannot read branch %s", QUOTED(name));
 
 	return 0;
 }

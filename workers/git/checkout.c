@@ -36,23 +36,55 @@ bool branch_exists(struct writer *w, const char *name)
 	return false;
 }
 
-/* A branch "a" and a branch "a/b" cannot both be: one is a file, the other a directory. */
-static int refuse_existing(struct writer *w, int rc, const char *name)
+/* A branch "a" and a branch "a/b" cannot both be: one is a file, the other a directory. NULL, or the
+ * name of the branch that stands against `name`; yours to free. */
+static char *find_obstacle(struct writer *w, const char *name)
 {
-	if (rc == GIT_EEXISTS)
-		return refuse(&w->why, "already_exists", "there is already a branch '%s'", name);
-	if (rc != GIT_ELOCKED && rc < 0)
-		return refuse_git(&w->why, rc, "cannot create branch '%s'", name);
+	auto_git(git_reference_iterator) below = NULL;
+	auto_free char *above = alloc_str(name);
+	auto_free char *prefix = alloc_printf("refs/heads/%s/", name);
+	const char *found = NULL;
+	char *slash;
 
-	return refuse_git(&w->why, rc, "branch '%s'", name);
+	while ((slash = strrchr(above, '/'))) {
+		*slash = '\0';
+		if (branch_exists(w, above))
+			return TAKE(above);
+	}
+
+	if (git_reference_iterator_new(&below, w->repo.git) < 0) {
+		git_error_clear();
+		return NULL;
+	}
+	while (git_reference_next_name(&found, below) == 0)
+		if (strncmp(found, prefix, strlen(prefix)) == 0)
+			return alloc_str(found + strlen("refs/heads/"));
+
+	git_error_clear();
+	return NULL;
+}
+
+static int check_free(struct writer *w, const char *name)
+{
+	auto_free char *obstacle = NULL;
+
+	if (branch_exists(w, name))
+		return refuse(&w->why, "already_exists", "there is already a branch '%s'", name);
+
+	obstacle = find_obstacle(w, name);
+	if (obstacle)
+		return refuse(&w->why, "already_exists",
+			"branch '%s' cannot be beside the branch '%s'", name, obstacle);
+
+	return 0;
 }
 
 static int find_start(struct writer *w, const char *name, const char *start, git_commit **ret)
 {
 	if (writer_check_branch_name(w, "branch_name", name) < 0)
 		return -1;
-	if (branch_exists(w, name))
-		return refuse(&w->why, "already_exists", "there is already a branch '%s'", name);
+	if (check_free(w, name) < 0)
+		return -1;
 
 	return rev_commit(&w->repo, start ? start : "HEAD", ret, &w->why);
 }
@@ -66,7 +98,7 @@ static int create_ref(
 	int rc = LOCKED(w,
 		git_reference_create(&ref, w->repo.git, full, git_commit_id(commit), 0, message));
 
-	return rc < 0 ? refuse_existing(w, rc, name) : 0;
+	return rc < 0 ? refuse_git(&w->why, rc, "cannot create branch '%s'", name) : 0;
 }
 
 int branch_create(struct writer *w, const char *name, const char *start, git_commit **ret)

@@ -32,11 +32,11 @@ static int check_dir(struct writer *w, const char *dir)
 		return 0;
 	if (fd == -ELOOP || fd == -EXDEV)
 		return refuse(&w->why, "repo_refused",
-			"'%.300s' is a directory in git, but leads through a symbolic link on disk. "
+			"%s is a directory in git, but leads through a symbolic link on disk. "
 			"Remove the link first.",
-			dir);
+			QUOTED(dir));
 
-	return refuse_errno(&w->why, fd, "cannot look at '%.300s'", dir);
+	return refuse_errno(&w->why, fd, "cannot look at %s", QUOTED(dir));
 }
 
 struct tree_walk {

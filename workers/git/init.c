@@ -97,7 +97,7 @@ static int initialise(struct init *init)
 		git_error_clear();
 	if (!is_valid || streq(a->initial_branch, "HEAD"))
 		return refuse(&init->why, "invalid_argument",
-			"initial_branch: '%.200s' is not a valid branch name", a->initial_branch);
+			"initial_branch: %s is not a valid branch name", QUOTED(a->initial_branch));
 	if (newdir_find("path", a->path, &init->place, &init->why) < 0)
 		return -1;
 

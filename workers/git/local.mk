@@ -41,6 +41,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/smart_commit.c \
 	workers/git/stage.c workers/git/stage.h \
 	workers/git/stash.c \
+	workers/git/stash_save.c workers/git/stash_save.h \
 	workers/git/stat_table.c workers/git/stat_table.h \
 	workers/git/status.c \
 	workers/git/tag.c \

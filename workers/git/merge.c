@@ -82,7 +82,7 @@ static int find_theirs(struct merge *merge)
 		     ? git_annotated_commit_from_ref(&merge->head, git, ref)
 		     : git_annotated_commit_lookup(&merge->head, git, git_commit_id(merge->theirs));
 	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot read '%.200s'", spec);
+		return refuse_git(&w->why, rc, "cannot read %s", QUOTED(spec));
 
 	return 0;
 }
@@ -187,9 +187,9 @@ static int refuse_conflict(struct merge *merge, git_index *merged)
 
 	list = names_text(&conflicts);
 	return refuse(&merge->w->why, "merge_conflict",
-		"the merge of '%.200s' stopped at conflicts in: %s. Resolve them, stage them with "
+		"the merge of %s stopped at conflicts in: %s. Resolve them, stage them with "
 		"git_add and conclude with git_commit; or call git_merge with abort=true.",
-		merge->args->branch, list);
+		QUOTED(merge->args->branch), list);
 }
 
 /* Once more on disk, with conflict marks and MERGE_HEAD. */
@@ -264,8 +264,8 @@ static int merge_branch(struct merge *merge)
 		return fast_forward(merge);
 	if (a->ff_only && !(analysis & GIT_MERGE_ANALYSIS_FASTFORWARD))
 		return refuse(&w->why, "not_fast_forward",
-			"'%.200s' and the current branch have diverged. Merge without ff_only.",
-			a->branch);
+			"%s and the current branch have diverged. Merge without ff_only.",
+			QUOTED(a->branch));
 	if (guard_clean(w, false, cannot) < 0)
 		return -1;
 

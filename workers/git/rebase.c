@@ -192,7 +192,7 @@ static int find_onto(
 	rc = ref ? git_annotated_commit_from_ref(ret, w->repo.git, ref)
 		 : git_annotated_commit_lookup(ret, w->repo.git, git_commit_id(*ret_commit));
 	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot read '%.200s'", spec);
+		return refuse_git(&w->why, rc, "cannot read %s", QUOTED(spec));
 
 	return 0;
 }

@@ -53,7 +53,7 @@ static int restore_entries(
 		if (rc == 0 && find_entry(tree, path, &entry))
 			rc = git_index_add(index, &entry);
 		if (rc < 0)
-			return refuse_git(&w->why, rc, "cannot reset '%.300s'", path);
+			return refuse_git(&w->why, rc, "cannot reset %s", QUOTED(path));
 	}
 
 	return 0;
@@ -274,7 +274,7 @@ static int check_known(
 		if (tree && git_tree_entry_bypath(&entry, tree, path) == 0)
 			continue;
 		git_error_clear();
-		return refuse(&w->why, "not_found", "git knows no '%.300s' there", path);
+		return refuse(&w->why, "not_found", "git knows no %s there", QUOTED(path));
 	}
 
 	return 0;

@@ -122,8 +122,8 @@ static int look_up(struct sequence *seq, struct str_list specs)
 		seq->todo[seq->n_todo++] = commit;
 		if (git_commit_parentcount(commit) > 1)
 			return refuse(why, "invalid_argument",
-				"commits: '%.100s' is a merge commit; it cannot be told which side to take",
-				specs.items[i]);
+				"commits: %s is a merge commit; it cannot be told which side to take",
+				QUOTED(specs.items[i]));
 	}
 
 	return 0;

@@ -78,8 +78,8 @@ static int on_file(const git_diff_delta *delta, float progress, void *arg)
 		return 0;
 
 	return refuse(&review->w->why, "protected",
-		"'%.300s' would lose %zu of %zu lines. If that is meant, use git_commit.",
-		delta->old_file.path, before - after, before);
+		"%s would lose %zu of %zu lines. If that is meant, use git_commit.",
+		QUOTED(delta->old_file.path), before - after, before);
 }
 
 static int on_skipped(const git_diff_delta *delta, const git_diff_binary *binary, void *arg)

@@ -39,10 +39,10 @@ static int check_kind(struct writer *w, const char *path, const struct stat *st)
 	if (S_ISDIR(st->st_mode) &&
 		faccessat(w->repo.dir_fd, inside, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return refuse(&w->why, "repo_refused",
-			"'%.300s' is a repository of its own; it is not added to this one", path);
+			"%s is a repository of its own; it is not added to this one", QUOTED(path));
 	if (!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
 		return refuse(&w->why, "special_file",
-			"'%.300s' is neither a file nor a directory nor a symbolic link", path);
+			"%s is neither a file nor a directory nor a symbolic link", QUOTED(path));
 
 	return 0;
 }
@@ -56,8 +56,8 @@ static int check_ignored(struct writer *w, const char *path)
 		return refuse_git(&w->why, rc, "cannot read the ignore rules");
 	if (is_ignored)
 		return refuse(&w->why, "ignored",
-			"'%.300s' is ignored by .gitignore. Use force to add it all the same.",
-			path);
+			"%s is ignored by .gitignore. Use force to add it all the same.",
+			QUOTED(path));
 
 	return 0;
 }
@@ -72,7 +72,7 @@ static int check_path(
 	if (*path == '\0')
 		return 0;
 	if (repo_is_git_path(path))
-		return refuse(&w->why, "protected", "'%.300s' lies in a .git directory", path);
+		return refuse(&w->why, "protected", "%s lies in a .git directory", QUOTED(path));
 	if (repo_check_parents(&w->repo, path, &w->why) < 0)
 		return -1;
 
@@ -81,8 +81,8 @@ static int check_path(
 		if (tracked && (errno == ENOENT || errno == ENOTDIR))
 			return 0;
 		if (errno == ENOENT || errno == ENOTDIR)
-			return refuse(&w->why, "not_found", "there is no '%.300s'", path);
-		return refuse_errno(&w->why, -errno, "cannot look at '%.300s'", path);
+			return refuse(&w->why, "not_found", "there is no %s", QUOTED(path));
+		return refuse_errno(&w->why, -errno, "cannot look at %s", QUOTED(path));
 	}
 	if (!tracked && check_kind(w, path, &st) < 0)
 		return -1;
@@ -150,7 +150,7 @@ static int take_change(struct writer *w, git_index *index, const git_diff_delta 
 	else
 		rc = git_index_add_bypath(index, path);
 	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot stage '%.300s'", path);
+		return refuse_git(&w->why, rc, "cannot stage %s", QUOTED(path));
 
 	return 1;
 }

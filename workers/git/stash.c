@@ -9,6 +9,7 @@
 #include "workers/git/guard.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/stash_save.h"
 #include "workers/git/tools.h"
 
 static const char cannot[] = "cannot take the stash back";
@@ -65,28 +66,12 @@ static int find_stash(struct writer *w, size_t index, git_commit **ret)
 
 static int push(struct writer *w, const struct stash_args *a, git_oid *ret)
 {
-	uint32_t flags = a->include_untracked ? GIT_STASH_INCLUDE_UNTRACKED : GIT_STASH_DEFAULT;
-	auto_git(git_signature) who = NULL;
-	auto_git(git_tree) head = NULL;
-	auto_git(git_index) index = NULL;
-	int rc;
-
 	if (!w->head)
 		return refuse(&w->why, "nothing_to_stash", "there is no commit yet");
-	if (writer_check_idle(w, "cannot stash") < 0 ||
-		repo_identity(&w->repo, &who, &w->why) < 0 || writer_head_tree(w, &head) < 0 ||
-		guard_tree(w, head) < 0 || repo_index(&w->repo, &index, &w->why) < 0 ||
-		guard_index(w, index, NULL) < 0)
+	if (writer_check_idle(w, "cannot stash") < 0)
 		return -1;
 
-	rc = LOCKED(w, git_stash_save(ret, w->repo.git, who, a->message, flags));
-	if (rc == GIT_ENOTFOUND)
-		return refuse(&w->why, "nothing_to_stash", "there are no changes to put aside%s",
-			a->include_untracked ? "" : " (untracked files: include_untracked)");
-	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot stash");
-
-	return 0;
+	return stash_save(w, a->message, a->include_untracked, ret);
 }
 
 static int answer_push(struct writer *w, const struct stash_args *a)

@@ -36,7 +36,8 @@ static int check_name(struct writer *w, const char *name)
 	if (is_valid && !streq(name, "HEAD"))
 		return 0;
 
-	return refuse(&w->why, "invalid_argument", "name: '%.200s' is not a valid tag name", name);
+	return refuse(
+		&w->why, "invalid_argument", "name: %s is not a valid tag name", QUOTED(name));
 }
 
 static int write_tag(

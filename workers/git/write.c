@@ -334,8 +334,8 @@ int writer_check_branch_name(struct writer *w, const char *what, const char *nam
 	if (is_valid && !streq(name, "HEAD"))
 		return 0;
 
-	return refuse(
-		&w->why, "invalid_argument", "%s: '%.200s' is not a valid branch name", what, name);
+	return refuse(&w->why, "invalid_argument", "%s: %s is not a valid branch name", what,
+		QUOTED(name));
 }
 
 /* Whether the HEAD file `path` below the common directory is on the branch. */

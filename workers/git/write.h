@@ -2,6 +2,7 @@
  * unfinished merge, and making commits. */
 #pragma once
 
+#include "shared/quote.h"
 #include "workers/git/names.h"
 #include "workers/git/repo.h"
 
@@ -104,6 +105,9 @@ bool writer_is_elsewhere(struct writer *w, const char *branch);
 
 /* Where HEAD is after all: a short hash, "" before the first commit. For answers. */
 json_t *writer_head_json(const struct writer *w) must_check;
+
+/* Foreign text in a refusal, quoted. It lives until the end of the block. */
+#define QUOTED(text) quote((char[QUOTE_SIZE]){ 0 }, (text))
 
 /* The options struct of a libgit2 call, at its defaults: OPTIONS(diff) is a git_diff_options. All of
  * them are at version 1 in the releases we build with; libgit2 checks. */
