@@ -203,4 +203,28 @@ TESTS += tests/unit/test_worker
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_worker_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog
+TESTS += tests/unit/test_catalog
+tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
+tests_unit_test_catalog_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_expiry
+TESTS += tests/unit/test_expiry
+tests_unit_test_expiry_SOURCES = tests/unit/test_expiry.c
+tests_unit_test_expiry_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_expiry_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_guard
+TESTS += tests/unit/test_guard
+tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
+tests_unit_test_guard_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_guard_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_session
+TESTS += tests/unit/test_session
+tests_unit_test_session_SOURCES = tests/unit/test_session.c
+tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 endif
