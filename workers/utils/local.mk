@@ -21,6 +21,7 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/jwt.c workers/utils/jwt.h \
 	workers/utils/number.c workers/utils/number.h \
 	workers/utils/naming.c workers/utils/naming.h \
+	workers/utils/number_base.c \
 	workers/utils/random.c workers/utils/random.h \
 	workers/utils/regex.c workers/utils/regex.h \
 	workers/utils/regex_replace.c workers/utils/regex_replace.h \

@@ -19,6 +19,7 @@ static const struct tool *const tables[] = {
 	json_tools,
 	regex_tools,
 	random_tools,
+	number_tools,
 	ip_tools,
 	jwt_tools,
 	NULL,
