@@ -163,7 +163,7 @@ def test_stopped_worker_runs_into_the_deadline(start_fleet):
 
 
 def test_stopped_native_worker(start_fleet):
-    fleet = start_fleet({"utils": {"call_timeout": "1s", "cancel_grace": "500ms"}})
+    fleet = start_fleet({"utils": {"call_timeout": "1s", "cancel_grace": "500ms", "processes": {"max": 1}}})
     with fleet.session() as session:
         [before] = fleet.workers("utils")
         os.kill(before, signal.SIGSTOP)
@@ -195,13 +195,13 @@ def test_a_call_that_takes_too_long(start_fleet):
 # --- a worker that talks nonsense -----------------------------------------------------------------
 
 GARBAGE = {
-    "not JSON": "this is not JSON\n",
-    "empty object": "{}\n",
-    "array": "[]\n",
-    "binary": "\udcff\udcfe\0\1\2\n",
-    "invalid UTF-8": '{"jsonrpc":"2.0","id":1,"result":{"x":"\udcff"}}\n',
-    "answer without result": '{"jsonrpc":"2.0","id":1}\n',
-    "lone surrogate": '{"jsonrpc":"2.0","id":1,"result":{"x":"\\ud800"}}\n',
+    "empty object": b"{}\n",
+    "array": b"[]\n",
+    "cut off": b'{"jsonrpc":"2.0","id":1,"result":{\n',
+    "binary": b"\xff\xfe\0\1\2\n",
+    "invalid UTF-8": b'{"jsonrpc":"2.0","id":1,"result":{"x":"\xff"}}\n',
+    "answer without result": b'{"jsonrpc":"2.0","id":1}\n',
+    "lone surrogate": b'{"jsonrpc":"2.0","id":1,"result":{"x":"\\ud800"}}\n',
 }
 
 
@@ -212,12 +212,24 @@ def test_garbage_on_the_link(fake, name):
     with fake.session() as session:
         [before] = fake.workers("fake")
         numbers = [session.start_call("fake_sleep", {"seconds": 20}) for _ in range(3)]
-        numbers.append(session.start_call("fake_garbage", {"line": GARBAGE[name]}))
+        numbers.append(session.start_call("fake_garbage", {"hex": GARBAGE[name].hex()}))
         found = answers(session, 4)
         assert sorted(found) == numbers
         assert {answer["error"]["code"] for answer in found.values()} == {WORKER_DIED}
         assert other_serves(fake)
         assert text_of(session.call("fake_echo", timeout=10))["pid"] != before
+
+
+def test_words_for_a_person_on_the_link(fake):
+    """A foreign server that prints to its standard output is told of in the log, and lives on."""
+    with fake.session() as session:
+        before = fake.workers("fake")
+        sleeping = session.start_call("fake_sleep", {"seconds": 0.5})
+        noisy = session.start_call("fake_noise")
+        found = answers(session, 2)
+        assert "result" in found[sleeping] and "result" in found[noisy]
+        assert fake.workers("fake") == before
+    assert "Server is ready!" in fake.log()
 
 
 def test_a_line_without_end(fake):
@@ -233,7 +245,7 @@ def test_answers_nobody_waits_for_are_dropped(fake):
         number = session.start_call("fake_twice")
         found = answers(session, 1)
         assert found[number]["result"]["content"][0]["text"] == "first"
-        session.start_call("fake_garbage", {"line": '{"jsonrpc":"2.0","id":987654,"result":{}}\n'})
+        session.start_call("fake_garbage", {"hex": b'{"jsonrpc":"2.0","id":987654,"result":{}}\n'.hex()})
         assert "result" in session.call("fake_echo")
 
 
@@ -262,12 +274,23 @@ def test_stderr_of_a_worker_is_in_the_log(fake):
     assert "fake" in line.replace("words for the journal", "")
 
 
-def test_workers_get_no_secrets_of_the_daemon(start_fleet):
-    fleet = start_fleet({"fake": fleets.fake_domain("fake", env={"MODE": "fast"})}, env={"AWS_SECRET_ACCESS_KEY": "hush"})
+PRIVATE = {"SSE_HEARTBEAT_SECONDS": "20", "PORT": "8111", "NOTIFY_SOCKET": "/nowhere", "LISTEN_FDNAMES": "x"}
+
+
+def test_environment_of_a_foreign_worker(start_fleet):
+    """The daemon's own, less what is meant for the daemon alone, and what the settings say."""
+    fleet = start_fleet({"fake": fleets.fake_domain("fake", env={"MODE": "fast", "LANG": "C"})}, env=PRIVATE)
     with fleet.session() as session:
         environment = text_of(session.call("fake_environment"))
-    assert environment["MODE"] == "fast"
-    assert "hush" not in environment.values()
+    assert (environment["MODE"], environment["LANG"], environment["HOME"]) == ("fast", "C", str(fleet.folder))
+    assert not {"MCP_TRANSPORT", *PRIVATE} & set(environment)
+
+
+def test_environment_of_a_native_worker(start_fleet):
+    fleet = start_fleet(env={"AWS_SECRET_ACCESS_KEY": "hush", "LD_BIND_NOW": "1", "GIT_DIR": "/", **PRIVATE})
+    with open(f"/proc/{fleet.workers('utils')[0]}/environ", encoding="utf-8") as environ:
+        names = {line.split("=")[0] for line in environ.read().split("\0")}
+    assert not {"AWS_SECRET_ACCESS_KEY", "LD_BIND_NOW", "GIT_DIR", "HOME", "MCP_TRANSPORT", *PRIVATE} & names
 
 
 # --- a program that cannot start ------------------------------------------------------------------

@@ -220,7 +220,7 @@ def test_a_worker_that_does_not_stop_is_replaced(start_fleet):
     fleet = start_fleet({"fake": fleets.fake_domain("fake", cancel_grace="500ms")})
     with fleet.session() as session:
         [before] = fleet.workers("fake")
-        number = session.start_call("fake_stubborn", {"seconds": 30})
+        number = session.start_call("fake_block", {"seconds": 30})
         time.sleep(0.3)
         session.notify("notifications/cancelled", {"requestId": number})
         fleets.wait_until(lambda: not fleets.is_alive(before), 5, "the worker was killed")

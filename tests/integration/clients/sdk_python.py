@@ -23,7 +23,8 @@ async def connect(plan):
     """An initialized session, and what the server said."""
     transport = plan["transport"]
     if "sse" in transport:
-        streams = sse_client(transport["sse"])
+        # A hundred clients in one process on a busy machine take their time to connect.
+        streams = sse_client(transport["sse"], timeout=60)
     else:
         streams = stdio_client(StdioServerParameters(**transport["stdio"]))
     async with streams as (read, write), ClientSession(read, write) as session:

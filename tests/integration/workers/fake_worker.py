@@ -60,8 +60,8 @@ def run_sleep(call):
     return text_result({"pid": os.getpid()})
 
 
-def run_stubborn(call):
-    """Sleeps through a cancellation."""
+def run_block(call):
+    """Sleeps without reading anything: no cancellation, no ping."""
     time.sleep(call.arguments.get("seconds", 1))
     return text_result("done")
 
@@ -101,9 +101,15 @@ def run_die(call):
 
 
 def run_garbage(call):
-    """Writes `line` to the link instead of an answer."""
-    write_line(call.arguments["line"].encode("utf-8", "surrogateescape"))
+    """Writes bytes to the link instead of an answer."""
+    write_line(bytes.fromhex(call.arguments["hex"]))
     call.cancelled.wait(60)
+
+
+def run_noise(call):
+    """Writes words for a person to the link, as careless servers do, and then its answer."""
+    write_line("Server is ready!\n\n  \033[32mdone\033[0m\n")
+    return text_result("done")
 
 
 def run_flood(call):
@@ -156,13 +162,14 @@ TOOLS = {
     "echo": (run_echo, READ_ONLY),
     "sleep": (run_sleep, WRITES),
     "sleep_read": (run_sleep, READ_ONLY),
-    "stubborn": (run_stubborn, WRITES),
+    "block": (run_block, WRITES),
     "progress": (run_progress, READ_ONLY),
     "foreign_progress": (run_foreign_progress, READ_ONLY),
     "die": (run_die, WRITES),
     "die_read": (run_die, READ_ONLY),
     "die_idempotent": (run_die, IDEMPOTENT),
     "garbage": (run_garbage, WRITES),
+    "noise": (run_noise, WRITES),
     "flood": (run_flood, WRITES),
     "twice": (run_twice, WRITES),
     "big": (run_big, READ_ONLY),
@@ -190,6 +197,13 @@ class Call:
         cancelled.pop(self.number, None)
         if result is not None and not self.cancelled.is_set():
             send({"id": self.number, "result": result})
+
+
+def start(call):
+    if call.run is run_block:
+        call()
+    else:
+        threading.Thread(target=call, daemon=True).start()
 
 
 def list_tools(params):
@@ -231,7 +245,7 @@ def main():
             if event := cancelled.get(message["params"]["requestId"]):
                 event.set()
         elif message["method"] == "tools/call":
-            threading.Thread(target=Call(message), daemon=True).start()
+            start(Call(message))
         elif "id" in message:
             send({"id": message["id"], "result": answer(message)})
     os._exit(0)
