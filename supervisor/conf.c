@@ -25,7 +25,7 @@ enum {
 };
 
 static const int64_t min_heartbeat_ms = 50;
-static const int64_t max_heartbeat_ms = 3600 * 1000;
+static const int64_t max_heartbeat_ms = INT64_C(3600) * 1000;
 
 struct loader {
 	const struct conf_sources *src;
@@ -437,12 +437,9 @@ static int load(
 	struct loader *ld, const char *name, const char *text, size_t len, struct conf **ret)
 {
 	auto_(conf_freep) struct conf *conf = alloc_zero(sizeof(*conf));
-	struct fail unread = { 0 };
 	int r;
 
 	ld->conf = conf;
-	if (!ld->fail)
-		ld->fail = &unread;
 	*ld->fail = (struct fail){ 0 };
 	r = text ? conf_yaml_read(name, text, len, &ld->files.tree, ld->fail) : read_files(ld);
 	if (r == 0)
@@ -458,7 +455,8 @@ static int load(
 
 int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fail)
 {
-	struct loader ld = { .src = src, .fail = fail };
+	struct fail unread = { 0 };
+	struct loader ld = { .src = src, .fail = fail ? fail : &unread };
 
 	return load(&ld, NULL, NULL, 0, ret);
 }
@@ -466,7 +464,8 @@ int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fa
 int conf_load_text(const struct conf_sources *src, const char *name, const char *bytes, size_t len,
 	struct conf **ret, struct fail *fail)
 {
-	struct loader ld = { .src = src, .fail = fail };
+	struct fail unread = { 0 };
+	struct loader ld = { .src = src, .fail = fail ? fail : &unread };
 
 	return load(&ld, name, bytes ? bytes : "", len, ret);
 }

@@ -52,16 +52,21 @@ static const struct conf_key *find_key(const char *prefix, const char *name)
 	return NULL;
 }
 
-bool conf_scope_has(const struct conf_scope *scope, const struct conf_key *key)
+const char *conf_scope_name(const struct conf_scope *scope, const struct conf_key *key)
 {
-	const char *name;
+	const char *name = scope->own ? behind(key->path, scope->own) : NULL;
 
 	if (!*scope->prefix)
-		return !is_domain_key(key) && !is_listener_part(key);
-	if (scope->own && behind(key->path, scope->own))
-		return true;
+		return is_domain_key(key) || is_listener_part(key) ? NULL : key->path;
+	if (name)
+		return name;
 	name = behind(key->path, scope->prefix);
-	return name && !(scope->own && find_key(scope->own, name));
+	return name && scope->own && find_key(scope->own, name) ? NULL : name;
+}
+
+bool conf_scope_has(const struct conf_scope *scope, const struct conf_key *key)
+{
+	return conf_scope_name(scope, key) != NULL;
 }
 
 bool conf_scope_is_own(const struct conf_scope *scope, const struct conf_key *key)
@@ -69,13 +74,6 @@ bool conf_scope_is_own(const struct conf_scope *scope, const struct conf_key *ke
 	const char *name = scope->own ? behind(key->path, scope->own) : NULL;
 
 	return name && !find_key(scope->prefix, name);
-}
-
-const char *conf_scope_name(const struct conf_scope *scope, const struct conf_key *key)
-{
-	const char *name = scope->own ? behind(key->path, scope->own) : NULL;
-
-	return name ? name : behind(key->path, scope->prefix);
 }
 
 void conf_decode_defaults(const struct conf_scope *scope, void *owner)
@@ -174,10 +172,9 @@ static void list_words(const struct conf_scope *scope, const char *section, cons
 	struct conf_strs *ret)
 {
 	for (const struct conf_key *key = conf_table(); key->path; key++) {
-		auto_free char *word = NULL;
+		const char *name = conf_scope_name(scope, key);
+		auto_free char *word = name ? next_word(name, section) : NULL;
 
-		if (conf_scope_has(scope, key))
-			word = next_word(conf_scope_name(scope, key), section);
 		if (word && !(ret->n && streq(ret->items[ret->n - 1], word)))
 			add_word(ret, word);
 	}
@@ -199,7 +196,7 @@ static int fail_unknown(const struct conf_scope *scope, const char *section,
 	if (near)
 		return conf_node_fail(
 			fail, node, true, path, "unknown key; did you mean '%s'?", near);
-	for (size_t i = 0; i < words.n; i++)
+	for (size_t i = 0; words.items && words.items[i]; i++)
 		strbuf_addf(&list, "%s%s", i ? ", " : "", words.items[i]);
 	return conf_node_fail(
 		fail, node, true, path, "unknown key; known here are %s", strbuf_get(&list));
@@ -211,11 +208,9 @@ static bool is_section(const struct conf_scope *scope, const char *name)
 	size_t len = strlen(name);
 
 	for (const struct conf_key *key = conf_table(); key->path; key++) {
-		const char *rest;
+		const char *of_key = conf_scope_name(scope, key);
+		const char *rest = of_key ? behind(of_key, name) : NULL;
 
-		if (!conf_scope_has(scope, key))
-			continue;
-		rest = behind(conf_scope_name(scope, key), name);
 		if (len && rest && *rest == '.')
 			return true;
 	}

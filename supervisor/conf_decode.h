@@ -24,14 +24,13 @@ struct conf_domain_scope {
 /* `is_native`: also with the keys of the native worker of this name. */
 void conf_domain_scope_init(struct conf_domain_scope *ds, const char *name, bool is_native);
 
-/* Whether the key is one of the scope and not overridden by one of `own`. */
+/* The key's name below the scope ("processes.max"); NULL when it is not one of the scope, or is
+ * overridden by one of `own`. */
+const char *conf_scope_name(const struct conf_scope *scope, const struct conf_key *key);
 bool conf_scope_has(const struct conf_scope *scope, const struct conf_key *key);
 
 /* Whether it is a key that only the scope's `own` has. */
 bool conf_scope_is_own(const struct conf_scope *scope, const struct conf_key *key);
-
-/* The key's name below the scope ("processes.max"). Only for keys that it has. */
-const char *conf_scope_name(const struct conf_scope *scope, const struct conf_key *key);
 
 /* Sets each field of the scope in `owner` (zeroed) to its default, but for listeners and roots, whose
  * defaults depend on the environment: they stay empty. */

@@ -12,6 +12,8 @@
 
 #include "shared/limits.h"
 
+enum { MAX_GLOB = 2 * LIMIT_TOOL_NAME };
+
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
@@ -73,7 +75,7 @@ static bool is_glob(const char *text)
 	static const char allowed[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.*?";
 
-	return *text && strlen(text) <= 2 * LIMIT_TOOL_NAME && text[strspn(text, allowed)] == '\0';
+	return *text && strlen(text) <= MAX_GLOB && text[strspn(text, allowed)] == '\0';
 }
 
 static bool is_one_line(const char *text)

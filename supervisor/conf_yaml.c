@@ -9,6 +9,8 @@
 
 #include "shared/alloc.h"
 
+static const char no_anchors[] = "anchors and aliases (&, *) are not allowed here";
+
 struct reader {
 	yaml_parser_t parser;
 	const char *file;
@@ -21,7 +23,8 @@ static int fail_at(struct reader *rd, int line, int column, const char *words)
 {
 	if (rd->fail)
 		rd->fail->line = line;
-	return fail_set(rd->fail, -EINVAL, "%s:%d:%d: %s", rd->file, line, column, words);
+	(void)fail_set(rd->fail, -EINVAL, "%s:%d:%d: %s", rd->file, line, column, words);
+	return -EINVAL;
 }
 
 static int line_of(const yaml_mark_t *mark)
@@ -64,8 +67,10 @@ static int fail_parser(struct reader *rd)
 	const yaml_parser_t *parser = &rd->parser;
 	char words[256];
 
-	if (parser->error == YAML_MEMORY_ERROR)
-		return fail_set(rd->fail, -ENOMEM, "%s: out of memory", rd->file);
+	if (parser->error == YAML_MEMORY_ERROR) {
+		(void)fail_set(rd->fail, -ENOMEM, "%s: out of memory", rd->file);
+		return -ENOMEM;
+	}
 	if (parser->error == YAML_READER_ERROR)
 		return fail_bytes(rd);
 	(void)snprintf(words, sizeof(words), "not YAML: %s%s%s",
@@ -106,8 +111,7 @@ static int check_decoration(struct reader *rd, const yaml_event_t *ev, const yam
 	const yaml_char_t *tag)
 {
 	if (anchor)
-		return fail_mark(
-			rd, &ev->start_mark, "anchors and aliases (&, *) are not allowed here");
+		return fail_mark(rd, &ev->start_mark, no_anchors);
 	if (tag)
 		return fail_mark(rd, &ev->start_mark, "tags (!) are not allowed here");
 	return 0;
@@ -192,7 +196,7 @@ static int read_pair(
 		r = next_event(rd, &ev);
 	if (r == 0)
 		r = read_node(rd, &ev, depth, &value);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	value->key = TAKE(key->text);
 	value->key_line = key->line;
@@ -245,7 +249,7 @@ static int read_node(
 	if (ev->type == YAML_SCALAR_EVENT)
 		return read_text(rd, ev, ret);
 	if (ev->type == YAML_ALIAS_EVENT)
-		return check_decoration(rd, ev, ev->data.alias.anchor, NULL);
+		return fail_mark(rd, &ev->start_mark, no_anchors);
 	return read_collection(rd, ev, depth, ret);
 }
 
@@ -281,7 +285,7 @@ static int read_document(struct reader *rd, struct conf_node **ret)
 		if (ev.type == YAML_STREAM_START_EVENT || ev.type == YAML_DOCUMENT_START_EVENT)
 			continue;
 		r = read_node(rd, &ev, 0, ret);
-		return r < 0 ? r : read_end(rd);
+		return r != 0 ? r : read_end(rd);
 	}
 }
 
@@ -292,15 +296,19 @@ int conf_yaml_read_value(
 	struct reader rd = { .file = file, .bytes = bytes, .len = len, .fail = fail };
 	int r;
 
-	if (len > CONF_YAML_MAX_BYTES)
-		return fail_set(fail, -EFBIG, "%s: larger than 1 MiB", file);
-	if (!yaml_parser_initialize(&rd.parser))
-		return fail_set(fail, -ENOMEM, "%s: out of memory", file);
+	if (len > CONF_YAML_MAX_BYTES) {
+		(void)fail_set(fail, -EFBIG, "%s: larger than 1 MiB", file);
+		return -EFBIG;
+	}
+	if (!yaml_parser_initialize(&rd.parser)) {
+		(void)fail_set(fail, -ENOMEM, "%s: out of memory", file);
+		return -ENOMEM;
+	}
 	yaml_parser_set_encoding(&rd.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&rd.parser, (const unsigned char *)bytes, len);
 	r = read_document(&rd, &node);
 	yaml_parser_delete(&rd.parser);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret = TAKE(node);
 	return 0;
@@ -312,7 +320,7 @@ int conf_yaml_read(
 	auto_(conf_node_freep) struct conf_node *node = NULL;
 	int r = conf_yaml_read_value(file, bytes, len, &node, fail);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (conf_node_is_null(node)) {
 		free(TAKE(node->text));

@@ -101,7 +101,7 @@ static int check_socket(int fd, struct fail *fail)
 
 int notify_take_sockets(struct notify_sockets *ret, struct fail *fail)
 {
-	auto_(notify_sockets_done) struct notify_sockets sockets = { 0 };
+	struct notify_sockets sockets = { 0 };
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
 	int r = 0;
@@ -111,7 +111,7 @@ int notify_take_sockets(struct notify_sockets *ret, struct fail *fail)
 	if (n > 0)
 		sockets.items = alloc_zero((size_t)n * sizeof(*sockets.items));
 	for (int i = 0; i < n; i++) {
-		/* names was allocated by libsystemd, with malloc, one text for each descriptor. */
+		/* Each name was allocated with malloc, and is ours now. */
 		sockets.items[sockets.n++] =
 			(struct notify_socket){ SD_LISTEN_FDS_START + i, names[i] };
 	}
@@ -119,10 +119,10 @@ int notify_take_sockets(struct notify_sockets *ret, struct fail *fail)
 	for (size_t i = 0; r == 0 && i < sockets.n; i++)
 		r = check_socket(sockets.items[i].fd, fail);
 	if (r < 0)
-		return r;
-	*ret = sockets;
-	sockets = (struct notify_sockets){ 0 };
-	return 0;
+		notify_sockets_done(&sockets);
+	else
+		*ret = sockets;
+	return r;
 }
 
 #else /* no libsystemd */

@@ -11,6 +11,10 @@ golden: $(pkglibexec_PROGRAMS)
 TESTS += tests/lint/includes.sh
 EXTRA_DIST += tests/lint/includes.sh tests/lint/includes.awk tests/lint/run tests/lint/cppcheck.cfg
 
+# The manual pages.
+TESTS += tests/lint/manuals.sh
+EXTRA_DIST += tests/lint/manuals.sh
+
 # All checks of the sources; see the script for choosing some.
 lint: export LINT_CPPFLAGS = $(AM_CPPFLAGS) -I$(abs_top_srcdir) -I$(abs_top_builddir) $(JANSSON_CFLAGS) \
 	$(EVENT_CFLAGS) $(YAML_CFLAGS) $(CRYPTO_CFLAGS) $(GIT2_CFLAGS) $(PCRE2_CFLAGS) \
