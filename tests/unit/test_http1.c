@@ -129,6 +129,8 @@ static void refuses(void **state)
 		{ TEXT(GET HOST ": y\r\n" END), 400 },
 		{ TEXT(GET HOST "X y\r\n" END), 400 },
 		{ TEXT(GET HOST "X/Y: z\r\n" END), 400 },
+		{ TEXT(GET HOST "(X: z\r\n" END), 400 },
+		{ TEXT("(GET / HTTP/1.1\r\n"), 400 },
 		{ TEXT(GET HOST "\xc3\x89: z\r\n" END), 400 },
 		/* Host */
 		{ TEXT(GET END), 400 },
@@ -243,6 +245,10 @@ static void takes(void **state)
 			.keep_alive = true },
 		{ GET HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" END, HTTP1_GET,
 			"/", NULL, "h", 1, .keep_alive = true },
+		{ GET "Connection: close\r\n" HOST "Connection: x\r\n" END, HTTP1_GET, "/", NULL,
+			"h", 1, .keep_alive = false },
+		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: x\r\n" END, HTTP1_GET,
+			"/", NULL, NULL, 0, .keep_alive = true },
 		{ "GET / HTTP/1.0\r\n" END, HTTP1_GET, "/", NULL, NULL, 0, .keep_alive = false },
 		{ "GET / HTTP/1.0\r\n" HOST "Connection: Keep-Alive\r\n" END, HTTP1_GET, "/", NULL,
 			"h", 0, .keep_alive = true },
@@ -309,11 +315,12 @@ static void finds_headers(void **state)
 
 static void finds_tokens(void **state)
 {
-	struct span list = { .at = "a, b\t,,C d,", .len = 11 };
+	struct span list = { .at = "a, b\t,,C d,e,", .len = 13 };
 
 	assert_true(http1_has_token(list, "a"));
 	assert_true(http1_has_token(list, "B"));
 	assert_true(http1_has_token(list, "c D"));
+	assert_true(http1_has_token(list, "e"));
 	assert_false(http1_has_token(list, "c"));
 	assert_false(http1_has_token(list, "d"));
 	assert_false(http1_has_token((struct span){ 0 }, "a"));
@@ -468,6 +475,9 @@ static void reads_chunked_bodies(void **state)
 		{ TEXT("2\r\nhe\r\n3\r\nllo\r\n000\r\n\r\n"), 1, "hello", 0 },
 		{ TEXT("A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"), 1,
 			"01234567890123456789", 0 },
+		{ TEXT("F\r\n0123456789abcde\r\nf\r\n"), -413, NULL, 0 },
+		{ TEXT("F\r\n0123456789abcde\r\n5\r\nfghij\r\n0\r\n\r\n"), 1,
+			"0123456789abcdefghij", 0 },
 		{ TEXT("0000000000000005\r\n\r\n0\r\n\r\n0\r\n\r\n"), 1, "\r\n0\r\n", 0 },
 		{ TEXT("5;a=b;c=\"\xc3\xa9 \t\"\r\nhello\r\n0;z\r\n\r\n"), 1, "hello", 0 },
 		{ TEXT("0\r\nX: y\r\nZ-z:\r\n\r\n"), 1, "", 0 },

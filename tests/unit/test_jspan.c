@@ -58,6 +58,7 @@ static void takes_what_is_json(void **state)
 		{ TEXT("{\"a\":{\"b\":[{\"c\":null}]},\"a\":1}") },
 		{ TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"") },
 		{ TEXT("\"\\u0000\\u00e9\\uFFFF\\ud83d\\ude00\"") },
+		{ TEXT("\"\\ud800\\udc00\\udbff\\udfff\\ud7ff\\ue000\"") },
 		{ TEXT("\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\"") },
 		{ TEXT("\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"") },
 		{ TEXT("\"\x7f is a character\"") },
@@ -413,6 +414,8 @@ static void compares_values(void **state)
 	assert_true(jspan_same(checked("12"), checked(" 12 ")));
 	assert_false(jspan_same(checked("12"), checked("12.0")));
 	assert_false(jspan_same(checked("12"), checked("\"12\"")));
+	assert_false(jspan_same(checked("123"), checked("\"2\"")));
+	assert_false(jspan_same(checked("\"\\u0000a\""), checked("\"\\u0000b\"")));
 	assert_false(jspan_same(checked("\"a\""), checked("\"ab\"")));
 	assert_false(jspan_same(checked("\"a\\u0062\""), checked("\"a\"")));
 	assert_false(jspan_same((struct jspan){ 0 }, (struct jspan){ 0 }));
@@ -470,6 +473,22 @@ static void reads_strings(void **state)
 	assert_false(jspan_get_str((struct jspan){ 0 }, &text));
 }
 
+/* The first and the last character of each length in UTF-8. */
+static void encodes_each_length(void **state)
+{
+	static const char expected[] = "\x01\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"
+				       "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+	auto_strbuf text = { 0 };
+
+	assert_true(jspan_get_str(checked("\"\\u0001\\u007F\\u0080\\u07fF\\u0800\\uffff"
+					  "\\uD800\\uDC00\\udbff\\uDFFF\""),
+		&text));
+	assert_string_equal(text.data, expected);
+	strbuf_cut(&text, 0);
+	assert_true(jspan_get_str(checked("\"\\u0aAf\\u0Fa9\""), &text));
+	assert_string_equal(text.data, "\xe0\xaa\xaf\xe0\xbe\xa9");
+}
+
 static void makes_one_line(void **state)
 {
 	char text[] = "\r\n{\r\n\"a\":\n\n\"\\n\"}\r";
@@ -501,6 +520,7 @@ int main(void)
 		cmocka_unit_test(reads_numbers),
 		cmocka_unit_test(reads_bools),
 		cmocka_unit_test(reads_strings),
+		cmocka_unit_test(encodes_each_length),
 		cmocka_unit_test(makes_one_line),
 	};
 

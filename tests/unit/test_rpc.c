@@ -111,6 +111,8 @@ static void refuses_messages(void **state)
 		{ "{" V "\"id\":[1],\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
 		{ "{" V "\"id\":{},\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
 		{ "{" V "\"id\":1,\"id\":2,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
+		{ "{" V "\"id\":1,\"id\":2,\"method\":\"a\",\"method\":\"a\"}", RPC_INVALID_REQUEST,
+			NULL },
 		{ "{" V "\"id\":1,\"id\":1,\"method\":\"a\"}", RPC_INVALID_REQUEST, NULL },
 		{ "{" V "\"id\":1,\"method\":\"a\",\"\\u006dethod\":\"b\"}", RPC_INVALID_REQUEST,
 			"1" },
