@@ -92,11 +92,11 @@ tests_unit_test_tool_lists_SOURCES = tests/unit/test_tool_lists.c
 tests_unit_test_tool_lists_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tool_lists_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_worker
-TESTS += tests/unit/test_worker
-tests_unit_test_worker_SOURCES = tests/unit/test_worker.c tests/probe/probe.c
-tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_worker_LDADD = workers/common/libworker.a $(unit_libs)
+check_PROGRAMS += tests/unit/test_worker_program
+TESTS += tests/unit/test_worker_program
+tests_unit_test_worker_program_SOURCES = tests/unit/test_worker_program.c tests/probe/probe.c
+tests_unit_test_worker_program_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_program_LDADD = workers/common/libworker.a $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_uuid
 TESTS += tests/unit/test_uuid
