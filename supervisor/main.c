@@ -76,18 +76,6 @@ static void on_changed(void *arg)
 		timer_start(d->status_timer, STATUS_DELAY_MS);
 }
 
-static void on_settled(void *arg)
-{
-	struct daemon *d = arg;
-	auto_strbuf text = { 0 };
-
-	if (d->phase != PHASE_SERVING)
-		return;
-	health_add_summary(d->health, &text);
-	log_info("ready: %s", strbuf_get(&text));
-	notify_ready(strbuf_get(&text));
-}
-
 static void on_watchdog(void *arg)
 {
 	struct daemon *d = arg;
@@ -182,6 +170,21 @@ static void on_calls_ended(void *arg)
 	if (d->phase == PHASE_SERVING && d->input_ended && mcp_count_pending(d->mcp) == 0)
 		begin_stop(d);
 	end_calls(d);
+}
+
+/* The lists are complete: what came before that was answered now. */
+static void on_settled(void *arg)
+{
+	struct daemon *d = arg;
+	auto_strbuf text = { 0 };
+
+	if (d->phase != PHASE_SERVING)
+		return;
+	health_add_summary(d->health, &text);
+	log_info("ready: %s", strbuf_get(&text));
+	notify_ready(strbuf_get(&text));
+	if (d->input_ended)
+		loop_defer(d->loop, on_calls_ended, d);
 }
 
 /* Comes from deep inside the router: what follows waits for the end of the turn. */

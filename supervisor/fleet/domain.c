@@ -632,6 +632,8 @@ void domain_set_fleet_state(struct domain *d, const char *params)
 {
 	struct slot *slot;
 
+	if (d->fleet_state && streq(d->fleet_state, params))
+		return;
 	free(d->fleet_state);
 	d->fleet_state = alloc_str(params);
 	TAILQ_FOREACH(slot, &d->slots, next)

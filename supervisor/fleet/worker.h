@@ -120,7 +120,7 @@ int worker_call(struct worker *worker, struct request *request) must_check;
  * grace time is over and the worker is killed. False: it does not have this call. */
 bool worker_cancel(struct worker *worker, uint64_t no, const char *reason);
 
-/* Sends a notification ("method", params as JSON text) if it is ready. */
+/* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
 enum worker_state worker_get_state(const struct worker *worker);

@@ -78,7 +78,7 @@ void worker_say_cancelled(struct worker *w, uint64_t no, const char *reason)
 
 void worker_notify(struct worker *w, const char *method, const char *params)
 {
-	if (w->state == WORKER_READY)
+	if (w->state == WORKER_READY && w->setup->native)
 		sayf(w, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":%s}", method, params);
 }
 

@@ -68,7 +68,6 @@ struct http_conn {
 	bool is_http10;
 	bool is_head;
 	bool close_when_written;
-	bool ending; /* a stream that its owner has let go */
 };
 
 static char scratch[SCRATCH_BYTES];
@@ -232,6 +231,16 @@ static enum http_ending ending_of(const struct http_conn *conn)
 	return conn->is_http10 ? HTTP_KEEP_SAID : HTTP_KEEP;
 }
 
+static void end_when_written(struct http_conn *conn)
+{
+	if (conn->out.len == 0) {
+		linger(conn);
+		return;
+	}
+	conn->close_when_written = true;
+	set_deadline(conn, conn->shared->linger_expiry);
+}
+
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 {
 	auto_strbuf head = { 0 };
@@ -244,10 +253,7 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 
 	if (write_pieces(conn, iov, body_len ? 2 : 1) < 0 || conn->keep_alive)
 		return;
-	if (conn->out.len > 0)
-		conn->close_when_written = true;
-	else
-		linger(conn);
+	end_when_written(conn);
 }
 
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
@@ -289,14 +295,8 @@ int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_p
 void http_conn_end_stream(struct http_conn *conn)
 {
 	conn->hooks = NULL;
-	if (conn->state != CONN_STREAM)
-		return;
-	if (conn->out.len > 0) {
-		conn->close_when_written = true;
-		set_deadline(conn, conn->shared->linger_expiry);
-	} else {
-		linger(conn);
-	}
+	if (conn->state == CONN_STREAM)
+		end_when_written(conn);
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */

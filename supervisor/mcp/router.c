@@ -97,13 +97,22 @@ static void remove_call(struct router *router, struct call *call)
 		router->on_idle(router->arg);
 }
 
+/* The one way of answering: the call leaves first, because sending may close the session, and that
+ * takes its calls with it. */
+static void finish_call(struct router *router, struct call *call, const struct strbuf *answer)
+{
+	struct session *session = call->session;
+
+	remove_call(router, call);
+	session_send(session, answer->data, answer->len);
+}
+
 static void fail_call(struct router *router, struct call *call, int code, const char *message)
 {
 	auto_strbuf answer = { 0 };
 
 	rpc_add_error(&answer, id_of(call), code, message);
-	session_send(call->session, answer.data, answer.len);
-	remove_call(router, call);
+	finish_call(router, call, &answer);
 }
 
 static void cancel_in_domain(struct router *router, const struct call *call, const char *reason)
@@ -364,11 +373,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	jspan_one_line(answer.data, answer.len);
 	log_debug("call %llu: %s answered after %lld ms", (unsigned long long)no, call->tool,
 		(long long)(loop_now_ms(router->loop) - call->since_ms));
-	session_send(call->session, answer.data, answer.len);
-	/* The session may have been closed by this; then the call is gone. */
-	call = find_call(router, no);
-	if (call)
-		remove_call(router, call);
+	finish_call(router, call, &answer);
 }
 
 void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
