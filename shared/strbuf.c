@@ -23,8 +23,13 @@ char *strbuf_reserve(struct strbuf *buf, size_t more)
 	while (size - buf->len <= more || size <= buf->len)
 		size *= 2;
 	if (size != buf->size || !buf->data) {
+		bool is_first = !buf->data;
+
 		buf->data = alloc_resize(buf->data, size, 1);
 		buf->size = size;
+		/* Whoever reads into the room and gets nothing still leaves a text. */
+		if (is_first)
+			buf->data[0] = '\0';
 	}
 	return buf->data + buf->len;
 }

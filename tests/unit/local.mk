@@ -80,6 +80,12 @@ tests_unit_test_jwt_SOURCES = tests/unit/test_jwt.c $(utils_tool_sources)
 tests_unit_test_jwt_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_jwt_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_strbuf
+TESTS += tests/unit/test_strbuf
+tests_unit_test_strbuf_SOURCES = tests/unit/test_strbuf.c
+tests_unit_test_strbuf_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_strbuf_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_time_tools
 TESTS += tests/unit/test_time_tools
 tests_unit_test_time_tools_SOURCES = tests/unit/test_time_tools.c $(utils_tool_sources)
@@ -97,6 +103,12 @@ TESTS += tests/unit/test_worker_program
 tests_unit_test_worker_program_SOURCES = tests/unit/test_worker_program.c tests/probe/probe.c
 tests_unit_test_worker_program_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_worker_program_LDADD = workers/common/libworker.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_main
+TESTS += tests/unit/test_worker_main
+tests_unit_test_worker_main_SOURCES = tests/unit/test_worker_main.c tests/probe/probe.c
+tests_unit_test_worker_main_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_main_LDADD = workers/common/libworker.a $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_uuid
 TESTS += tests/unit/test_uuid

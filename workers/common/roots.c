@@ -120,15 +120,30 @@ static struct open_root *find_by_path(const char *path)
 	return NULL;
 }
 
+/* Better at the start than at each call. */
+static int check_kernel(int root_fd, struct fail *fail)
+{
+	auto_close int fd = path_open_beneath(root_fd, ".", O_PATH | O_DIRECTORY, 0, 0);
+
+	if (fd < 0)
+		return fail_set(fail, fd,
+			"openat2(2) does not work here: Linux 5.6 or newer is needed, and a sandbox has to allow it");
+	return 0;
+}
+
 int roots_open(const char *path, bool writable, struct fail *fail)
 {
 	auto_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_free char *real = NULL;
 	struct open_root *root;
 	char quoted[QUOTE_SIZE];
+	int r;
 
 	if (fd < 0)
 		return fail_set(fail, -errno, "cannot open the root %s", quote(quoted, path));
+	r = check_kernel(fd, fail);
+	if (r < 0)
+		return r;
 	real = path_of_fd(fd);
 	if (!real)
 		return fail_set(fail, -ENOENT, "the root %s has no path", quote(quoted, path));
