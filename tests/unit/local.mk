@@ -104,11 +104,6 @@ tests_unit_test_worker_program_SOURCES = tests/unit/test_worker_program.c tests/
 tests_unit_test_worker_program_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_worker_program_LDADD = workers/common/libworker.a $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_worker_main
-TESTS += tests/unit/test_worker_main
-tests_unit_test_worker_main_SOURCES = tests/unit/test_worker_main.c tests/probe/probe.c
-tests_unit_test_worker_main_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_worker_main_LDADD = workers/common/libworker.a $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_uuid
 TESTS += tests/unit/test_uuid
