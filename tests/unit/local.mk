@@ -135,6 +135,12 @@ tests_unit_test_json_tools_SOURCES = tests/unit/test_json_tools.c $(utils_tool_s
 tests_unit_test_json_tools_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_json_tools_LDADD = $(utils_tool_libs)
 
+check_PROGRAMS += tests/unit/test_yaml_tools
+TESTS += tests/unit/test_yaml_tools
+tests_unit_test_yaml_tools_SOURCES = tests/unit/test_yaml_tools.c $(utils_tool_sources)
+tests_unit_test_yaml_tools_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_yaml_tools_LDADD = $(utils_tool_libs)
+
 check_PROGRAMS += tests/unit/test_number_base
 TESTS += tests/unit/test_number_base
 tests_unit_test_number_base_SOURCES = tests/unit/test_number_base.c $(utils_tool_sources)

@@ -31,6 +31,11 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/time.c \
 	workers/utils/tools.h \
 	workers/utils/uuid.c workers/utils/uuid.h \
+	workers/utils/yaml.h \
+	workers/utils/yaml_read.c \
+	workers/utils/yaml_scalar.c workers/utils/yaml_scalar.h \
+	workers/utils/yaml_tools.c \
+	workers/utils/yaml_write.c \
 	workers/utils/zone.c workers/utils/zone.h
 
 pkglibexec_PROGRAMS += worker-utils

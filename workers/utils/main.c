@@ -17,6 +17,7 @@ static const struct tool *const tables[] = {
 	hash_tools,
 	encoding_tools,
 	json_tools,
+	yaml_tools,
 	regex_tools,
 	random_tools,
 	number_tools,
