@@ -74,6 +74,7 @@ struct printer {
 	struct strbuf *text;
 	size_t max_bytes;
 	bool is_cut;
+	bool has_hunks; /* of the file that is being printed */
 };
 
 /* Cuts behind the last whole line that fits. */
@@ -86,6 +87,21 @@ static void cut(struct printer *printer)
 	printer->is_cut = true;
 }
 
+/* A header without the lines "--- a" and "+++ b": git leaves them out where no hunk follows. */
+static void add_short_header(struct strbuf *text, const char *header, size_t len)
+{
+	const char *end = header + len;
+
+	while (header < end) {
+		const char *stop = memchr(header, '\n', (size_t)(end - header));
+		const char *next = stop ? stop + 1 : end;
+
+		if (strncmp(header, "--- ", 4) != 0 && strncmp(header, "+++ ", 4) != 0)
+			utf8_repair(text, header, (size_t)(next - header));
+		header = next;
+	}
+}
+
 static int on_line(const git_diff_delta *delta, const git_diff_hunk *hunk,
 	const git_diff_line *line, void *arg)
 {
@@ -96,7 +112,10 @@ static int on_line(const git_diff_delta *delta, const git_diff_hunk *hunk,
 	if (line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION ||
 		line->origin == GIT_DIFF_LINE_DELETION)
 		strbuf_addc(printer->text, line->origin);
-	utf8_repair(printer->text, line->content, line->content_len);
+	if (line->origin == GIT_DIFF_LINE_FILE_HDR && !printer->has_hunks)
+		add_short_header(printer->text, line->content, line->content_len);
+	else
+		utf8_repair(printer->text, line->content, line->content_len);
 	if (printer->text->len <= printer->max_bytes)
 		return 0;
 
@@ -126,6 +145,7 @@ static int print_delta(
 		return print_name(printer, git_diff_get_delta(diff, i));
 	if (form != PATCH_FULL || !patch)
 		return 0;
+	printer->has_hunks = git_patch_num_hunks(patch) > 0;
 	rc = git_patch_print(patch, on_line, printer);
 
 	return printer->is_cut ? 0 : rc;
@@ -158,7 +178,8 @@ static int count_delta(
 int patch_render(struct call *call, git_diff *diff, enum patch_form form, size_t max_bytes,
 	struct patch *ret, struct refusal *why)
 {
-	struct printer printer = { .text = &ret->text, .max_bytes = max_bytes };
+	struct printer printer = { .text = &ret->text,
+		.max_bytes = max_bytes < PATCH_MAX_BYTES ? max_bytes : PATCH_MAX_BYTES };
 	auto_(stat_table_done) struct stat_table table = { 0 };
 
 	ret->files = json_array();
@@ -177,7 +198,7 @@ int patch_render(struct call *call, git_diff *diff, enum patch_form form, size_t
 	}
 	if (form == PATCH_STAT) {
 		stat_table_print(&table, ret->n_files, ret->additions, ret->deletions, &ret->text);
-		if (ret->text.len > max_bytes)
+		if (ret->text.len > printer.max_bytes)
 			cut(&printer);
 	}
 	ret->truncated = ret->truncated || printer.is_cut;
@@ -189,6 +210,6 @@ void patch_add_cut_note(struct strbuf *text, const struct patch *patch)
 	if (patch->truncated)
 		strbuf_addf(text,
 			"… cut: %zu files, %zu additions, %zu deletions in all. Ask for more with "
-			"max_bytes, or for single files.\n",
+			"max_bytes (up to 2 MiB), or for single files.\n",
 			patch->n_files, patch->additions, patch->deletions);
 }

@@ -16,15 +16,17 @@ enum patch_form {
 };
 
 struct patch {
-	struct strbuf text; /* valid UTF-8, at most max_bytes, cut at a line end */
-	json_t *files;      /* an array of OUT_FILESTAT */
-	size_t additions;   /* of all files, also of those that were cut */
+	struct strbuf
+		text;  /* valid UTF-8, at most max_bytes and PATCH_MAX_BYTES, cut at a line end */
+	json_t *files; /* an array of OUT_FILESTAT */
+	size_t additions; /* of all files, also of those that were cut */
 	size_t deletions;
 	size_t n_files;
 	bool truncated; /* of the text, or of `files` (at most PATCH_MAX_FILES) */
 };
 
-enum { PATCH_MAX_FILES = 5000 };
+/* The text stands in an answer twice, so it may be less than a third of tools.max_result_bytes. */
+enum { PATCH_MAX_FILES = 5000, PATCH_MAX_BYTES = 2 * 1024 * 1024 };
 
 #define auto_patch auto_(patch_done) struct patch
 void patch_done(struct patch *patch);

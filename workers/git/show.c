@@ -105,6 +105,28 @@ static void add_header(struct show *show, git_commit *commit)
 	strbuf_adds(text, "\n\n");
 }
 
+/* A line of a message; tabs go to the next eighth column, as in git log. */
+static void add_expanded(struct strbuf *text, const char *line, size_t len)
+{
+	enum { TAB = 8 };
+	size_t column = 0;
+
+	while (len > 0) {
+		const char *tab = memchr(line, '\t', len);
+		size_t n = tab ? (size_t)(tab - line) : len;
+
+		strbuf_add(text, line, n);
+		column += utf8_count(line, n);
+		if (!tab)
+			return;
+		do
+			strbuf_addc(text, ' ');
+		while (++column % TAB != 0);
+		line += n + 1;
+		len -= n + 1;
+	}
+}
+
 /* The message, each line moved in by four, without blank lines at its end. */
 static void add_message(struct strbuf *text, const git_commit *commit)
 {
@@ -117,7 +139,7 @@ static void add_message(struct strbuf *text, const git_commit *commit)
 		size_t len = strcspn(at, "\n");
 
 		strbuf_adds(text, "    ");
-		strbuf_add(text, at, len);
+		add_expanded(text, at, len);
 		strbuf_addc(text, '\n');
 		at += len + (at[len] == '\n');
 	}
@@ -185,6 +207,8 @@ static size_t fitting(const struct show *show, const char *text, size_t len)
 	size_t max = (size_t)show->args->max_bytes;
 	const char *end;
 
+	if (max > PATCH_MAX_BYTES)
+		max = PATCH_MAX_BYTES;
 	if (len <= max)
 		return len;
 	end = memrchr(text, '\n', max);
@@ -229,7 +253,7 @@ static int show_blob(struct show *show, const git_blob *blob)
 	strbuf_add(&show->text, strbuf_get(&text), n);
 	if (show->truncated)
 		strbuf_addf(&show->text,
-			"\n… cut: %zu of %zu bytes. Ask for more with max_bytes (at most 4194304).\n",
+			"\n… cut: %zu of %zu bytes. Ask for more with max_bytes (up to 2 MiB).\n",
 			n, text.len);
 	return 0;
 }

@@ -132,6 +132,7 @@ static size_t name_chars(const struct stat_row *row)
 static struct widths measure(const struct stat_table *table)
 {
 	struct widths w = { 0 };
+	size_t bytes = 0; /* columns of the longest "N -> M bytes" */
 	size_t cap;
 
 	for (size_t i = 0; i < table->n; i++) {
@@ -140,14 +141,19 @@ static struct widths measure(const struct stat_table *table)
 
 		if (name_chars(row) > w.name)
 			w.name = name_chars(row);
-		if (row->is_binary && w.number < strlen("Bin"))
+		if (row->is_binary) {
+			size_t columns = digits_of(row->old_bytes) + digits_of(row->new_bytes) +
+					 strlen(" ->  bytes");
+
+			bytes = columns > bytes ? columns : bytes;
 			w.number = strlen("Bin");
-		if (!row->is_binary && change > w.max_change)
+		} else if (change > w.max_change) {
 			w.max_change = change;
+		}
 	}
 	if (digits_of(w.max_change) > w.number)
 		w.number = digits_of(w.max_change);
-	w.graph = w.max_change;
+	w.graph = w.max_change > bytes ? w.max_change : bytes;
 	if (w.name + w.number + FRAME + w.graph <= WIDTH)
 		return w;
 
