@@ -195,6 +195,27 @@ tests_unit_test_git_policy_SOURCES = tests/unit/test_git_policy.c
 tests_unit_test_git_policy_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_git_policy_LDADD = workers/git/libgit_tools.a $(unit_libs) $(PCRE2_LIBS)
 
+check_PROGRAMS += tests/unit/test_git_repo
+TESTS += tests/unit/test_git_repo
+tests_unit_test_git_repo_SOURCES = tests/unit/test_git_repo.c
+tests_unit_test_git_repo_CPPFLAGS = $(unit_cppflags) $(GIT2_CFLAGS)
+tests_unit_test_git_repo_LDADD = workers/git/libgit_tools.a workers/common/libworker.a $(unit_libs) \
+	$(GIT2_LIBS) $(PCRE2_LIBS)
+
+check_PROGRAMS += tests/unit/test_git_when
+TESTS += tests/unit/test_git_when
+tests_unit_test_git_when_SOURCES = tests/unit/test_git_when.c
+tests_unit_test_git_when_CPPFLAGS = $(unit_cppflags) $(GIT2_CFLAGS)
+tests_unit_test_git_when_LDADD = workers/git/libgit_tools.a workers/common/libworker.a $(unit_libs) \
+	$(GIT2_LIBS) $(PCRE2_LIBS)
+
+check_PROGRAMS += tests/unit/test_git_out
+TESTS += tests/unit/test_git_out
+tests_unit_test_git_out_SOURCES = tests/unit/test_git_out.c
+tests_unit_test_git_out_CPPFLAGS = $(unit_cppflags) $(GIT2_CFLAGS)
+tests_unit_test_git_out_LDADD = workers/git/libgit_tools.a workers/common/libworker.a $(unit_libs) \
+	$(GIT2_LIBS) $(PCRE2_LIBS)
+
 check_PROGRAMS += tests/unit/test_notify
 TESTS += tests/unit/test_notify
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c

@@ -540,8 +540,6 @@ int layout_check_index(const char *git_dir, struct refusal *why)
 		return errno == ENOENT ? 0 : refuse_errno(why, -errno, "cannot read the index");
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return refuse(why, "repo_refused", "its index is not a file");
-	if (st.st_size == 0)
-		return 0;
 	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, "DIRC", 4) != 0 ||
 		pread(fd, hash, sizeof(hash), st.st_size - INDEX_HASH_BYTES) != sizeof(hash))
 		return refuse(why, "repo_refused", "its index is damaged");
