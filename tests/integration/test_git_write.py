@@ -621,6 +621,20 @@ def test_branches(tools, repo):
     assert second == repo.head("main")
 
 
+def test_branch_settings_follow(tools, repo):
+    for name in ["b", "b.c", "gone"]:
+        repo.git("branch", name)
+        repo.git("config", f"branch.{name}.remote", "origin")
+        repo.git("config", f"branch.{name}.merge", "refs/heads/x=y")
+    tools.ok("git_rename_branch", old_name="b", new_name="new")
+    tools.ok("git_delete_branch", branch_name="gone")
+    assert repo.git("config", "--get-regexp", "^branch").splitlines() == [
+        "branch.b.c.remote origin", "branch.b.c.merge refs/heads/x=y",
+        "branch.new.remote origin", "branch.new.merge refs/heads/x=y"]
+    assert repo.reflog("new")[0] == "Branch: renamed refs/heads/b to refs/heads/new"
+    assert not (repo.path / ".git/logs/refs/heads/gone").exists()
+
+
 def test_branch_refuses(tools, repo):
     repo.git("branch", "b")
     tools.fails("already_exists", "git_create_branch", branch_name="b")

@@ -1,10 +1,12 @@
 /* git_create_branch, git_delete_branch, git_rename_branch: local branches. Listing is in refs.c. */
 #include "shared/alloc.h"
 #include "workers/common/call.h"
+#include "workers/git/branch_ref.h"
 #include "workers/git/checkout.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/upstream.h"
 
 struct create_branch_args {
 	const char *repo_path;
@@ -119,8 +121,9 @@ static int check_merged(struct writer *w, git_reference *ref, const char *name)
 
 	if (id && w->head && contains(w, git_commit_id(w->head), id))
 		return 0;
-	if (id && git_branch_upstream(&upstream, ref) == 0 &&
-		git_reference_peel(&tip, upstream, GIT_OBJECT_COMMIT) == 0 &&
+	if (upstream_find(&w->repo, name, &upstream, &w->why) < 0)
+		return -1;
+	if (id && upstream && git_reference_peel(&tip, upstream, GIT_OBJECT_COMMIT) == 0 &&
 		contains(w, git_object_id(tip), id))
 		return 0;
 
@@ -148,15 +151,12 @@ static int run_delete_branch(struct call *call, const void *args)
 		return refusal_answer(call, &w.why);
 
 	rc = git_reference_peel(&tip, ref, GIT_OBJECT_ANY);
-	if (rc == 0) {
-		id = *git_object_id(tip);
-		rc = LOCKED(&w, git_branch_delete(ref));
-	}
-	if (rc < 0) {
-		(void)refuse_git(&w.why, rc, "cannot delete branch '%s'", a->branch_name);
+	if (rc < 0)
+		(void)refuse_git(&w.why, rc, "cannot read branch '%s'", a->branch_name);
+	if (rc < 0 || branch_delete(&w, ref) < 0)
 		return refusal_answer(call, &w.why);
-	}
 
+	id = *git_object_id(tip);
 	return call_resultf(call,
 		json_pack("{s:o, s:o}", "branch", out_str(a->branch_name), "hash", out_oid(&id)),
 		"Deleted branch %s (was %s)", a->branch_name, repo_short(&w.repo, &id, short_id));
@@ -192,19 +192,11 @@ static int run_rename_branch(struct call *call, const void *args)
 	const struct rename_branch_args *a = args;
 	auto_writer w = { 0 };
 	auto_git(git_reference) ref = NULL;
-	auto_git(git_reference) moved = NULL;
-	int rc;
 
 	if (writer_open(&w, call, a->repo_path, WRITER_ANY) < 0 ||
 		look_up(&w, a->old_name, &ref) < 0 || check_movable(&w, a->old_name, true) < 0 ||
-		check_new_name(&w, a->new_name) < 0)
+		check_new_name(&w, a->new_name) < 0 || branch_rename(&w, ref, a->new_name) < 0)
 		return refusal_answer(call, &w.why);
-
-	rc = LOCKED(&w, git_branch_move(&moved, ref, a->new_name, 0));
-	if (rc < 0) {
-		(void)refuse_git(&w.why, rc, "cannot rename branch '%s'", a->old_name);
-		return refusal_answer(call, &w.why);
-	}
 
 	return call_resultf(call,
 		json_pack("{s:o, s:o}", "branch", out_str(a->new_name), "previous",

@@ -2,11 +2,13 @@
  * apply the branch rules, whatever enforce_protected says. */
 #include "shared/alloc.h"
 #include "workers/common/call.h"
+#include "workers/git/branch_ref.h"
 #include "workers/git/checkout.h"
 #include "workers/git/out.h"
 #include "workers/git/policy.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/upstream.h"
 
 struct start_feature_args {
 	const char *repo_path;
@@ -158,8 +160,8 @@ static int find_main(struct finish *finish)
 {
 	struct writer *w = finish->w;
 	struct str_list names = git_settings_protected(w->repo.settings);
-	auto_git(git_reference) local = NULL;
 	auto_git(git_reference) upstream = NULL;
+	auto_free char *full = NULL;
 
 	for (size_t i = 0; i < names.n && !finish->main; i++)
 		if (branch_exists(w, names.items[i]))
@@ -167,14 +169,12 @@ static int find_main(struct finish *finish)
 	if (!finish->main)
 		return refuse(&w->why, "not_found",
 			"there is none of the protected branches that it could be merged into");
+	if (upstream_find(&w->repo, finish->main, &upstream, &w->why) < 0)
+		return -1;
 
-	if (git_branch_lookup(&local, w->repo.git, finish->main, GIT_BRANCH_LOCAL) == 0 &&
-		git_branch_upstream(&upstream, local) == 0)
-		return rev_commit(
-			&w->repo, git_reference_name(upstream), &finish->main_tip, &w->why);
-
-	git_error_clear();
-	return rev_commit(&w->repo, git_reference_name(local), &finish->main_tip, &w->why);
+	full = alloc_printf("refs/heads/%s", finish->main);
+	return rev_commit(&w->repo, upstream ? git_reference_name(upstream) : full,
+		&finish->main_tip, &w->why);
 }
 
 /* Whether merging the branch would change nothing: all it did is there already (squash merge). */
@@ -236,17 +236,12 @@ static int leave_branch(struct finish *finish)
 static int finish_feature(struct finish *finish)
 {
 	struct writer *w = finish->w;
-	int rc;
 
 	if (find_branch(finish) < 0 || find_main(finish) < 0 || check_merged(finish) < 0 ||
 		leave_branch(finish) < 0)
 		return -1;
 
-	rc = LOCKED(w, git_branch_delete(finish->branch));
-	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot delete the branch");
-
-	return 0;
+	return branch_delete(w, finish->branch);
 }
 
 static int run_finish_feature(struct call *call, const void *args)

@@ -6,6 +6,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/annotate.c workers/git/annotate.h \
 	workers/git/blame.c \
 	workers/git/branch.c \
+	workers/git/branch_ref.c workers/git/branch_ref.h \
 	workers/git/checkout.c workers/git/checkout.h \
 	workers/git/commit.c \
 	workers/git/diff.c \
@@ -46,6 +47,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/status.c \
 	workers/git/tag.c \
 	workers/git/tools.h \
+	workers/git/upstream.c workers/git/upstream.h \
 	workers/git/walk.c workers/git/walk.h \
 	workers/git/when.c workers/git/when.h \
 	workers/git/worktree.c \

@@ -6,6 +6,7 @@
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/upstream.h"
 
 /* Names */
 
@@ -121,10 +122,13 @@ static int is_wanted(const struct branches *branches, const git_oid *tip)
 static void add_upstream(const struct branches *branches, git_reference *ref, json_t *entry)
 {
 	auto_git(git_reference) upstream = NULL;
+	struct refusal ignored = { 0 };
 	size_t ahead = 0, behind = 0;
 
-	if (git_branch_upstream(&upstream, ref) < 0 || !git_reference_target(upstream) ||
-		!git_reference_target(ref))
+	if (!git_reference_is_branch(ref) ||
+		upstream_find(branches->repo, git_reference_shorthand(ref), &upstream, &ignored) <
+			0 ||
+		!upstream || !git_reference_target(upstream) || !git_reference_target(ref))
 		return;
 	json_object_set_new(entry, "upstream", out_str(git_reference_shorthand(upstream)));
 	if (git_graph_ahead_behind(&ahead, &behind, branches->repo->git, git_reference_target(ref),

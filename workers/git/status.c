@@ -8,6 +8,7 @@
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/upstream.h"
 
 struct git_get_status_args {
 	const char *repo_path;
@@ -178,11 +179,12 @@ static void read_upstream(struct status *status)
 	auto_git(git_reference) branch = NULL;
 	auto_git(git_reference) upstream = NULL;
 	git_repository *git = status->repo->git;
+	struct refusal ignored = { 0 };
 
 	if (!status->branch ||
 		git_branch_lookup(&branch, git, status->branch, GIT_BRANCH_LOCAL) < 0 ||
-		git_branch_upstream(&upstream, branch) < 0 || !git_reference_target(branch) ||
-		!git_reference_target(upstream))
+		upstream_find(status->repo, status->branch, &upstream, &ignored) < 0 || !upstream ||
+		!git_reference_target(branch) || !git_reference_target(upstream))
 		return;
 	status->upstream = alloc_str(git_reference_shorthand(upstream));
 	(void)git_graph_ahead_behind(&status->ahead, &status->behind, git,
