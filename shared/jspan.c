@@ -11,6 +11,7 @@
 #include <endian.h>
 #include <errno.h>
 
+#include "shared/ascii.h"
 #include "shared/limits.h"
 #include "shared/utf8.h"
 
@@ -34,11 +35,6 @@ enum next { NEXT_VALUE, NEXT_AFTER_VALUE, NEXT_NONE };
 static inline size_t left(const char *at, const char *end)
 {
 	return (size_t)(end - at);
-}
-
-static inline bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 static inline bool is_blank(char c)
@@ -86,17 +82,6 @@ static inline const char *skip_plain(const char *at, const char *end)
 	return at;
 }
 
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The code unit of "\uXXXX" at `at`, or -1 when that does not stand there. */
 static int32_t code_unit(const char *at, const char *end)
 {
@@ -105,7 +90,7 @@ static int32_t code_unit(const char *at, const char *end)
 	if (left(at, end) < ESCAPE_U_LEN || at[0] != '\\' || at[1] != 'u')
 		return -1;
 	for (size_t i = 2; i < ESCAPE_U_LEN; i++) {
-		int digit = hex_value(at[i]);
+		int digit = ascii_hex_value(at[i]);
 
 		if (digit < 0)
 			return -1;
@@ -168,7 +153,7 @@ static bool check_digits(struct checker *c)
 {
 	const char *from = c->at;
 
-	while (c->at < c->end && is_digit(*c->at))
+	while (c->at < c->end && ascii_is_digit(*c->at))
 		c->at++;
 	return c->at > from;
 }
@@ -587,7 +572,7 @@ bool jspan_is_integer(struct jspan value)
 	if (i == value.len)
 		return false;
 	for (; i < value.len; i++)
-		if (!is_digit(value.at[i]))
+		if (!ascii_is_digit(value.at[i]))
 			return false;
 	return true;
 }
@@ -601,7 +586,7 @@ bool jspan_get_u64(struct jspan value, uint64_t *ret)
 	for (size_t i = 0; i < value.len; i++) {
 		uint64_t digit;
 
-		if (!is_digit(value.at[i]))
+		if (!ascii_is_digit(value.at[i]))
 			return false; /* the minus */
 		digit = (uint64_t)(value.at[i] - '0');
 		if (number > (UINT64_MAX - digit) / 10)

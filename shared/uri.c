@@ -4,23 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "shared/ascii.h"
 #include "shared/utf8.h"
 
 enum { PORT_MAX = 65535 };
 
 /* Visible ASCII that RFC 3986 keeps out of paths. ('#' is handled before.) */
 static const char not_in_paths[] = "\"<>\\^`{|}[]";
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* The byte of "%XX" at `at`, or -1. */
 static int escaped_byte(const char *at, const char *end)
@@ -30,8 +20,8 @@ static int escaped_byte(const char *at, const char *end)
 
 	if (end - at < 3)
 		return -1;
-	high = hex_value(at[1]);
-	low = hex_value(at[2]);
+	high = ascii_hex_value(at[1]);
+	low = ascii_hex_value(at[2]);
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
@@ -112,8 +102,7 @@ int uri_split(const char *target, size_t len, struct uri_target *ret)
 
 static bool is_host_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_';
+	return ascii_is_letter(c) || ascii_is_digit(c) || c == '-' || c == '.' || c == '_';
 }
 
 /* The length of the host at the beginning; 0 when there is no valid one. */

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "shared/alloc.h"
+#include "shared/ascii.h"
 #include "shared/strbuf.h"
 
 struct unit {
@@ -33,19 +34,14 @@ static const struct unit size_units[] = {
 	{ "GiB", INT64_C(1) << 30 },
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* The digits at *at, which is moved behind them. */
 static int take_digits(const char **at, int64_t *ret)
 {
 	int64_t value = 0;
 
-	if (!is_digit(**at))
+	if (!ascii_is_digit(**at))
 		return -EINVAL;
-	for (; is_digit(**at); (*at)++) {
+	for (; ascii_is_digit(**at); (*at)++) {
 		if (__builtin_mul_overflow(value, 10, &value) ||
 			__builtin_add_overflow(value, **at - '0', &value))
 			return -ERANGE;
@@ -137,7 +133,7 @@ int conf_parse_seconds(const char *text, int64_t *ret_ms)
 	if (*text == '.') {
 		int64_t factor = 100;
 
-		for (text++; is_digit(*text) && factor > 0; text++, factor /= 10) {
+		for (text++; ascii_is_digit(*text) && factor > 0; text++, factor /= 10) {
 			if (__builtin_add_overflow(ms, (*text - '0') * factor, &ms))
 				return -ERANGE;
 		}

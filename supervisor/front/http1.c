@@ -7,6 +7,8 @@
  * reads a request in one way and we in another. */
 #include "supervisor/front/http1.h"
 
+#include "shared/ascii.h"
+
 enum {
 	BAD_REQUEST = -400,
 	BODY_TOO_LARGE = -413,
@@ -33,11 +35,6 @@ static int refuse(struct http1_request *req, int status, const char *why)
 	return status;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -46,7 +43,7 @@ static bool is_blank(char c)
 /* tchar of RFC 9110 section 5.6.2 */
 static bool is_token_char(char c)
 {
-	if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+	if (ascii_is_digit(c) || ascii_is_letter(c))
 		return true;
 	return c && strchr("!#$%&'*+-.^_`|~", c);
 }
@@ -114,7 +111,8 @@ static int read_target(struct span target, struct http1_request *ret)
 static int read_version(struct span version, struct http1_request *ret)
 {
 	if (version.len != strlen("HTTP/1.1") || memcmp(version.at, "HTTP/", 5) != 0 ||
-		!is_digit(version.at[5]) || version.at[6] != '.' || !is_digit(version.at[7]))
+		!ascii_is_digit(version.at[5]) || version.at[6] != '.' ||
+		!ascii_is_digit(version.at[7]))
 		return refuse(ret, BAD_REQUEST, "the request line has no HTTP version");
 	if (version.at[5] != '1' || version.at[7] > '1')
 		return refuse(ret, VERSION_UNKNOWN, "only HTTP/1.0 and HTTP/1.1 are spoken here");
@@ -274,7 +272,7 @@ static bool read_number(struct span text, uint64_t *ret)
 	for (size_t i = 0; i < text.len; i++) {
 		uint64_t digit;
 
-		if (!is_digit(text.at[i]))
+		if (!ascii_is_digit(text.at[i]))
 			return false;
 		digit = (uint64_t)(text.at[i] - '0');
 		if (number > (UINT64_MAX - digit) / 10)
@@ -394,20 +392,9 @@ static int expect(struct http1_body *body, char c, char wanted, enum http1_body_
 	return 0;
 }
 
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int step_size(struct http1_body *body, char c)
 {
-	int digit = hex_value(c);
+	int digit = ascii_hex_value(c);
 
 	if (digit >= 0 && body->n_digits < HTTP1_MAX_SIZE_DIGITS) {
 		body->n_digits++;

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "shared/alloc.h"
+#include "shared/ascii.h"
 #include "shared/log.h"
 
 enum {
@@ -84,17 +85,6 @@ static bool is_dash_place(size_t i)
 	return i == 8 || i == 13 || i == 18 || i == 23;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool parse_id(const char *text, size_t len, uint8_t id[ID_BYTES])
 {
 	size_t n = 0;
@@ -102,7 +92,7 @@ static bool parse_id(const char *text, size_t len, uint8_t id[ID_BYTES])
 	if (len != SESSION_ID_TEXT - 1)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int value = hex_value(text[i]);
+		int value = ascii_hex_value(text[i]);
 
 		if (is_dash_place(i) ? text[i] != '-' : value < 0)
 			return false;

@@ -29,14 +29,18 @@ static void check_authority(struct span text)
 /* Each byte of `text` but '/' as %XX decodes to `text` again. */
 static void check_path_round_trip(const struct strbuf *text)
 {
+	static const char digits[] = "0123456789abcdef";
 	auto_strbuf encoded = { 0 };
 	auto_strbuf again = { 0 };
 
 	for (size_t i = 0; i < text->len; i++) {
-		if (text->data[i] == '/')
+		unsigned char byte = (unsigned char)text->data[i];
+		const char escaped[] = { '%', digits[byte >> 4], digits[byte & 15] };
+
+		if (byte == '/')
 			strbuf_addc(&encoded, '/');
 		else
-			strbuf_addf(&encoded, "%%%02x", (unsigned char)text->data[i]);
+			strbuf_add(&encoded, escaped, sizeof(escaped));
 	}
 	CHECK(uri_decode_path((struct span){ .at = strbuf_get(&encoded), .len = encoded.len },
 		      &again) == 0);

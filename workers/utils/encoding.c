@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "shared/ascii.h"
 #include "shared/base64.h"
 #include "shared/limits.h"
 #include "shared/utf8.h"
@@ -63,21 +64,11 @@ static void encode_hex(const void *bytes, size_t len, struct strbuf *buf)
 	}
 }
 
-/* The value of a hexadecimal digit, -1: none. */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static ssize_t decode_hex(const char *text, size_t len, struct strbuf *buf)
 {
 	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_value(text[i]);
-		int low = i + 1 < len ? hex_value(text[i + 1]) : -1;
+		int high = ascii_hex_value(text[i]);
+		int low = i + 1 < len ? ascii_hex_value(text[i + 1]) : -1;
 
 		if (high < 0)
 			return (ssize_t)i;
@@ -89,10 +80,9 @@ static ssize_t decode_hex(const char *text, size_t len, struct strbuf *buf)
 }
 
 /* RFC 3986, section 2.3. */
-static bool is_unreserved(unsigned char c)
+static bool is_unreserved(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("-._~", c));
+	return ascii_is_letter(c) || ascii_is_digit(c) || (c != '\0' && strchr("-._~", c));
 }
 
 static void encode_url(const void *bytes, size_t len, struct strbuf *buf)
@@ -101,7 +91,7 @@ static void encode_url(const void *bytes, size_t len, struct strbuf *buf)
 	const unsigned char *in = bytes;
 
 	for (size_t i = 0; i < len; i++) {
-		if (is_unreserved(in[i]))
+		if (is_unreserved((char)in[i]))
 			strbuf_addc(buf, (char)in[i]);
 		else
 			strbuf_add(buf, (char[]){ '%', digits[in[i] >> 4], digits[in[i] & 15] }, 3);
@@ -111,8 +101,8 @@ static void encode_url(const void *bytes, size_t len, struct strbuf *buf)
 static ssize_t decode_url(const char *text, size_t len, struct strbuf *buf)
 {
 	for (size_t i = 0; i < len; i++) {
-		int high = i + 1 < len ? hex_value(text[i + 1]) : -1;
-		int low = i + 2 < len ? hex_value(text[i + 2]) : -1;
+		int high = i + 1 < len ? ascii_hex_value(text[i + 1]) : -1;
+		int low = i + 2 < len ? ascii_hex_value(text[i + 2]) : -1;
 
 		if (text[i] != '%') {
 			strbuf_addc(buf, text[i]);

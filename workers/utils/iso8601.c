@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "shared/ascii.h"
+
 enum {
 	NS_DIGITS = 9,
 	NS_PER_SECOND = 1000000000,
@@ -26,18 +28,13 @@ static int fail_with(const char **ret_why, const char *why)
 	return -EINVAL;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Exactly `n` digits with a value of at most `max`. */
 static bool eat_number(const char **at, int n, int max, int *ret)
 {
 	int value = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (!is_digit((*at)[i]))
+		if (!ascii_is_digit((*at)[i]))
 			return false;
 		value = value * 10 + ((*at)[i] - '0');
 	}
@@ -62,9 +59,9 @@ static bool eat_fraction(const char **at, int *ret)
 	int value = 0;
 	int n = 0;
 
-	for (; n < NS_DIGITS && is_digit(**at); n++)
+	for (; n < NS_DIGITS && ascii_is_digit(**at); n++)
 		value = value * 10 + (*(*at)++ - '0');
-	if (n == 0 || is_digit(**at))
+	if (n == 0 || ascii_is_digit(**at))
 		return false;
 	for (; n < NS_DIGITS; n++)
 		value *= 10;
@@ -155,7 +152,7 @@ int iso8601_parse_clock(const char *text, struct wall *ret, const char **ret_why
 {
 	struct wall wall = { .has_time = true };
 	const char *at = text;
-	int digits = is_digit(text[0]) && text[1] == ':' ? 1 : 2;
+	int digits = ascii_is_digit(text[0]) && text[1] == ':' ? 1 : 2;
 
 	if (!eat_number(&at, digits, 23, &wall.hour) || !eat_char(&at, ':') ||
 		!eat_number(&at, 2, 59, &wall.minute))
@@ -197,9 +194,9 @@ static int parse_seconds(const char *text, struct instant *ret, const char **ret
 	int64_t s = 0;
 	int ns = 0;
 
-	if (!is_digit(*at))
+	if (!ascii_is_digit(*at))
 		return fail_with(ret_why, want_instant);
-	for (; is_digit(*at); at++) {
+	for (; ascii_is_digit(*at); at++) {
 		if (s > ISO8601_MAX_SECONDS)
 			return fail_with(ret_why, out_of_range);
 		s = s * 10 + (*at - '0');
@@ -223,7 +220,7 @@ int iso8601_parse_instant(const char *text, struct instant *ret, const char **re
 
 	if (looks_like_number(text)) {
 		r = parse_seconds(text, &instant, ret_why);
-	} else if (!is_digit(*text)) {
+	} else if (!ascii_is_digit(*text)) {
 		r = fail_with(ret_why, want_instant);
 	} else {
 		r = iso8601_parse(text, &wall, ret_why);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "shared/ascii.h"
 #include "shared/limits.h"
 #include "shared/strbuf.h"
 #include "workers/common/call.h"
@@ -121,15 +122,6 @@ void uuid_format(const struct uuid *uuid, char ret[UUID_TEXT_SIZE])
 	*at = '\0';
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Reads the digits with their hyphens; where it stopped, NULL: something else was there. */
 static const char *parse_digits(const char *text, struct uuid *ret, const char **ret_why)
 {
@@ -138,7 +130,7 @@ static const char *parse_digits(const char *text, struct uuid *ret, const char *
 
 		if ((i == 8 || i == 12 || i == 16 || i == 20) && *text == '-')
 			text++;
-		value = digit_value(*text);
+		value = ascii_hex_value(*text);
 		if (value < 0) {
 			*ret_why = *text == '\0' || *text == '}'
 					   ? "there are fewer than 32 hexadecimal digits"
