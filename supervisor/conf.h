@@ -190,7 +190,7 @@ enum conf_reload {
 	CONF_RELOAD_LIVE,      /* holds from now on */
 	CONF_RELOAD_LISTENERS, /* listeners are opened and closed */
 	CONF_RELOAD_WORKERS,   /* the processes of the domain are replaced, one after the other */
-	CONF_RELOAD_RESTART,   /* not before the daemon starts again */
+	CONF_RELOAD_RESTART,   /* not before the daemon starts again; no key so far */
 };
 
 enum conf_domain_change {

@@ -152,10 +152,10 @@ static const struct conf_key table[] = {
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },
-	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_RESTART,
+	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
-		.doc = "Connections at one time; the limit of open files is raised for them at the "
-		       "start." },
+		.doc = "Connections at one time; one more is answered with 503. The limit of open "
+		       "files is raised as far as the service manager allows." },
 	{ "limits.header_bytes", FIELD(conf, limits.header_bytes), .reload = CONF_RELOAD_LIVE,
 		RANGE(KIB, 256 * KIB), .def = "16KiB",
 		.doc = "Request line and headers; larger ones are answered with 431." },
