@@ -11,7 +11,7 @@ shared_libshared_a_SOURCES = \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
 	shared/limits.h \
-	shared/log.c shared/log.h \
+	shared/log.c shared/log.h shared/log_journal.c \
 	shared/quote.c shared/quote.h \
 	shared/rpc.c shared/rpc.h \
 	shared/schema.c shared/schema.h shared/schema_decode.c \

@@ -6,25 +6,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/fd.h"
 
-#include "config.h"
-
-#ifdef HAVE_SYSTEMD
-/* Our lines carry the fields that matter; the place in the source is not one of them. */
-#	define SD_JOURNAL_SUPPRESS_LOCATION
-#	include <systemd/sd-journal.h>
-#endif
-
-enum { LIMIT_WINDOW_MS = 10000 };
+enum { LIMIT_WINDOW_MS = 10000, MAX_FIELDS = 16 };
 
 static struct {
 	const char *ident;
 	enum log_target target;
 	enum log_level max_level;
+	log_journal_fn *journal; /* NULL: this program has none */
 } state = { .ident = "mcp-fleet", .target = LOG_TARGET_TEXT, .max_level = LOG_LEVEL_INFO };
 
 /* systemd sets JOURNAL_STREAM to device:inode of the socket it gave us as standard error. */
@@ -40,14 +34,17 @@ static bool stderr_is_journal(void)
 	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+void log_set_journal(log_journal_fn *journal)
+{
+	state.journal = journal;
+}
+
 void log_init(const char *ident, enum log_target target, enum log_level max_level)
 {
 	if (target == LOG_TARGET_AUTO)
 		target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_TEXT;
-#ifndef HAVE_SYSTEMD
-	if (target == LOG_TARGET_JOURNAL)
+	if (target == LOG_TARGET_JOURNAL && !state.journal)
 		target = LOG_TARGET_TEXT;
-#endif
 	state.ident = ident;
 	state.target = target;
 	state.max_level = max_level;
@@ -149,7 +146,6 @@ static void write_json(enum log_level level, const struct log_about *about, cons
 	(void)!write(STDERR_FILENO, line.data, line.len);
 }
 
-#ifdef HAVE_SYSTEMD
 static void add_journal_field(struct strbuf *out, const char *name, const char *value)
 {
 	for (; *name; name++)
@@ -162,7 +158,7 @@ static void add_journal_field(struct strbuf *out, const char *name, const char *
 static void write_journal(enum log_level level, const struct log_about *about, const char *text)
 {
 	auto_strbuf fields = { 0 };
-	struct iovec iov[16];
+	struct iovec iov[MAX_FIELDS];
 	char priority[2] = { (char)('0' + level), '\0' };
 	int n = 0;
 
@@ -170,14 +166,13 @@ static void write_journal(enum log_level level, const struct log_about *about, c
 	add_journal_field(&fields, "priority", priority);
 	add_journal_field(&fields, "syslog_identifier", state.ident);
 	each_field(about, add_journal_field, &fields);
-	for (char *at = fields.data; at < fields.data + fields.len && n < 16; n++) {
+	for (char *at = fields.data; at < fields.data + fields.len && n < MAX_FIELDS; n++) {
 		iov[n].iov_base = at;
 		iov[n].iov_len = strlen(at);
 		at += iov[n].iov_len + 1;
 	}
-	(void)sd_journal_sendv(iov, n);
+	state.journal(iov, n);
 }
-#endif
 
 void log_write(enum log_level level, const struct log_about *about, int err, const char *fmt, ...)
 {
@@ -191,13 +186,9 @@ void log_write(enum log_level level, const struct log_about *about, int err, con
 	va_end(args);
 	if (err)
 		strbuf_addf(&text, ": %s", strerror(err < 0 ? -err : err));
-#ifdef HAVE_SYSTEMD
-	if (state.target == LOG_TARGET_JOURNAL) {
+	if (state.target == LOG_TARGET_JOURNAL)
 		write_journal(level, about, strbuf_get(&text));
-		return;
-	}
-#endif
-	if (state.target == LOG_TARGET_JSON)
+	else if (state.target == LOG_TARGET_JSON)
 		write_json(level, about, strbuf_get(&text));
 	else
 		write_text(level, about, text.data);

@@ -36,6 +36,16 @@ struct log_about {
 	int64_t pid;
 };
 
+/* Lets LOG_TARGET_JOURNAL work (without this it is text): call it before log_init(). It stands in
+ * log_journal.c, so that only programs that call it load libsystemd: in a worker that would be
+ * half a megabyte for nothing. Does nothing where the build has no libsystemd. */
+void log_use_journal(void);
+
+/* What it sets; also for tests. The fields are texts of the form NAME=value. */
+struct iovec;
+typedef void log_journal_fn(const struct iovec *fields, int n);
+void log_set_journal(log_journal_fn *journal);
+
 /* `ident` is the program's name, borrowed for good. May be called again (reload). */
 void log_init(const char *ident, enum log_target target, enum log_level max_level);
 

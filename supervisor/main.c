@@ -449,6 +449,7 @@ static int run(const struct options *options, struct conf *conf)
 	struct fail fail = { 0 };
 	int r;
 
+	log_use_journal();
 	log_init("mcp-fleetd", conf->log_format, conf->log_level);
 	r = construct(&d, &fail);
 	if (r < 0)

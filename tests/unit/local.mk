@@ -15,6 +15,12 @@ tests_unit_test_jspan_SOURCES = tests/unit/test_jspan.c
 tests_unit_test_jspan_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_jspan_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_log
+TESTS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c
+tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_log_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_rpc
 TESTS += tests/unit/test_rpc
 tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c

@@ -57,4 +57,4 @@ pkglibexec_PROGRAMS += worker-git
 worker_git_CPPFLAGS = $(workers_git_libgit_tools_a_CPPFLAGS)
 worker_git_SOURCES = workers/git/main.c
 worker_git_LDADD = workers/git/libgit_tools.a workers/common/libworker.a shared/libshared.a \
-	$(JANSSON_LIBS) $(GIT2_LIBS) $(PCRE2_LIBS) $(SYSTEMD_LIBS)
+	$(JANSSON_LIBS) $(GIT2_LIBS) $(PCRE2_LIBS)

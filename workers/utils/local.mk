@@ -42,4 +42,4 @@ pkglibexec_PROGRAMS += worker-utils
 worker_utils_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 worker_utils_SOURCES = workers/utils/main.c
 worker_utils_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a shared/libshared.a \
-	$(JANSSON_LIBS) $(CRYPTO_LIBS) $(YAML_LIBS) $(PCRE2_LIBS) $(UNISTRING_LIBS) $(SYSTEMD_LIBS) -lm
+	$(JANSSON_LIBS) $(CRYPTO_LIBS) $(YAML_LIBS) $(PCRE2_LIBS) $(UNISTRING_LIBS) -lm

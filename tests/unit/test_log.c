@@ -1,0 +1,146 @@
+/* The log: one line is one line, whatever is in it, on every target. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include <cmocka.h>
+
+#include "shared/fd.h"
+#include "shared/log.h"
+
+static const struct log_about about = {
+	.domain = "git", .worker = "git/2", .tool = "git_log", .call = 7, .pid = 42
+};
+
+/* Standard error is a file in memory while a test logs. */
+static int file = -1;
+static int real_stderr = -1;
+static char text[4096];
+
+static void begin(void)
+{
+	file = memfd_create("log", MFD_CLOEXEC);
+	real_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	assert_true(file >= 0 && real_stderr >= 0);
+	assert_int_equal(dup2(file, STDERR_FILENO), STDERR_FILENO);
+}
+
+static const char *end(void)
+{
+	ssize_t n = pread(file, text, sizeof(text) - 1, 0);
+
+	(void)dup2(real_stderr, STDERR_FILENO);
+	real_stderr = fd_close(real_stderr);
+	file = fd_close(file);
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+/* What follows the time, "2026-01-31T12:00:00.000Z ". */
+static const char *behind_time(const char *line)
+{
+	return strlen(line) > 25 ? line + 25 : "";
+}
+
+static void test_text(void **state)
+{
+	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	begin();
+	log_write(LOG_LEVEL_WARNING, &about, -ENOENT, "cannot open '%s'", "a\nb\x1b[31m");
+	log_debug("not shown");
+	assert_string_equal(behind_time(end()),
+		"prog warning: cannot open 'a?b?[31m': No such file or directory domain=git "
+		"worker=git/2 tool=git_log call=7 worker_pid=42\n");
+}
+
+static void test_json(void **state)
+{
+	log_init("prog", LOG_TARGET_JSON, LOG_LEVEL_DEBUG);
+	begin();
+	log_debug_about(&about, "say \"%s\"\n", "x");
+	assert_string_equal(end() + strlen("{\"time\":\"2026-01-31T12:00:00.000Z\","),
+		"\"level\":\"debug\",\"message\":\"say \\\"x\\\"\\n\",\"domain\":\"git\","
+		"\"worker\":\"git/2\",\"tool\":\"git_log\",\"call\":\"7\",\"worker_pid\":\"42\"}\n");
+}
+
+static void test_returns(void **state)
+{
+	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	begin();
+	assert_int_equal(log_err(-EIO, "broken"), -EIO);
+	assert_string_equal(behind_time(end()), "prog error: broken: Input/output error\n");
+}
+
+static int n_sent;
+static char sent[16][64];
+
+static void keep_fields(const struct iovec *fields, int n)
+{
+	n_sent = n;
+	for (int i = 0; i < n; i++)
+		(void)snprintf(sent[i], sizeof(sent[i]), "%.*s", (int)fields[i].iov_len,
+			(const char *)fields[i].iov_base);
+}
+
+static void test_journal(void **state)
+{
+	static const char *const fields[] = { "MESSAGE=two\nlines", "PRIORITY=4",
+		"SYSLOG_IDENTIFIER=prog", "DOMAIN=git", "WORKER=git/2", "TOOL=git_log", "CALL=7",
+		"WORKER_PID=42" };
+
+	log_set_journal(keep_fields);
+	log_init("prog", LOG_TARGET_JOURNAL, LOG_LEVEL_INFO);
+	begin();
+	log_warn_about(&about, "two\nlines");
+	assert_string_equal(end(), "");
+	assert_int_equal(n_sent, N_ELEMENTS(fields));
+	for (int i = 0; i < n_sent; i++)
+		assert_string_equal(sent[i], fields[i]);
+	log_set_journal(NULL);
+}
+
+/* A program that has no journal logs as text. */
+static void test_no_journal(void **state)
+{
+	log_init("prog", LOG_TARGET_JOURNAL, LOG_LEVEL_INFO);
+	begin();
+	log_info("hello");
+	assert_string_equal(behind_time(end()), "prog info: hello\n");
+}
+
+static void test_limit(void **state)
+{
+	struct log_limit limit = { 0 };
+	int n = 0;
+
+	for (int i = 0; i < 10; i++)
+		n += log_limit_ok(&limit, 3, "things");
+	assert_int_equal(n, 3);
+	assert_int_equal(limit.n_dropped, 7);
+	limit.since_ms -= 20000;
+	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	begin();
+	assert_true(log_limit_ok(&limit, 3, "things"));
+	assert_string_equal(
+		behind_time(end()), "prog warning: things: 7 more lines were left out\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_returns),
+		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_no_journal),
+		cmocka_unit_test(test_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
