@@ -424,9 +424,13 @@ static int construct(struct daemon *d, struct fail *fail)
 	return 0;
 }
 
-/* From the outside in: what uses goes before what is used. */
+/* From the outside in: what uses goes before what is used. Sessions that are still there (a second
+ * SIGTERM) end first, while all that they and their calls lead to exists. */
 static void destroy(struct daemon *d)
 {
+	d->phase = PHASE_WORKERS;
+	sessions_close_all(mcp_get_sessions(d->mcp), "the supervisor ends");
+	loop_settle(d->loop);
 	stream_free(d->stream);
 	fleet_free(d->fleet);
 	mcp_free(d->mcp);

@@ -497,8 +497,14 @@ struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct w
 
 void worker_free(struct worker *w)
 {
+	struct request *request;
+
 	if (!w)
 		return;
+	while ((request = TAILQ_FIRST(&w->calls))) { /* nobody waits for an answer any more */
+		TAILQ_REMOVE(&w->calls, request, next);
+		request_free(request);
+	}
 	timer_free(w->timer);
 	timer_free(w->health_timer);
 	timer_free(w->grace_timer);
