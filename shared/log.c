@@ -28,8 +28,15 @@ static bool stderr_is_journal(void)
 	unsigned long long device;
 	unsigned long long inode;
 	struct stat st;
+	char *rest;
 
-	if (!text || sscanf(text, "%llu:%llu", &device, &inode) != 2)
+	if (!text)
+		return false;
+	device = strtoull(text, &rest, 10);
+	if (*rest != ':')
+		return false;
+	inode = strtoull(rest + 1, &rest, 10);
+	if (*rest)
 		return false;
 	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <cmocka.h>
@@ -105,6 +106,34 @@ static void test_journal(void **state)
 	log_set_journal(NULL);
 }
 
+/* Standard error is the journal when it is the very socket that JOURNAL_STREAM names. */
+static void test_auto(void **state)
+{
+	static const struct {
+		const char *between, *behind;
+		bool is_journal;
+	} cases[] = { { ":", "", true }, { ":1", "", false }, { " ", "", false },
+		{ ":", "x", false } };
+
+	log_set_journal(keep_fields);
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		char stream[64];
+		struct stat st;
+
+		begin();
+		assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+		(void)snprintf(stream, sizeof(stream), "%llu%s%llu%s",
+			(unsigned long long)st.st_dev, cases[i].between,
+			(unsigned long long)st.st_ino, cases[i].behind);
+		assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+		log_init("prog", LOG_TARGET_AUTO, LOG_LEVEL_INFO);
+		log_info("hello");
+		assert_int_equal(*end() == '\0', cases[i].is_journal);
+	}
+	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+	log_set_journal(NULL);
+}
+
 /* A program that has no journal logs as text. */
 static void test_no_journal(void **state)
 {
@@ -138,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_returns),
 		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_auto),
 		cmocka_unit_test(test_no_journal),
 		cmocka_unit_test(test_limit),
 	};

@@ -30,7 +30,8 @@ struct child {
 	int out_fd; /* its standard output, and its standard error behind */
 };
 
-static struct child start(const struct worker_desc *desc, const char *const *args)
+static struct child start_with(
+	const struct worker_desc *desc, const char *const *args, bool is_nonblock)
 {
 	char *argv[MAX_ARGS + 2] = { alloc_str("worker-test") };
 	struct child child;
@@ -42,6 +43,8 @@ static struct child start(const struct worker_desc *desc, const char *const *arg
 		argv[argc] = alloc_str(args[argc - 1]);
 	assert_int_equal(fd_pipe(in), 0);
 	assert_int_equal(fd_pipe(out), 0);
+	assert_int_equal(fd_set_nonblock(in[0], is_nonblock), 0);
+	assert_int_equal(fd_set_nonblock(out[1], is_nonblock), 0);
 	child.pid = fork();
 	assert_true(child.pid >= 0);
 	if (child.pid == 0) {
@@ -58,6 +61,11 @@ static struct child start(const struct worker_desc *desc, const char *const *arg
 	child.in_fd = in[1];
 	child.out_fd = out[0];
 	return child;
+}
+
+static struct child start(const struct worker_desc *desc, const char *const *args)
+{
+	return start_with(desc, args, false);
 }
 
 /* Ends its input, reads all that it says, and returns its exit status; -1: a signal. */
@@ -270,6 +278,24 @@ static void test_sigterm_during_a_call(void **state)
 	assert_int_equal(end(&child, &said), 0);
 }
 
+/* Somebody else made the pipes non-blocking, and the answer does not fit into one. */
+static void test_nonblocking_pipes(void **state)
+{
+	enum { TIMES = 300000, WORD = 10 };
+	const char *request =
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"probe_echo\","
+		"\"arguments\":{\"text\":\"0123456789\",\"times\":";
+	struct child child = start_with(&probe_worker, NULL, true);
+	auto_strbuf said = { 0 };
+	auto_free char *rest = alloc_printf("%d}}}\n", TIMES);
+
+	assert_int_equal(fd_write_all(child.in_fd, request, strlen(request)), 0);
+	assert_int_equal(fd_write_all(child.in_fd, rest, strlen(rest)), 0);
+	assert_int_equal(end(&child, &said), 0);
+	assert_true(said.len > (size_t)2 * TIMES * WORD);
+	assert_string_equal(said.data + said.len - strlen("\"keys\":[]}}}\n"), "\"keys\":[]}}}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_stdout_is_ours),
 		cmocka_unit_test(test_sigterm_between_calls),
 		cmocka_unit_test(test_sigterm_during_a_call),
+		cmocka_unit_test(test_nonblocking_pipes),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

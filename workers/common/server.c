@@ -22,7 +22,7 @@
 #include "config.h"
 
 enum {
-	KEEP_OUT_BYTES = 64 * KIB,   /* a bigger buffer for answers is given back */
+	KEEP_BYTES = 64 * KIB,       /* a bigger buffer is given back */
 	TRIM_HEAP_BYTES = 256 * KIB, /* after such a message the heap is given back too */
 };
 
@@ -431,14 +431,23 @@ static void handle(struct server *server, struct line line)
 		answer_error(server, rpc.id, RPC_METHOD_NOT_FOUND, "Method not found");
 }
 
+/* Of what a peer once made big nothing is kept. */
+static void give_back(struct strbuf *buf)
+{
+	if (buf->size > KEEP_BYTES)
+		strbuf_done(buf);
+}
+
 static void finish(struct server *server, size_t line_bytes)
 {
 	size_t out_bytes = server->out.len;
 
 	if (out_bytes > 0 && !server->cancelled)
 		send_line(server, &server->out);
-	if (server->out.size > KEEP_OUT_BYTES)
-		strbuf_done(&server->out);
+	give_back(&server->out);
+	give_back(&server->name);
+	give_back(&server->call.id);
+	give_back(&server->call.token);
 	link_trim(&server->link);
 	if (line_bytes > TRIM_HEAP_BYTES || out_bytes > TRIM_HEAP_BYTES)
 		(void)malloc_trim(0);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdalign.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "shared/alloc.h"
