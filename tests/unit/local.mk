@@ -119,7 +119,7 @@ tests_unit_test_uuid_LDADD = $(utils_tool_libs)
 
 check_PROGRAMS += tests/unit/test_calculator
 TESTS += tests/unit/test_calculator
-tests_unit_test_calculator_SOURCES = tests/unit/test_calculator.c
+tests_unit_test_calculator_SOURCES = tests/unit/test_calculator.c $(utils_tool_sources)
 tests_unit_test_calculator_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_calculator_LDADD = $(utils_tool_libs)
 

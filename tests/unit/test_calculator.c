@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "shared/strbuf.h"
+#include "tests/unit/fake_call.h"
 #include "workers/utils/expression.h"
+#include "workers/utils/tools.h"
 
 static const struct {
 	const char *expression;
@@ -356,6 +358,40 @@ static void test_json(void **state)
 	}
 }
 
+static void test_tools(void **state)
+{
+	static const struct {
+		const char *tool;
+		const char *args;
+		const char *text; /* result_text, or the code of the failure */
+	} cases[] = {
+		{ "calculator_add", "{\"a\":2,\"b\":3}", "5" },
+		{ "calculator_add", "{\"a\":2.0,\"b\":3}", "5.0" },
+		{ "calculator_add", "{\"a\":9223372036854775807,\"b\":1}", "9223372036854775808" },
+		{ "calculator_add", "{\"a\":1e308,\"b\":1e308}", "overflow" },
+		{ "calculator_add", "{\"a\":\"2\",\"b\":3}", "invalid_argument" },
+		{ "calculator_add", "{\"a\":2}", "invalid_argument" },
+		{ "calculator_subtract", "{\"a\":-9223372036854775808,\"b\":1}",
+			"-9223372036854775809" },
+		{ "calculator_multiply", "{\"a\":4611686018427387904,\"b\":-4}",
+			"-18446744073709551616" },
+		{ "calculator_multiply", "{\"a\":0.1,\"b\":3}", "0.30000000000000004" },
+		{ "calculator_divide", "{\"a\":6,\"b\":3}", "2.0" },
+		{ "calculator_divide", "{\"a\":6,\"b\":0.0}", "division_by_zero" },
+		{ "calculator_calculate", "{\"expression\":\"2**70\"}", "1180591620717411303424" },
+		{ "calculator_calculate", "{\"expression\":\"\"}", "bad_expression" },
+		{ "calculator_calculate", "{\"expression\":\"sqrt(-1)\"}", "domain_error" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct fake_answer *answer =
+			fake_run(calculator_tools, cases[i].tool, cases[i].args);
+
+		assert_string_equal(
+			answer->result ? fake_text("result_text") : answer->code, cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,7 +402,10 @@ int main(void)
 		cmocka_unit_test(test_waiting_operators),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_tools),
 	};
+	int failed = cmocka_run_group_tests_name("calculator", tests, NULL, NULL);
 
-	return cmocka_run_group_tests_name("calculator", tests, NULL, NULL);
+	fake_done();
+	return failed;
 }

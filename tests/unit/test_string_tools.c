@@ -12,6 +12,8 @@
 #include "workers/utils/text.h"
 #include "workers/utils/tools.h"
 
+enum { MUCH = 4194304 };
+
 static const struct {
 	const char *tool;
 	const char *args;
@@ -158,10 +160,42 @@ static void test_names(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
 		auto_strbuf out = { 0 };
 
-		naming_convert(names[i].style, names[i].text, strlen(names[i].text), &out);
+		assert_int_equal(naming_convert(names[i].style, names[i].text,
+					 strlen(names[i].text), MUCH, &out),
+			0);
 		if (!streq(strbuf_get(&out), names[i].want))
 			fail_msg("%s as %s: '%s'", names[i].text, names[i].style, strbuf_get(&out));
 	}
+}
+
+static void test_names_limit(void **state)
+{
+	auto_strbuf fits = { 0 };
+	auto_strbuf out = { 0 };
+	auto_strbuf slug = { 0 };
+	auto_strbuf text = { 0 };
+
+	assert_int_equal(naming_convert("snake", "a b", 3, 3, &fits), 0);
+	assert_true(naming_convert("snake", "a b", 3, 2, &out) < 0);
+	/* a character that becomes 18 */
+	for (int i = 0; i < 200000; i++)
+		strbuf_adds(&text, "\xef\xb7\xba");
+	assert_true(naming_convert("slug", text.data, text.len, 1048576, &slug) < 0);
+}
+
+/* Marks at the border of two parts stay with their letters. */
+static void test_long_slug(void **state)
+{
+	auto_strbuf text = { 0 };
+	auto_strbuf want = { 0 };
+	auto_strbuf out = { 0 };
+
+	for (int i = 0; i < 100000; i++) {
+		strbuf_adds(&text, "e\xcc\x81и\xcc\x86");
+		strbuf_adds(&want, "eй");
+	}
+	assert_int_equal(naming_convert("slug", text.data, text.len, MUCH, &out), 0);
+	assert_string_equal(strbuf_get(&out), strbuf_get(&want));
 }
 
 int main(void)
@@ -173,6 +207,8 @@ int main(void)
 		cmocka_unit_test(test_count_keys),
 		cmocka_unit_test(test_replace_limit),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names_limit),
+		cmocka_unit_test(test_long_slug),
 	};
 	int failed = cmocka_run_group_tests_name("string tools", tests, NULL, NULL);
 

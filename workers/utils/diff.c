@@ -14,9 +14,9 @@
 #include "shared/alloc.h"
 
 enum {
-	SEARCH_DISTANCE = 2048,  /* edits that one search goes to from each side */
-	TOTAL_STEPS = 100000000, /* compared lines and tried diagonals; less than a second */
-	MAX_BOXES = 128,         /* waiting; each is at most half as hard as the one below */
+	SEARCH_DISTANCE = 2048, /* edits that one search goes to from each side */
+	TOTAL_STEPS = 50000000, /* compared lines and tried diagonals; less than a second */
+	MAX_BOXES = 128,        /* waiting; each is at most half as hard as the one below */
 	EMPTY_SLOT = -1,
 };
 

@@ -6,12 +6,15 @@
  * (JavaScript is one word), and take the marks off ASCII letters; other letters stay. */
 #include "workers/utils/naming.h"
 
+#include <errno.h>
 #include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
 
 #include "workers/utils/text.h"
+
+enum { PART_BYTES = 65536 };
 
 enum word_case { CASE_LOWER, CASE_UPPER, CASE_TITLE };
 
@@ -182,19 +185,30 @@ static void add_word(struct strbuf *out, const char *word, size_t len, enum word
 	}
 }
 
-/* é becomes e, ﬁ fi, ß ss; й and Hangul stay as they are. */
-static void simplify(const char *text, size_t len, struct strbuf *out)
+/* The length of a part of the text that can be decomposed by itself: no mark stands behind it. */
+static size_t part_length(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len) {
+		ucs4_t c;
+		size_t char_len = char_at(text + n, len - n, &c);
+
+		if (n >= PART_BYTES && !is_mark(c) && uc_combining_class(c) == UC_CCC_NR)
+			break;
+		n += char_len;
+	}
+	return n;
+}
+
+/* Appends a part decomposed, without marks on ASCII letters. */
+static void decompose(const char *text, size_t len, struct strbuf *out)
 {
 	auto_free uint8_t *parts = NULL;
-	auto_free uint8_t *whole = NULL;
-	auto_strbuf kept = { 0 };
 	size_t n_parts = 0;
-	size_t whole_len = 0;
 	bool on_ascii = false;
 	size_t n;
 
-	if (len == 0)
-		return;
 	parts = u8_casefold((const uint8_t *)text, len, "", UNINORM_NFKD, NULL, &n_parts);
 	if (!parts)
 		abort();
@@ -205,14 +219,33 @@ static void simplify(const char *text, size_t len, struct strbuf *out)
 		if (is_mark(c) && on_ascii)
 			continue;
 		on_ascii = c < 0x80;
-		strbuf_add(&kept, parts + i, n);
+		strbuf_add(out, parts + i, n);
+	}
+}
+
+/* é becomes e, ﬁ fi, ß ss; й and Hangul stay as they are. One character can become 18, so the work is
+ * done in parts and ends with -E2BIG when there is more than can be wanted. */
+static int simplify(const char *text, size_t len, size_t max_bytes, struct strbuf *out)
+{
+	auto_free uint8_t *whole = NULL;
+	auto_strbuf kept = { 0 };
+	size_t whole_len = 0;
+	size_t n;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = part_length(text + i, len - i);
+		decompose(text + i, n, &kept);
+		/* Composing makes it shorter, but hardly to less than a third. */
+		if (kept.len > max_bytes * 3)
+			return -E2BIG;
 	}
 	if (kept.len == 0)
-		return;
+		return 0;
 	whole = u8_normalize(UNINORM_NFC, (const uint8_t *)kept.data, kept.len, NULL, &whole_len);
 	if (!whole)
 		abort();
 	strbuf_add(out, whole, whole_len);
+	return 0;
 }
 
 static const struct style *find_style(const char *name)
@@ -223,7 +256,8 @@ static const struct style *find_style(const char *name)
 	return &styles[N_ELEMENTS(styles) - 1];
 }
 
-void naming_convert(const char *style_name, const char *text, size_t len, struct strbuf *out)
+int naming_convert(
+	const char *style_name, const char *text, size_t len, size_t max_bytes, struct strbuf *out)
 {
 	const struct style *style = find_style(style_name);
 	struct splitter s = { .text = text, .len = len, .at_capitals = !style->is_slug };
@@ -234,7 +268,8 @@ void naming_convert(const char *style_name, const char *text, size_t len, struct
 	size_t word_len;
 
 	if (style->is_slug) {
-		simplify(text, len, &simple);
+		if (simplify(text, len, max_bytes, &simple) < 0)
+			return -E2BIG;
 		s.text = strbuf_get(&simple);
 		s.len = simple.len;
 	}
@@ -244,6 +279,9 @@ void naming_convert(const char *style_name, const char *text, size_t len, struct
 		strbuf_cut(&letters, 0);
 		add_letters(&letters, word, word_len, style->keeps_apostrophes);
 		add_word(out, strbuf_get(&letters), letters.len, word_case);
+		if (out->len > max_bytes)
+			return -E2BIG;
 		word_case = style->rest;
 	}
+	return 0;
 }

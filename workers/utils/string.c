@@ -113,7 +113,8 @@ static int string_convert_case(struct call *call, const void *args)
 	const struct string_convert_case_args *a = args;
 	auto_strbuf out = { 0 };
 
-	naming_convert(a->to, a->text, strlen(a->text), &out);
+	if (naming_convert(a->to, a->text, strlen(a->text), UTILS_MAX_RESULT_BYTES, &out) < 0)
+		return call_result_too_large(call);
 	return call_result_text(call, &out);
 }
 
