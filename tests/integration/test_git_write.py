@@ -348,6 +348,49 @@ def test_add_on_a_protected_branch(start, repo):
     tools.ok("git_add")
 
 
+def test_sparse_checkout_loses_nothing(tools, repo):
+    """Files that a sparse checkout leaves out are not taken as deleted."""
+    repo.commit("in/f", "in\n")
+    repo.commit("out/f", "out\n")
+    conflict(repo)
+    repo.git("config", "core.sparseCheckout", "true")
+    repo.write(".git/info/sparse-checkout", "/in/\n/a\n")
+    repo.git("read-tree", "-mu", "HEAD")
+    assert not (repo.path / "out").exists()
+    repo.write("in/f", "changed\n")
+    assert tools.ok("git_add")["staged"] == [{"path": "in/f", "status": "modified"}]
+    tools.ok("git_commit", message="m")
+    repo.write("in/f", "again\n")
+    tools.ok("git_stash", include_untracked=True)
+    tools.ok("git_stash", action="pop")
+    repo.git("checkout", "-q", "in/f")
+    tools.fails("merge_conflict", "git_merge", branch="other")
+    tools.ok("git_merge", abort=True)
+    tools.ok("git_add")
+    assert "out/f" in repo.git("ls-files").split()
+    assert repo.git("ls-tree", "--name-only", "HEAD", "out/f") == "out/f"
+    assert repo.git("diff", "--cached", "--name-only") == ""
+
+
+def test_submodule_entries(tools, repo):
+    """What the index has of a submodule is committed and reset; its own repository is not opened."""
+    commit = repo.head()
+    (repo.path / "sub").mkdir()
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+    tools.ok("git_add")
+    assert tools.ok("git_commit", message="sub")["files_changed"] == 1
+    repo.git("update-index", "--cacheinfo", f"160000,{repo.head()},sub")
+    assert tools.ok("git_reset")["unstaged"] == ["sub"]
+    repo.git("update-index", "--cacheinfo", f"160000,{repo.head()},sub")
+    tools.fails("dirty_tree", "git_checkout", branch_name="main~1")
+    tools.ok("git_reset", paths=["sub"])
+    tools.ok("git_checkout", branch_name="main~1")
+    assert repo.git("ls-files") == "a"
+    tools.ok("git_checkout", branch_name="main")
+    (repo.path / "sub").rmdir()
+    assert tools.ok("git_add")["staged"] == [{"path": "sub", "status": "deleted"}]
+
+
 # git_reset, git_restore
 
 def test_reset_mixed_and_paths(tools, repo):
@@ -942,6 +985,20 @@ def test_merge_refuses(tools, repo):
     assert tools.ok("git_merge", branch="main")["result"] == "merged"
 
 
+def test_merge_on_a_protected_branch_can_be_aborted(start, repo):
+    conflict(repo)
+    repo.git("merge", "other", check=False)
+    start(enforce_protected=True).ok("git_merge", abort=True)
+    assert repo.status() == []
+
+
+def test_merge_before_the_first_commit(tools, repo):
+    repo.git("checkout", "-q", "--orphan", "fresh")
+    repo.git("rm", "-rqf", ".")
+    assert tools.ok("git_merge", branch="main")["head"] == repo.head("main")
+    assert repo.branch() == "fresh" and repo.status() == [] and repo.read("a") == "one\n"
+
+
 # git_cherry_pick, git_revert
 
 def test_cherry_pick(tools, repo):
@@ -1314,6 +1371,10 @@ def test_init_refuses(tools, roots, repo):
     tools.fails("outside_roots", "git_init", path="link")
     tools.fails("outside_roots", "git_init", path="link/x")
     tools.fails("protected", "git_init", path="repo/.git/x")
+    (roots[0] / "into").symlink_to("repo/.git")
+    assert tools.worker.error_code("git_init", path="into/x") in ["protected", "permission_denied"]
+    tools.fails("protected", "git_init", path="into")
+    assert not (repo.path / ".git/x").exists()
     tools.fails("not_a_directory", "git_init", path="repo/file")
     tools.fails("invalid_argument", "git_init", path="x", initial_branch="a..b")
     tools.fails("invalid_argument", "git_init", path="x", initial_branch="HEAD")

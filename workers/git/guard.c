@@ -124,13 +124,16 @@ int guard_index(struct writer *w, git_index *index, const struct repo_paths *onl
 	return 0;
 }
 
-static void add_deltas(const git_diff *diff, struct names *ret)
+/* With `index`, for a comparison with the disk: but for files that a sparse checkout leaves out. */
+static void add_deltas(const git_diff *diff, git_index *index, struct names *ret)
 {
 	size_t n = git_diff_num_deltas(diff);
 
 	for (size_t i = 0; i < n; i++) {
 		const git_diff_delta *delta = git_diff_get_delta(diff, i);
 
+		if (index && delta->old_file.path && writer_is_hidden(index, delta->old_file.path))
+			continue;
 		if (delta->old_file.path)
 			names_add(ret, delta->old_file.path);
 		if (delta->new_file.path)
@@ -144,7 +147,6 @@ static git_diff_options diff_options(const struct names *only)
 
 	options.flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INCLUDE_TYPECHANGE |
 			GIT_DIFF_SKIP_BINARY_CHECK;
-	options.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
 	if (only)
 		options.pathspec = (git_strarray){ only->items, only->n };
 
@@ -160,7 +162,7 @@ int guard_diff_trees(struct writer *w, git_tree *from, git_tree *to, struct name
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot compare the trees");
 
-	add_deltas(diff, ret);
+	add_deltas(diff, NULL, ret);
 	names_sort(ret);
 	return 0;
 }
@@ -174,14 +176,15 @@ int guard_diff_index(struct writer *w, git_tree *from, git_index *to, struct nam
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot compare the index");
 
-	add_deltas(diff, ret);
+	add_deltas(diff, NULL, ret);
 	if (writer_conflicts(w, to, ret) < 0)
 		return -1;
 	names_sort(ret);
 	return 0;
 }
 
-/* What differs from HEAD in the index and from the index on disk. */
+/* What differs from HEAD in the index, and from the index on disk (with `unstaged`). Submodules are
+ * compared by what the index has; their own repositories are not opened. */
 static int find_changes(struct writer *w, const git_diff_options *staged,
 	const git_diff_options *unstaged, struct names *ret)
 {
@@ -200,9 +203,9 @@ static int find_changes(struct writer *w, const git_diff_options *staged,
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot look for local changes");
 
-	add_deltas(first, ret);
+	add_deltas(first, NULL, ret);
 	if (second)
-		add_deltas(second, ret);
+		add_deltas(second, index, ret);
 	names_sort(ret);
 	return 0;
 }
@@ -225,6 +228,7 @@ int guard_touched(struct writer *w, const struct names *touched, const char *wha
 	if (touched->n == 0)
 		return 0;
 
+	unstaged.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
 	unstaged.flags |= GIT_DIFF_INCLUDE_UNTRACKED | GIT_DIFF_RECURSE_UNTRACKED_DIRS |
 			  GIT_DIFF_INCLUDE_IGNORED | GIT_DIFF_RECURSE_IGNORED_DIRS;
 	if (find_changes(w, &staged, &unstaged, &dirty) < 0)
@@ -235,10 +239,12 @@ int guard_touched(struct writer *w, const struct names *touched, const char *wha
 
 int guard_clean(struct writer *w, bool also_unstaged, const char *what)
 {
-	git_diff_options options = diff_options(NULL);
+	git_diff_options staged = diff_options(NULL);
+	git_diff_options unstaged = staged;
 	auto_names dirty = { 0 };
 
-	if (find_changes(w, &options, also_unstaged ? &options : NULL, &dirty) < 0)
+	unstaged.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
+	if (find_changes(w, &staged, also_unstaged ? &unstaged : NULL, &dirty) < 0)
 		return -1;
 
 	return dirty.n > 0 ? refuse_dirty(w, &dirty, what) : 0;
@@ -300,30 +306,65 @@ int guard_switch(struct writer *w, git_tree *target, const char *what)
 	return 0;
 }
 
-/* The index becomes `tree`; what libgit2 knows about unchanged files on disk is kept. */
-static int write_index(struct writer *w, const git_tree *tree)
+/* The entry that `tree` has at `path`; false: none. */
+static bool find_entry(const git_tree *tree, const char *path, git_index_entry *ret)
 {
-	auto_git(git_index) index = NULL;
+	auto_git(git_tree_entry) entry = NULL;
+
+	if (!tree || git_tree_entry_bypath(&entry, tree, path) < 0) {
+		git_error_clear();
+		return false;
+	}
+
+	*ret = (git_index_entry){ .path = path, .mode = git_tree_entry_filemode(entry) };
+	git_oid_cpy(&ret->id, git_tree_entry_id(entry));
+	return git_tree_entry_type(entry) != GIT_OBJECT_TREE;
+}
+
+int guard_restore_entries(
+	struct writer *w, git_index *index, const git_tree *tree, const struct names *changed)
+{
 	int rc;
 
-	if (repo_index(&w->repo, &index, &w->why) < 0)
-		return -1;
+	for (size_t i = 0; i < changed->n; i++) {
+		git_index_entry entry;
+		const char *path = changed->items[i];
 
-	rc = git_index_read_tree(index, tree);
-	if (rc == 0)
-		rc = LOCKED(w, git_index_write(index));
+		rc = git_index_remove_bypath(index, path);
+
+		if (rc == 0 && find_entry(tree, path, &entry))
+			rc = git_index_add(index, &entry);
+		if (rc < 0)
+			return refuse_git(&w->why, rc, "cannot reset %s", QUOTED(path));
+	}
+
+	rc = LOCKED(w, git_index_write(index));
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot write the index");
 
 	return 0;
 }
 
+/* What still differs between the index and `tree` becomes equal; other entries stay as they are. */
+static int finish_index(struct writer *w, git_tree *tree)
+{
+	auto_git(git_index) index = NULL;
+	auto_names changed = { 0 };
+
+	if (repo_index(&w->repo, &index, &w->why) < 0 ||
+		guard_diff_index(w, tree, index, &changed) < 0)
+		return -1;
+
+	return changed.n > 0 ? guard_restore_entries(w, index, tree, &changed) : 0;
+}
+
 int guard_reset(struct writer *w, git_tree *target)
 {
 	git_checkout_options options = OPTIONS(checkout);
+	auto_git(git_index) index = NULL;
 	int rc;
 
-	if (guard_tree(w, target) < 0)
+	if (guard_tree(w, target) < 0 || repo_index(&w->repo, &index, &w->why) < 0)
 		return -1;
 
 	options.checkout_strategy = GIT_CHECKOUT_FORCE;
@@ -331,7 +372,7 @@ int guard_reset(struct writer *w, git_tree *target)
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot write the working tree");
 
-	return write_index(w, target);
+	return finish_index(w, target);
 }
 
 int guard_undo(struct writer *w)
@@ -356,5 +397,5 @@ int guard_undo(struct writer *w)
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot restore the working tree");
 
-	return write_index(w, head);
+	return guard_restore_entries(w, index, head, &changed);
 }

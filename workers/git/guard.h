@@ -27,6 +27,10 @@ int guard_diff_index(struct writer *w, git_tree *from, git_index *to, struct nam
  * other files stay. Nothing is changed when it fails with dirty_tree or repo_refused. */
 int guard_switch(struct writer *w, git_tree *target, const char *what) must_check;
 
+/* Makes the index that of `tree` (NULL: empty) for the paths in `changed`, and writes it. */
+int guard_restore_entries(struct writer *w, git_index *index, const git_tree *tree,
+	const struct names *changed) must_check;
+
 /* Makes index and working tree those of `target` whatever is there; untracked files stay. */
 int guard_reset(struct writer *w, git_tree *target) must_check;
 

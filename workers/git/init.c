@@ -120,18 +120,18 @@ static int initialise(struct init *init)
 static int run_init(struct call *call, const void *args)
 {
 	auto_(init_done) struct init init = { .call = call, .args = args };
-	const char *shown;
+	auto_free char *text = NULL;
 
 	if (initialise(&init) < 0)
 		return refusal_answer(call, &init.why);
 
-	shown = newdir_shown(&init.place);
+	text = newdir_text(&init.place);
 	return call_resultf(call,
-		json_pack("{s:o, s:o, s:b, s:b}", "path", out_str(shown), "initial_branch",
-			out_str(init.branch ? init.branch : ""), "bare", init.is_bare, "created",
-			init.is_new),
+		json_pack("{s:o, s:o, s:b, s:b}", "path", out_str(newdir_shown(&init.place)),
+			"initial_branch", out_str(init.branch ? init.branch : ""), "bare",
+			init.is_bare, "created", init.is_new),
 		"%s Git repository in %s",
-		init.is_new ? "Initialized empty" : "Reinitialized existing", shown);
+		init.is_new ? "Initialized empty" : "Reinitialized existing", text);
 }
 
 const struct tool git_init_tools[] = {

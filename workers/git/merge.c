@@ -318,7 +318,7 @@ static int run_merge(struct call *call, const void *args)
 	if (check_merge_args(&w.why, a) < 0)
 		return refusal_answer(call, &w.why);
 	if (writer_open(&w, call, a->repo_path, WRITER_TREE) < 0 ||
-		writer_check_branch(&w, cannot) < 0 ||
+		(!a->abort && writer_check_branch(&w, cannot) < 0) ||
 		(a->abort ? abort_merge(&merge) : merge_branch(&merge)) < 0)
 		return refusal_answer(call, &w.why);
 

@@ -52,12 +52,6 @@ void names_sort(struct names *names)
 	names->n = n + 1;
 }
 
-bool names_has(const struct names *names, const char *name)
-{
-	return names->n > 0 &&
-	       bsearch(&name, names->items, names->n, sizeof(*names->items), compare) != NULL;
-}
-
 json_t *names_json(const struct names *names)
 {
 	json_t *list = json_array();

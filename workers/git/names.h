@@ -2,7 +2,6 @@
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
 
 #include "shared/cleanup.h"
 
@@ -20,9 +19,6 @@ void names_done(struct names *names);
 
 /* Sorts bytewise and drops doubles. */
 void names_sort(struct names *names);
-
-/* Needs a sorted list. */
-bool names_has(const struct names *names, const char *name);
 
 /* All of them, as JSON strings (made valid UTF-8). */
 json_t *names_json(const struct names *names) must_check;

@@ -7,11 +7,20 @@
 
 #include "shared/alloc.h"
 #include "shared/quote.h"
+#include "workers/git/out.h"
 #include "workers/git/repo.h"
 
 const char *newdir_shown(const struct place *place)
 {
 	return place->relative ? place->rest : place->full;
+}
+
+char *newdir_text(const struct place *place)
+{
+	auto_strbuf text = { 0 };
+
+	out_name(&text, newdir_shown(place));
+	return strbuf_take(&text);
 }
 
 int newdir_find(const char *what, const char *path, struct place *ret, struct refusal *why)
@@ -30,14 +39,18 @@ int newdir_find(const char *what, const char *path, struct place *ret, struct re
 	return 0;
 }
 
-/* The directory `rest` below the root, made when it is missing; its parent exists. */
+/* The directory `rest` below the root, made when it is missing; its parent exists. -EPERM: the parent
+ * is really in a .git directory, to where a link led. */
 static int make_one(const struct root *root, int parent_fd, const char *rest)
 {
+	auto_free char *parent = path_of_fd(parent_fd);
 	const char *slash = strrchr(rest, '/');
 	int fd = path_open_beneath(root->fd, rest, O_PATH | O_DIRECTORY, 0, 0);
 
 	if (fd != -ENOENT)
 		return fd;
+	if (!parent || !root_has(root, parent) || repo_is_git_path(parent + strlen(root->path)))
+		return -EPERM;
 	if (mkdirat(parent_fd, slash ? slash + 1 : rest, 0777) < 0 && errno != EEXIST)
 		return -errno;
 

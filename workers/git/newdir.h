@@ -19,3 +19,6 @@ int newdir_target(const struct place *place, char **ret, struct refusal *why) mu
 
 /* The place as the caller asked for it: relative or absolute. Borrowed. */
 const char *newdir_shown(const struct place *place);
+
+/* The same for a text, where it cannot forge a line: yours to free. */
+char *newdir_text(const struct place *place) must_check;

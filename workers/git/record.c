@@ -101,7 +101,6 @@ static int compare(struct writer *w, const struct record_what *what, const struc
 	if (parents->n > 0 &&
 		rev_tree_of(&w->repo, git_commit_id(parents->items[0]), &before, &w->why) < 0)
 		return -1;
-	options.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
 	rc = git_tree_lookup(&after, w->repo.git, tree_id);
 	if (rc == 0)
 		rc = git_diff_tree_to_tree(&diff, w->repo.git, before, after, &options);

@@ -26,39 +26,6 @@ static const struct param reset_params[] = {
 	{ 0 },
 };
 
-/* The entry that `tree` has at `path`; false: none. */
-static bool find_entry(const git_tree *tree, const char *path, git_index_entry *ret)
-{
-	auto_git(git_tree_entry) entry = NULL;
-
-	if (!tree || git_tree_entry_bypath(&entry, tree, path) < 0) {
-		git_error_clear();
-		return false;
-	}
-
-	*ret = (git_index_entry){ .path = path, .mode = git_tree_entry_filemode(entry) };
-	git_oid_cpy(&ret->id, git_tree_entry_id(entry));
-	return git_tree_entry_type(entry) != GIT_OBJECT_TREE;
-}
-
-/* Makes the index that of `tree` for the paths in `changed`. */
-static int restore_entries(
-	struct writer *w, git_index *index, const git_tree *tree, const struct names *changed)
-{
-	for (size_t i = 0; i < changed->n; i++) {
-		git_index_entry entry;
-		const char *path = changed->items[i];
-		int rc = git_index_remove_bypath(index, path);
-
-		if (rc == 0 && find_entry(tree, path, &entry))
-			rc = git_index_add(index, &entry);
-		if (rc < 0)
-			return refuse_git(&w->why, rc, "cannot reset %s", QUOTED(path));
-	}
-
-	return 0;
-}
-
 static bool is_at_or_below(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
@@ -86,7 +53,6 @@ static int reset_index(
 {
 	auto_git(git_index) index = NULL;
 	auto_names all = { 0 };
-	int rc;
 
 	if (repo_index(&w->repo, &index, &w->why) < 0 || guard_diff_index(w, tree, index, &all) < 0)
 		return -1;
@@ -94,14 +60,8 @@ static int reset_index(
 	select_names(&all, paths, ret);
 	if (ret->n == 0)
 		return 0;
-	if (restore_entries(w, index, tree, ret) < 0)
-		return -1;
 
-	rc = LOCKED(w, git_index_write(index));
-	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot write the index");
-
-	return 0;
+	return guard_restore_entries(w, index, tree, ret);
 }
 
 static int answer_reset(struct writer *w, const struct reset_args *a, const git_oid *previous,

@@ -130,7 +130,6 @@ static int review_diff(struct review *review)
 	/* As text whatever .gitattributes says: a file declared binary is searched all the same. */
 	options.flags = GIT_DIFF_FORCE_TEXT;
 	options.context_lines = 0;
-	options.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
 	rc = git_diff_tree_to_index(&diff, w->repo.git, head, index, &options);
 	if (rc == 0)
 		rc = git_diff_foreach(diff, on_file, on_skipped, NULL, on_line, review);

@@ -136,6 +136,7 @@ static int take_change(struct writer *w, git_index *index, const git_diff_delta 
 {
 	struct stat st;
 	size_t len = strlen(path);
+	bool is_gone;
 	int rc;
 
 	if (len == 0 || path[len - 1] == '/' || delta->new_file.mode == GIT_FILEMODE_COMMIT) {
@@ -145,7 +146,10 @@ static int take_change(struct writer *w, git_index *index, const git_diff_delta 
 	if (repo_check_parents(&w->repo, path, &w->why) < 0)
 		return -1;
 
-	if (fstatat(w->repo.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+	is_gone = fstatat(w->repo.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0;
+	if (!is_gone && S_ISDIR(st.st_mode) && delta->old_file.mode == GIT_FILEMODE_COMMIT)
+		return 0; /* a submodule that is not filled */
+	if (is_gone || S_ISDIR(st.st_mode))
 		rc = git_index_remove_bypath(index, path);
 	else
 		rc = git_index_add_bypath(index, path);
@@ -173,6 +177,8 @@ static int take_changes(
 			continue;
 
 		last = path;
+		if (writer_is_hidden(index, path))
+			continue;
 		r = take_change(w, index, delta, path, ret);
 		if (r < 0)
 			return r;

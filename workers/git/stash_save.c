@@ -37,11 +37,13 @@ static void stash_done(struct stash *stash)
 	free(stash->where);
 }
 
-static void add_change(struct stash *stash, const git_diff_delta *delta)
+static void add_change(struct stash *stash, git_index *index, const git_diff_delta *delta)
 {
 	const char *path = delta->new_file.path ? delta->new_file.path : delta->old_file.path;
 	size_t len = strlen(path);
 
+	if (writer_is_hidden(index, path) || delta->old_file.mode == GIT_FILEMODE_COMMIT)
+		return;
 	if (delta->status != GIT_DELTA_UNTRACKED)
 		names_add(&stash->changed, path);
 	else if (len > 0 && path[len - 1] != '/' && delta->new_file.mode != GIT_FILEMODE_COMMIT)
@@ -67,7 +69,7 @@ static int find_changes(struct stash *stash, git_index *index, bool also_untrack
 		return refuse_git(&w->why, rc, "cannot look for changes");
 
 	for (size_t i = 0; i < git_diff_num_deltas(diff); i++)
-		add_change(stash, git_diff_get_delta(diff, i));
+		add_change(stash, index, git_diff_get_delta(diff, i));
 	if (stash->changed.n > 0 || stash->untracked.n > 0 ||
 		!git_oid_equal(&stash->index_tree, git_tree_id(stash->head)))
 		return 0;

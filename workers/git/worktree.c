@@ -89,15 +89,24 @@ static int find_branch(struct writer *w, const struct worktree_add_args *a, cons
 	return 0;
 }
 
-/* What libgit2 leaves behind when it fails halfway: its entry is removed, an empty directory too. */
+/* What libgit2 leaves behind when it fails halfway: its entry, and a directory without files. */
 static void undo_add(struct writer *w, const char *name, const char *path)
 {
+	static const char *const files[] = { "HEAD", "commondir", "gitdir", "index" };
+	auto_free char *entry =
+		alloc_printf("%sworktrees/%s", git_repository_commondir(w->repo.git), name);
 	git_worktree_prune_options options = OPTIONS(worktree_prune);
 	auto_git(git_worktree) worktree = NULL;
 
 	options.flags = GIT_WORKTREE_PRUNE_VALID | GIT_WORKTREE_PRUNE_WORKING_TREE;
 	if (git_worktree_lookup(&worktree, w->repo.git, name) == 0)
 		(void)git_worktree_prune(worktree, &options);
+	for (size_t i = 0; i < N_ELEMENTS(files); i++) {
+		auto_free char *file = alloc_printf("%s/%s", entry, files[i]);
+
+		(void)unlink(file);
+	}
+	(void)rmdir(entry);
 	(void)rmdir(path);
 	git_error_clear();
 }
@@ -114,7 +123,8 @@ static int add_worktree(struct writer *w, const char *name, const char *path, gi
 	rc = git_worktree_add(&worktree, w->repo.git, name, path, &options);
 	if (rc < 0) {
 		(void)refuse_git(&w->why, rc, "cannot add the worktree");
-		undo_add(w, name, path);
+		if (rc != GIT_EEXISTS) /* then it is somebody else's */
+			undo_add(w, name, path);
 		return -1;
 	}
 
@@ -149,16 +159,18 @@ static int run_worktree_add(struct call *call, const void *args)
 	auto_writer w = { 0 };
 	auto_(place_done) struct place place = { 0 };
 	auto_git(git_reference) branch = NULL;
+	auto_free char *text = NULL;
 	const char *name;
 
 	if (writer_open(&w, call, a->repo_path, WRITER_ANY) < 0 || add(&w, a, &place, &branch) < 0)
 		return refusal_answer(call, &w.why);
 
+	text = newdir_text(&place);
 	name = git_reference_shorthand(branch);
 	return call_resultf(call,
 		json_pack("{s:o, s:o, s:o}", "path", out_str(newdir_shown(&place)), "branch",
 			out_str(name), "head", out_oid(git_reference_target(branch))),
-		"Added worktree %s on %s", newdir_shown(&place), name);
+		"Added worktree %s on %s", text, name);
 }
 
 struct worktree_remove_args {
@@ -329,14 +341,14 @@ static int run_worktree_remove(struct call *call, const void *args)
 	const struct worktree_remove_args *a = args;
 	auto_writer w = { 0 };
 	auto_(removal_done) struct removal removal = { .w = &w, .args = a };
-	const char *shown;
+	auto_free char *text = NULL;
 
 	if (writer_open(&w, call, a->repo_path, WRITER_ANY) < 0 || remove_worktree(&removal) < 0)
 		return refusal_answer(call, &w.why);
 
-	shown = newdir_shown(&removal.place);
-	return call_resultf(
-		call, json_pack("{s:o}", "path", out_str(shown)), "Removed worktree %s", shown);
+	text = newdir_text(&removal.place);
+	return call_resultf(call, json_pack("{s:o}", "path", out_str(newdir_shown(&removal.place))),
+		"Removed worktree %s", text);
 }
 
 const struct tool git_worktree_tools[] = {

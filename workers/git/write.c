@@ -338,6 +338,13 @@ int writer_check_branch_name(struct writer *w, const char *what, const char *nam
 		QUOTED(name));
 }
 
+bool writer_is_hidden(git_index *index, const char *path)
+{
+	const git_index_entry *entry = git_index_get_bypath(index, path, 0);
+
+	return entry && (entry->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE);
+}
+
 /* Whether the HEAD file `path` below the common directory is on the branch. */
 static bool head_file_is_on(int common_fd, const char *path, const char *branch)
 {

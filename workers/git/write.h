@@ -100,6 +100,9 @@ bool writer_is_blank(const char *text);
 /* invalid_argument unless `name` can be a branch's (`what`: the argument). */
 int writer_check_branch_name(struct writer *w, const char *what, const char *name) must_check;
 
+/* Whether a sparse checkout leaves `path` out of the working tree, where libgit2 then misses it. */
+bool writer_is_hidden(git_index *index, const char *path);
+
 /* Whether another worktree of this repository has `branch` (without refs/heads/) checked out. */
 bool writer_is_elsewhere(struct writer *w, const char *branch);
 
