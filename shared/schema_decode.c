@@ -510,9 +510,8 @@ static struct str_list list_of(json_t *array)
 {
 	struct str_list list = { .n = json_array_size(array) };
 
-	if (list.n == 0)
-		return list;
-	list.items = alloc_resize(NULL, list.n, sizeof(*list.items));
+	/* One more: an empty list is not an absent one, whose items are NULL. */
+	list.items = alloc_resize(NULL, list.n + 1, sizeof(*list.items));
 	for (size_t i = 0; i < list.n; i++)
 		list.items[i] = json_string_value(json_array_get(array, i));
 	return list;

@@ -1,7 +1,10 @@
 #include "workers/git/annotate.h"
 
+#include <sys/stat.h>
+
 #include "shared/alloc.h"
 #include "workers/common/call.h"
+#include "workers/git/similar.h"
 
 /* A line of the file we were asked about, and where it is in a suspect's file (both from 0). */
 struct item {
@@ -221,35 +224,80 @@ static int on_compare(const git_diff *diff, const char *old_path, const char *ne
 	return call_stopped(arg) ? GIT_EUSER : 0;
 }
 
-static int find_rename(
-	struct annotate *work, git_commit *commit, const char *path, struct origin *origin)
+/* Files that are in the parent and not in the commit: those that may have been renamed. */
+static int diff_names(struct annotate *work, git_commit *parent, git_commit *commit, git_diff **ret)
 {
 	auto_git(git_tree) new_tree = NULL;
 	auto_git(git_tree) old_tree = NULL;
-	auto_git(git_diff) diff = NULL;
-	git_diff_find_options find;
 	git_diff_options options;
 	int rc = git_commit_tree(&new_tree, commit);
 
 	(void)git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
 	options.progress_cb = work->call ? on_compare : NULL;
 	options.payload = work->call;
-	(void)git_diff_find_options_init(&find, GIT_DIFF_FIND_OPTIONS_VERSION);
-	find.flags = GIT_DIFF_FIND_RENAMES;
 	if (rc == 0)
-		rc = git_commit_tree(&old_tree, origin->commit);
-	if (rc == 0)
-		rc = git_diff_tree_to_tree(&diff, work->repo->git, old_tree, new_tree, &options);
-	if (rc == 0)
-		rc = git_diff_find_similar(diff, &find);
-	for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++) {
-		const git_diff_delta *delta = git_diff_get_delta(diff, i);
+		rc = git_commit_tree(&old_tree, parent);
 
-		if (delta->status == GIT_DELTA_RENAMED && streq(delta->new_file.path, path)) {
-			origin->path = alloc_str(delta->old_file.path);
-			origin->blob = delta->old_file.id;
-			break;
-		}
+	return rc < 0 ? rc
+		      : git_diff_tree_to_tree(ret, work->repo->git, old_tree, new_tree, &options);
+}
+
+static int load_similar(struct annotate *work, const git_oid *id, struct similar **ret)
+{
+	auto_git(git_blob) blob = NULL;
+	int rc = git_blob_lookup(&blob, work->repo->git, id);
+
+	if (rc == 0)
+		*ret = similar_new(git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
+
+	return rc;
+}
+
+/* How much a deleted file is like `wanted`; 100 for the very same. */
+static int rate(struct annotate *work, const git_diff_delta *delta, const struct suspect *suspect,
+	const struct similar *wanted, int *ret)
+{
+	auto_(similar_freep) struct similar *similar = NULL;
+	int rc = 0;
+
+	*ret = 0;
+	if (delta->status != GIT_DELTA_DELETED || (delta->old_file.mode & S_IFMT) != S_IFREG)
+		return 0;
+	if (git_oid_equal(&delta->old_file.id, &suspect->blob)) {
+		*ret = 100;
+		return 0;
+	}
+	if (work->call && call_stopped(work->call))
+		return GIT_EUSER;
+	rc = load_similar(work, &delta->old_file.id, &similar);
+	if (rc == 0)
+		*ret = similar_score(similar, wanted);
+
+	return rc;
+}
+
+/* The deleted file that is most like the suspect's, when it is half of it at least. */
+static int find_rename(struct annotate *work, const struct suspect *suspect, struct origin *origin)
+{
+	enum { LEAST = 50 };
+	auto_(similar_freep) struct similar *wanted = NULL;
+	auto_git(git_diff) diff = NULL;
+	int best = LEAST - 1;
+	int rc = diff_names(work, origin->commit, suspect->commit, &diff);
+
+	if (rc == 0)
+		rc = load_similar(work, &suspect->blob, &wanted);
+	for (size_t i = 0; rc == 0 && best < 100 && i < git_diff_num_deltas(diff); i++) {
+		const git_diff_delta *delta = git_diff_get_delta(diff, i);
+		int score = 0;
+
+		rc = rate(work, delta, suspect, wanted, &score);
+		if (rc < 0 || score <= best)
+			continue;
+		best = score;
+		free(origin->path);
+		origin->path = alloc_str(delta->old_file.path);
+		origin->blob = delta->old_file.id;
 	}
 	return rc;
 }
@@ -264,7 +312,7 @@ static int find_origin(
 	if (rc == 0)
 		ret->path = alloc_str(suspect->path);
 	if (rc == GIT_ENOTFOUND && ret->commit)
-		rc = find_rename(work, suspect->commit, suspect->path, ret);
+		rc = find_rename(work, suspect, ret);
 
 	return rc;
 }

@@ -157,7 +157,7 @@ static int run(struct request *request, struct patch *ret, struct refusal *why)
 		request->options.flags |= GIT_DIFF_IGNORE_WHITESPACE_CHANGE;
 	r = make_diff(request, &diff, why);
 	if (r == 0 && a->detect_renames)
-		r = patch_find_renames(diff, why);
+		r = patch_find_renames(diff, request->call, why);
 	if (r < 0)
 		return r;
 

@@ -39,6 +39,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/sequence.c \
 	workers/git/settings.c workers/git/settings.h \
 	workers/git/show.c \
+	workers/git/similar.c workers/git/similar.h \
 	workers/git/smart_commit.c \
 	workers/git/stage.c workers/git/stage.h \
 	workers/git/stash.c \

@@ -169,7 +169,7 @@ static int read_stat(struct log *log, git_commit *commit, struct patch *ret, str
 	r = patch_result(git_diff_tree_to_tree(&diff, log->repo->git, parent_tree, tree, &options),
 		log->call, why);
 	if (r == 0)
-		r = patch_find_renames(diff, why);
+		r = patch_find_renames(diff, log->call, why);
 	if (r < 0)
 		return r;
 

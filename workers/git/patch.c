@@ -5,6 +5,7 @@
 #include "shared/utf8.h"
 #include "workers/common/call.h"
 #include "workers/git/out.h"
+#include "workers/git/similar.h"
 #include "workers/git/stat_table.h"
 
 /* Larger files are shown as binary ones. */
@@ -56,16 +57,17 @@ int patch_result(int rc, struct call *call, struct refusal *why)
 	return refuse_git(why, rc, "cannot compare");
 }
 
-int patch_find_renames(git_diff *diff, struct refusal *why)
+int patch_find_renames(git_diff *diff, struct call *call, struct refusal *why)
 {
+	git_diff_similarity_metric metric;
 	git_diff_find_options options;
-	int rc;
 
 	(void)git_diff_find_options_init(&options, GIT_DIFF_FIND_OPTIONS_VERSION);
+	similar_metric(call, &metric);
 	options.flags = GIT_DIFF_FIND_RENAMES;
-	rc = git_diff_find_similar(diff, &options);
+	options.metric = &metric;
 
-	return rc < 0 ? refuse_git(why, rc, "cannot look for renames") : 0;
+	return patch_result(git_diff_find_similar(diff, &options), call, why);
 }
 
 /* The text */
@@ -87,18 +89,26 @@ static void cut(struct printer *printer)
 	printer->is_cut = true;
 }
 
-/* A header without the lines "--- a" and "+++ b": git leaves them out where no hunk follows. */
-static void add_short_header(struct strbuf *text, const char *header, size_t len)
+/* The header of a file as git writes it: no lines "--- a" and "+++ b" where no hunk follows, and a tab
+ * behind a name with a blank in them. */
+static void add_header(struct printer *printer, const char *header, size_t len)
 {
+	enum { MARK = 4 }; /* "--- " */
 	const char *end = header + len;
 
 	while (header < end) {
 		const char *stop = memchr(header, '\n', (size_t)(end - header));
-		const char *next = stop ? stop + 1 : end;
+		size_t n = (size_t)((stop ? stop : end) - header);
+		bool is_name = n > MARK && (strncmp(header, "--- ", MARK) == 0 ||
+						   strncmp(header, "+++ ", MARK) == 0);
 
-		if (strncmp(header, "--- ", 4) != 0 && strncmp(header, "+++ ", 4) != 0)
-			utf8_repair(text, header, (size_t)(next - header));
-		header = next;
+		if (!is_name || printer->has_hunks) {
+			utf8_repair(printer->text, header, n);
+			if (is_name && memchr(header + MARK, ' ', n - MARK))
+				strbuf_addc(printer->text, '\t');
+			strbuf_addc(printer->text, '\n');
+		}
+		header += n + (stop != NULL);
 	}
 }
 
@@ -112,8 +122,8 @@ static int on_line(const git_diff_delta *delta, const git_diff_hunk *hunk,
 	if (line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION ||
 		line->origin == GIT_DIFF_LINE_DELETION)
 		strbuf_addc(printer->text, line->origin);
-	if (line->origin == GIT_DIFF_LINE_FILE_HDR && !printer->has_hunks)
-		add_short_header(printer->text, line->content, line->content_len);
+	if (line->origin == GIT_DIFF_LINE_FILE_HDR)
+		add_header(printer, line->content, line->content_len);
 	else
 		utf8_repair(printer->text, line->content, line->content_len);
 	if (printer->text->len <= printer->max_bytes)

@@ -37,8 +37,8 @@ void patch_done(struct patch *patch);
 void patch_options(struct repo *repo, struct call *call, int64_t context_lines,
 	const struct repo_paths *paths, git_diff_options *ret);
 
-/* Finds renames as git does by default. */
-int patch_find_renames(git_diff *diff, struct refusal *why) must_check;
+/* Finds renames as git does by default. `call` may be NULL. */
+int patch_find_renames(git_diff *diff, struct call *call, struct refusal *why) must_check;
 
 /* Goes through the diff once. patch_done() it, also after a failure. */
 int patch_render(struct call *call, git_diff *diff, enum patch_form form, size_t max_bytes,

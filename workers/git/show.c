@@ -167,7 +167,7 @@ static int diff_commit(
 	r = patch_result(git_diff_tree_to_tree(&diff, show->repo->git, parent, tree, &options),
 		show->call, why);
 	if (r == 0)
-		r = patch_find_renames(diff, why);
+		r = patch_find_renames(diff, show->call, why);
 	if (r < 0)
 		return r;
 

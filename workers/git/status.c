@@ -2,7 +2,12 @@
  *
  * Made of two comparisons, HEAD with the index and the index with the working tree, because they can
  * be stopped from outside and libgit2's own status cannot. The index is never refreshed. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+
 #include "shared/alloc.h"
+#include "shared/fd.h"
 #include "workers/common/call.h"
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
@@ -67,6 +72,25 @@ static void add_entry(struct status *status, json_t *list, json_t *entry)
 	json_array_append_new(list, entry);
 }
 
+/* libgit2 takes a directory without files as ignored; git does not know it at all. */
+static bool is_empty_directory(const struct repo *repo, const char *path)
+{
+	int fd = path_open_beneath(
+		repo->dir_fd, path, O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry = NULL;
+
+	if (!dir) {
+		(void)fd_close(fd);
+		return false;
+	}
+	while ((entry = readdir(dir)))
+		if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+			break;
+	(void)closedir(dir);
+	return entry == NULL;
+}
+
 static void add_delta(struct status *status, const git_diff_delta *delta, json_t *changes)
 {
 	switch (delta->status) {
@@ -78,7 +102,8 @@ static void add_delta(struct status *status, const git_diff_delta *delta, json_t
 		add_entry(status, status->untracked, out_str(delta->new_file.path));
 		break;
 	case GIT_DELTA_IGNORED:
-		add_entry(status, status->ignored, out_str(delta->new_file.path));
+		if (!is_empty_directory(status->repo, delta->new_file.path))
+			add_entry(status, status->ignored, out_str(delta->new_file.path));
 		break;
 	case GIT_DELTA_ADDED:
 	case GIT_DELTA_DELETED:
@@ -129,7 +154,7 @@ static int read_staged(struct status *status, git_index *index, struct refusal *
 	r = patch_result(git_diff_tree_to_index(&diff, status->repo->git, tree, index, &options),
 		status->call, why);
 	if (r == 0)
-		r = patch_find_renames(diff, why);
+		r = patch_find_renames(diff, status->call, why);
 	for (size_t i = 0; r == 0 && i < git_diff_num_deltas(diff); i++)
 		add_delta(status, git_diff_get_delta(diff, i), status->staged);
 
