@@ -322,6 +322,7 @@ struct mcp *mcp_new(
 	STAILQ_INIT(&mcp->early);
 	mcp->catalog = catalog_new(&conf->tools);
 	mcp->router = router_new(loop, on_router_idle, mcp);
+	router_set_max_result(mcp->router, conf->tools.max_result_bytes);
 	mcp->sessions = sessions_new(loop, &conf->limits, on_session_closed, mcp);
 	for (size_t i = 0; i < conf->n_domains; i++)
 		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL, NULL);
@@ -350,6 +351,7 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 	mcp->conf = conf;
 	sessions_set_limits(mcp->sessions, &conf->limits);
 	catalog_set_conf(mcp->catalog, &conf->tools);
+	router_set_max_result(mcp->router, conf->tools.max_result_bytes);
 	for (size_t i = 0; i < conf->n_domains; i++)
 		if (!catalog_endpoint(mcp->catalog, conf->domains[i].name))
 			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL, NULL);

@@ -43,6 +43,7 @@ struct router {
 	size_t n_buckets; /* a power of two; numbers count up, so the low bits spread well */
 	unsigned n_calls;
 	uint64_t last_no;
+	size_t max_result_bytes;
 	struct deadline_queue *deadlines;
 };
 
@@ -161,6 +162,7 @@ struct router *router_new(struct loop *loop, void (*on_idle)(void *arg), void *a
 	router->loop = loop;
 	router->on_idle = on_idle;
 	router->arg = arg;
+	router->max_result_bytes = SIZE_MAX;
 	grow(router);
 	return router;
 }
@@ -183,6 +185,11 @@ void router_free(struct router *router)
 void router_set_fleet(struct router *router, struct fleet *fleet)
 {
 	router->fleet = fleet;
+}
+
+void router_set_max_result(struct router *router, size_t bytes)
+{
+	router->max_result_bytes = bytes;
 }
 
 unsigned router_count(const struct router *router)
@@ -355,6 +362,17 @@ void router_fail_all(struct router *router, int code, const char *message)
 	}
 }
 
+/* Longer than a session's queue might be: its client would lose the session instead of hearing why. */
+static void refuse_result(struct router *router, struct call *call, size_t len)
+{
+	auto_free char *message = alloc_printf(
+		"the answer of %s has %zu bytes; tools.max_result_bytes allows %zu. Ask for less",
+		call->tool, len, router->max_result_bytes);
+
+	log_warn("call %llu: %s", (unsigned long long)call->no, message);
+	fail_call(router, call, RPC_INTERNAL_ERROR, message);
+}
+
 void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 {
 	struct call *call = find_call(router, no);
@@ -364,6 +382,10 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 
 	if (!call)
 		return;
+	if (body.len > router->max_result_bytes) {
+		refuse_result(router, call, body.len);
+		return;
+	}
 	(void)strbuf_reserve(&answer, body.len + call->id_len + 64);
 	strbuf_adds(&answer, "{\"jsonrpc\":\"2.0\",\"id\":");
 	strbuf_add(&answer, call->bytes, call->id_len);

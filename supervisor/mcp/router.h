@@ -19,6 +19,7 @@ struct router;
 struct router *router_new(struct loop *loop, void (*on_idle)(void *arg), void *arg);
 void router_free(struct router *router);
 void router_set_fleet(struct router *router, struct fleet *fleet);
+void router_set_max_result(struct router *router, size_t bytes); /* tools.max_result_bytes */
 
 unsigned router_count(const struct router *router);
 

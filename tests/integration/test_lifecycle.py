@@ -258,12 +258,16 @@ def test_progress_for_nobody_is_dropped(fake):
 
 
 def test_an_answer_that_is_too_large(start_fleet):
-    """tools.max_result_bytes holds for foreign workers too; the worker need not die for it."""
+    """An answer above tools.max_result_bytes is an error to the asker; nobody dies for it."""
     fleet = start_fleet({"fake": fleets.fake_domain("fake")}, settings={"tools": {"max_result_bytes": "64KiB"}})
     with fleet.session() as session:
+        before = fleet.workers("fake")
+        assert "result" in session.call("fake_big", {"bytes": 60_000})
         answer = session.call("fake_big", {"bytes": 1_000_000})
-        assert "error" in answer or answer["result"]["isError"]
+        assert answer["error"]["code"] == -32603
+        assert "max_result_bytes" in answer["error"]["message"]
         assert "result" in session.call("fake_echo")
+        assert fleet.workers("fake") == before
 
 
 def test_stderr_of_a_worker_is_in_the_log(fake):
