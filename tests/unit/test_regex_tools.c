@@ -283,6 +283,7 @@ static void test_tools(void **state)
 	assert_string_equal(answer->code, "bad_regex");
 	answer = fake_run(regex_tools, "regex_replace",
 		"{\"pattern\":\"a\",\"text\":\"aaa\",\"replacement\":\"b\",\"count\":2}");
+	assert_non_null(answer->result);
 	assert_string_equal(fake_text("result"), "bba");
 	answer = fake_run(regex_tools, "regex_replace",
 		"{\"pattern\":\"a\",\"text\":\"aaa\",\"replacement\":\"$1\"}");

@@ -1,4 +1,5 @@
-/* Arithmetic expressions, as in Python's: see tools.md's grammar in expression.c. */
+/* Arithmetic expressions with Python's operators and precedence: + - * / // % **, parentheses, numbers
+ * (also 0x, 0o, 0b and exponents), pi, e, tau, and the functions of functions.h. Nothing else. */
 #pragma once
 
 #include "workers/utils/number.h"

@@ -181,7 +181,7 @@ static int logarithm(
 
 static int run_log10(const struct number *args, size_t n, struct number *ret, struct failure *fail)
 {
-	double value;
+	double value = 0;
 
 	if (logarithm(&args[0], log10, &value, fail) < 0)
 		return -EINVAL;
@@ -190,7 +190,7 @@ static int run_log10(const struct number *args, size_t n, struct number *ret, st
 
 static int run_log2(const struct number *args, size_t n, struct number *ret, struct failure *fail)
 {
-	double value;
+	double value = 0;
 
 	if (logarithm(&args[0], log2, &value, fail) < 0)
 		return -EINVAL;
@@ -202,8 +202,8 @@ static int run_log(const struct number *args, size_t n, struct number *ret, stru
 {
 	const struct number two = { .real = 2 };
 	const struct number ten = { .real = 10 };
-	double value;
-	double base;
+	double value = 0;
+	double base = 0;
 
 	if (n == 2 && number_compare(&args[1], &two) == 0)
 		return run_log2(args, 1, ret, fail);

@@ -420,8 +420,8 @@ int number_binary(enum number_op op, const struct number *a, const struct number
 	struct number *ret, struct failure *fail)
 {
 	bool divides = op == NUMBER_DIV || op == NUMBER_FLOOR_DIV || op == NUMBER_MOD;
-	double x;
-	double y;
+	double x = 0;
+	double y = 0;
 
 	if (divides && (b->big ? BN_is_zero(b->big) : b->real == 0))
 		return divided_by_zero(fail);
@@ -510,7 +510,7 @@ static char *real_text(double value)
 	e = strchr(text, 'e');
 	if (!e)
 		return alloc_str(text);
-	exponent = atoi(e + 1);
+	exponent = (int)strtol(e + 1, NULL, 10);
 	if (exponent < -4 || exponent >= DOUBLE_FIXED_EXPONENT)
 		return alloc_str(text);
 	/* Behind the first digit stand a point and the others, or nothing. */
@@ -536,7 +536,7 @@ char *number_text(const struct number *n)
 json_t *number_json(const struct number *n)
 {
 	struct failure fail;
-	double real;
+	double real = 0;
 
 	if (n->big && BN_num_bits(n->big) <= 63) {
 		int64_t value = (int64_t)bn_to_u64(n->big);

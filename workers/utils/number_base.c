@@ -40,14 +40,15 @@ static unsigned digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return (unsigned)(c - '0');
-	c |= 0x20;
-	return c >= 'a' && c <= 'z' ? (unsigned)(c - 'a') + 10 : MAX_BASE;
+	if (c >= 'a' && c <= 'z')
+		return (unsigned)(c - 'a') + 10;
+	return c >= 'A' && c <= 'Z' ? (unsigned)(c - 'A') + 10 : MAX_BASE;
 }
 
 /* x, o and b are no digits of the bases that they announce. */
 static const char *skip_prefix(const char *digits, int64_t base)
 {
-	char letter = base == 16 ? 'x' : base == 8 ? 'o' : base == 2 ? 'b' : '\0';
+	int letter = base == 16 ? 'x' : base == 8 ? 'o' : base == 2 ? 'b' : 0;
 
 	return letter && digits[0] == '0' && (digits[1] | 0x20) == letter ? digits + 2 : digits;
 }

@@ -85,11 +85,10 @@ static int on_callout(pcre2_callout_block *block, void *arg)
 
 static int fail_compile(int error, size_t at, const char *pattern, struct failure *fail)
 {
-	PCRE2_UCHAR words[MESSAGE_SIZE];
+	PCRE2_UCHAR words[MESSAGE_SIZE] = "";
 	size_t len = strlen(pattern);
 
-	if (pcre2_get_error_message(error, words, sizeof(words)) < 0)
-		(void)strcpy((char *)words, "the pattern is wrong");
+	(void)pcre2_get_error_message(error, words, sizeof(words));
 	return failure_set(fail, "bad_regex", "at character %zu of the pattern: %s",
 		utf8_count(pattern, at < len ? at : len), (const char *)words);
 }
@@ -192,12 +191,11 @@ static int search(struct regex *regex)
 
 static int fail_search(int error, struct failure *fail)
 {
-	PCRE2_UCHAR words[MESSAGE_SIZE];
+	PCRE2_UCHAR words[MESSAGE_SIZE] = "";
 
 	if (error == PCRE2_ERROR_CALLOUT)
 		return -ECANCELED;
-	if (pcre2_get_error_message(error, words, sizeof(words)) < 0)
-		(void)strcpy((char *)words, "the search failed");
+	(void)pcre2_get_error_message(error, words, sizeof(words));
 	return failure_set(fail, "regex_limit",
 		"%s. Make the pattern more exact: avoid repeats inside repeats.",
 		(const char *)words);
