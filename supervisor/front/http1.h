@@ -43,9 +43,11 @@ enum http1_method {
 	HTTP1_OTHER,
 };
 
+/* The value is without the blanks around it, and its `at` is never NULL. It has no control characters
+ * but tabs; bytes above ASCII come through, in whatever encoding they are. */
 struct http1_field {
 	struct span name;
-	struct span value; /* without the blanks around it; `at` is never NULL */
+	struct span value;
 };
 
 struct http1_request {

@@ -7,7 +7,9 @@
 # - `make check` links each target with replay.c and runs it over its corpus, with any compiler.
 # - `./configure CC=clang --enable-fuzzing` and then
 #       make fuzz FUZZ_SECONDS=60 [FUZZ_RUNS=N] [FUZZ_TARGETS="http1 uri"] [FUZZ_KEEP=1]
-#   runs them with libFuzzer, in fuzz-artifacts/ of the build. FUZZ_KEEP puts new inputs that reach
+#   runs them with libFuzzer, in fuzz-artifacts/ of the build. FUZZ_MAX_LEN=512 makes many short runs
+#   of them (the default is 4096 bytes). With FUZZ_RUNS and FUZZ_SECONDS what comes first ends it;
+#   the corpus of the last time is used again, so runs in slices add up. FUZZ_KEEP puts new inputs that reach
 #   new code into corpus/. Choose there by hand what is worth a commit, and rename it.
 #
 # To add a target: the file, two or three seeds, and these three lines in the list below.
