@@ -289,7 +289,7 @@ static void test_waiting_operators(void **state)
 	auto_free char *text = NULL;
 	struct failure fail;
 
-	repeat(&buf, "1**", 1300);
+	repeat(&buf, "1**", 400);
 	strbuf_adds(&buf, "2");
 	assert_int_equal(expression_eval(strbuf_get(&buf), &n, &fail), 0);
 	text = number_text(&n);

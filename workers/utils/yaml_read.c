@@ -1,6 +1,7 @@
 /* YAML to JSON in two passes: libyaml's events become a tree in which an alias is a reference, then the
  * tree is written with aliases expanded. So a text of a few lines that expands to billions of nodes
  * costs no more than the limits of the second pass. Neither pass recurses. */
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <yaml.h>
@@ -183,6 +184,7 @@ static int open_node(struct reader *r, const yaml_event_t *event, enum node_kind
 
 	if (tag && (!core || (!streq(core, wanted) && !streq((const char *)tag, "!"))))
 		return fail_tag(r, event, tag);
+	static_assert(LIMIT_JSON_DEPTH == 512, "the words below say so");
 	if (r->depth == LIMIT_JSON_DEPTH)
 		return fail_at(r, event->start_mark, "more than 512 levels");
 	node = add_node(r, kind);
