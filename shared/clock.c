@@ -4,12 +4,17 @@
 #include <stdio.h>
 #include <time.h>
 
-int64_t clock_now_ms(void)
+int64_t clock_now_us(void)
 {
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * CLOCK_SECOND_MS + ts.tv_nsec / 1000000;
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now_ms(void)
+{
+	return clock_now_us() / 1000;
 }
 
 void clock_wall_text(char ret[CLOCK_TEXT_SIZE])

@@ -10,6 +10,9 @@
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t clock_now_ms(void);
 
+/* The same in microseconds, for short spans. */
+int64_t clock_now_us(void);
+
 /* Wall time as RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.000Z", into `ret`. */
 enum { CLOCK_TEXT_SIZE = 32 };
 void clock_wall_text(char ret[CLOCK_TEXT_SIZE]);

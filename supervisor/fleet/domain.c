@@ -9,6 +9,9 @@
 
 enum {
 	GROW_AFTER_MS = 50, /* a call that waited so long asks for one more process */
+	STUCK_AFTER_MS =
+		20, /* a call that runs so long gives back those that were sent behind it */
+	AHEAD_BYTES = 16384, /* larger calls are not sent ahead */
 	RERUN_DRAIN_MS = 5000,
 };
 
@@ -180,9 +183,20 @@ static void retire(struct slot *slot, int64_t drain_ms)
 	worker_stop(slot->worker, drain_ms);
 }
 
-static void on_grow_timer(void *arg)
+/* Calls behind one that turned out to be slow must not wait for it. */
+static void take_back_stuck(struct domain *d)
 {
-	struct domain *d = arg;
+	struct request_list stuck = TAILQ_HEAD_INITIALIZER(stuck);
+	struct slot *slot;
+
+	TAILQ_FOREACH(slot, &d->slots, next)
+		d->n_queued += worker_take_back(slot->worker, STUCK_AFTER_MS, &stuck);
+	TAILQ_CONCAT(&stuck, &d->queue, next);
+	TAILQ_CONCAT(&d->queue, &stuck, next);
+}
+
+static void grow(struct domain *d)
+{
 	struct slot *slot;
 
 	if (d->n_queued == 0 || d->state != DOMAIN_UP || count_staying(d) >= d->max)
@@ -197,6 +211,15 @@ static void on_grow_timer(void *arg)
 	log_debug_about(
 		&d->about, "domain %s: %u calls wait, one more process", d->name, d->n_queued);
 	d->hooks->changed(d->arg, d);
+}
+
+static void on_grow_timer(void *arg)
+{
+	struct domain *d = arg;
+
+	take_back_stuck(d);
+	grow(d);
+	pump(d);
 }
 
 static void on_shrink_timer(void *arg)
@@ -239,13 +262,30 @@ static struct slot *find_room(const struct domain *d)
 	return old;
 }
 
+/* All are busy: a fast worker may have the call ahead. Only calls that are safe to be taken back. */
+static struct slot *find_ahead(const struct domain *d, const struct request *request)
+{
+	struct slot *slot;
+
+	if (!request->may_rerun || request->len > AHEAD_BYTES)
+		return NULL;
+	TAILQ_FOREACH(slot, &d->slots, next)
+		if (!slot->retiring && worker_takes_ahead(slot->worker))
+			return slot;
+	return NULL;
+}
+
 static void pump(struct domain *d)
 {
 	struct request *request;
+	bool waits = false;
 
 	while ((request = TAILQ_FIRST(&d->queue))) {
 		struct slot *slot = find_room(d);
 
+		waits = slot == NULL;
+		if (!slot)
+			slot = find_ahead(d, request);
 		if (!slot)
 			break;
 		TAILQ_REMOVE(&d->queue, request, next);
@@ -257,7 +297,7 @@ static void pump(struct domain *d)
 			break;
 		}
 	}
-	if (d->n_queued > 0 && count_staying(d) < d->max && !timer_is_running(d->grow_timer))
+	if (waits && !timer_is_running(d->grow_timer))
 		timer_start(d->grow_timer, GROW_AFTER_MS);
 }
 
@@ -352,6 +392,14 @@ static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)
 	d->hooks->progress(d->arg, no, rpc);
 }
 
+/* A call that was sent ahead has not begun: for it this is not a second time. */
+static bool may_run_again(const struct domain *d, const struct request *request)
+{
+	if (request->cancelled || d->state == DOMAIN_STOPPED || d->state == DOMAIN_PARKED)
+		return false;
+	return request->ahead || (request->may_rerun && !request->was_rerun);
+}
+
 /* What a dead worker had: again from the head of the queue, once, where that is safe. */
 static void on_lost(void *arg, struct worker *worker, struct request_list *calls)
 {
@@ -366,9 +414,9 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	}
 	while ((request = TAILQ_LAST(calls, request_list))) {
 		TAILQ_REMOVE(calls, request, next);
-		if (request->may_rerun && !request->was_rerun && !request->cancelled &&
-			d->state != DOMAIN_STOPPED && d->state != DOMAIN_PARKED) {
-			request->was_rerun = true;
+		if (may_run_again(d, request)) {
+			request->was_rerun |= !request->ahead;
+			request->ahead = false;
 			TAILQ_INSERT_HEAD(&d->queue, request, next);
 			d->n_queued++;
 		} else {

@@ -27,6 +27,7 @@ struct link {
 	int fd;
 	bool shut;
 	bool broken;
+	bool ended; /* the process has: its owner knows already */
 };
 
 /* One for all: the loop has one thread, and nothing stays here between callbacks. */
@@ -39,7 +40,8 @@ static void link_break(struct link *link, int err)
 	link->broken = true;
 	(void)event_del(link->readable);
 	(void)event_del(link->writable);
-	link->hooks->broken(link->arg, err);
+	if (!link->ended)
+		link->hooks->broken(link->arg, err);
 }
 
 static void give_back(struct strbuf *buf)
@@ -115,6 +117,20 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		if ((size_t)n < sizeof(scratch))
 			return;
 	}
+}
+
+void link_read_rest(struct link *link)
+{
+	ssize_t n;
+
+	if (link->broken)
+		return;
+	link->ended = true;
+	(void)event_del(link->readable);
+	(void)event_del(link->writable);
+	while (!link->broken && (n = read(link->fd, scratch, sizeof(scratch))) > 0)
+		take_bytes(link, scratch, (size_t)n);
+	link->broken = true;
 }
 
 static void shut_when_written(struct link *link)

@@ -27,5 +27,9 @@ DEFINE_FREEP(struct link, link_free)
 /* Sends the pieces as one line (the line break is added). 0, or -EPIPE when the link is broken. */
 int link_send(struct link *link, const struct iovec *pieces, int n_pieces);
 
+/* Reads what has arrived, without waiting for the loop: the process behind has ended, and what it wrote
+ * before counts. Hands over whole lines; hooks->broken is not called any more. */
+void link_read_rest(struct link *link);
+
 /* Sends end of file after what is still to be written; reading goes on. */
 void link_shut(struct link *link);

@@ -13,6 +13,8 @@
 enum {
 	STOP_WAIT_MS = 1000, /* closed input, then SIGTERM, each so long */
 	SOON_MS = 1000, /* dead so soon after ready, without one answer: counts as never ready */
+	MAX_AHEAD = 8,  /* calls in a worker's socket, the running one included */
+	FAST_US = 500,  /* a worker that usually needs less gets calls ahead */
 };
 
 struct step {
@@ -133,6 +135,7 @@ static void launch(struct worker *w)
 	w->n_starts++;
 	w->n_answers = 0;
 	w->ready_ms = 0;
+	w->usual_us = 20 * FAST_US; /* until it has shown better */
 	r = start_process(w, &fd, &err_fd);
 	if (r < 0) {
 		w->start_errno = -r;
@@ -404,6 +407,8 @@ static void on_process_end(void *arg, const struct process_end *end)
 	enum worker_event event;
 
 	w->process = NULL;
+	if (w->link)
+		link_read_rest(w->link); /* answers that it gave before its end */
 	if (w->errlog)
 		errlog_drain(w->errlog);
 	describe_end(w, end);
@@ -534,6 +539,34 @@ void worker_stop(struct worker *w, int64_t drain_ms)
 bool worker_has_room(const struct worker *w)
 {
 	return w->state == WORKER_READY && w->n_calls < w->setup->concurrency;
+}
+
+bool worker_takes_ahead(const struct worker *w)
+{
+	return w->state == WORKER_READY && w->setup->native && w->usual_us < FAST_US &&
+	       w->n_calls > 0 && w->n_calls < MAX_AHEAD;
+}
+
+unsigned worker_take_back(struct worker *w, int64_t max_ms, struct request_list *ret)
+{
+	struct request *request;
+	unsigned n = 0;
+
+	if (w->n_calls < 2 || clock_now_us() - w->head_since_us < max_ms * 1000)
+		return 0;
+	while ((request = TAILQ_LAST(&w->calls, request_list)) && request->ahead) {
+		TAILQ_REMOVE(&w->calls, request, next);
+		w->n_calls--;
+		worker_say_forget(w, request->no);
+		if (request->cancelled) {
+			request_free(request);
+			continue;
+		}
+		request->ahead = false;
+		TAILQ_INSERT_HEAD(ret, request, next);
+		n++;
+	}
+	return n;
 }
 
 bool worker_is_idle(const struct worker *w)

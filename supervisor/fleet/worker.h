@@ -53,6 +53,7 @@ struct request {
 	int64_t since_ms; /* queued, or cancelled */
 	bool may_rerun;   /* read-only or idempotent: safe to run again when its worker died */
 	bool was_rerun;
+	bool ahead;     /* it waits in the worker's socket behind another call: not begun */
 	bool cancelled; /* nobody waits for it any more */
 };
 
@@ -112,7 +113,15 @@ void worker_stop(struct worker *worker, int64_t drain_ms);
 bool worker_has_room(const struct worker *worker);
 bool worker_is_idle(const struct worker *worker);
 
-/* Hands a call over (ownership too); the worker must have room. -EPIPE: its link is broken; the
+/* May a call be sent ahead of its turn? Only to a native worker that answers fast, and so many: it
+ * finds the next call without being woken for each. */
+bool worker_takes_ahead(const struct worker *worker);
+
+/* Takes back the calls that were sent ahead when the one before them runs for longer than `max_ms`;
+ * the worker is told to forget them. They are put at the head of `ret` in their order; their number. */
+unsigned worker_take_back(struct worker *worker, int64_t max_ms, struct request_list *ret);
+
+/* Hands a call over (ownership too); the worker must have room, or take calls ahead. -EPIPE: its link is broken; the
  * request stays the caller's, and the worker's end is reported later. */
 int worker_call(struct worker *worker, struct request *request) must_check;
 

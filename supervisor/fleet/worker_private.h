@@ -26,7 +26,9 @@ struct worker {
 
 	struct request_list calls; /* in flight, cancelled ones too */
 	unsigned n_calls;
-	bool pinged; /* a health ping is not answered yet */
+	int64_t head_since_us; /* since when the first of them runs */
+	int64_t usual_us;      /* how long calls take, a moving average */
+	bool pinged;           /* a health ping is not answered yet */
 
 	json_t *listing; /* array; the list that is being read, page by page */
 	json_t *info;    /* result of initialize */
@@ -55,3 +57,4 @@ void worker_say_initialize(struct worker *w);
 void worker_ask_tools(struct worker *w);
 void worker_say_ping(struct worker *w);
 void worker_say_cancelled(struct worker *w, uint64_t no, const char *reason);
+void worker_say_forget(struct worker *w, uint64_t no);

@@ -76,6 +76,13 @@ void worker_say_cancelled(struct worker *w, uint64_t no, const char *reason)
 		(unsigned long long)no);
 }
 
+/* A call that has not begun: no probe, because nobody waits for its place. */
+void worker_say_forget(struct worker *w, uint64_t no)
+{
+	sayf(w, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":%llu}}",
+		(unsigned long long)no);
+}
+
 void worker_notify(struct worker *w, const char *method, const char *params)
 {
 	if (w->state == WORKER_READY && w->setup->native)
@@ -88,6 +95,9 @@ int worker_call(struct worker *w, struct request *request)
 
 	if (r < 0)
 		return r;
+	request->ahead = w->n_calls >= w->setup->concurrency;
+	if (w->n_calls == 0)
+		w->head_since_us = clock_now_us();
 	TAILQ_INSERT_TAIL(&w->calls, request, next);
 	w->n_calls++;
 	return 0;
@@ -101,6 +111,19 @@ static void break_link(struct worker *w, const char *trouble)
 	worker_event(w, WORKER_EV_BROKEN);
 }
 
+/* The first call is done; the one behind it, if it was sent ahead, runs now. */
+static void next_head(struct worker *w)
+{
+	enum { WEIGHT = 8 };
+	struct request *head = TAILQ_FIRST(&w->calls);
+	int64_t now_us = clock_now_us();
+
+	w->usual_us += (now_us - w->head_since_us - w->usual_us) / WEIGHT;
+	w->head_since_us = now_us;
+	if (head)
+		head->ahead = false;
+}
+
 /* Takes the call out of the worker; NULL: it has none of this number. */
 static struct request *take_call(struct worker *w, uint64_t no)
 {
@@ -111,8 +134,11 @@ static struct request *take_call(struct worker *w, uint64_t no)
 			break;
 	if (!request)
 		return NULL;
+	bool was_head = request == TAILQ_FIRST(&w->calls);
 	TAILQ_REMOVE(&w->calls, request, next);
 	w->n_calls--;
+	if (was_head)
+		next_head(w);
 	if (w->n_calls == 0)
 		w->idle_since_ms = loop_now_ms(w->loop);
 	return request;
