@@ -11,6 +11,7 @@
 #include "workers/git/match.h"
 #include "workers/git/oidset.h"
 #include "workers/git/out.h"
+#include "workers/git/similar.h"
 #include "workers/git/stat_table.h"
 
 static void test_dates(void **state)
@@ -190,6 +191,31 @@ static void test_match(void **state)
 	assert_non_null(strstr(why.text, "offset 1"));
 }
 
+static int score_of(const char *a, const char *b)
+{
+	auto_(similar_freep) struct similar *x = similar_new(a, strlen(a));
+	auto_(similar_freep) struct similar *y = similar_new(b, strlen(b));
+
+	assert_int_equal(similar_score(x, y), similar_score(y, x));
+	return similar_score(x, y);
+}
+
+static void test_similar(void **state)
+{
+	assert_int_equal(score_of("", ""), 0);
+	assert_int_equal(score_of("a\n", ""), 0);
+	assert_int_equal(score_of("a\nb\n", "a\nb\n"), 100);
+	assert_int_equal(score_of("a\nb\n", "b\na\n"), 100); /* the order does not count */
+	assert_int_equal(score_of("a\nb\nc\nd\n", "a\nb\nc\nx\n"), 75);
+	assert_int_equal(score_of("a\na\na\nb\n", "a\nb\nc\nd\n"), 50);
+	assert_int_equal(score_of("a\nb\n", "a"), 0);
+	assert_int_equal(score_of("aaa\nb", "aaa\nc"), 80);
+	/* By the sizes alone less than half. */
+	assert_int_equal(score_of("a\n", "a\nb\nc\n"), 0);
+	/* Line ends count in the size, not as a difference. */
+	assert_int_equal(score_of("aaa\r\nbbb\r\n", "aaa\nbbb\n"), 80);
+}
+
 static void test_oidset(void **state)
 {
 	auto_oidset set = { 0 };
@@ -219,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_stat_table),
 		cmocka_unit_test(test_globs),
 		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_similar),
 		cmocka_unit_test(test_oidset),
 	};
 

@@ -144,12 +144,30 @@ static int on_hunk(const git_diff_delta *delta, const git_diff_hunk *hunk, void 
 	return 0;
 }
 
+/* Bytes at the end of both that need no comparison: whole lines, found in steps of a block. git does
+ * this too, and where lines repeat it decides which of them are taken as the new ones. */
+static size_t common_tail(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	enum { BLOCK = 1024 };
+	size_t smaller = a_len < b_len ? a_len : b_len;
+	size_t tail = 0;
+	const char *line;
+
+	while (tail + BLOCK <= smaller &&
+		memcmp(a + a_len - tail - BLOCK, b + b_len - tail - BLOCK, BLOCK) == 0)
+		tail += BLOCK;
+	line = tail > 0 ? memchr(a + a_len - tail, '\n', tail) : NULL;
+
+	return line ? (size_t)(a + a_len - line - 1) : 0;
+}
+
 static int compare_blobs(const struct annotate *work, const git_oid *old_id, const git_oid *new_id,
 	struct hunks *ret)
 {
 	auto_git(git_blob) old_blob = NULL;
 	auto_git(git_blob) new_blob = NULL;
 	git_diff_options options;
+	size_t old_len, new_len, tail;
 	int rc;
 
 	(void)git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
@@ -158,10 +176,16 @@ static int compare_blobs(const struct annotate *work, const git_oid *old_id, con
 	rc = git_blob_lookup(&old_blob, work->repo->git, old_id);
 	if (rc == 0)
 		rc = git_blob_lookup(&new_blob, work->repo->git, new_id);
-	if (rc == 0)
-		rc = git_diff_blobs(
-			old_blob, NULL, new_blob, NULL, &options, NULL, NULL, on_hunk, NULL, ret);
-	return rc;
+	if (rc < 0)
+		return rc;
+	old_len = (size_t)git_blob_rawsize(old_blob);
+	new_len = (size_t)git_blob_rawsize(new_blob);
+	tail = common_tail(
+		git_blob_rawcontent(old_blob), old_len, git_blob_rawcontent(new_blob), new_len);
+
+	return git_diff_buffers(git_blob_rawcontent(old_blob), old_len - tail, NULL,
+		git_blob_rawcontent(new_blob), new_len - tail, NULL, &options, NULL, NULL, on_hunk,
+		NULL, ret);
 }
 
 /* Splits `items` into those that the parent has too, with their lines there, and the rest. */

@@ -117,8 +117,11 @@ static int on_line(const git_diff_delta *delta, const git_diff_hunk *hunk,
 {
 	struct printer *printer = arg;
 
-	(void)delta;
 	(void)hunk;
+	/* Only the name or the mode of a binary file changed: git has no line for that. */
+	if (line->origin == GIT_DIFF_LINE_BINARY &&
+		git_oid_equal(&delta->old_file.id, &delta->new_file.id))
+		return 0;
 	if (line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION ||
 		line->origin == GIT_DIFF_LINE_DELETION)
 		strbuf_addc(printer->text, line->origin);
