@@ -44,3 +44,9 @@ check-integration: all
 	cd $(srcdir)/tests/integration && \
 	PYTHONDONTWRITEBYTECODE=1 MCP_FLEET_ENVS="$$envs" MCP_FLEET_BUILD="$(abs_top_builddir)" \
 	"$$envs/venv-test/bin/python" -m pytest $(PYTEST_ARGS)
+
+# The tests that also run under sanitizers, here under valgrind: minutes, not seconds.
+.PHONY: check-valgrind
+check-valgrind:
+	MCP_FLEET_WRAPPER="valgrind -q --leak-check=full --error-exitcode=99" MCP_FLEET_SLOWNESS=10 \
+		$(MAKE) $(AM_MAKEFLAGS) check-integration PYTEST_ARGS="-m sanitizers --timeout 600 $(PYTEST_ARGS)"
