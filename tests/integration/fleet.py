@@ -181,6 +181,8 @@ class Fleet:
         self.base_fds = None
         self.check_fds = True  # tests that change listeners or domains on purpose clear it
         self.expected_exit = 0
+        self.prefix = []  # a command that executes the daemon
+        self.pass_fds = []
 
     def write_settings(self, **over):
         """The settings file: JSON is YAML."""
@@ -196,9 +198,9 @@ class Fleet:
         log = self.log_path.open("ab")
         with log:
             self.process = subprocess.Popen(
-                [*daemon_command(), "--config", str(self.settings_path), *self.args],
+                [*self.prefix, *daemon_command(), "--config", str(self.settings_path), *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
-                cwd=self.folder, preexec_fn=lower_limits)
+                cwd=self.folder, preexec_fn=lower_limits, pass_fds=self.pass_fds)
         helpers.add(self.pid)
         if wait:
             self.wait_ready()
