@@ -224,11 +224,12 @@ static bool is_in_object(const struct checker *c)
 
 static bool push(struct checker *c, bool is_object)
 {
-	uint64_t *word = &c->is_object[c->depth / BITS_IN_WORD % N_ELEMENTS(c->is_object)];
 	uint64_t bit = UINT64_C(1) << (c->depth % BITS_IN_WORD);
+	uint64_t *word;
 
 	if (c->depth == LIMIT_JSON_DEPTH)
 		return false;
+	word = &c->is_object[c->depth / BITS_IN_WORD];
 	*word = is_object ? *word | bit : *word & ~bit;
 	c->depth++;
 	return true;
@@ -265,7 +266,7 @@ static enum next check_behind(struct checker *c)
 	return NEXT_AFTER_VALUE;
 }
 
-/* One value, at a byte that is no blank. */
+/* One value, and the blanks before it. */
 static bool check_one(struct checker *c)
 {
 	enum next next = NEXT_VALUE;
