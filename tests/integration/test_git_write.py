@@ -1466,3 +1466,22 @@ def test_start_feature_refuses(tools, repo):
     assert repo.git("branch", "--list", "feature/*") == "" and repo.branch() == "main"
     tools.ok("git_start_feature", task_id=1, description="???")
     assert repo.branch() == "feature/task-1" and repo.read("a") == "mine\n"
+
+
+# Several workers on one repository
+
+def test_workers_do_not_undo_each_other(start, repo):
+    """Two workers stage different files at the same time, again and again; no file gets lost."""
+    workers = [start().worker, start().worker]
+    n = 40
+    for i in range(n):
+        for k, worker in enumerate(workers):
+            repo.write(f"f{k}-{i}", "x\n")
+    for i in range(n):
+        for k, worker in enumerate(workers):
+            worker.send({"jsonrpc": "2.0", "id": 1000 + i, "method": "tools/call", "params": {
+                "name": "git_add", "arguments": {"files": [f"f{k}-{i}"]}}})
+    for worker in workers:
+        for _ in range(n):
+            assert not worker.receive()["result"].get("isError")
+    assert len(repo.git("ls-files").split()) == 2 * n + 1

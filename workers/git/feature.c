@@ -121,7 +121,7 @@ struct finish {
 	git_commit *tip;
 	const char *main; /* name of the main branch, borrowed of the settings */
 	git_commit *main_tip;
-	const char *how; /* "ancestor", "same_content", "forced" */
+	const char *how; /* "ancestor", "same_content"; else "forced" */
 };
 
 static void finish_done(struct finish *finish)
@@ -211,10 +211,8 @@ static int check_merged(struct finish *finish)
 		finish->how = "same_content";
 		return 0;
 	}
-	if (finish->args->force) {
-		finish->how = "forced";
+	if (finish->args->force)
 		return 0;
-	}
 
 	return refuse(&w->why, "not_merged",
 		"'%s' is not merged into '%s'. Merge it first (and fetch), or say force=true to lose it.",
@@ -248,7 +246,7 @@ static int run_finish_feature(struct call *call, const void *args)
 {
 	const struct finish_feature_args *a = args;
 	auto_writer w = { 0 };
-	auto_(finish_done) struct finish finish = { .w = &w, .args = a };
+	auto_(finish_done) struct finish finish = { .w = &w, .args = a, .how = "forced" };
 
 	if (writer_open(&w, call, a->repo_path, WRITER_TREE) < 0 || finish_feature(&finish) < 0)
 		return refusal_answer(call, &w.why);

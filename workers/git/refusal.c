@@ -8,31 +8,25 @@
 #include "workers/common/call.h"
 #include "workers/common/roots.h"
 
-/* What every refusal returns; the words are in it. */
-enum { REFUSED = -ECANCELED };
-
 /* The code of calls that were stopped; call_fail_stopped() finds out whether cancelled or late. */
 static const char stopped[] = "stopped";
 
-static int set_words(struct refusal *why, const char *code, const char *fmt, va_list args)
+static void set_words(struct refusal *why, const char *code, const char *fmt, va_list args)
 	printf_like(3, 0);
 
-static int set_words(struct refusal *why, const char *code, const char *fmt, va_list args)
+static void set_words(struct refusal *why, const char *code, const char *fmt, va_list args)
 {
 	why->code = code;
 	(void)vsnprintf(why->text, sizeof(why->text), fmt, args);
-	return REFUSED;
 }
 
-int refuse(struct refusal *why, const char *code, const char *fmt, ...)
+void refusal_set(struct refusal *why, const char *code, const char *fmt, ...)
 {
 	va_list args;
-	int r;
 
 	va_start(args, fmt);
-	r = set_words(why, code, fmt, args);
+	set_words(why, code, fmt, args);
 	va_end(args);
-	return r;
 }
 
 static void add_words(struct refusal *why, const char *words)
@@ -101,7 +95,7 @@ static const char *code_of_class(int class)
 	}
 }
 
-int refuse_git(struct refusal *why, int rc, const char *fmt, ...)
+void refusal_set_git(struct refusal *why, int rc, const char *fmt, ...)
 {
 	int os_error = errno;
 	const git_error *last = git_error_last();
@@ -115,7 +109,7 @@ int refuse_git(struct refusal *why, int rc, const char *fmt, ...)
 		code = "read_only";
 
 	va_start(args, fmt);
-	(void)set_words(why, code ? code : code_of_class(class), fmt, args);
+	set_words(why, code ? code : code_of_class(class), fmt, args);
 	va_end(args);
 
 	/* The parser of configurations repeats words of the file, which may be any file. */
@@ -123,18 +117,16 @@ int refuse_git(struct refusal *why, int rc, const char *fmt, ...)
 		add_words(why, "its configuration cannot be read");
 	else if (last && last->message && *last->message)
 		add_words(why, last->message);
-	return REFUSED;
 }
 
-int refuse_errno(struct refusal *why, int err, const char *fmt, ...)
+void refusal_set_errno(struct refusal *why, int err, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	(void)set_words(why, path_error_code(err), fmt, args);
+	set_words(why, path_error_code(err), fmt, args);
 	va_end(args);
 	add_words(why, strerror(err < 0 ? -err : err));
-	return REFUSED;
 }
 
 int refuse_stopped(struct refusal *why, const char *how_far)

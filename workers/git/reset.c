@@ -34,20 +34,19 @@ static bool is_at_or_below(const char *path, const char *dir)
 	       (strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0'));
 }
 
-/* Those of `all` that one of `paths` names or has below it; all of them without `paths`. */
-static void select_names(const struct names *all, const struct repo_paths *paths, struct names *ret)
+/* Whether one of `paths` names `name` or has it below it; without paths every name is selected. */
+static bool is_selected(const struct repo_paths *paths, const char *name)
 {
-	for (size_t i = 0; i < all->n; i++) {
-		bool is_wanted = paths->n == 0;
+	if (!paths)
+		return true;
+	for (size_t i = 0; i < paths->n; i++)
+		if (is_at_or_below(name, paths->items[i]))
+			return true;
 
-		for (size_t k = 0; k < paths->n && !is_wanted; k++)
-			is_wanted = is_at_or_below(all->items[i], paths->items[k]);
-		if (is_wanted)
-			names_add(ret, all->items[i]);
-	}
+	return false;
 }
 
-/* Index entries of `paths` (none: all) become those of `tree`; `ret` has those that changed. */
+/* Index entries of `paths` (NULL: all) become those of `tree`; `ret` has those that changed. */
 static int reset_index(
 	struct writer *w, git_tree *tree, const struct repo_paths *paths, struct names *ret)
 {
@@ -57,7 +56,9 @@ static int reset_index(
 	if (repo_index(&w->repo, &index, &w->why) < 0 || guard_diff_index(w, tree, index, &all) < 0)
 		return -1;
 
-	select_names(&all, paths, ret);
+	for (size_t i = 0; i < all.n; i++)
+		if (is_selected(paths, all.items[i]))
+			names_add(ret, all.items[i]);
 	if (ret->n == 0)
 		return 0;
 
@@ -94,14 +95,13 @@ static int reset_paths(struct writer *w, const struct reset_args *a, git_tree *t
 static int reset_content(
 	struct writer *w, const struct reset_args *a, git_tree *tree, struct names *unstaged)
 {
-	static const struct repo_paths all = { 0 };
 	auto_git(git_index) index = NULL;
 	auto_names conflicts = { 0 };
 
 	if (streq(a->mode, "hard"))
 		return guard_reset(w, tree);
 	if (streq(a->mode, "mixed"))
-		return reset_index(w, tree, &all, unstaged);
+		return reset_index(w, tree, NULL, unstaged);
 
 	if (repo_index(&w->repo, &index, &w->why) < 0 || writer_conflicts(w, index, &conflicts) < 0)
 		return -1;
@@ -145,7 +145,6 @@ static int reset_to(
 /* Before the first commit there is nothing to go back to but the empty index. */
 static int reset_unborn(struct writer *w, const struct reset_args *a)
 {
-	static const struct repo_paths all = { 0 };
 	auto_names unstaged = { 0 };
 
 	if (!streq(a->mode, "mixed") || !streq(a->target, "HEAD")) {
@@ -154,7 +153,7 @@ static int reset_unborn(struct writer *w, const struct reset_args *a)
 	}
 	if (a->paths.n > 0)
 		return reset_paths(w, a, NULL);
-	if (reset_index(w, NULL, &all, &unstaged) < 0)
+	if (reset_index(w, NULL, NULL, &unstaged) < 0)
 		return refusal_answer(w->call, &w->why);
 
 	return answer_reset(w, a, NULL, &unstaged, "All staged changes reset");

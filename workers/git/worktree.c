@@ -46,7 +46,7 @@ static int choose_name(struct writer *w, const char *path, char **ret)
 				(*from >= '0' && *from <= '9') || *from == '_' || *from == '-' ||
 				(*from == '.' && base.len > 0);
 
-		strbuf_addc(&base, is_plain ? *from : '-');
+		strbuf_addc(&base, (char)(is_plain ? *from : '-'));
 	}
 
 	for (int i = 0; i < NAMES_TRIED; i++) {

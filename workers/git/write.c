@@ -28,7 +28,7 @@ enum { LOCK_STEP_MS = 25 };
 
 bool writer_wait(struct writer *w, int64_t *since)
 {
-	static const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000 };
+	static const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
 	int64_t now = clock_now_ms();
 
 	if (*since == 0)
