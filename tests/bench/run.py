@@ -210,13 +210,13 @@ def run_idle(options, fleet, sdk):
 
 def run_kill(options, *candidates):
     print("\n### The worker is killed (SIGKILL) under 10 clients in the middle of calls\n")
-    print("| server | calls/s before | calls/s from 1 s after on | answers after the kill | lost | errors told | doubled |")
-    print("|---|---|---|---|---|---|---|")
+    print("| server | calls/s before | calls/s from 1 s after on | answers after the kill | lost | errors told | doubled | to a wrong client |")
+    print("|---|---|---|---|---|---|---|---|")
     for server in candidates:
         with server:
             f = measure_kill(options, server)
         print(f"| {server.name} | {f['before_per_s']:.0f} | {f['second_after_per_s']:.0f} | {f['after']} | "
-              f"{f['lost']} | {f['errors']} | {f['doubled']} |")  # fmt: skip
+              f"{f['lost']} | {f['errors']} | {f['doubled']} | {f['misdelivered']} |")  # fmt: skip
         sys.stdout.flush()
 
 
