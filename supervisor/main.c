@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "config.h"
 
@@ -53,6 +54,7 @@ struct daemon {
 	enum phase phase;
 	int64_t drain_until_ms;
 	bool input_ended;
+	bool has_passed_sockets; /* by the service manager: `listen` of the settings is not used */
 };
 
 /* --- what is told ------------------------------------------------------------------------------ */
@@ -272,13 +274,18 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 static int reload(struct daemon *d, struct fail *fail)
 {
 	auto_(conf_freep) struct conf *conf = NULL;
+	struct conf_sources sources = d->options->sources;
 	struct conf_diff diff;
-	int r = conf_load(&d->options->sources, &conf, fail);
+	int r;
 
+	/* A file that was found at the start is missed when it is gone, not replaced by the default. */
+	if (!sources.path)
+		sources.path = d->conf->path;
+	r = conf_load(&sources, &conf, fail);
 	if (r < 0)
 		return r;
 	conf_diff(d->conf, conf, &diff);
-	if (d->httpd && diff.listeners)
+	if (d->httpd && diff.listeners && !d->has_passed_sockets)
 		r = httpd_listen(d->httpd, conf->listeners, conf->n_listeners, fail);
 	if (r == 0) {
 		log_reload(&diff);
@@ -347,20 +354,34 @@ static const struct stream_hooks stream_hooks = {
 	.broken = on_output_broken,
 };
 
+/* Promise 7 holds for a socket that was passed in as for one of ours. */
+static int adopt(struct daemon *d, struct notify_socket *passed, struct fail *fail)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+	bool names_domain = conf_find_domain(d->conf, passed->name) != NULL;
+
+	if (getsockname(passed->fd, (struct sockaddr *)&addr, &len) < 0)
+		return fail_set(fail, -errno, "cannot tell the address of a passed socket");
+	if (!conf_may_listen_on(d->conf, &addr))
+		return fail_set(fail, -EACCES,
+			"the passed socket '%s' is not on loopback, and there are no keys: write 'auth: none' "
+			"into the settings if everybody who reaches it may use the tools",
+			passed->name);
+	httpd_adopt(d->httpd, TAKE_FD(passed->fd), names_domain ? passed->name : NULL);
+	return 0;
+}
+
 /* Sockets of the service manager take the place of the configured listeners. */
 static int open_listeners(struct daemon *d, struct fail *fail)
 {
 	struct notify_sockets sockets = { 0 };
 	int r = notify_take_sockets(&sockets, fail);
 
-	for (size_t i = 0; r == 0 && i < sockets.n; i++) {
-		bool names_domain = conf_find_domain(d->conf, sockets.items[i].name) != NULL;
-
-		httpd_adopt(
-			d->httpd, sockets.items[i].fd, names_domain ? sockets.items[i].name : NULL);
-		sockets.items[i].fd = -1;
-	}
-	if (r == 0 && sockets.n == 0)
+	d->has_passed_sockets = sockets.n > 0;
+	for (size_t i = 0; r == 0 && i < sockets.n; i++)
+		r = adopt(d, &sockets.items[i], fail);
+	if (r == 0 && !d->has_passed_sockets)
 		r = httpd_listen(d->httpd, d->conf->listeners, d->conf->n_listeners, fail);
 	notify_sockets_done(&sockets);
 	return r;
