@@ -15,7 +15,7 @@
 
 #include "shared/alloc.h"
 #include "workers/git/layout.h"
-#include "workers/git/out.h"
+#include "workers/git/remotes.h"
 #include "workers/git/repo.h"
 #include "workers/git/rev.h"
 
@@ -321,9 +321,14 @@ static void test_commondir(void **state)
 static void test_special_files(void **state)
 {
 	auto_free char *fifo = path_of(in, "r/.git/packed-refs");
+	auto_free char *ignore = path_of(in, "r/.gitignore");
 
+	assert_int_equal(mkfifo(ignore, 0600), 0);
+	assert_refused(".gitignore in it is a special file");
+	move(in, "r/.gitignore", in, "gone");
+	assert_opens();
 	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_refused("special file");
+	assert_refused("special file in its .git");
 }
 
 static void test_alternates(void **state)
@@ -582,6 +587,46 @@ static void test_inside(void **state)
 	assert_false(repo_path_is_inside("/"));
 }
 
+/* Remotes */
+
+static void assert_url(const struct repo *repo, const char *name, bool for_push, const char *wanted)
+{
+	auto_free char *url = NULL;
+
+	assert_int_equal(remotes_url(repo, name, for_push, &url, &why), 0);
+	if (wanted)
+		assert_string_equal(url, wanted);
+	else
+		assert_null(url);
+}
+
+static void test_remotes(void **state)
+{
+	auto_repo repo = { 0 };
+	auto_(remotes_done) struct remotes remotes = { 0 };
+
+	append_text(in, "r/.git/config",
+		"[remote \"o.x\"]\n\turl = short:a\n\turl = second\n"
+		"[remote \"p\"]\n\turl = short:a\n\tpushurl = short:push\n"
+		"[remote \"q\"]\n\turl = other\n\tfetch = x\n"
+		"[remote \"none\"]\n\tfetch = x\n"
+		"[url \"https://s/\"]\n\tinsteadOf = sh\n"
+		"[url \"https://long/\"]\n\tinsteadOf = short:\n"
+		"[url \"ssh://push/\"]\n\tpushInsteadOf = short:\n");
+	assert_int_equal(repo_open(&settings, "r", &repo, &why), 0);
+	assert_int_equal(remotes_read(&repo, &remotes, &why), 0);
+	assert_int_equal(remotes.n, 3);
+	assert_string_equal(remotes.names[0], "o.x");
+	assert_string_equal(remotes.names[2], "q");
+	assert_url(&repo, "o.x", false, "https://long/a");
+	assert_url(&repo, "o.x", true, "ssh://push/a");
+	assert_url(&repo, "p", false, "https://long/a");
+	assert_url(&repo, "p", true, "https://long/push");
+	assert_url(&repo, "q", false, "other");
+	assert_url(&repo, "none", true, NULL);
+	assert_url(&repo, "absent", false, NULL);
+}
+
 /* The rest */
 
 static void test_read_only_root(void **state)
@@ -700,6 +745,7 @@ int main(void)
 		TEST(test_parents),
 		cmocka_unit_test(test_git_paths),
 		TEST(test_inside),
+		TEST(test_remotes),
 		TEST(test_read_only_root),
 		TEST(test_identity),
 		TEST(test_unborn),

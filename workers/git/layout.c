@@ -410,7 +410,8 @@ static int check_includes(const char *file, struct refusal *why)
 		return refuse_outside(why, "a configuration file");
 	r = fd_read_file(real, MAX_CONFIG, &text);
 	if (r < 0)
-		return refuse_errno(why, r, "the configuration of this repository cannot be read");
+		return refuse(why, "repo_refused",
+			"a configuration file of this repository cannot be read: %s", strerror(-r));
 	if (layout_has_include(strbuf_get(&text), text.len))
 		return refuse(why, "repo_refused",
 			"its configuration includes another file ([include]), which this server does not "
@@ -497,6 +498,23 @@ static int check_config(const struct layout *layout, struct refusal *why)
 	return r;
 }
 
+/* libgit2 opens these without a look at what they are, and opening a FIFO can wait for ever. Deeper
+ * ones are left to the limit of time that every call has. */
+static int check_special(const struct layout *layout, struct refusal *why)
+{
+	static const char *const names[] = { ".gitignore", ".gitattributes", ".gitmodules",
+		".mailmap" };
+	struct stat st;
+
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		auto_free char *file = join(layout->dir, names[i]);
+
+		if (stat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+			return refuse(why, "repo_refused", "%s in it is a special file", names[i]);
+	}
+	return 0;
+}
+
 static int check_shallow(const struct layout *layout, struct refusal *why)
 {
 	auto_free char *file = join(layout->common_dir, "shallow");
@@ -516,6 +534,8 @@ int layout_check(const struct layout *layout, struct refusal *why)
 
 	if (r == 0)
 		r = check_links(layout, why);
+	if (r == 0)
+		r = check_special(layout, why);
 	if (r == 0)
 		r = check_config(layout, why);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include "workers/common/call.h"
 #include "workers/git/layout.h"
 #include "workers/git/out.h"
+#include "workers/git/remotes.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
 
@@ -85,30 +86,34 @@ static const struct param git_remote_list_params[] = {
 	{ 0 },
 };
 
+static void add_remote_line(
+	struct strbuf *text, const char *name, const char *url, const char *what)
+{
+	out_name(text, name);
+	strbuf_adds(text, "  ");
+	out_name(text, url);
+	strbuf_addf(text, " (%s)\n", what);
+}
+
 static int add_remote(struct list *list, const char *name, struct refusal *why)
 {
-	auto_git(git_remote) remote = NULL;
 	auto_free char *fetch = NULL;
 	auto_free char *push = NULL;
-	const char *url;
-	int rc = git_remote_lookup(&remote, list->repo->git, name);
+	auto_free char *fetch_shown = NULL;
+	auto_free char *push_shown = NULL;
+	int r = remotes_url(list->repo, name, false, &fetch, why);
 
-	if (rc < 0)
-		return refuse_git(why, rc, "cannot read a remote");
-	url = git_remote_url(remote);
-	fetch = out_url(url ? url : "");
-	url = git_remote_pushurl(remote);
-	push = url ? out_url(url) : alloc_str(fetch);
-	json_array_append_new(list->entries, json_pack("{s:o, s:s, s:s}", "name", out_str(name),
-						     "fetch_url", fetch, "push_url", push));
-	out_name(&list->text, name);
-	strbuf_adds(&list->text, "  ");
-	out_name(&list->text, fetch);
-	strbuf_adds(&list->text, " (fetch)\n");
-	out_name(&list->text, name);
-	strbuf_adds(&list->text, "  ");
-	out_name(&list->text, push);
-	strbuf_adds(&list->text, " (push)\n");
+	if (r == 0)
+		r = remotes_url(list->repo, name, true, &push, why);
+	if (r < 0)
+		return r;
+	fetch_shown = out_url(fetch ? fetch : "");
+	push_shown = out_url(push ? push : "");
+	json_array_append_new(
+		list->entries, json_pack("{s:o, s:s, s:s}", "name", out_str(name), "fetch_url",
+				       fetch_shown, "push_url", push_shown));
+	add_remote_line(&list->text, name, fetch_shown, "fetch");
+	add_remote_line(&list->text, name, push_shown, "push");
 	return 0;
 }
 
@@ -116,17 +121,15 @@ static int git_remote_list_tool(struct call *call, const void *args)
 {
 	const struct git_remote_list_args *a = args;
 	auto_repo repo = { 0 };
-	auto_git_strarray names = { 0 };
+	auto_(remotes_done) struct remotes remotes = { 0 };
 	LIST(list, &repo);
 	struct refusal why;
-	int rc, r;
+	int r = repo_open(call_settings(call), a->repo_path, &repo, &why);
 
-	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0)
-		return refusal_answer(call, &why);
-	rc = git_remote_list(&names, repo.git);
-	r = rc < 0 ? refuse_git(&why, rc, "cannot read the remotes") : 0;
-	for (size_t i = 0; i < names.count && r == 0; i++)
-		r = add_remote(&list, names.strings[i], &why);
+	if (r == 0)
+		r = remotes_read(&repo, &remotes, &why);
+	for (size_t i = 0; i < remotes.n && r == 0; i++)
+		r = add_remote(&list, remotes.names[i], &why);
 	if (r < 0)
 		return refusal_answer(call, &why);
 

@@ -31,6 +31,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/reflog.c \
 	workers/git/refs.c \
 	workers/git/refusal.c workers/git/refusal.h \
+	workers/git/remotes.c workers/git/remotes.h \
 	workers/git/repo.c workers/git/repo.h \
 	workers/git/repos.c \
 	workers/git/reset.c \
