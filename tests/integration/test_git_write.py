@@ -182,6 +182,16 @@ def test_foreign_lock_is_busy_and_stays(tool, args, tools, repo):
     lock.unlink()
 
 
+def test_locked_branch_changes_nothing(tools, repo):
+    diverged(repo)
+    repo.write("new", "x\n")
+    lock = repo.write(".git/refs/heads/main.lock", "")
+    tools.fails("busy", "git_merge", branch="other")
+    tools.fails("busy", "git_commit", message="m", files=["new"])
+    lock.unlink()
+    assert repo.status() == ["?? new"]
+
+
 def test_another_worker_is_waited_for(tools, repo):
     fd = os.open(repo.path / ".git", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
@@ -412,7 +422,8 @@ def test_reset_moves_the_branch(tools, repo):
     first = repo.head()
     second = repo.commit("b", "b\n", "second")
     done = tools.ok("git_reset", mode="soft", target="HEAD~1")
-    assert done == {"head": first, "previous_head": second, "mode": "soft", "unstaged": []}
+    assert done == {"head": first, "previous_head": second, "mode": "soft", "unstaged": [],
+                    "truncated": False}
     assert tools.text == f"HEAD is now at {repo.git('rev-parse', '--short', 'HEAD')} first"
     assert repo.status() == ["A  b"]
     assert repo.reflog()[0] == "reset: moving to HEAD~1"

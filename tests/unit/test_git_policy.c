@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "shared/alloc.h"
+#include "shared/strbuf.h"
 #include "workers/git/policy.h"
 #include "workers/git/secrets.h"
 
@@ -131,6 +132,21 @@ static void test_secrets_length(void **state)
 	assert_int_equal(secrets_match(secrets, "a\0password=hunter2", 18), 1);
 }
 
+/* Long lines, as in minified sources, are searched to their end. */
+static void test_secrets_long_line(void **state)
+{
+	static const char filler[] = "secret password token api_key pastaghp_ AKIA ";
+	struct str_list none = { 0 };
+	auto_(secrets_freep) struct secrets *secrets = open_secrets(&none);
+	auto_strbuf line = { 0 };
+
+	while (line.len < 4000000)
+		strbuf_adds(&line, filler);
+	assert_int_equal(secrets_match(secrets, line.data, line.len), 0);
+	strbuf_adds(&line, "token=abcdef");
+	assert_int_equal(secrets_match(secrets, line.data, line.len), 1);
+}
+
 static void test_secrets_more(void **state)
 {
 	const char *good[] = { "corp-[0-9]+" };
@@ -167,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_lost_most),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_secrets_length),
+		cmocka_unit_test(test_secrets_long_line),
 		cmocka_unit_test(test_secrets_more),
 	};
 

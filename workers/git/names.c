@@ -56,7 +56,7 @@ json_t *names_json(const struct names *names)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < names->n; i++)
+	for (size_t i = 0; i < names->n && i < NAMES_SHOWN; i++)
 		json_array_append_new(list, out_str(names->items[i]));
 
 	return list;

@@ -20,7 +20,8 @@ void names_done(struct names *names);
 /* Sorts bytewise and drops doubles. */
 void names_sort(struct names *names);
 
-/* All of them, as JSON strings (made valid UTF-8). */
+/* The first NAMES_SHOWN of them, as JSON strings (made valid UTF-8). */
+enum { NAMES_SHOWN = 5000 };
 json_t *names_json(const struct names *names) must_check;
 
 /* "a, b and 7 more": as many as fit into about 400 bytes. Yours to free. */

@@ -68,8 +68,8 @@ static int reset_index(
 static int answer_reset(struct writer *w, const struct reset_args *a, const git_oid *previous,
 	const struct names *unstaged, const char *text)
 {
-	json_t *out = json_pack("{s:o, s:s, s:o}", "head", writer_head_json(w), "mode", a->mode,
-		"unstaged", names_json(unstaged));
+	json_t *out = json_pack("{s:o, s:s, s:b, s:o}", "head", writer_head_json(w), "mode",
+		a->mode, "truncated", unstaged->n > NAMES_SHOWN, "unstaged", names_json(unstaged));
 
 	if (previous)
 		json_object_set_new(out, "previous_head", out_oid(previous));
@@ -315,7 +315,8 @@ const struct tool git_reset_tools[] = {
 	GIT_WRITE_TOOL(reset, "Unstage or move the branch",
 		.doc = "Unstage everything or some paths, or move the branch. A hard reset discards "
 		       "changes and must be confirmed.",
-		.out = "head string, previous_head? string, mode string, unstaged string[]",
+		.out = "head string, previous_head? string, mode string, unstaged string[], "
+		       "truncated boolean",
 		.hints = TOOL_DESTRUCTIVE),
 	GIT_WRITE_TOOL(restore, "Restore files",
 		.doc = "Discard changes in paths, or unstage them. Names are literal.",

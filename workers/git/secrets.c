@@ -12,8 +12,8 @@
 
 #include "shared/alloc.h"
 
-/* Steps of one match; the built-in patterns need a few for each byte. */
-enum { MATCH_LIMIT = 1000000, HEAP_LIMIT_KIB = 8192 };
+/* Steps of one match: so many, and so many for each byte of the line. */
+enum { MATCH_LIMIT = 1000000, MATCH_LIMIT_BYTE = 32, HEAP_LIMIT_KIB = 8192 };
 
 static const char *const built_in[] = {
 	"(api_key|secret|password|token|aws_secret[a-z_]*)\\s*[:=]\\s*\\S{4,}",
@@ -59,7 +59,6 @@ int secrets_new(const struct str_list *more, struct secrets **ret, struct fail *
 	secrets->match = pcre2_match_data_create(1, NULL);
 	if (!secrets->limits || !secrets->match)
 		return fail_set(fail, -ENOMEM, "out of memory");
-	(void)pcre2_set_match_limit(secrets->limits, MATCH_LIMIT);
 	(void)pcre2_set_heap_limit(secrets->limits, HEAP_LIMIT_KIB);
 
 	for (size_t i = 0; i < n; i++) {
@@ -88,7 +87,12 @@ void secrets_free(struct secrets *secrets)
 
 int secrets_match(struct secrets *secrets, const char *line, size_t len)
 {
+	const size_t max_len = (UINT32_MAX - MATCH_LIMIT) / MATCH_LIMIT_BYTE;
+	size_t counted = len < max_len ? len : max_len;
 	int unknown = 0;
+
+	(void)pcre2_set_match_limit(
+		secrets->limits, (uint32_t)(MATCH_LIMIT + counted * MATCH_LIMIT_BYTE));
 
 	for (size_t i = 0; i < secrets->n_codes; i++) {
 		int r = pcre2_match(secrets->codes[i], (PCRE2_SPTR)line, len, 0, 0, secrets->match,

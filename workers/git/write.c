@@ -52,6 +52,14 @@ static const char *held_lock(int git_fd)
 	return NULL;
 }
 
+static int refuse_locked(struct writer *w, const char *held)
+{
+	return refuse(&w->why, "busy",
+		"the repository is locked (%s). Try again; if nothing else uses it, a program that "
+		"died left the lock file behind.",
+		held);
+}
+
 static int take_locks(struct writer *w)
 {
 	const char *path = git_repository_path(w->repo.git);
@@ -73,10 +81,26 @@ static int take_locks(struct writer *w)
 		}
 	} while (writer_wait(w, &since));
 
-	return refuse(&w->why, "busy",
-		"the repository is locked (%s). Try again; if nothing else uses it, a program that "
-		"died left the lock file behind.",
-		held);
+	return refuse_locked(w, held);
+}
+
+/* The branch that most operations move in the end, when the working tree is written already. */
+static int wait_for_branch(struct writer *w)
+{
+	auto_free char *path = NULL;
+	int64_t since = 0;
+
+	if (!w->branch)
+		return 0;
+
+	path = alloc_printf(
+		"%srefs/heads/%s.lock", git_repository_commondir(w->repo.git), w->branch);
+	do
+		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			return 0;
+	while (writer_wait(w, &since));
+
+	return refuse_locked(w, strrchr(path, '/') + 1);
 }
 
 /* Who stands in the reflog. Without an identity libgit2 writes "unknown", as it does by itself. */
@@ -101,7 +125,7 @@ static int open_locked(struct writer *w, enum writer_needs needs)
 	if (take_locks(w) < 0)
 		return -1;
 	set_reflog_identity(w);
-	if (rev_branch(&w->repo, &w->branch, &is_unborn, &w->why) < 0)
+	if (rev_branch(&w->repo, &w->branch, &is_unborn, &w->why) < 0 || wait_for_branch(w) < 0)
 		return -1;
 
 	return rev_head(&w->repo, &w->head, &w->why);

@@ -25,8 +25,9 @@ enum writer_needs {
 	WRITER_TREE, /* a working tree is needed */
 };
 
-/* Opens the repository for writing: repo_open(); read_only when its root is; waits for index.lock,
- * HEAD.lock and our own workers up to WRITER_LOCK_MS, then `busy`. 0, or negative with w->why. */
+/* Opens the repository for writing: repo_open(); read_only when its root is; waits for the locks
+ * of index, HEAD and branch and for our own workers up to WRITER_LOCK_MS, then `busy`. 0, or
+ * negative with w->why. */
 int writer_open(struct writer *w, struct call *call, const char *repo_path, enum writer_needs needs)
 	must_check;
 void writer_close(struct writer *w);
