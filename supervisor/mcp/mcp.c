@@ -264,7 +264,7 @@ static unsigned count_early(const struct mcp *mcp, const struct session *session
 	return n;
 }
 
-enum mcp_verdict mcp_receive(
+static enum mcp_verdict receive_one(
 	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
 {
 	struct session_info *info = session_get_info(session);
@@ -273,10 +273,8 @@ enum mcp_verdict mcp_receive(
 	};
 	const char *why = NULL;
 	struct rpc rpc;
-	int r;
+	int r = rpc_parse(text, len, &rpc, &why);
 
-	session_touch(session);
-	r = rpc_parse(text, len, &rpc, &why);
 	if (r == RPC_INVALID_PARAMS && rpc.id.at) {
 		/* A request all the same: its answer goes where answers go. */
 		auto_strbuf error = { 0 };
@@ -306,6 +304,78 @@ enum mcp_verdict mcp_receive(
 	if (method_run(&context, &rpc, mcp->settled) == METHOD_WAITS)
 		keep_for_later(mcp, session, text, len);
 	return MCP_ACCEPTED;
+}
+
+/* An array of messages, where this session's revision has them: absent otherwise. */
+static struct jspan get_batch(struct session *session, const char *text, size_t len)
+{
+	const struct session_info *info = session_get_info(session);
+	struct jspan value;
+	size_t blanks = 0;
+
+	while (blanks < len && strchr(" \t\r\n", text[blanks]) && text[blanks] != '\0')
+		blanks++;
+	if (blanks == len || text[blanks] != '[' || !info->initialized ||
+		!revision_takes_batches(info->revision) || jspan_check(text, len, &value, NULL) < 0)
+		return (struct jspan){ 0 };
+	return value;
+}
+
+static size_t count_items(struct jspan array)
+{
+	struct jspan item;
+	size_t cursor = 0;
+	size_t n = 0;
+
+	while (jspan_next(array, &cursor, NULL, &item))
+		n++;
+	return n;
+}
+
+/* Each message of a batch as if it had come alone; the answers go one by one, in any order, as an
+ * event stream would have them. Its refusals are answers too: the rest of the batch is accepted. */
+static enum mcp_verdict receive_batch(
+	struct mcp *mcp, struct session *session, struct jspan batch, struct strbuf *reply)
+{
+	const struct session_info *info = session_get_info(session);
+	const unsigned max = mcp->conf->limits.calls_per_session;
+	const size_t n = count_items(batch);
+	struct jspan item;
+	size_t cursor = 0;
+
+	if (n == 0 || n > max) {
+		auto_free char *why = alloc_printf("a batch of %zu messages: 1 to %u are taken "
+						   "(limits.calls_per_session)",
+			n, max);
+		const struct rpc none = { 0 };
+
+		return refuse(info, &none, RPC_INVALID_REQUEST, why, MCP_INVALID, reply);
+	}
+	while (session_is_open(session) && jspan_next(batch, &cursor, NULL, &item)) {
+		auto_strbuf text = { 0 };
+		auto_strbuf error = { 0 };
+
+		strbuf_add(&text, item.at, item.len);
+		if (jspan_is(jspan_member(item, "method", NULL), "initialize"))
+			rpc_add_error(&error, jspan_member(item, "id", NULL), RPC_INVALID_REQUEST,
+				"initialize must not be part of a batch");
+		else
+			(void)receive_one(mcp, session, text.data, text.len, &error);
+		if (error.len > 0)
+			session_send(session, error.data, error.len);
+	}
+	return MCP_ACCEPTED;
+}
+
+enum mcp_verdict mcp_receive(
+	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+{
+	struct jspan batch = get_batch(session, text, len);
+
+	session_touch(session);
+	if (batch.at)
+		return receive_batch(mcp, session, batch, reply);
+	return receive_one(mcp, session, text, len, reply);
 }
 
 /* --- public ------------------------------------------------------------------------------------ */

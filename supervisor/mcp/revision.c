@@ -3,12 +3,13 @@
 
 static const struct {
 	const char *name;
+	bool takes_batches; /* the first revision does not speak of them, but builds on JSON-RPC */
 	bool omits_null_id;
 } revisions[REVISIONS] = {
-	[REV_2024_11_05] = { "2024-11-05", false },
-	[REV_2025_03_26] = { "2025-03-26", false },
-	[REV_2025_06_18] = { "2025-06-18", false },
-	[REV_2025_11_25] = { "2025-11-25", true },
+	[REV_2024_11_05] = { "2024-11-05", .takes_batches = true },
+	[REV_2025_03_26] = { "2025-03-26", .takes_batches = true },
+	[REV_2025_06_18] = { "2025-06-18" },
+	[REV_2025_11_25] = { "2025-11-25", .omits_null_id = true },
 };
 
 const char *revision_name(enum revision revision)
@@ -27,4 +28,9 @@ enum revision revision_negotiate(struct jspan asked)
 bool revision_omits_null_id(enum revision revision)
 {
 	return revisions[revision].omits_null_id;
+}
+
+bool revision_takes_batches(enum revision revision)
+{
+	return revisions[revision].takes_batches;
 }

@@ -343,6 +343,11 @@ bool session_is_slow(const struct session *session)
 	       session->n_queued > limits->session_queue_messages / 2;
 }
 
+bool session_is_open(const struct session *session)
+{
+	return session->ops != NULL;
+}
+
 bool session_is_pending(const struct session *session)
 {
 	return session->n_queued > 0;

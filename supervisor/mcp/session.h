@@ -70,6 +70,9 @@ void session_send(struct session *session, const char *json, size_t len);
 /* More than half of the queue is used: no new requests, please. */
 bool session_is_slow(const struct session *session);
 
+/* False: it was closed, in this loop turn; nothing may be begun for it any more. */
+bool session_is_open(const struct session *session);
+
 /* Something still waits in the queue. */
 bool session_is_pending(const struct session *session);
 

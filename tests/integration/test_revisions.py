@@ -49,21 +49,58 @@ def test_revisions_on_stdio(start_stdio, asked):  # noqa: F811
     assert stdio.initialize(asked)["protocolVersion"] == asked
 
 
-@pytest.mark.parametrize("asked, is_batch", [("2024-11-05", True), ("2025-03-26", True), ("2025-06-18", False), ("2025-11-25", False)])
-def test_batches_on_stdio(start_stdio, asked, is_batch):  # noqa: F811
-    stdio = start_stdio({"utils": {}})
-    stdio.initialize(asked)
-    stdio.write('[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"no/such"}]\n')
-    if not is_batch:
-        assert stdio.read()["error"]["code"] == -32600
-        assert stdio.request(3, "ping")["result"] == {}
-        return
-    line = b""
-    while b"\n" not in line:
-        line += stdio.process.stdout.read(1)
-    found = {answer["id"]: answer for answer in json.loads(line)}
+BATCH = ('[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/no_such"},'
+         '{"jsonrpc":"2.0","id":2,"method":"no/such"},7,{"jsonrpc":"2.0","id":3,"method":"initialize","params":{}},'
+         '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"calculator_add","arguments":{"a":1,"b":2}}},[]]')
+WITH_BATCHES = [("2024-11-05", True), ("2025-03-26", True), ("2025-06-18", False), ("2025-11-25", False)]
+
+
+def check_batch_answers(answers):
+    """One for each request and for each element that is none; they may come in any order."""
+    found = {answer.get("id"): answer for answer in answers if answer.get("id") is not None}
     assert found[1]["result"] == {}
     assert found[2]["error"]["code"] == -32601
+    assert found[3]["error"]["code"] == -32600
+    assert found[4]["result"]["structuredContent"]["result"] == 3
+    without_id = [answer["error"]["code"] for answer in answers if answer.get("id") is None]
+    assert without_id == [-32600, -32600]
+
+
+@pytest.mark.parametrize("asked, is_taken", WITH_BATCHES)
+def test_batches_on_stdio(start_stdio, asked, is_taken):  # noqa: F811
+    stdio = start_stdio({"utils": {}})
+    stdio.initialize(asked)
+    stdio.write(BATCH + "\n")
+    if is_taken:
+        check_batch_answers([stdio.read() for _ in range(6)])
+    else:
+        assert stdio.read()["error"]["code"] == -32600
+    assert stdio.request(3, "ping")["result"] == {}
+
+
+@pytest.mark.sanitizers
+@pytest.mark.parametrize("asked, is_taken", WITH_BATCHES)
+def test_batches_over_sse(utils, asked, is_taken):
+    with utils.session(initialize=False) as session:
+        session.initialize(asked)
+        response = session.post(BATCH)
+        if is_taken:
+            assert response.status == 202
+            check_batch_answers([session.stream.read_message().json() for _ in range(6)])
+        else:
+            assert response.status == 400
+            assert response.json()["error"]["code"] == -32600
+        assert session.request("ping")["result"] == {}
+
+
+def test_batches_have_a_bound(utils):
+    with utils.session(initialize=False) as session:
+        session.initialize("2025-03-26")
+        for batch in ("[]", "[" + ",".join(['{"jsonrpc":"2.0","id":1,"method":"ping"}'] * 65) + "]"):
+            response = session.post(batch)
+            assert response.status == 400
+            assert response.json()["error"]["code"] == -32600
+        assert session.request("ping")["result"] == {}
 
 
 # --- lists ----------------------------------------------------------------------------------------
