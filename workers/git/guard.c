@@ -3,8 +3,8 @@
  * A tree or index that is going to be written is compared with the disk first: where it has a
  * directory, the disk may have a directory, nothing, or a file that libgit2 will treat as a local
  * change, but no symlink. The kernel resolves each name (openat2 without symlinks). Then the paths
- * that will change are compared with what is staged, changed and untracked; only after both is libgit2 asked,
- * with a strategy that refuses once more by itself.
+ * that will change are compared with what is staged, changed and untracked; only after both is
+ * libgit2 asked, with a strategy that refuses once more by itself.
  *
  * GIT_CHECKOUT_FORCE is used where losing changes is what the caller asked for: reset --hard, and
  * undoing a merge, limited to the paths that the merge changed. */

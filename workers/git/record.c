@@ -1,7 +1,8 @@
 /* The index becomes a commit.
  *
- * Parents: HEAD, and while a merge is unfinished the heads of MERGE_HEAD; an amended commit keeps its own. The
- * author of an amended or picked commit stays its author. The reflog reads as if git had written it. */
+ * Parents: HEAD, and while a merge is unfinished the heads of MERGE_HEAD; an amended commit keeps
+ * its own. The author of an amended or picked commit stays its author. The reflog reads as if git
+ * had written it. */
 #include "workers/git/record.h"
 
 #include "shared/alloc.h"

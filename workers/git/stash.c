@@ -1,5 +1,6 @@
-/* git_stash: put changes aside and take them back. A stash is dropped only after all of it was taken
- * back; one that conflicts stays, and what it left in the tree can be undone by git_merge with abort. */
+/* git_stash: put changes aside and take them back. A stash is dropped only after all of it was
+ * taken back; one that conflicts stays, and what it left in the tree can be undone by git_merge
+ * with abort. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

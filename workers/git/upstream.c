@@ -1,4 +1,5 @@
-/* Which reference a branch follows: branch.<name>.remote and .merge, mapped by remote.<remote>.fetch. */
+/* Which reference a branch follows: branch.<name>.remote and .merge, mapped by
+ * remote.<remote>.fetch. */
 #include "workers/git/upstream.h"
 
 #include "shared/alloc.h"

@@ -6,7 +6,7 @@
 
 #include "workers/git/repo.h"
 
-/* The reference that branch `name` (without refs/heads/) follows; *ret is NULL when it has no upstream or the
- * upstream is not there. Negative: the configuration cannot be read. */
+/* The reference that branch `name` (without refs/heads/) follows; *ret is NULL when it has no
+ * upstream or the upstream is not there. Negative: the configuration cannot be read. */
 int upstream_find(const struct repo *repo, const char *name, git_reference **ret,
 	struct refusal *why) must_check;

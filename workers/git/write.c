@@ -1,9 +1,9 @@
 /* Common ground of the writing tools.
  *
- * Two kinds of locks: git's own lock files, which libgit2 takes around each single write, and a flock on
- * the repository's directory for the whole call. The second keeps our own worker processes from
- * reading the index, changing it and writing it back at the same time; git's locks alone would let the
- * later one undo the earlier. Nobody's lock is ever broken.
+ * Two kinds of locks: git's own lock files, which libgit2 takes around each single write, and a
+ * flock on the repository's directory for the whole call. The second keeps our own worker processes
+ * from reading the index, changing it and writing it back at the same time; git's locks alone would
+ * let the later one undo the earlier. Nobody's lock is ever broken.
  *
  * Invariant: objects are written first, the tree next, references last, so that a failure leaves
  * references that lead to whole objects. */
@@ -209,7 +209,8 @@ int writer_conflicts(struct writer *w, git_index *index, struct names *ret)
 	return 0;
 }
 
-/* The reference that HEAD stands for; *ret is NULL when it does not exist yet, *ret_name is its name. */
+/* The reference that HEAD stands for; *ret is NULL when it does not exist yet, *ret_name is its
+ * name. */
 static int look_up_head(struct writer *w, git_reference **ret, char **ret_name)
 {
 	auto_git(git_reference) head = NULL;
