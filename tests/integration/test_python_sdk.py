@@ -11,10 +11,12 @@ def client(request, envs):
     return sdk.python_client(envs, request.param)
 
 
+@pytest.mark.sanitizers
 def test_every_tool_of_utils(client, reach):
     sdk.every_tool_of_utils(client, reach({"utils": {}}))
 
 
+@pytest.mark.sanitizers
 def test_every_tool_of_git(client, reach, repository):
     sdk.every_tool_of_git(client, reach({"git": sdk.git_domain(repository)}), repository)
 
