@@ -1202,6 +1202,17 @@ def clean_clone(repo):
     return path
 
 
+@pytest.mark.parametrize("include_untracked", [False, True])
+def test_stash_keeps_what_the_index_has_dropped(include_untracked, tools, repo):
+    """A file that was removed from the index only is still a change of a tracked file."""
+    repo.git("rm", "-q", "--cached", "a")
+    repo.write("a", "precious\n")
+    tools.ok("git_stash", include_untracked=include_untracked)
+    assert repo.status() == [] and repo.read("a") == "one\n"
+    tools.ok("git_stash", action="pop")
+    assert repo.read("a") == "precious\n"
+
+
 def test_stash_takes_no_ignored_files(tools, repo):
     """A directory with untracked and ignored files keeps the ignored ones."""
     repo.commit(".gitignore", "*.o\n")

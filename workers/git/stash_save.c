@@ -37,6 +37,18 @@ static void stash_done(struct stash *stash)
 	free(stash->where);
 }
 
+/* Whether HEAD has the file: then it is tracked, even when the index has dropped it. */
+static bool is_in_head(const struct stash *stash, const char *path)
+{
+	auto_git(git_tree_entry) entry = NULL;
+
+	if (git_tree_entry_bypath(&entry, stash->head, path) == 0)
+		return true;
+
+	git_error_clear();
+	return false;
+}
+
 static void add_change(struct stash *stash, git_index *index, const git_diff_delta *delta)
 {
 	const char *path = delta->new_file.path ? delta->new_file.path : delta->old_file.path;
@@ -46,8 +58,31 @@ static void add_change(struct stash *stash, git_index *index, const git_diff_del
 		return;
 	if (delta->status != GIT_DELTA_UNTRACKED)
 		names_add(&stash->changed, path);
-	else if (len > 0 && path[len - 1] != '/' && delta->new_file.mode != GIT_FILEMODE_COMMIT)
+	else if (len > 0 && path[len - 1] != '/' && delta->new_file.mode != GIT_FILEMODE_COMMIT &&
+		 !is_in_head(stash, path))
 		names_add(&stash->untracked, path);
+}
+
+/* Files that the index has dropped, but that are still on disk, go with the tracked ones. */
+static int add_dropped(struct stash *stash, git_index *index)
+{
+	struct writer *w = stash->w;
+	auto_names staged = { 0 };
+	struct stat st;
+
+	if (guard_diff_index(w, stash->head, index, &staged) < 0)
+		return -1;
+
+	for (size_t i = 0; i < staged.n; i++) {
+		const char *path = staged.items[i];
+
+		if (!git_index_get_bypath(index, path, 0) &&
+			fstatat(w->repo.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			!S_ISDIR(st.st_mode))
+			names_add(&stash->changed, path);
+	}
+	names_sort(&stash->changed);
+	return 0;
 }
 
 static int find_changes(struct stash *stash, git_index *index, bool also_untracked)
@@ -70,6 +105,8 @@ static int find_changes(struct stash *stash, git_index *index, bool also_untrack
 
 	for (size_t i = 0; i < git_diff_num_deltas(diff); i++)
 		add_change(stash, index, git_diff_get_delta(diff, i));
+	if (add_dropped(stash, index) < 0)
+		return -1;
 	if (stash->changed.n > 0 || stash->untracked.n > 0 ||
 		!git_oid_equal(&stash->index_tree, git_tree_id(stash->head)))
 		return 0;
