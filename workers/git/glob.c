@@ -12,7 +12,8 @@ static bool class_has(const char *class, char c, const char **ret_end)
 
 	at += negated;
 	for (const char *first = at; *at && (*at != ']' || at == first); at++) {
-		char low = *at, high = *at;
+		char low = *at;
+		char high = low;
 
 		if (at[1] == '-' && at[2] && at[2] != ']') {
 			high = at[2];

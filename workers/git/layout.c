@@ -431,6 +431,14 @@ static bool is_true(const char *value)
 	return !value || (git_config_parse_bool(&on, value) == 0 && on);
 }
 
+static bool is_known_version(const char *value)
+{
+	int32_t version = 0;
+
+	return value && git_config_parse_int32(&version, value) == 0 && version >= 0 &&
+	       version <= 1;
+}
+
 /* Files outside of the repository whose lines would be taken as patterns. */
 static int check_outer_file(
 	const struct layout *layout, const char *name, const char *value, struct refusal *why)
@@ -451,7 +459,7 @@ static int check_entry(
 
 	if (strncmp(name, "extensions.", 11) == 0 && !streq(name, "extensions.noop"))
 		return refuse_format(why, name);
-	if (streq(name, "core.repositoryformatversion") && value && atoi(value) > 1)
+	if (streq(name, "core.repositoryformatversion") && !is_known_version(value))
 		return refuse_format(why, "a repository format newer than 1");
 	if (strncmp(name, "remote.", 7) == 0 && streq(dot, ".promisor") && is_true(value))
 		return refuse_format(why, "a partial clone");

@@ -1,5 +1,5 @@
 /* git_log: commits, newest first. */
-#include <errno.h>
+#include <inttypes.h>
 #include <time.h>
 
 #include "shared/alloc.h"
@@ -303,9 +303,8 @@ static int git_log(struct call *call, const void *args)
 	else if (json_array_size(log.commits) == 0)
 		strbuf_adds(&log.text, "No commits match.");
 	if (log.has_more)
-		strbuf_addf(&log.text, "%s… there are more. Continue with skip=%lld.\n",
-			log.args->oneline ? "" : "\n",
-			(long long)(log.args->skip + log.args->max_count));
+		strbuf_addf(&log.text, "%s… there are more. Continue with skip=%" PRId64 ".\n",
+			log.args->oneline ? "" : "\n", log.args->skip + log.args->max_count);
 
 	return call_result(call,
 		json_pack("{s:O, s:b}", "commits", log.commits, "has_more", log.has_more),

@@ -84,12 +84,20 @@ static bool looks_like_repo(int dir_fd)
 		       has_name(dir_fd, "refs"));
 }
 
+static void add_branch(const struct repo *repo, json_t *entry)
+{
+	auto_free char *branch = NULL;
+	bool is_unborn = false;
+	struct refusal ignored;
+
+	if (rev_branch(repo, &branch, &is_unborn, &ignored) == 0 && branch)
+		json_object_set_new(entry, "branch", out_str(branch));
+}
+
 static void add_repo(struct finder *finder, const char *dir)
 {
 	auto_repo repo = { 0 };
 	auto_free char *shown = NULL;
-	auto_free char *branch = NULL;
-	bool is_unborn;
 	struct refusal why;
 	json_t *entry;
 
@@ -104,8 +112,7 @@ static void add_repo(struct finder *finder, const char *dir)
 	shown = out_path(&repo, dir);
 	entry = json_pack("{s:o, s:b, s:b}", "path", out_str(shown), "bare", repo.is_bare,
 		"default", finder->default_dir && streq(finder->default_dir, dir));
-	if (rev_branch(&repo, &branch, &is_unborn, &why) == 0 && branch)
-		json_object_set_new(entry, "branch", out_str(branch));
+	add_branch(&repo, entry);
 	json_array_append_new(finder->repos, entry);
 	out_name(&finder->text, shown);
 	strbuf_addc(&finder->text, '\n');

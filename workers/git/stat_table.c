@@ -193,7 +193,7 @@ static void add_name(struct strbuf *text, const struct stat_row *row, size_t wid
 /* `n` changes as signs: any change has at least one. */
 static size_t scale(size_t n, const struct widths *w)
 {
-	return n == 0 ? 0 : 1 + n * (w->graph - 1) / w->max_change;
+	return n == 0 || w->max_change == 0 ? 0 : 1 + n * (w->graph - 1) / w->max_change;
 }
 
 static void add_graph(struct strbuf *text, const struct stat_row *row, const struct widths *w)

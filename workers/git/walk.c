@@ -221,7 +221,7 @@ static int simplify(struct walk *walk, git_commit *commit, bool *ret_shown, stru
 {
 	unsigned n_parents = count_parents(walk, commit);
 	unsigned n_inside = 0, n_changed_inside = 0, n_changed_outside = 0;
-	struct state own, other;
+	struct state own = { 0 }, other = { 0 };
 	int r = state_of(walk, commit, &own, why);
 
 	for (unsigned i = 0; i < n_parents && r == 0; i++) {

@@ -107,7 +107,7 @@ static bool take_time(const char **at, int64_t *ret_seconds)
 				(*at)++;
 		}
 	}
-	*ret_seconds = hour * HOUR + minute * MINUTE + second;
+	*ret_seconds = (int64_t)hour * HOUR + (int64_t)minute * MINUTE + second;
 	return hour < 24 && minute < 60 && second < 60;
 }
 
@@ -130,7 +130,9 @@ static bool take_zone(const char **at, int64_t *ret_seconds)
 	(void)take_char(at, ':');
 	if (**at != '\0' && !take_digits(at, 2, &minute))
 		return false;
-	*ret_seconds = (is_minus ? -1 : 1) * (hour * HOUR + minute * MINUTE);
+	*ret_seconds = (int64_t)hour * HOUR + (int64_t)minute * MINUTE;
+	if (is_minus)
+		*ret_seconds = -*ret_seconds;
 
 	return hour < 24 && minute < 60;
 }
@@ -164,7 +166,7 @@ static bool parse_epoch(const char *at, int64_t *ret)
 	int64_t value = 0;
 	int n;
 
-	for (n = 0; isdigit((unsigned char)at[n]) && n <= MAX_EPOCH_DIGITS; n++)
+	for (n = 0; n <= MAX_EPOCH_DIGITS && isdigit((unsigned char)at[n]); n++)
 		value = value * 10 + (at[n] - '0');
 	*ret = value;
 	return n > 0 && n <= MAX_EPOCH_DIGITS && at[n] == '\0';
@@ -205,7 +207,7 @@ static bool parse_ago(const char *at, int64_t now, int64_t *ret)
 	int64_t n = 0;
 	int digits = 0;
 
-	for (; isdigit((unsigned char)*at) && digits < MAX_COUNT_DIGITS; at++, digits++)
+	for (; digits < MAX_COUNT_DIGITS && isdigit((unsigned char)*at); at++, digits++)
 		n = n * 10 + (*at - '0');
 	if (digits == 0 || !take_char(&at, ' '))
 		return false;
@@ -252,7 +254,7 @@ static bool trim(const char *text, char ret[MAX_TEXT])
 			continue;
 		if (n == MAX_TEXT - 1)
 			return false;
-		ret[n++] = is_blank ? ' ' : *text;
+		ret[n++] = (char)(is_blank ? ' ' : *text);
 	}
 	if (n > 0 && ret[n - 1] == ' ')
 		n--;
@@ -262,7 +264,7 @@ static bool trim(const char *text, char ret[MAX_TEXT])
 
 int when_parse(const char *text, int64_t now, int64_t *ret)
 {
-	char clean[MAX_TEXT];
+	char clean[MAX_TEXT] = "";
 	int64_t at;
 
 	if (!trim(text, clean))
