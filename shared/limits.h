@@ -16,5 +16,8 @@
 /* A tool's name, also after the domain's prefix (MCP's public suite). */
 #define LIMIT_TOOL_NAME 64
 
+/* A request's id and a progress token, which are kept as long as the call runs. */
+#define LIMIT_ID_BYTES 1024
+
 /* Characters of a foreign argument that an error text may repeat. */
 #define LIMIT_QUOTED_CHARS 200

@@ -5,6 +5,8 @@
  * are left alone; one that comes twice is refused, since two readers would not agree on it. */
 #include "shared/rpc.h"
 
+#include "shared/limits.h"
+
 enum member { M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR, N_MEMBERS };
 
 struct envelope {
@@ -44,7 +46,7 @@ static void collect(struct jspan message, struct envelope *ret)
 
 static bool is_id(struct jspan id)
 {
-	return jspan_type(id) == JSPAN_STRING || jspan_is_integer(id);
+	return id.len <= LIMIT_ID_BYTES && (jspan_type(id) == JSPAN_STRING || jspan_is_integer(id));
 }
 
 static int refuse(int code, const char *why, const char **ret_why)
@@ -101,7 +103,8 @@ static int judge(const struct envelope *e, struct rpc *ret, const char **ret_why
 	if (!jspan_is(e->members[M_JSONRPC], "2.0"))
 		return refuse(RPC_INVALID_REQUEST, "jsonrpc must be \"2.0\"", ret_why);
 	if (id.at && !ret->id.at && !(may_be_null && jspan_type(id) == JSPAN_NULL))
-		return refuse(RPC_INVALID_REQUEST, "id must be a string or an integer", ret_why);
+		return refuse(RPC_INVALID_REQUEST,
+			"id must be a string or an integer of at most 1024 bytes", ret_why);
 	if (e->members[M_METHOD].at)
 		return judge_request(e, ret, ret_why);
 	return judge_response(e, ret, ret_why);

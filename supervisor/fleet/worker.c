@@ -337,7 +337,13 @@ void worker_event(struct worker *w, enum worker_event event)
 
 /* --- the end of a process --------------------------------------------------------------------- */
 
-/* Restart by cause of death: design.md, promise 4. */
+static bool is_killed_from_outside(const struct process_end *end)
+{
+	return !end->failed_exec && WIFSIGNALED(end->wait_status) &&
+	       WTERMSIG(end->wait_status) == SIGKILL;
+}
+
+/* Restart by cause of death: ARCHITECTURE.md, "Life of a worker". */
 static enum worker_event judge_death(struct worker *w, const struct process_end *end)
 {
 	int64_t served_ms = w->ready_ms ? loop_now_ms(w->loop) - w->ready_ms : 0;
@@ -350,6 +356,11 @@ static enum worker_event judge_death(struct worker *w, const struct process_end 
 		backoff_reset(&w->backoff);
 	if (w->ready_ms && (w->n_answers > 0 || served_ms >= SOON_MS))
 		return WORKER_EV_CRASH;
+	if (w->ready_ms && is_killed_from_outside(end)) {
+		/* Not its own fault: no step towards being parked, but no busy loop either. */
+		w->restart_wait_ms = w->setup->restart.first_ms;
+		return WORKER_EV_EXIT;
+	}
 	w->restart_wait_ms = backoff_next(&w->backoff, &w->setup->restart, random_bits(), &park);
 	if (end->failed_exec && (end->exec_errno == ENOENT || end->exec_errno == EACCES ||
 					end->exec_errno == ENOEXEC)) {

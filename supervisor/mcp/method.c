@@ -122,7 +122,8 @@ static bool read_call(const struct rpc *rpc, struct router_ask *ret, struct jspa
 	if (jspan_type(meta) == JSPAN_OBJECT) {
 		struct jspan token = jspan_member(meta, "progressToken", NULL);
 
-		if (jspan_type(token) == JSPAN_STRING || jspan_is_integer(token))
+		if (token.len <= LIMIT_ID_BYTES &&
+			(jspan_type(token) == JSPAN_STRING || jspan_is_integer(token)))
 			ret->token = token;
 	}
 	return true;

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "shared/limits.h"
 #include "shared/rpc.h"
 
 #define V "\"jsonrpc\":\"2.0\","
@@ -200,6 +201,24 @@ static void reads_what_it_writes(void **state)
 	assert_null(rpc.id.at);
 }
 
+/* An id is kept as long as the call runs, so it is bounded. */
+static void bounds_ids(void **unused)
+{
+	for (size_t len = LIMIT_ID_BYTES - 1; len <= LIMIT_ID_BYTES + 1; len++) {
+		auto_strbuf text = { 0 };
+		struct rpc rpc;
+		const char *why;
+
+		strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"ping\",\"id\":\"");
+		for (size_t i = 2; i < len; i++) /* with its quotes it has `len` bytes */
+			strbuf_addc(&text, 'x');
+		strbuf_adds(&text, "\"}");
+		int r = rpc_parse(text.data, text.len, &rpc, &why);
+		assert_int_equal(r, len <= LIMIT_ID_BYTES ? 0 : RPC_INVALID_REQUEST);
+		assert_int_equal(rpc.id.len, len <= LIMIT_ID_BYTES ? len : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +227,7 @@ int main(void)
 		cmocka_unit_test(bad_params_leave_kind_and_method),
 		cmocka_unit_test(writes_messages),
 		cmocka_unit_test(reads_what_it_writes),
+		cmocka_unit_test(bounds_ids),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
