@@ -576,10 +576,53 @@ def test_symlinked_directory_is_not_entered(tools, repo, roots):
     assert [f["status"] for f in out["files"]] == ["deleted"]
 
 
+def make_long_history(repo, count):
+    """`count` empty commits on the branch `long`."""
+    lines = []
+    for i in range(count):
+        lines.append(f"commit refs/heads/long\ncommitter L <l@example.org> {1500000000 + i} +0000\n"
+                     f"data 4\nmore\n")
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=repo.path, env=ENV, check=True,
+                   input="\n".join(lines).encode(), timeout=60)
+
+
 def test_cancel(tools, repo):
-    """A cancelled call sends nothing more, and the worker serves on."""
+    """A cancelled call sends nothing more, and the worker serves on at once."""
+    make_long_history(repo, 100000)
     worker = tools.worker
+    slow = {"revision": "long", "grep": "nothing has this"}
+    began = time.monotonic()
+    assert tools.ok("git_log", **slow)["commits"] == []
+    whole = time.monotonic() - began
     worker.send({"jsonrpc": "2.0", "id": "slow", "method": "tools/call", "params": {
-        "name": "git_log", "arguments": {"max_count": 1000, "grep": "x"}}})
+        "name": "git_log", "arguments": slow}})
+    time.sleep(0.05)
+    began = time.monotonic()
     worker.notify("notifications/cancelled", {"requestId": "slow"})
     assert tools.ok("git_get_status")["branch"] == "main"
+    assert time.monotonic() - began < max(whole / 2, 0.3)
+    assert [m for m in worker.notifications if m.get("id") == "slow"] == []
+
+
+def test_aliases(tools, repo):
+    repo.write("a", "changed\n")
+    assert tools.ok("git_status")["unstaged"] == [{"path": "a", "status": "modified"}]
+    assert len(tools.ok("git_diff_unstaged")["files"]) == 1
+    assert tools.ok("git_diff_staged")["files"] == []
+    repo.git("add", "a")
+    assert len(tools.ok("git_diff_staged")["files"]) == 1
+    assert tools.ok("git_diff_unstaged")["files"] == []
+    names = [t["name"] for t in tools.worker.request("tools/list")["result"]["tools"]]
+    assert "git_status" not in names and "git_get_status" in names
+
+
+def test_dates_of_no_calendar(tools, repo):
+    tree = repo.head("HEAD^{tree}")
+    for stamp in ("99999999999999999 +0000", "9223372036854775807 +9959", "0 -0030"):
+        commit = f"tree {tree}\nauthor A <a@b> {stamp}\ncommitter A <a@b> {stamp}\n\nx\n"
+        made = plumb(repo, commit.encode(), "hash-object", "-t", "commit", "-w", "--stdin",
+                     "--literally")
+        listed = tools.ok("git_log", revision=made)["commits"][0]
+        assert listed["author_date"].startswith(("1970-01-01T00:00:00", "1969-12-31T23:30:00-00:30"))
+        tools.ok("git_show", revision=made)
+        assert "Date:   Thu Jan 1 00:00:00 1970" in tools.text or "1969 -0030" in tools.text

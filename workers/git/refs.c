@@ -333,7 +333,7 @@ static void add_tag_subject(struct strbuf *text, git_object *object)
 	}
 }
 
-static int add_tag(struct tags *tags, const char *name, struct refusal *why)
+static void add_tag(struct tags *tags, const char *name)
 {
 	auto_git(git_object) object = NULL;
 	auto_git(git_object) target = NULL;
@@ -349,7 +349,7 @@ static int add_tag(struct tags *tags, const char *name, struct refusal *why)
 	if (rc == 0)
 		rc = git_object_peel(&target, object, GIT_OBJECT_ANY);
 	if (rc < 0)
-		return refuse_git(why, rc, "cannot read a tag");
+		return; /* it leads nowhere: git_branch leaves such a reference out as well */
 
 	is_annotated = git_object_type(object) == GIT_OBJECT_TAG;
 	entry = json_pack("{s:o, s:o, s:o, s:b}", "name", out_str(shown), "hash", out_oid(&id),
@@ -362,7 +362,6 @@ static int add_tag(struct tags *tags, const char *name, struct refusal *why)
 	strbuf_addf(&tags->text, "  %s  ", repo_short(tags->repo, git_object_id(target), abbrev));
 	add_tag_subject(&tags->text, object);
 	strbuf_addc(&tags->text, '\n');
-	return 0;
 }
 
 static void keep_matching(struct names *names, const char *pattern)
@@ -391,7 +390,7 @@ static int run_tags(struct tags *tags, struct refusal *why)
 	for (size_t i = tags->truncated ? names.n - max : 0; i < names.n && r == 0; i++) {
 		if (call_stopped(tags->call))
 			return refuse_stopped(why, "not all tags were read");
-		r = add_tag(tags, names.at[i], why);
+		add_tag(tags, names.at[i]);
 	}
 	if (tags->truncated)
 		strbuf_addf(&tags->text,

@@ -36,6 +36,9 @@ static const struct param git_show_params[] = {
 /* Tags of tags of tags …; real ones have one level. */
 enum { MAX_TAG_DEPTH = 16, BINARY_LOOK_BYTES = 8000 };
 
+/* Of the year 9999. */
+#define LAST_SECOND INT64_C(253402300799)
+
 struct show {
 	struct call *call;
 	struct repo *repo;
@@ -54,8 +57,11 @@ static void show_done(struct show *show)
 /* As git log writes dates: "Thu Nov 20 23:19:08 2025 +0100". */
 static void add_git_date(struct strbuf *text, git_time when)
 {
-	int minutes = when.offset < 0 ? -when.offset : when.offset;
-	time_t local = (time_t)when.time + (time_t)when.offset * 60;
+	/* What no calendar has is the epoch, as in git. */
+	bool is_known = when.time >= 0 && when.time <= LAST_SECOND;
+	int offset = is_known ? when.offset : 0;
+	int minutes = offset < 0 ? -offset : offset;
+	time_t local = is_known ? (time_t)when.time + (time_t)offset * 60 : 0;
 	struct tm tm = { 0 };
 	char words[64] = "";
 
@@ -66,7 +72,7 @@ static void add_git_date(struct strbuf *text, git_time when)
 	for (const char *at = words; *at; at++)
 		if (!(*at == ' ' && at[1] == ' '))
 			strbuf_addc(text, *at);
-	strbuf_addf(text, " %c%02d%02d", when.offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	strbuf_addf(text, " %c%02d%02d", offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
 static void add_person(struct strbuf *text, const git_signature *person, const git_commit *commit)
