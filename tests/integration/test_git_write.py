@@ -550,6 +550,24 @@ def test_commit_files_author_and_empty(tools, repo):
     assert tools.ok("git_commit", message="m", allow_empty=True)["files_changed"] == 0
 
 
+def test_nobody_adds_lines_to_commits_and_reflogs(tools, repo):
+    forged = "x@y> 0 +0000\ngpgsig forged\nx <x@y"
+    tools.fails("invalid_argument", "git_commit", message="m", allow_empty=True, author_email=forged)
+    tools.fails("invalid_argument", "git_commit", message="m", allow_empty=True, author_name="a\nb")
+    repo.write("a", "two\n")
+    tools.ok("git_stash", message="one\ntwo")
+    assert repo.reflog("stash") == ["On main: one two"]
+    tools.ok("git_create_branch", branch_name="b", base_branch=":/first\n")
+    assert len(repo.reflog("b")) == 1
+    tools.ok("git_checkout", branch_name=":/first\n")
+    tools.ok("git_reset", target=":/first\n")
+    for log in ["HEAD", "refs/heads/b", "refs/stash"]:
+        for line in (repo.path / ".git/logs" / log).read_text().splitlines():
+            assert "\t" in line, line
+    repo.git("config", "user.name", "a\nb")
+    tools.fails("no_identity", "git_commit", message="m", allow_empty=True)
+
+
 def test_commit_amend(tools, repo):
     first = repo.head()
     repo.commit("b", "b\n", "second")

@@ -94,7 +94,8 @@ static int create_ref(
 {
 	auto_git(git_reference) ref = NULL;
 	auto_free char *full = alloc_printf("refs/heads/%s", name);
-	auto_free char *message = alloc_printf("branch: Created from %s", start ? start : "HEAD");
+	auto_free char *from = writer_one_line(start ? start : "HEAD");
+	auto_free char *message = alloc_printf("branch: Created from %s", from);
 	int rc = LOCKED(w,
 		git_reference_create(&ref, w->repo.git, full, git_commit_id(commit), 0, message));
 
@@ -187,7 +188,9 @@ static int detach(struct writer *w, const char *spec)
 	if (rev_commit(&w->repo, spec, &commit, &w->why) < 0 || switch_tree(w, commit) < 0)
 		return -1;
 
-	rc = git_annotated_commit_from_revspec(&target, w->repo.git, spec);
+	rc = repo_is_one_line(spec)
+		     ? git_annotated_commit_from_revspec(&target, w->repo.git, spec)
+		     : git_annotated_commit_lookup(&target, w->repo.git, git_commit_id(commit));
 	if (rc == 0)
 		rc = LOCKED(
 			w, git_repository_set_head_detached_from_annotated(w->repo.git, target));

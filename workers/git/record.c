@@ -154,7 +154,9 @@ static int find_author(struct writer *w, const struct record_what *what,
 
 	name = what->author_name ? what->author_name : base->name;
 	email = what->author_email ? what->author_email : base->email;
-	rc = git_signature_new(ret, name, email, base->when.time, base->when.offset);
+	rc = repo_is_one_line(name) && repo_is_one_line(email)
+		     ? git_signature_new(ret, name, email, base->when.time, base->when.offset)
+		     : GIT_EINVALIDSPEC;
 	if (rc < 0)
 		return refuse(&w->why, "invalid_argument",
 			"author_name, author_email: not a usable name and e-mail address");

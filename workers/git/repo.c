@@ -424,6 +424,15 @@ static char *config_text(git_config *config, const char *key)
 	return git_config_get_string(&value, config, key) == 0 && *value ? alloc_str(value) : NULL;
 }
 
+bool repo_is_one_line(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return false;
+
+	return true;
+}
+
 int repo_identity(const struct repo *repo, git_signature **ret, struct refusal *why)
 {
 	auto_git(git_config) config = NULL;
@@ -444,7 +453,9 @@ int repo_identity(const struct repo *repo, git_signature **ret, struct refusal *
 			"nobody is named as the author: neither user.name and user.email of the "
 			"repository nor user_name and user_email of the server's settings are set");
 
-	rc = git_signature_new(ret, name, email, (git_time_t)time(NULL), 0);
+	rc = repo_is_one_line(name) && repo_is_one_line(email)
+		     ? git_signature_new(ret, name, email, (git_time_t)time(NULL), 0)
+		     : GIT_EINVALIDSPEC;
 	return rc < 0 ? refuse(why, "no_identity", "the configured name or e-mail is not usable")
 		      : 0;
 }

@@ -64,6 +64,10 @@ bool repo_is_git_path(const char *rel);
 /* Whether an absolute path, resolved as far as it exists, ends inside of the roots. */
 bool repo_path_is_inside(const char *path);
 
+/* Whether `text` has no control character: libgit2 lets a line break in a name or an e-mail address
+ * pass, and whoever chose it could then add headers of his own to a commit. */
+bool repo_is_one_line(const char *text);
+
 /* The identity for a new commit: user.name and user.email of the repository's own configuration,
  * else of the settings, else no_identity. git_signature_free() it. The time is now, in UTC. */
 int repo_identity(const struct repo *repo, git_signature **ret, struct refusal *why) must_check;

@@ -223,11 +223,11 @@ static int push_ref(struct stash *stash, const git_oid *id, const char *message)
 {
 	struct writer *w = stash->w;
 	auto_git(git_reference) ref = NULL;
+	auto_free char *line = writer_one_line(message);
 	int rc = git_reference_ensure_log(w->repo.git, "refs/stash");
 
 	if (rc == 0)
-		rc = LOCKED(
-			w, git_reference_create(&ref, w->repo.git, "refs/stash", id, 1, message));
+		rc = LOCKED(w, git_reference_create(&ref, w->repo.git, "refs/stash", id, 1, line));
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot write the stash");
 

@@ -257,12 +257,13 @@ static int update_head(struct writer *w, const git_oid *to, const char *message)
 int writer_move_head(struct writer *w, const git_oid *to, const char *message)
 {
 	auto_git(git_commit) commit = NULL;
+	auto_free char *line = writer_one_line(message);
 	int rc;
 
 	if (writer_commit(w, to, &commit) < 0)
 		return -1;
 
-	rc = LOCKED(w, update_head(w, to, message));
+	rc = LOCKED(w, update_head(w, to, line));
 	if (rc == GIT_EMODIFIED || rc == GIT_EEXISTS)
 		return refuse(&w->why, "busy",
 			"the branch was moved by somebody else meanwhile. Look at it and try again.");
@@ -343,6 +344,17 @@ char *writer_subject(git_commit *commit)
 
 	out_subject(&subject, commit);
 	return strbuf_take(&subject);
+}
+
+char *writer_one_line(const char *text)
+{
+	char *line = alloc_str(text);
+
+	for (char *at = line; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = ' ';
+
+	return line;
 }
 
 bool writer_is_blank(const char *text)

@@ -95,6 +95,10 @@ int writer_commit(struct writer *w, const git_oid *id, git_commit **ret) must_ch
 /* The first paragraph of the message as one line of UTF-8. Yours to free. */
 char *writer_subject(git_commit *commit) must_check;
 
+/* `text` with a blank for each control character: for reflogs, which have one entry a line and into
+ * which libgit2 writes line breaks as they are. Yours to free. */
+char *writer_one_line(const char *text) must_check;
+
 /* Whether `text` has nothing but white space. */
 bool writer_is_blank(const char *text);
 
