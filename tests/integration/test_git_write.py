@@ -557,11 +557,11 @@ def test_nobody_adds_lines_to_commits_and_reflogs(tools, repo):
     repo.write("a", "two\n")
     tools.ok("git_stash", message="one\ntwo")
     assert repo.reflog("stash") == ["On main: one two"]
-    tools.ok("git_create_branch", branch_name="b", base_branch=":/first\n")
-    assert len(repo.reflog("b")) == 1
-    tools.ok("git_checkout", branch_name=":/first\n")
-    tools.ok("git_reset", target=":/first\n")
-    for log in ["HEAD", "refs/heads/b", "refs/stash"]:
+    for spec in ["HEAD\n", "main\nx", ":/first", "HEAD^{/first}"]:
+        tools.fails("bad_revision", "git_create_branch", branch_name="b", base_branch=spec)
+        tools.fails("bad_revision", "git_checkout", branch_name=spec)
+        tools.fails("bad_revision", "git_reset", target=spec)
+    for log in ["HEAD", "refs/stash"]:
         for line in (repo.path / ".git/logs" / log).read_text().splitlines():
             assert "\t" in line, line
     repo.git("config", "user.name", "a\nb")

@@ -23,10 +23,25 @@ static int refuse_spec(struct refusal *why, int rc, const char *spec)
 	return refuse_git(why, rc, "cannot look up the revision %s", quote(quoted, spec));
 }
 
+/* ":/words" and "x^{/words}" search messages with a regular expression, and release 1.5 of libgit2
+ * loses kilobytes for each commit that does not match: one call could use up the memory. */
+static bool is_search(const char *spec)
+{
+	return strncmp(spec, ":/", 2) == 0 || strstr(spec, "^{/") != NULL;
+}
+
 int rev_object(const struct repo *repo, const char *spec, git_object **ret, struct refusal *why)
 {
-	int rc = *spec ? git_revparse_single(ret, repo->git, spec) : GIT_EINVALIDSPEC;
+	char quoted[QUOTE_SIZE];
+	int rc;
 
+	if (is_search(spec))
+		return refuse(why, "bad_revision",
+			"%s searches messages, which this server does not do in a revision. "
+			"git_log with grep finds commits by their message.",
+			quote(quoted, spec));
+
+	rc = *spec ? git_revparse_single(ret, repo->git, spec) : GIT_EINVALIDSPEC;
 	if (rc == GIT_ENOTFOUND && streq(spec, "HEAD") &&
 		git_repository_head_unborn(repo->git) == 1)
 		rc = GIT_EUNBORNBRANCH;
