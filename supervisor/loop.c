@@ -24,23 +24,14 @@ struct timer {
 };
 
 struct loop {
-	struct event_base *base; /* NULL: fake */
+	struct event_base *base;
 	STAILQ_HEAD(, deferred) deferred;
 	TAILQ_HEAD(, timer) fake_timers;
 	int64_t fake_now_ms;
 	uint64_t n_turns;
+	bool is_fake;
 	bool stopping;
 };
-
-static struct loop *loop_new_on(struct event_base *base)
-{
-	struct loop *loop = alloc_zero(sizeof(*loop));
-
-	loop->base = base;
-	STAILQ_INIT(&loop->deferred);
-	TAILQ_INIT(&loop->fake_timers);
-	return loop;
-}
 
 /* libevent would write to standard error by itself. */
 static void on_libevent_log(int severity, const char *message)
@@ -52,6 +43,7 @@ struct loop *loop_new(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
+	struct loop *loop;
 
 	event_set_log_callback(on_libevent_log);
 	if (config) {
@@ -63,12 +55,19 @@ struct loop *loop_new(void)
 	}
 	if (!base)
 		abort();
-	return loop_new_on(base);
+	loop = alloc_zero(sizeof(*loop));
+	loop->base = base;
+	STAILQ_INIT(&loop->deferred);
+	TAILQ_INIT(&loop->fake_timers);
+	return loop;
 }
 
 struct loop *loop_new_fake(void)
 {
-	return loop_new_on(NULL);
+	struct loop *loop = loop_new();
+
+	loop->is_fake = true;
+	return loop;
 }
 
 void loop_settle(struct loop *loop)
@@ -87,13 +86,14 @@ void loop_free(struct loop *loop)
 	if (!loop)
 		return;
 	loop_settle(loop);
-	if (loop->base)
-		event_base_free(loop->base);
+	event_base_free(loop->base);
 	free(loop);
 }
 
 int loop_run(struct loop *loop)
 {
+	/* What was deferred before there was a turn must not wait for an event. */
+	loop_settle(loop);
 	while (!loop->stopping) {
 		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0)
 			return -EIO;
@@ -106,8 +106,7 @@ int loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
-	if (loop->base)
-		(void)event_base_loopbreak(loop->base);
+	(void)event_base_loopbreak(loop->base);
 }
 
 uint64_t loop_turns(const struct loop *loop)
@@ -117,7 +116,7 @@ uint64_t loop_turns(const struct loop *loop)
 
 int64_t loop_now_ms(const struct loop *loop)
 {
-	return loop->base ? clock_now_ms() : loop->fake_now_ms;
+	return loop->is_fake ? loop->fake_now_ms : clock_now_ms();
 }
 
 struct event *loop_watch(struct loop *loop, int fd, short what, event_callback_fn fn, void *arg)
@@ -168,10 +167,10 @@ struct timer *timer_new(struct loop *loop, timer_fn *fn, void *arg)
 	timer->fn = fn;
 	timer->arg = arg;
 	timer->due_ms = -1;
-	if (loop->base)
-		timer->event = loop_watch(loop, -1, 0, on_timer, timer);
-	else
+	if (loop->is_fake)
 		TAILQ_INSERT_TAIL(&loop->fake_timers, timer, next);
+	else
+		timer->event = loop_watch(loop, -1, 0, on_timer, timer);
 	return timer;
 }
 
@@ -232,4 +231,10 @@ void loop_fake_advance(struct loop *loop, int64_t ms)
 		loop_settle(loop);
 	}
 	loop->fake_now_ms = until_ms;
+}
+
+void loop_fake_turn(struct loop *loop)
+{
+	(void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
+	loop_settle(loop);
 }

@@ -51,7 +51,9 @@ void timer_stop(struct timer *timer);
 bool timer_is_running(const struct timer *timer);
 void timer_free(struct timer *timer);
 
-/* For tests: no descriptors, no signals; time stands still but for loop_fake_advance(), which runs
- * what falls due, in order, and what was deferred. */
+/* For tests: time stands still but for loop_fake_advance(), which runs what falls due, in order, and
+ * what was deferred. loop_fake_turn() runs the events of descriptors that are ready now, and what was
+ * deferred; it never waits. */
 struct loop *loop_new_fake(void);
 void loop_fake_advance(struct loop *loop, int64_t ms);
+void loop_fake_turn(struct loop *loop);

@@ -22,7 +22,6 @@
 enum {
 	SCRATCH_BYTES = 64 * KIB,
 	READS_PER_TURN = 4,
-	KEEP_BYTES = 4 * KIB, /* a larger input buffer is given back when empty */
 	LINGER_MS = 2000,
 	LINGER_BYTES = 16 * MIB,
 	MAX_PIECES = 8,
@@ -389,6 +388,7 @@ static void begin_body(struct http_conn *conn, const struct http1_request *req,
 static void begin_head(struct http_conn *conn)
 {
 	conn->scan = (struct http1_scan){ 0 };
+	conn->is_head = false;
 	if (conn->state != CONN_BODY && conn->state != CONN_HEAD)
 		return;
 	conn->state = CONN_HEAD;
@@ -478,14 +478,6 @@ static size_t take(struct http_conn *conn, char *buf, size_t len)
 	return used;
 }
 
-static void drop_used(struct strbuf *in, size_t used)
-{
-	memmove(in->data, in->data + used, in->len - used);
-	strbuf_cut(in, in->len - used);
-	if (in->len == 0 && in->size > KEEP_BYTES)
-		strbuf_done(in);
-}
-
 /* A head that has begun must be complete in time. */
 static void watch_head(struct http_conn *conn)
 {
@@ -494,12 +486,19 @@ static void watch_head(struct http_conn *conn)
 		set_deadline(conn, conn->shared->head_expiry);
 }
 
+/* The buffer is taken out while it is read: the end of a connection gives back what is there. */
 static void process(struct http_conn *conn)
 {
-	if (conn->in.len > 0) {
-		drop_used(&conn->in, take(conn, conn->in.data, conn->in.len));
-		if (conn->in.len == 0)
-			strbuf_done(&conn->in);
+	auto_strbuf in = conn->in;
+	size_t used;
+
+	conn->in = (struct strbuf){ 0 };
+	used = in.len > 0 ? take(conn, in.data, in.len) : 0;
+	if (used < in.len && (conn->state == CONN_HEAD || conn->state == CONN_BODY)) {
+		memmove(in.data, in.data + used, in.len - used);
+		strbuf_cut(&in, in.len - used);
+		conn->in = in;
+		in = (struct strbuf){ 0 };
 	}
 	watch_head(conn);
 }

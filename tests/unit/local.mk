@@ -273,4 +273,10 @@ TESTS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_http_conn
+TESTS += tests/unit/test_http_conn
+tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c
+tests_unit_test_http_conn_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_http_conn_LDADD = $(supervisor_unit_libs)
 endif
