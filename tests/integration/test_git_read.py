@@ -103,6 +103,23 @@ def test_diff_as_git(tools, history):
         assert [f["binary"] for f in out["files"]] == [c[0] == "-" for c in counts]
 
 
+def test_file_that_became_a_link(tools, repo):
+    repo.write("b", "text\n")
+    repo.git("add", "b")
+    repo.git("commit", "-qm", "a file")
+    (repo.path / "b").unlink()
+    (repo.path / "b").symlink_to("a")
+    assert tools.ok("git_get_status")["unstaged"] == [{"path": "b", "status": "typechange"}]
+    out = tools.ok("git_diff")
+    assert tools.text.rstrip("\n") == repo.git("diff")
+    assert out["files"] == [{"path": "b", "status": "typechange", "additions": 1, "deletions": 1,
+                             "binary": False}]
+    tools.ok("git_diff", stat=True)
+    assert tools.text.rstrip("\n") == repo.git("diff", "--stat=80")
+    tools.ok("git_diff", name_only=True)
+    assert tools.text == "b\n"
+
+
 def test_diff_of_nothing(tools):
     assert tools.ok("git_diff")["files"] == []
     assert tools.text == "No changes."

@@ -32,8 +32,7 @@ void patch_options(struct repo *repo, struct call *call, int64_t context_lines,
 	const struct repo_paths *paths, git_diff_options *ret)
 {
 	(void)git_diff_options_init(ret, GIT_DIFF_OPTIONS_VERSION);
-	ret->flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INDENT_HEURISTIC |
-		     GIT_DIFF_INCLUDE_TYPECHANGE;
+	ret->flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INDENT_HEURISTIC;
 	ret->ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
 	ret->context_lines = (uint32_t)context_lines;
 	ret->id_abbrev = (uint16_t)repo_abbrev_len(repo);
@@ -147,6 +146,17 @@ static int print_name(struct printer *printer, const git_diff_delta *delta)
 	return 0;
 }
 
+/* A file that became a link, or the like, comes as two deltas: deleted and added. In the patch they
+ * stay two, as in git's; elsewhere the second one is joined with the first. */
+static bool is_typechange(git_diff *diff, size_t i)
+{
+	const git_diff_delta *delta = git_diff_get_delta(diff, i);
+	const git_diff_delta *before = i > 0 ? git_diff_get_delta(diff, i - 1) : NULL;
+
+	return before && before->status == GIT_DELTA_DELETED && delta->status == GIT_DELTA_ADDED &&
+	       streq(before->old_file.path, delta->new_file.path);
+}
+
 static int print_delta(
 	struct printer *printer, enum patch_form form, git_diff *diff, git_patch *patch, size_t i)
 {
@@ -155,13 +165,24 @@ static int print_delta(
 	if (printer->is_cut)
 		return 0;
 	if (form == PATCH_NAMES)
-		return print_name(printer, git_diff_get_delta(diff, i));
+		return is_typechange(diff, i) ? 0
+					      : print_name(printer, git_diff_get_delta(diff, i));
 	if (form != PATCH_FULL || !patch)
 		return 0;
 	printer->has_hunks = git_patch_num_hunks(patch) > 0;
 	rc = git_patch_print(patch, on_line, printer);
 
 	return printer->is_cut ? 0 : rc;
+}
+
+static void join_with_last(struct patch *ret, struct stat_table *table, size_t additions)
+{
+	json_t *last = json_array_get(ret->files, json_array_size(ret->files) - 1);
+
+	json_object_set_new(last, "status", json_string(out_status(GIT_DELTA_TYPECHANGE)));
+	json_object_set_new(last, "additions", json_integer((json_int_t)additions));
+	if (table)
+		table->rows[table->n - 1].additions = additions;
 }
 
 static int count_delta(
@@ -177,6 +198,11 @@ static int count_delta(
 		return rc;
 	ret->additions += additions;
 	ret->deletions += deletions;
+	if (is_typechange(diff, i)) {
+		if (ret->n_files <= PATCH_MAX_FILES)
+			join_with_last(ret, table, additions);
+		return 0;
+	}
 	ret->n_files++;
 	if (ret->n_files > PATCH_MAX_FILES) {
 		ret->truncated = true;

@@ -151,6 +151,7 @@ static int read_staged(struct status *status, git_index *index, struct refusal *
 	if (r < 0)
 		return r;
 	patch_options(status->repo, status->call, 0, NULL, &options);
+	options.flags |= GIT_DIFF_INCLUDE_TYPECHANGE;
 	r = patch_result(git_diff_tree_to_index(&diff, status->repo->git, tree, index, &options),
 		status->call, why);
 	if (r == 0)
@@ -168,6 +169,7 @@ static int read_unstaged(struct status *status, git_index *index, struct refusal
 	int r;
 
 	patch_options(status->repo, status->call, 0, NULL, &options);
+	options.flags |= GIT_DIFF_INCLUDE_TYPECHANGE;
 	if (status->args->include_untracked)
 		options.flags |= GIT_DIFF_INCLUDE_UNTRACKED;
 	if (status->args->include_ignored)
