@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "sdk", "wire")
+pytest.register_assert_rewrite("fleet", "gateway", "sdk", "stdio", "wire")
 
 import fleet as fleets  # noqa: E402 (after the line above, or its assertions explain nothing)
 import sdk  # noqa: E402
+import stdio  # noqa: E402
 import wire  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -38,11 +39,13 @@ def start_fleet(request, tmp_path):
 
     With wait=False it may not be ready yet, with start=False the test starts it itself.
     """
-    request.node.fleets = started = []
+    started = []
+    request.node.fleets = getattr(request.node, "fleets", [])
 
     def make(domains=None, settings=None, env=None, args=(), wait=True, start=True):
         new = fleets.Fleet(tmp_path, domains or {"utils": {}}, settings, env, args)
         started.append(new)
+        request.node.fleets.append(new)
         return new.start(wait) if start else new
 
     yield make
@@ -101,6 +104,23 @@ def reach(request, start_fleet, tmp_path):
             fleet.check_nothing_left()
         finally:
             fleet.kill_everything()
+
+
+@pytest.fixture
+def start_stdio(request, tmp_path):
+    """Starts mcp-fleetd on pipes: start_stdio(domains, args=[…], env={…})."""
+    started = []
+    request.node.fleets = getattr(request.node, "fleets", [])
+
+    def start(domains=None, args=(), env=None):
+        new = stdio.Stdio(tmp_path, domains or {"utils": {}, "fake": fleets.fake_domain("fake")}, args, env)
+        started.append(new)
+        request.node.fleets.append(new.fleet)
+        return new
+
+    yield start
+    for each in started:
+        each.finish()
 
 
 @pytest.fixture

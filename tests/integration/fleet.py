@@ -183,6 +183,7 @@ class Fleet:
         self.expected_exit = 0
         self.prefix = []  # a command that executes the daemon
         self.pass_fds = []
+        self.message_log = None  # what the domain `fake` was started with as --log
 
     def write_settings(self, **over):
         """The settings file: JSON is YAML."""
@@ -274,6 +275,15 @@ class Fleet:
 
     def domain(self, name):
         return self.status()["domains"][name]
+
+    def messages(self):
+        """The messages that the domain `fake` has got."""
+        if not self.message_log.exists():
+            return []
+        return [json.loads(line)["message"] for line in self.message_log.read_text().splitlines()]
+
+    def cancellations(self):
+        return [message for message in self.messages() if message.get("method") == "notifications/cancelled"]
 
     # Its processes ---------------------------------------------------------------------------------
 

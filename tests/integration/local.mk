@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/integration/requirements-sdk2.txt \
 	tests/integration/requirements-test.txt \
 	tests/integration/sdk.py \
+	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_gateway.py \

@@ -6,8 +6,6 @@ import time
 import pytest
 
 import fleet as fleets
-from test_sessions import cancellations, received
-from test_stdio import start_stdio  # noqa: F401 (a fixture)
 
 REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 LATEST = REVISIONS[-1]
@@ -44,7 +42,7 @@ def test_what_the_server_says_of_itself(utils):
 
 
 @pytest.mark.parametrize("asked", REVISIONS)
-def test_revisions_on_stdio(start_stdio, asked):  # noqa: F811
+def test_revisions_on_stdio(start_stdio, asked):
     stdio = start_stdio({"utils": {}})
     assert stdio.initialize(asked)["protocolVersion"] == asked
 
@@ -67,7 +65,7 @@ def check_batch_answers(answers):
 
 
 @pytest.mark.parametrize("asked, is_taken", WITH_BATCHES)
-def test_batches_on_stdio(start_stdio, asked, is_taken):  # noqa: F811
+def test_batches_on_stdio(start_stdio, asked, is_taken):
     stdio = start_stdio({"utils": {}})
     stdio.initialize(asked)
     stdio.write(BATCH + "\n")
@@ -106,7 +104,7 @@ def test_batches_have_a_bound(utils):
 # --- lists ----------------------------------------------------------------------------------------
 
 
-def test_the_list_is_the_same_everywhere(start_fleet, start_stdio):  # noqa: F811
+def test_the_list_is_the_same_everywhere(start_fleet, start_stdio):
     """Over every transport, endpoint, session and revision: the same bytes in the same order."""
     domains = {"utils": {}, "fake": fleets.fake_domain("fake")}
     fleet = start_fleet(domains)
@@ -215,10 +213,10 @@ def test_cancel(fake, number):
     with fake.session() as session:
         session.send({"jsonrpc": "2.0", "id": number, "method": "tools/call",
                       "params": {"name": "fake_sleep", "arguments": {"seconds": 30}}})
-        fleets.wait_until(lambda: any(m.get("method") == "tools/call" for m in received(fake)), 3, "the call is there")
+        fleets.wait_until(lambda: any(m.get("method") == "tools/call" for m in fake.messages()), 3, "the call is there")
         session.notify("notifications/cancelled", {"requestId": number, "reason": "enough"})
-        [cancellation] = fleets.wait_until(lambda: cancellations(fake), 3, "the cancellation is there")
-        [call] = [m for m in received(fake) if m.get("method") == "tools/call"]
+        [cancellation] = fleets.wait_until(fake.cancellations, 3, "the cancellation is there")
+        [call] = [m for m in fake.messages() if m.get("method") == "tools/call"]
         assert cancellation["params"]["requestId"] == call["id"]
         # The next message on the stream is the next answer: nothing came for the cancelled call.
         assert "result" in session.call("fake_echo")

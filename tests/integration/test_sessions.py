@@ -10,38 +10,27 @@ import fleet as fleets
 import wire
 
 
-def received(fleet):
-    """The messages that the domain `fake` has got."""
-    if not fleet.message_log.exists():
-        return []
-    return [json.loads(line)["message"] for line in fleet.message_log.read_text().splitlines()]
-
-
-def cancellations(fleet):
-    return [message for message in received(fleet) if message.get("method") == "notifications/cancelled"]
-
-
 @pytest.mark.sanitizers
 def test_a_client_that_vanishes(fake):
     """Its calls are cancelled at the worker at once, and nothing of it is left."""
     session = fake.session()
     for _ in range(5):
         session.start_call("fake_sleep", {"seconds": 30})
-    fleets.wait_until(lambda: sum(m.get("method") == "tools/call" for m in received(fake)) == 5, 3, "5 calls at the worker")
+    fleets.wait_until(lambda: sum(m.get("method") == "tools/call" for m in fake.messages()) == 5, 3, "5 calls at the worker")
     session.close()
-    fleets.wait_until(lambda: len(cancellations(fake)) == 5, 3, "5 cancellations at the worker")
-    called = {m["id"] for m in received(fake) if m.get("method") == "tools/call"}
-    assert {m["params"]["requestId"] for m in cancellations(fake)} == called
+    fleets.wait_until(lambda: len(fake.cancellations()) == 5, 3, "5 cancellations at the worker")
+    called = {m["id"] for m in fake.messages() if m.get("method") == "tools/call"}
+    assert {m["params"]["requestId"] for m in fake.cancellations()} == called
     fleets.wait_until(lambda: fake.health()["sessions"] == 0, 3, "no session")
 
 
 def test_a_client_that_is_reset(fake):
     session = fake.session()
     session.start_call("fake_sleep", {"seconds": 30})
-    fleets.wait_until(lambda: any(m.get("method") == "tools/call" for m in received(fake)), 3, "a call at the worker")
+    fleets.wait_until(lambda: any(m.get("method") == "tools/call" for m in fake.messages()), 3, "a call at the worker")
     session.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     session.close()
-    fleets.wait_until(lambda: len(cancellations(fake)) == 1, 3, "a cancellation at the worker")
+    fleets.wait_until(lambda: len(fake.cancellations()) == 1, 3, "a cancellation at the worker")
 
 
 def test_vanishing_between_request_and_answer(fake):
