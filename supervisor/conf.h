@@ -112,7 +112,8 @@ struct conf_domain {
 	unsigned processes_min;
 	unsigned processes_max; /* never 0 or below processes_min */
 	int64_t call_timeout_ms;
-	unsigned queue; /* calls that may wait */
+	unsigned queue;     /* calls that may wait */
+	size_t queue_bytes; /* and their bytes */
 	int64_t start_timeout_ms;
 	int64_t cancel_grace_ms;
 	int64_t health_interval_ms;

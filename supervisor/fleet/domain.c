@@ -31,6 +31,7 @@ struct domain {
 	struct log_about about;
 	struct worker_setup *setup;
 	unsigned min, max, max_queued;
+	size_t max_queued_bytes;
 	int64_t idle_shrink_ms;
 	int64_t drain_ms;
 
@@ -38,6 +39,7 @@ struct domain {
 	unsigned n_made; /* gives each worker its index */
 	struct request_list queue;
 	unsigned n_queued;
+	size_t queued_bytes;
 	struct timer *grow_timer;
 	struct timer *shrink_timer;
 
@@ -83,6 +85,27 @@ static enum domain_state derive_state(const struct domain *d)
 	return d->was_up ? DOMAIN_DOWN : DOMAIN_STARTING;
 }
 
+/* --- the queue: what goes in and out is counted here ------------------------------------------- */
+
+static void count_in(struct domain *d, const struct request *request)
+{
+	d->n_queued++;
+	d->queued_bytes += request->len;
+}
+
+static void enqueue_first(struct domain *d, struct request *request)
+{
+	TAILQ_INSERT_HEAD(&d->queue, request, next);
+	count_in(d, request);
+}
+
+static void dequeue(struct domain *d, struct request *request)
+{
+	TAILQ_REMOVE(&d->queue, request, next);
+	d->n_queued--;
+	d->queued_bytes -= request->len;
+}
+
 static void lose(
 	struct domain *d, struct request *request, enum domain_loss loss, const char *cause)
 {
@@ -96,8 +119,7 @@ static void lose_queue(struct domain *d, const char *cause)
 	struct request *request;
 
 	while ((request = TAILQ_FIRST(&d->queue))) {
-		TAILQ_REMOVE(&d->queue, request, next);
-		d->n_queued--;
+		dequeue(d, request);
 		lose(d, request, request->was_rerun ? DOMAIN_LOST_DIED : DOMAIN_LOST_DOWN, cause);
 	}
 }
@@ -187,12 +209,15 @@ static void retire(struct slot *slot, int64_t drain_ms)
 static void take_back_stuck(struct domain *d)
 {
 	struct request_list stuck = TAILQ_HEAD_INITIALIZER(stuck);
+	struct request *request;
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next)
-		d->n_queued += worker_take_back(slot->worker, STUCK_AFTER_MS, &stuck);
-	TAILQ_CONCAT(&stuck, &d->queue, next);
-	TAILQ_CONCAT(&d->queue, &stuck, next);
+		(void)worker_take_back(slot->worker, STUCK_AFTER_MS, &stuck);
+	while ((request = TAILQ_LAST(&stuck, request_list))) {
+		TAILQ_REMOVE(&stuck, request, next);
+		enqueue_first(d, request);
+	}
 }
 
 static void grow(struct domain *d)
@@ -288,12 +313,10 @@ static void pump(struct domain *d)
 			slot = find_ahead(d, request);
 		if (!slot)
 			break;
-		TAILQ_REMOVE(&d->queue, request, next);
-		d->n_queued--;
+		dequeue(d, request);
 		if (worker_call(slot->worker, request) < 0) {
 			/* Its end is on the way, and with it the next try. */
-			TAILQ_INSERT_HEAD(&d->queue, request, next);
-			d->n_queued++;
+			enqueue_first(d, request);
 			break;
 		}
 	}
@@ -308,7 +331,8 @@ int domain_call(struct domain *d, uint64_t no, char *line, size_t len, bool may_
 
 	if (d->state == DOMAIN_PARKED || d->state == DOMAIN_STOPPED)
 		r = -ENXIO;
-	else if (d->n_queued >= d->max_queued)
+	else if (d->n_queued >= d->max_queued || d->queued_bytes > d->max_queued_bytes ||
+		 len > d->max_queued_bytes - d->queued_bytes)
 		r = -ENOBUFS;
 	if (r < 0) {
 		free(line);
@@ -321,7 +345,7 @@ int domain_call(struct domain *d, uint64_t no, char *line, size_t len, bool may_
 	request->may_rerun = may_rerun;
 	request->since_ms = loop_now_ms(d->loop);
 	TAILQ_INSERT_TAIL(&d->queue, request, next);
-	d->n_queued++;
+	count_in(d, request);
 	d->n_calls++;
 	pump(d);
 	return 0;
@@ -340,8 +364,7 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 			break;
 	if (!request)
 		return;
-	TAILQ_REMOVE(&d->queue, request, next);
-	d->n_queued--;
+	dequeue(d, request);
 	request_free(request);
 }
 
@@ -417,8 +440,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 		if (may_run_again(d, request)) {
 			request->was_rerun |= !request->ahead;
 			request->ahead = false;
-			TAILQ_INSERT_HEAD(&d->queue, request, next);
-			d->n_queued++;
+			enqueue_first(d, request);
 		} else {
 			lose(d, request, DOMAIN_LOST_DIED, worker_get_last_end(worker));
 		}
@@ -559,6 +581,7 @@ static void take_sizes(struct domain *d, const struct conf_domain *conf)
 	d->min = conf->processes_min;
 	d->max = conf->processes_max;
 	d->max_queued = conf->queue;
+	d->max_queued_bytes = conf->queue_bytes;
 	d->idle_shrink_ms = conf->idle_shrink_ms;
 }
 

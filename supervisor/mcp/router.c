@@ -301,7 +301,7 @@ void router_call(struct router *router, struct session *session, const struct ro
 		return;
 	if (r == -ENOBUFS) {
 		message = alloc_printf(
-			"the queue of domain %s is full (domains.%s.queue); try again later",
+			"the queue of domain %s is full (domains.%s.queue, queue_bytes); try again later",
 			tool->domain, tool->domain);
 		fail_call(router, call, RPC_OVERLOADED, message);
 		return;

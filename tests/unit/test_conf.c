@@ -167,7 +167,7 @@ static void test_values(void **state)
 		  "drain: 1s\n",
 			"drain", "1000" },
 		{ "limits:\ndomains:\n", "limits.connections", "4096" },
-		{ "domains:\n  git:\n  utils:\n", "domains.git.queue", "256" },
+		{ "domains:\n  git:\n  utils:\n", "domains.git.queue", "4096" },
 		{ "domains: {git: {processes: }}", "domains.git.processes.min", "1" },
 		/* Numbers, sizes, durations, at the ends of their ranges. */
 		{ "limits: {sessions: 1}", "limits.sessions", "1" },
@@ -305,7 +305,7 @@ static void test_bad_keys(void **state)
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, env, required, concurrency, processes, queue, start_timeout, "
+			"command, env, required, concurrency, processes, queue, queue_bytes, start_timeout, "
 			"cancel_grace, health, idle_shrink, restart, tools, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
