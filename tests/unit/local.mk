@@ -274,6 +274,12 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_domain
+TESTS += tests/unit/test_domain
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_http_conn
 TESTS += tests/unit/test_http_conn
 tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c
