@@ -9,6 +9,12 @@ tests_unit_test_http1_SOURCES = tests/unit/test_http1.c
 tests_unit_test_http1_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http1_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_fd
+TESTS += tests/unit/test_fd
+tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
+tests_unit_test_fd_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_fd_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_jspan
 TESTS += tests/unit/test_jspan
 tests_unit_test_jspan_SOURCES = tests/unit/test_jspan.c
