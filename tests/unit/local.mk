@@ -280,6 +280,18 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_errlog
+TESTS += tests/unit/test_errlog
+tests_unit_test_errlog_SOURCES = tests/unit/test_errlog.c
+tests_unit_test_errlog_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_errlog_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_stream
+TESTS += tests/unit/test_stream
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_stream_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
