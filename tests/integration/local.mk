@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/test_errors.py \
 	tests/integration/test_gateway.py \
 	tests/integration/test_git_read.py \
+	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_python_sdk.py \

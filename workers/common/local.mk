@@ -2,6 +2,7 @@
 noinst_LIBRARIES += workers/common/libworker.a
 workers_common_libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 workers_common_libworker_a_SOURCES = \
+	workers/common/address.c workers/common/address.h \
 	workers/common/call.c workers/common/call.h workers/common/call_run.h \
 	workers/common/link.c workers/common/link.h \
 	workers/common/proc.c workers/common/proc.h \

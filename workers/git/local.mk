@@ -8,9 +8,12 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/branch.c \
 	workers/git/branch_ref.c workers/git/branch_ref.h \
 	workers/git/checkout.c workers/git/checkout.h \
+	workers/git/clone.c \
 	workers/git/commit.c \
 	workers/git/diff.c \
+	workers/git/exchange.c workers/git/exchange.h \
 	workers/git/feature.c \
+	workers/git/fetch.c workers/git/fetch.h \
 	workers/git/glob.c workers/git/glob.h \
 	workers/git/grep.c \
 	workers/git/guard.c workers/git/guard.h \
@@ -19,13 +22,15 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/lists.c \
 	workers/git/log.c \
 	workers/git/match.c workers/git/match.h \
-	workers/git/merge.c \
+	workers/git/merge.c workers/git/merge.h \
 	workers/git/names.c workers/git/names.h \
 	workers/git/newdir.c workers/git/newdir.h \
 	workers/git/oidset.c workers/git/oidset.h \
 	workers/git/out.c workers/git/out.h \
 	workers/git/patch.c workers/git/patch.h \
 	workers/git/policy.c workers/git/policy.h \
+	workers/git/pull.c \
+	workers/git/push.c \
 	workers/git/rebase.c \
 	workers/git/record.c workers/git/record.h \
 	workers/git/reflog.c \
@@ -47,8 +52,10 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/stash_save.c workers/git/stash_save.h \
 	workers/git/stat_table.c workers/git/stat_table.h \
 	workers/git/status.c \
+	workers/git/stream.c workers/git/stream.h \
 	workers/git/tag.c \
 	workers/git/tools.h \
+	workers/git/transport.c workers/git/transport.h \
 	workers/git/upstream.c workers/git/upstream.h \
 	workers/git/walk.c workers/git/walk.h \
 	workers/git/when.c workers/git/when.h \

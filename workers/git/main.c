@@ -30,7 +30,12 @@ static const struct tool *const tables[] = {
 	git_tag_tools,
 	git_worktree_tools,
 	git_init_tools,
+	git_clone_tools,
+	git_fetch_tools,
+	git_pull_tools,
+	git_push_tools,
 	git_feature_tools,
+	git_push_feature_tools,
 	NULL,
 };
 

@@ -3,6 +3,8 @@
  * The merge is made in memory first. Only when it has no conflict is the working tree touched, by the
  * same careful switch as a checkout; with conflicts libgit2 repeats it on disk and leaves MERGE_HEAD
  * and the conflict marks, so that git_commit can conclude it and abort can undo it. */
+#include "workers/git/merge.h"
+
 #include "shared/alloc.h"
 #include "workers/common/call.h"
 #include "workers/git/guard.h"
@@ -35,13 +37,12 @@ static const struct param merge_params[] = {
 
 struct merge {
 	struct writer *w;
-	const struct merge_args *args;
+	const struct merge_what *what;
 	git_commit *theirs;
 	git_tree *their_tree;
 	git_annotated_commit *head; /* `theirs`, with the words for conflict marks */
-	char *kind;                 /* "branch", "remote-tracking branch", "tag", "commit" */
-	const char *result;
-	char *text;
+	const char *kind;           /* "branch", "remote-tracking branch", "tag", "commit" */
+	struct merged done;
 };
 
 static void merge_done(struct merge *merge)
@@ -49,8 +50,7 @@ static void merge_done(struct merge *merge)
 	git_commit_free(merge->theirs);
 	git_tree_free(merge->their_tree);
 	git_annotated_commit_free(merge->head);
-	free(merge->kind);
-	free(merge->text);
+	free(merge->done.text);
 }
 
 /* What kind of name the caller used, for the message and the conflict marks. */
@@ -58,7 +58,7 @@ static int find_theirs(struct merge *merge)
 {
 	struct writer *w = merge->w;
 	git_repository *git = w->repo.git;
-	const char *spec = merge->args->branch;
+	const char *spec = merge->what->spec;
 	auto_git(git_reference) ref = NULL;
 	const char *kind = "commit";
 	int rc;
@@ -76,7 +76,7 @@ static int find_theirs(struct merge *merge)
 		kind = "remote-tracking branch";
 	else if (git_reference_is_tag(ref))
 		kind = "tag";
-	merge->kind = alloc_str(kind);
+	merge->kind = merge->what->kind ? merge->what->kind : kind;
 
 	rc = ref && git_reference_is_branch(ref)
 		     ? git_annotated_commit_from_ref(&merge->head, git, ref)
@@ -89,7 +89,7 @@ static int find_theirs(struct merge *merge)
 
 static int move(struct merge *merge, const git_oid *to, const char *how)
 {
-	auto_free char *message = alloc_printf("merge %s: %s", merge->args->branch, how);
+	auto_free char *message = alloc_printf("merge %s: %s", merge->what->name, how);
 
 	writer_save_head(merge->w);
 	return writer_move_head(merge->w, to, message);
@@ -112,8 +112,9 @@ static int fast_forward(struct merge *merge)
 		return -1;
 
 	id = short_head(w);
-	merge->result = "fast_forward";
-	merge->text = alloc_printf("Fast-forwarded %s to %s", w->branch ? w->branch : "HEAD", id);
+	merge->done.result = "fast_forward";
+	merge->done.text =
+		alloc_printf("Fast-forwarded %s to %s", w->branch ? w->branch : "HEAD", id);
 	return 0;
 }
 
@@ -121,12 +122,12 @@ static char *merge_message(const struct merge *merge)
 {
 	const char *into = merge->w->branch;
 
-	if (merge->args->message && !writer_is_blank(merge->args->message))
-		return alloc_str(merge->args->message);
+	if (merge->what->message && !writer_is_blank(merge->what->message))
+		return alloc_str(merge->what->message);
 	if (!into || streq(into, "main") || streq(into, "master"))
-		return alloc_printf("Merge %s '%s'", merge->kind, merge->args->branch);
+		return alloc_printf("Merge %s '%s'", merge->kind, merge->what->name);
 
-	return alloc_printf("Merge %s '%s' into %s", merge->kind, merge->args->branch, into);
+	return alloc_printf("Merge %s '%s' into %s", merge->kind, merge->what->name, into);
 }
 
 static int commit_merge(struct merge *merge, const git_oid *tree, git_oid *ret)
@@ -160,10 +161,11 @@ static int finish(struct merge *merge, git_index *merged)
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot write the merged tree");
 
-	if (merge->args->squash) {
-		merge->result = "squashed";
-		merge->text = alloc_printf("Staged the changes of %s; commit them with git_commit.",
-			merge->args->branch);
+	if (merge->what->squash) {
+		merge->done.result = "squashed";
+		merge->done.text =
+			alloc_printf("Staged the changes of %s; commit them with git_commit.",
+				merge->what->name);
 		return guard_switch(w, tree, cannot);
 	}
 
@@ -171,9 +173,9 @@ static int finish(struct merge *merge, git_index *merged)
 		move(merge, &id, "Merge made by the 'ort' strategy.") < 0)
 		return -1;
 
-	merge->result = "merged";
-	merge->text = alloc_printf(
-		"Merged %s into %s", merge->args->branch, w->branch ? w->branch : "HEAD");
+	merge->done.result = "merged";
+	merge->done.text = alloc_printf(
+		"Merged %s into %s", merge->what->name, w->branch ? w->branch : "HEAD");
 	return 0;
 }
 
@@ -189,7 +191,7 @@ static int refuse_conflict(struct merge *merge, git_index *merged)
 	return refuse(&merge->w->why, "merge_conflict",
 		"the merge of %s stopped at conflicts in: %s. Resolve them, stage them with "
 		"git_add and conclude with git_commit; or call git_merge with abort=true.",
-		QUOTED(merge->args->branch), list);
+		QUOTED(merge->what->name), list);
 }
 
 /* Once more on disk, with conflict marks and MERGE_HEAD. */
@@ -206,7 +208,7 @@ static int leave_conflict(struct merge *merge, git_index *merged)
 	rc = LOCKED(w, git_merge(w->repo.git, heads, 1, &how, &options));
 	if (rc < 0)
 		return guard_failed(w, rc, &in_the_way, cannot);
-	if (merge->args->squash)
+	if (merge->what->squash)
 		writer_end_merge(w);
 
 	return refuse_conflict(merge, merged);
@@ -246,7 +248,7 @@ static int run_analysis(struct merge *merge, git_merge_analysis_t *ret)
 
 static int merge_branch(struct merge *merge)
 {
-	const struct merge_args *a = merge->args;
+	const struct merge_what *a = merge->what;
 	struct writer *w = merge->w;
 	git_merge_analysis_t analysis;
 
@@ -255,8 +257,8 @@ static int merge_branch(struct merge *merge)
 		return -1;
 
 	if (analysis & GIT_MERGE_ANALYSIS_UP_TO_DATE) {
-		merge->result = "up_to_date";
-		merge->text = alloc_str("Already up to date.");
+		merge->done.result = "up_to_date";
+		merge->done.text = alloc_str("Already up to date.");
 		return 0;
 	}
 	if ((analysis & GIT_MERGE_ANALYSIS_UNBORN) ||
@@ -265,17 +267,28 @@ static int merge_branch(struct merge *merge)
 	if (a->ff_only && !(analysis & GIT_MERGE_ANALYSIS_FASTFORWARD))
 		return refuse(&w->why, "not_fast_forward",
 			"%s and the current branch have diverged. Merge without ff_only.",
-			QUOTED(a->branch));
+			QUOTED(a->name));
 	if (guard_clean(w, false, cannot) < 0)
 		return -1;
 
 	return merge_in_memory(merge);
 }
 
-/* Also ends a cherry-pick or revert, and a squash or stash that left conflicts. */
-static int abort_merge(struct merge *merge)
+int merge(struct writer *w, const struct merge_what *what, struct merged *ret)
 {
-	struct writer *w = merge->w;
+	auto_(merge_done) struct merge merge = { .w = w, .what = what };
+
+	if (merge_branch(&merge) < 0)
+		return -1;
+
+	*ret = merge.done;
+	merge.done.text = NULL;
+	return 0;
+}
+
+/* Also ends a cherry-pick or revert, and a squash or stash that left conflicts. */
+static int abort_merge(struct writer *w, struct merged *ret)
+{
 	const char *state = repo_state(&w->repo);
 	auto_git(git_index) index = NULL;
 	auto_names conflicts = { 0 };
@@ -291,8 +304,8 @@ static int abort_merge(struct merge *merge)
 		return -1;
 
 	writer_end_merge(w);
-	merge->result = "aborted";
-	merge->text = alloc_printf("Aborted the %s; the changes it made are undone.",
+	ret->result = "aborted";
+	ret->text = alloc_printf("Aborted the %s; the changes it made are undone.",
 		streq(state, "none") ? "merge" : state);
 	return 0;
 }
@@ -312,20 +325,30 @@ static int check_merge_args(struct refusal *why, const struct merge_args *a)
 static int run_merge(struct call *call, const void *args)
 {
 	const struct merge_args *a = args;
+	struct merge_what what = {
+		.spec = a->branch,
+		.name = a->branch,
+		.message = a->message,
+		.no_ff = a->no_ff,
+		.ff_only = a->ff_only,
+		.squash = a->squash,
+	};
 	auto_writer w = { 0 };
-	auto_(merge_done) struct merge merge = { .w = &w, .args = a };
+	struct merged done = { 0 };
+	auto_free char *text = NULL;
 
 	if (check_merge_args(&w.why, a) < 0)
 		return refusal_answer(call, &w.why);
 	if (writer_open(&w, call, a->repo_path, WRITER_TREE) < 0 ||
 		(!a->abort && writer_check_branch(&w, cannot) < 0) ||
-		(a->abort ? abort_merge(&merge) : merge_branch(&merge)) < 0)
+		(a->abort ? abort_merge(&w, &done) : merge(&w, &what, &done)) < 0)
 		return refusal_answer(call, &w.why);
 
+	text = done.text;
 	return call_resultf(call,
-		json_pack("{s:s, s:o, s:[]}", "result", merge.result, "head", writer_head_json(&w),
+		json_pack("{s:s, s:o, s:[]}", "result", done.result, "head", writer_head_json(&w),
 			"conflicts"),
-		"%s", merge.text);
+		"%s", text);
 }
 
 const struct tool git_merge_tools[] = {

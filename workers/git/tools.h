@@ -33,6 +33,13 @@ extern const struct tool
 extern const struct tool git_init_tools[]; /* init.c: git_init */
 extern const struct tool git_feature_tools[]; /* feature.c: git_start_feature, git_finish_feature */
 
+/* Tools that talk to other repositories. */
+extern const struct tool git_clone_tools[];        /* clone.c: git_clone */
+extern const struct tool git_fetch_tools[];        /* fetch.c: git_fetch */
+extern const struct tool git_pull_tools[];         /* pull.c: git_pull */
+extern const struct tool git_push_tools[];         /* push.c: git_push */
+extern const struct tool git_push_feature_tools[]; /* push.c: git_push_feature */
+
 /* The parameter that every tool on a repository has. */
 #define PARAM_REPO(args)                                                                           \
 	PARAM(args, repo_path, RANGE(1, 4096),                                                     \

@@ -20,8 +20,7 @@ static char *read_text(git_config *config, const char *name, const char *key)
 	return NULL;
 }
 
-/* Where fetching puts the remote's `ref`; NULL: nowhere. Yours to free. */
-static char *map_ref(git_config *config, const char *remote, const char *ref)
+char *upstream_map(git_config *config, const char *remote, const char *ref)
 {
 	auto_free char *key = alloc_printf("remote.%s.fetch", remote);
 	auto_(git_config_iterator_freep) git_config_iterator *iterator = NULL;
@@ -61,7 +60,7 @@ int upstream_find(
 	if (!remote || !merge)
 		return 0;
 
-	full = streq(remote, ".") ? alloc_str(merge) : map_ref(config, remote, merge);
+	full = streq(remote, ".") ? alloc_str(merge) : upstream_map(config, remote, merge);
 	rc = full ? git_reference_lookup(ret, repo->git, full) : 0;
 	if (rc < 0 && rc != GIT_ENOTFOUND && rc != GIT_EINVALIDSPEC)
 		return refuse_git(why, rc, "cannot read the upstream of '%s'", name);
@@ -69,4 +68,41 @@ int upstream_find(
 	git_error_clear();
 
 	return 0;
+}
+
+bool upstream_names(const struct repo *repo, const char *name, char **ret_remote, char **ret_branch)
+{
+	static const char heads[] = "refs/heads/";
+	auto_git(git_config) config = NULL;
+	auto_free char *remote = NULL;
+	auto_free char *merge = NULL;
+
+	if (git_repository_config_snapshot(&config, repo->git) < 0) {
+		git_error_clear();
+		return false;
+	}
+	remote = read_text(config, name, "remote");
+	merge = read_text(config, name, "merge");
+	if (!remote || !merge || strncmp(merge, heads, strlen(heads)) != 0)
+		return false;
+
+	*ret_branch = alloc_str(merge + strlen(heads));
+	*ret_remote = TAKE(remote);
+	return true;
+}
+
+int upstream_set(const struct repo *repo, const char *name, const char *remote, struct refusal *why)
+{
+	auto_git(git_config) config = NULL;
+	auto_free char *remote_key = alloc_printf("branch.%s.remote", name);
+	auto_free char *merge_key = alloc_printf("branch.%s.merge", name);
+	auto_free char *merge = alloc_printf("refs/heads/%s", name);
+	int rc = git_repository_config(&config, repo->git);
+
+	if (rc == 0)
+		rc = git_config_set_string(config, remote_key, remote);
+	if (rc == 0)
+		rc = git_config_set_string(config, merge_key, merge);
+
+	return rc < 0 ? refuse_git(why, rc, "cannot record the upstream of '%s'", name) : 0;
 }
