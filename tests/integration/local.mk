@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
+	tests/integration/lsan.supp \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
