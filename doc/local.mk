@@ -1,1 +1,4 @@
 dist_man_MANS += doc/fleet.yaml.5 doc/mcp-fleetd.8
+
+# Decisions, and why they were taken.
+EXTRA_DIST += doc/adr

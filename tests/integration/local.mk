@@ -1,6 +1,5 @@
 # The integration tests need clients from outside; ./check makes their environments and calls this.
 EXTRA_DIST += \
-	check \
 	quickstart \
 	.ci/run \
 	packaging/needs \
