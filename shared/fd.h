@@ -9,6 +9,10 @@
 /* Closes `fd` when it is one; returns -1, so that `x = fd_close(x)` leaves nothing behind. */
 int fd_close(int fd);
 
+/* Of 0, 1 and 2 those that are closed become descriptors of which every use fails, so that nothing that
+ * is opened later gets their numbers, and with them what is meant for standard output. 0 or -errno. */
+int fd_hold_standard(void) must_check;
+
 /* 0 or -errno. */
 int fd_set_nonblock(int fd, bool on);
 

@@ -12,6 +12,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/fd.h"
 #include "shared/log.h"
 #include "supervisor/front/httpd.h"
 #include "supervisor/front/sse.h"
@@ -232,6 +233,8 @@ static void on_output_broken(void *arg)
 {
 	struct daemon *d = arg;
 
+	if (d->phase == PHASE_WORKERS)
+		return;
 	log_notice("nobody reads our output any more, ending");
 	mcp_refuse_new(d->mcp);
 	mcp_fail_pending(d->mcp, "the client is gone");
@@ -498,8 +501,13 @@ int main(int argc, char **argv)
 	struct options options;
 	struct conf *conf = NULL;
 	struct fail fail = { 0 };
-	enum options_action action = options_parse(argc, argv, &options);
-	int code = action == OPTIONS_WRONG ? EXIT_SETTINGS : EXIT_SUCCESS;
+	enum options_action action;
+	int code;
+
+	if (fd_hold_standard() < 0)
+		return EXIT_FAILURE;
+	action = options_parse(argc, argv, &options);
+	code = action == OPTIONS_WRONG ? EXIT_SETTINGS : EXIT_SUCCESS;
 
 	if (action == OPTIONS_RUN || action == OPTIONS_CHECK_CONFIG) {
 		if (conf_load(&options.sources, &conf, &fail) < 0) {

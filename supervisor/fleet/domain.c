@@ -238,13 +238,28 @@ static void grow(struct domain *d)
 	d->hooks->changed(d->arg, d);
 }
 
+static bool has_ahead(const struct domain *d)
+{
+	struct slot *slot;
+
+	TAILQ_FOREACH(slot, &d->slots, next)
+		if (worker_has_ahead(slot->worker))
+			return true;
+	return false;
+}
+
 static void on_grow_timer(void *arg)
 {
 	struct domain *d = arg;
 
+	if (d->state == DOMAIN_STOPPED)
+		return; /* nobody would run what is taken back */
 	take_back_stuck(d);
 	grow(d);
 	pump(d);
+	/* Those that were sent ahead may yet turn out to be stuck. */
+	if (has_ahead(d) && !timer_is_running(d->grow_timer))
+		timer_start(d->grow_timer, GROW_AFTER_MS);
 }
 
 static void on_shrink_timer(void *arg)
@@ -388,7 +403,7 @@ static void on_ready(void *arg, struct worker *worker, json_t *tools, json_t *in
 	}
 	if (!slot->retiring)
 		TAILQ_FOREACH(other, &d->slots, next)
-			if (other->retiring)
+			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING)
 				worker_stop(other->worker, d->drain_ms);
 	if (count_staying(d) > d->min && !timer_is_running(d->shrink_timer))
 		timer_start(d->shrink_timer, d->idle_shrink_ms);
@@ -638,16 +653,19 @@ void domain_start(struct domain *d)
 		worker_start(add_slot(d)->worker);
 }
 
-/* Those that serve go when a new one is ready; those that do not serve have nothing to lose. */
+/* Those that serve go when a new one is ready, and those that finish their calls do so; the others have
+ * nothing to lose. */
 static void replace_all(struct domain *d)
 {
 	struct slot *slot;
 	struct slot *after;
 
 	for (slot = TAILQ_FIRST(&d->slots); slot; slot = after) {
+		enum worker_state state = worker_get_state(slot->worker);
+
 		after = TAILQ_NEXT(slot, next);
 		slot->retiring = true;
-		if (worker_get_state(slot->worker) != WORKER_READY)
+		if (state != WORKER_READY && state != WORKER_DRAINING)
 			worker_stop(slot->worker, 0);
 	}
 	domain_start(d);
@@ -687,6 +705,7 @@ void domain_stop(struct domain *d, int64_t drain_ms)
 	d->state = DOMAIN_STOPPED;
 	lose_queue(d, "the domain stops");
 	forget_tools(d);
+	d->hooks->changed(d->arg, d);
 	for (slot = TAILQ_FIRST(&d->slots); slot; slot = after) {
 		after = TAILQ_NEXT(slot, next);
 		slot->retiring = true;

@@ -1,10 +1,12 @@
-/* See errlog.h. Foreign bytes: a line is cut at ERRLOG_LINE bytes, and lines are rate-limited. */
+/* See errlog.h. Foreign bytes: a line is cut at ERRLOG_LINE bytes, what is not UTF-8 is replaced (the
+ * last words become part of JSON texts), and lines are rate-limited. */
 #include "supervisor/fleet/errlog.h"
 
 #include <errno.h>
 
 #include "shared/alloc.h"
 #include "shared/fd.h"
+#include "shared/utf8.h"
 
 enum {
 	ERRLOG_LINE = 2048,
@@ -26,13 +28,15 @@ struct errlog {
 static void end_line(struct errlog *log)
 {
 	char **slot = &log->tail[log->n_lines % ERRLOG_TAIL];
+	auto_strbuf text = { 0 };
 
 	if (log->line.len == 0)
 		return;
+	utf8_repair(&text, log->line.data, log->line.len);
 	if (log_limit_ok(&log->limit, ERRLOG_BURST, log->about->worker))
-		log_info_about(log->about, "%s: %s", log->about->worker, strbuf_get(&log->line));
+		log_info_about(log->about, "%s: %s", log->about->worker, strbuf_get(&text));
 	free(*slot);
-	*slot = alloc_str(strbuf_get(&log->line));
+	*slot = strbuf_take(&text);
 	log->n_lines++;
 	strbuf_cut(&log->line, 0);
 }

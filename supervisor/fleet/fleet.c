@@ -191,15 +191,24 @@ static void apply_change(
 		conf->drain_ms);
 }
 
+static bool is_replaced(const struct conf_diff *diff, const char *name)
+{
+	for (size_t i = 0; i < diff->n_domains; i++)
+		if (streq(diff->domains[i].name, name))
+			return diff->domains[i].change == CONF_DOMAIN_REPLACED;
+	return false;
+}
+
 /* A reload is also how an operator says that the cause of a parked domain is mended. */
-static void retry_parked(struct fleet *fleet, const struct conf *conf)
+static void retry_parked(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff)
 {
 	for (size_t i = 0; i < conf->n_domains; i++) {
 		const struct conf_domain_diff again = { .name = conf->domains[i].name,
 			.change = CONF_DOMAIN_REPLACED };
 		struct member *member = find_member(fleet, again.name);
 
-		if (member && domain_get_state(member->domain) == DOMAIN_PARKED)
+		if (member && domain_get_state(member->domain) == DOMAIN_PARKED &&
+			!is_replaced(diff, again.name))
 			apply_change(fleet, conf, &again);
 	}
 }
@@ -213,7 +222,7 @@ void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf
 	}
 	for (size_t i = 0; i < diff->n_domains; i++)
 		apply_change(fleet, conf, &diff->domains[i]);
-	retry_parked(fleet, conf);
+	retry_parked(fleet, conf, diff);
 }
 
 void fleet_stop(struct fleet *fleet, int64_t drain_ms, void (*fn)(void *arg), void *arg)

@@ -12,9 +12,10 @@
 
 enum {
 	STOP_WAIT_MS = 1000, /* closed input, then SIGTERM, each so long */
-	SOON_MS = 1000, /* dead so soon after ready, without one answer: counts as never ready */
-	MAX_AHEAD = 8,  /* calls in a worker's socket, the running one included */
-	FAST_US = 500,  /* a worker that usually needs less gets calls ahead */
+	SOON_MS = 1000,  /* dead so soon after ready, without one answer: counts as never ready */
+	MAX_AHEAD = 8,   /* calls in a worker's socket, the running one included */
+	FAST_US = 500,   /* a worker that usually needs less gets calls ahead */
+	FRESH_US = 5000, /* but none behind a call that runs so long already */
 };
 
 struct step {
@@ -173,6 +174,7 @@ static void become_ready(struct worker *w)
 static void kill_now(struct worker *w)
 {
 	timer_stop(w->health_timer);
+	timer_stop(w->grace_timer);
 	timer_stop(w->timer);
 	if (w->process)
 		process_kill(w->process, SIGKILL);
@@ -555,7 +557,15 @@ bool worker_has_room(const struct worker *w)
 bool worker_takes_ahead(const struct worker *w)
 {
 	return w->state == WORKER_READY && w->setup->native && w->usual_us < FAST_US &&
-	       w->n_calls > 0 && w->n_calls < MAX_AHEAD;
+	       w->n_calls > 0 && w->n_calls < MAX_AHEAD &&
+	       clock_now_us() - w->head_since_us < FRESH_US;
+}
+
+bool worker_has_ahead(const struct worker *w)
+{
+	const struct request *last = TAILQ_LAST(&w->calls, request_list);
+
+	return last && last->ahead;
 }
 
 unsigned worker_take_back(struct worker *w, int64_t max_ms, struct request_list *ret)

@@ -113,9 +113,12 @@ void worker_stop(struct worker *worker, int64_t drain_ms);
 bool worker_has_room(const struct worker *worker);
 bool worker_is_idle(const struct worker *worker);
 
-/* May a call be sent ahead of its turn? Only to a native worker that answers fast, and so many: it
- * finds the next call without being woken for each. */
+/* May a call be sent ahead of its turn? Only to a native worker that answers fast, not behind a call
+ * that runs for longer already, and so many: it finds the next call without being woken for each. */
 bool worker_takes_ahead(const struct worker *worker);
+
+/* A call that was sent ahead waits in its socket. */
+bool worker_has_ahead(const struct worker *worker);
 
 /* Takes back the calls that were sent ahead when the one before them runs for longer than `max_ms`;
  * the worker is told to forget them. They are put at the head of `ret` in their order; their number. */

@@ -2,7 +2,7 @@
  *
  * Input may be a regular file or /dev/null, which epoll refuses: then it is read piece by piece from a
  * timer. Output is not blocking where that touches only us (pipes, sockets); a terminal shares its mode
- * with the shell and stays as it is. */
+ * with the shell and stays as it is. Who does not read its answers is not read either. */
 #include "supervisor/front/stream.h"
 
 #include <errno.h>
@@ -37,6 +37,7 @@ struct stream {
 	int out_fd;
 	int out_flags; /* to restore; -1: untouched */
 	bool skipping; /* the rest of a line that was too long */
+	bool paused;   /* reads no more until its answers are read */
 	bool ended;
 	bool broken;
 };
@@ -88,19 +89,6 @@ static bool flush(struct stream *stream)
 	return true;
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct stream *stream = arg;
-
-	if (!flush(stream))
-		return;
-	(void)event_del(stream->writable);
-	if (stream->session)
-		session_drained(stream->session);
-	if (stream->out.len == 0)
-		stream->hooks->drained(stream->arg);
-}
-
 static int stream_send(void *sink, const char *json, size_t len)
 {
 	struct stream *stream = sink;
@@ -115,14 +103,20 @@ static int stream_send(void *sink, const char *json, size_t len)
 	return stream->broken ? -EPIPE : 0;
 }
 
+/* Without its session the stream is of no use: its owner hears that it is broken. */
 static void stream_close(void *sink, const char *reason)
 {
 	struct stream *stream = sink;
 
 	stream->session = NULL;
+	break_output(stream);
 }
 
-static const struct sink_ops sink_ops = { .send = stream_send, .close = stream_close };
+static const struct sink_ops sink_ops = {
+	.send = stream_send,
+	.close = stream_close,
+	.outlasts_idleness = true, /* it ends with its input */
+};
 
 /* --- input ------------------------------------------------------------------------------------- */
 
@@ -150,12 +144,38 @@ static void refuse_long_line(struct stream *stream)
 		session_send(stream->session, reply.data, reply.len);
 }
 
-/* Takes each whole line from the head of stream->in. */
+static void listen_again(struct stream *stream)
+{
+	if (event_add(stream->readable, NULL) < 0)
+		timer_start(stream->read_timer, 0);
+}
+
+static void pause_input(struct stream *stream)
+{
+	stream->paused = true;
+	(void)event_del(stream->readable);
+	timer_stop(stream->read_timer);
+}
+
+static bool is_slow(const struct stream *stream)
+{
+	return stream->session && session_is_slow(stream->session);
+}
+
+static void give_up_line(struct stream *stream)
+{
+	if (!stream->skipping)
+		refuse_long_line(stream);
+	stream->skipping = true;
+	strbuf_done(&stream->in);
+}
+
+/* Takes each whole line from the head of stream->in, as long as the answers are read. */
 static void take_lines(struct stream *stream)
 {
 	size_t used = 0;
 
-	while (used < stream->in.len) {
+	while (used < stream->in.len && !is_slow(stream)) {
 		char *from = stream->in.data + used;
 		char *end = memchr(from, '\n', stream->in.len - used);
 
@@ -170,14 +190,37 @@ static void take_lines(struct stream *stream)
 	}
 	memmove(stream->in.data, stream->in.data + used, stream->in.len - used);
 	strbuf_cut(&stream->in, stream->in.len - used);
-	if (stream->in.len > stream->max_line) {
-		if (!stream->skipping)
-			refuse_long_line(stream);
-		stream->skipping = true;
-		strbuf_done(&stream->in);
-	}
+	if (is_slow(stream))
+		pause_input(stream);
+	else if (stream->in.len > stream->max_line)
+		give_up_line(stream);
 	if (stream->in.len == 0 && stream->in.size > KEEP_BYTES)
 		strbuf_done(&stream->in);
+}
+
+static void resume_input(struct stream *stream)
+{
+	if (!stream->paused || is_slow(stream))
+		return;
+	stream->paused = false;
+	if (stream->in.len > 0)
+		take_lines(stream);
+	if (!stream->paused && !stream->ended)
+		listen_again(stream);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+
+	if (!flush(stream))
+		return;
+	(void)event_del(stream->writable);
+	if (stream->session)
+		session_drained(stream->session);
+	resume_input(stream);
+	if (stream->out.len == 0)
+		stream->hooks->drained(stream->arg);
 }
 
 /* A last line may lack its end. */
@@ -219,7 +262,7 @@ static void on_read_timer(void *arg)
 {
 	struct stream *stream = arg;
 
-	if (read_some(stream) != 0 && !stream->ended)
+	if (read_some(stream) != 0 && !stream->ended && !stream->paused)
 		timer_start(stream->read_timer, 0);
 }
 
@@ -253,8 +296,7 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 		stream->out_flags = fcntl(out_fd, F_GETFL);
 		(void)fd_set_nonblock(out_fd, true);
 	}
-	if (event_add(stream->readable, NULL) < 0)
-		timer_start(stream->read_timer, 0);
+	listen_again(stream);
 	return stream;
 }
 

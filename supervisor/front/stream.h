@@ -11,7 +11,7 @@ struct stream;
 struct stream_hooks {
 	void (*ended)(void *arg);   /* end of input: no more requests will come */
 	void (*drained)(void *arg); /* all output is written */
-	void (*broken)(void *arg);  /* nobody reads our output any more */
+	void (*broken)(void *arg); /* nobody reads our output any more, or the session was closed */
 };
 
 /* The descriptors stay the caller's. A line may have at most `max_line` bytes. */

@@ -156,7 +156,8 @@ static void on_sweep(void *arg)
 
 	for (session = TAILQ_FIRST(&sessions->all); session; session = after) {
 		after = TAILQ_NEXT(session, in_all);
-		if (session->info.n_calls == 0 && session->active_ms <= old_ms)
+		if (session->info.n_calls == 0 && session->active_ms <= old_ms &&
+			!session->ops->outlasts_idleness)
 			session_close(session, "idle for limits.session_idle");
 	}
 	timer_start(sessions->sweep_timer, sessions->limits.sweep_ms);

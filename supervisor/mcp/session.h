@@ -25,6 +25,7 @@ struct sink_ops {
 	int (*send)(void *sink, const char *json, size_t len);
 	/* The session is over (`reason` for the log); the transport must not call it any more. */
 	void (*close)(void *sink, const char *reason);
+	bool outlasts_idleness; /* limits.session_idle is not for it */
 };
 
 enum { SESSION_ID_TEXT = 37 };

@@ -55,6 +55,16 @@ static char *reason_of(const struct domain_stats *stats, const char *name, size_
 	return alloc_printf("%s: stopped", name);
 }
 
+/* A reason must never be lost: without one the fleet counts as ready. */
+static void add_reason(struct report *report, const char *name, const char *text)
+{
+	json_t *reason = json_string(text);
+
+	if (!reason) /* words that are not UTF-8 */
+		reason = json_string_nocheck(name);
+	(void)json_array_append_new(report->reasons, reason);
+}
+
 static void report_domain(void *arg, struct domain *domain)
 {
 	struct report *report = arg;
@@ -70,7 +80,7 @@ static void report_domain(void *arg, struct domain *domain)
 	report->n_domains++;
 	report->n_up += stats.state == DOMAIN_UP;
 	if (reason && (!conf || conf->required))
-		(void)json_array_append_new(report->reasons, json_string(reason));
+		add_reason(report, name, reason);
 	json = json_pack("{s:s, s:b, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:s}", "state",
 		domain_state_name(stats.state), "required", conf ? (int)conf->required : 0, "tools",
 		(json_int_t)n_tools, "processes", (int)stats.n_processes, "ready",

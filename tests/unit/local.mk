@@ -9,6 +9,12 @@ tests_unit_test_http1_SOURCES = tests/unit/test_http1.c
 tests_unit_test_http1_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http1_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_fd
+TESTS += tests/unit/test_fd
+tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
+tests_unit_test_fd_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_fd_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_jspan
 TESTS += tests/unit/test_jspan
 tests_unit_test_jspan_SOURCES = tests/unit/test_jspan.c
@@ -280,6 +286,24 @@ TESTS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_errlog
+TESTS += tests/unit/test_errlog
+tests_unit_test_errlog_SOURCES = tests/unit/test_errlog.c
+tests_unit_test_errlog_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_errlog_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_stream
+TESTS += tests/unit/test_stream
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_stream_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain
+TESTS += tests/unit/test_domain
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_http_conn
 TESTS += tests/unit/test_http_conn
