@@ -9,6 +9,8 @@
 #include "shared/log.h"
 #include "shared/strbuf.h"
 
+enum { MAX_TIMEOUT_MS = 24 * 3600 * 1000 };
+
 struct tool {
 	char *name;
 	char *worker_name;
@@ -121,6 +123,14 @@ static char *listed_name(const struct conf_domain *conf, const char *name)
 	return alloc_printf("%s%s", prefix, name);
 }
 
+/* A worker may ask for another time; nonsense is not taken. */
+static int64_t timeout_of(const struct conf_domain *conf, json_t *timeout)
+{
+	int64_t ms = json_integer_value(timeout);
+
+	return ms > 0 && ms <= MAX_TIMEOUT_MS ? ms : conf->call_timeout_ms;
+}
+
 static void add_tool(
 	struct offer *offer, const struct conf_domain *conf, json_t *json, json_t *extras)
 {
@@ -145,8 +155,7 @@ static void add_tool(
 		.worker_name = alloc_str(worker_name),
 		.text = json_dumps(listed, JSON_COMPACT),
 		.may_rerun = has_hint(json, "readOnlyHint") || has_hint(json, "idempotentHint"),
-		.timeout_ms = json_is_integer(timeout) ? json_integer_value(timeout)
-						       : conf->call_timeout_ms,
+		.timeout_ms = timeout_of(conf, timeout),
 	};
 	offer->tools[offer->n_tools].name = TAKE(name);
 	add_name(offer, offer->tools[offer->n_tools].name, offer->n_tools, false);

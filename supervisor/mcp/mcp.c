@@ -283,6 +283,8 @@ static enum mcp_verdict receive_one(
 		session_send(session, error.data, error.len);
 		return MCP_ACCEPTED;
 	}
+	if (r == RPC_INVALID_PARAMS && rpc.kind == RPC_NOTIFICATION)
+		return MCP_ACCEPTED; /* never answered, not even with an error */
 	if (r != 0)
 		return refuse(info, &rpc, r, why, MCP_INVALID, reply);
 	if (rpc.kind == RPC_RESULT || rpc.kind == RPC_ERROR)
@@ -430,11 +432,11 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 void mcp_refuse_new(struct mcp *mcp)
 {
 	mcp->refuses = true;
+	run_early(mcp); /* what they wait for will not come: they are told so */
 }
 
 void mcp_fail_pending(struct mcp *mcp, const char *message)
 {
-	run_early(mcp); /* refused by now, and told so */
 	router_fail_all(mcp->router, RPC_UNAVAILABLE, message);
 }
 

@@ -404,7 +404,8 @@ void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
 	struct call *call = find_call(router, no);
 	auto_strbuf text = { 0 };
 
-	if (!call || call->token_len == 0)
+	/* What a slow client does not hear of its progress must not cost it the answer. */
+	if (!call || call->token_len == 0 || session_is_slow(call->session))
 		return;
 	const struct patch token = { .where = jspan_member(rpc->params, "progressToken", NULL),
 		.with = call->bytes + call->id_len,

@@ -287,6 +287,12 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_mcp
+TESTS += tests/unit/test_mcp
+tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c
+tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_errlog
 TESTS += tests/unit/test_errlog
 tests_unit_test_errlog_SOURCES = tests/unit/test_errlog.c

@@ -340,6 +340,7 @@ static int set_up(void **unused)
 		.processes_min = 1,
 		.processes_max = 2,
 		.queue = 3,
+		.queue_bytes = 1000,
 		.idle_shrink_ms = 60000 };
 	world.domain =
 		domain_new(world.loop, NULL, &world.conf, "/libexec/worker-utils", &hooks, &world);
@@ -422,6 +423,22 @@ static void test_the_queue_is_bounded(void **unused)
 	ask(6);
 	assert_int_equal(call_it(7, true), -ENOBUFS);
 	assert_string_equal(story(), "answered:1 ");
+}
+
+static void test_the_queue_is_bounded_in_bytes(void **unused)
+{
+	up();
+	ask(1);
+	assert_int_equal(domain_call(world.domain, 2, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(domain_call(world.domain, 3, alloc_str("{}"), 600, true), -ENOBUFS);
+	domain_cancel(world.domain, 2, "test");
+	assert_int_equal(domain_call(world.domain, 4, alloc_str("{}"), 600, true), 0);
+	finish_one(world.workers);
+	assert_int_equal(domain_call(world.domain, 5, alloc_str("{}"), 600, true), 0);
+	die(world.workers, WORKER_PARKED);
+	become_ready(world.workers);
+	ask(6);
+	assert_int_equal(domain_call(world.domain, 7, alloc_str("{}"), 600, true), 0);
 }
 
 static void test_cancel(void **unused)
@@ -773,6 +790,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_calls_wait_for_the_first_worker),
 		TEST(test_the_queue_is_bounded),
+		TEST(test_the_queue_is_bounded_in_bytes),
 		TEST(test_cancel),
 		TEST(test_run_again_once),
 		TEST(test_what_may_have_taken_effect_is_not_run_again),

@@ -1,0 +1,715 @@
+/* What messages mean: from the client's text to the domain's queue and back, and every way in which a
+ * call can end. Real: mcp, router, methods, sessions, catalog. Fakes of this file: the fleet with its
+ * domains, the transport, the clock. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "shared/alloc.h"
+#include "shared/log.h"
+#include "supervisor/mcp/mcp.h"
+
+struct domain {
+	const char *name;
+	enum domain_state state;
+	uint32_t id; /* 0: it has left */
+	int refusal; /* what domain_call() says; 0: it takes the call */
+	uint64_t last_no;
+	bool may_rerun;
+	struct strbuf line;      /* the last call */
+	struct strbuf cancelled; /* the numbers */
+};
+
+struct client {
+	struct session *session;
+	struct strbuf got; /* messages, each with a line break */
+	bool busy;
+	bool closed;
+};
+
+static struct world {
+	struct loop *loop;
+	struct mcp *mcp;
+	struct domain domains[2];
+	struct client a, b;
+	unsigned n_idle, n_settled;
+} world;
+
+/* --- in the place of fleet.c and domain.c -------------------------------------------------------- */
+
+uint32_t fleet_find(const struct fleet *fleet, const char *name)
+{
+	for (size_t i = 0; i < N_ELEMENTS(world.domains); i++)
+		if (streq(world.domains[i].name, name))
+			return world.domains[i].id;
+	return 0;
+}
+
+struct domain *fleet_get(const struct fleet *fleet, uint32_t id)
+{
+	for (size_t i = 0; i < N_ELEMENTS(world.domains); i++)
+		if (id && world.domains[i].id == id)
+			return &world.domains[i];
+	return NULL;
+}
+
+void fleet_each(const struct fleet *fleet, void (*fn)(void *arg, struct domain *domain), void *arg)
+{
+	for (size_t i = 0; i < N_ELEMENTS(world.domains); i++)
+		if (world.domains[i].id)
+			fn(arg, &world.domains[i]);
+}
+
+const char *domain_get_name(const struct domain *d)
+{
+	return d->name;
+}
+
+enum domain_state domain_get_state(const struct domain *d)
+{
+	return d->state;
+}
+
+const char *domain_state_name(enum domain_state state)
+{
+	return "state";
+}
+
+void domain_set_fleet_state(struct domain *d, const char *params)
+{
+}
+
+int domain_call(struct domain *d, uint64_t no, char *line, size_t len, bool may_rerun)
+{
+	assert_int_equal(strlen(line), len);
+	strbuf_cut(&d->line, 0);
+	strbuf_add(&d->line, line, len);
+	free(line);
+	d->last_no = no;
+	d->may_rerun = may_rerun;
+	return d->refusal;
+}
+
+void domain_cancel(struct domain *d, uint64_t no, const char *reason)
+{
+	assert_non_null(reason);
+	strbuf_addf(&d->cancelled, "%d ", (int)no);
+}
+
+/* --- the rest of the world ----------------------------------------------------------------------- */
+
+static int sink_send(void *arg, const char *json, size_t len)
+{
+	struct client *client = arg;
+
+	if (client->busy)
+		return -EAGAIN;
+	strbuf_add(&client->got, json, len);
+	strbuf_addc(&client->got, '\n');
+	return 0;
+}
+
+static void sink_close(void *arg, const char *reason)
+{
+	struct client *client = arg;
+
+	client->closed = true;
+	client->session = NULL;
+}
+
+static const struct sink_ops sink_ops = { .send = sink_send, .close = sink_close };
+
+static void on_idle(void *arg)
+{
+	world.n_idle++;
+}
+
+static void on_settled(void *arg)
+{
+	world.n_settled++;
+}
+
+static void on_changed(void *arg)
+{
+}
+
+static const struct mcp_hooks hooks = { on_idle, on_settled, on_changed };
+
+static char empty[] = "";
+static char name_one[] = "one";
+static char name_two[] = "two";
+
+static char any[] = "*";
+static char *any_items[] = { any };
+
+#define ANY                                                                                        \
+	{                                                                                          \
+		.items = any_items, .n = 1                                                         \
+	}
+
+static struct conf_domain conf_domains[] = {
+	{ .name = name_one, .native = "one", .call_timeout_ms = 5000, .tools_allow = ANY },
+	{ .name = name_two, .native = "two", .call_timeout_ms = 5000, .tools_allow = ANY },
+};
+
+static const struct conf conf = {
+	.limits = { .sessions = 10,
+		.session_idle_ms = 3600000,
+		.sweep_ms = 300000,
+		.session_queue_bytes = 4000,
+		.session_queue_messages = 4,
+		.calls_per_session = 3 },
+	.tools = { .federation_prefix = empty, .max_result_bytes = 1000 },
+	.domains = conf_domains,
+	.n_domains = 2,
+};
+
+static void open_client(struct client *client, const char *domain)
+{
+	client->session =
+		mcp_open(world.mcp, &sink_ops, client, mcp_find_endpoint(world.mcp, domain));
+	assert_non_null(client->session);
+}
+
+static int set_up(void **unused)
+{
+	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	world = (struct world){ .loop = loop_new_fake(),
+		.domains = { { .name = name_one, .id = 1 }, { .name = name_two, .id = 2 } } };
+	loop_fake_advance(world.loop, 1000);
+	world.mcp = mcp_new(world.loop, &conf, &hooks, &world);
+	mcp_set_fleet(world.mcp, (struct fleet *)(void *)&world);
+	open_client(&world.a, NULL);
+	open_client(&world.b, NULL);
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	loop_settle(world.loop);
+	mcp_free(world.mcp);
+	loop_free(world.loop);
+	for (size_t i = 0; i < 2; i++) {
+		strbuf_done(&world.domains[i].line);
+		strbuf_done(&world.domains[i].cancelled);
+	}
+	strbuf_done(&world.a.got);
+	strbuf_done(&world.b.got);
+	return 0;
+}
+
+static void offer(struct domain *d, const char *tools_text)
+{
+	json_auto_t *tools = tools_text ? json_loads(tools_text, 0, NULL) : NULL;
+	json_auto_t *info = json_pack("{s:{s:{s:{s:{s:i, s:i}}}}}", "capabilities", "experimental",
+		"mcp-fleet", "timeouts_ms", "one_slow", 60000, "one_odd", -1);
+
+	mcp_domain_hooks.tools(world.mcp, d, tools, info);
+}
+
+static void change(struct domain *d, enum domain_state state)
+{
+	d->state = state;
+	mcp_domain_hooks.changed(world.mcp, d);
+	loop_settle(world.loop);
+}
+
+/* Both domains are up; "one" has the tools, one_read, one_write, one_slow, one_odd. */
+static void come_up(void)
+{
+	offer(&world.domains[0],
+		"[{\"name\":\"one_read\",\"inputSchema\":{},\"annotations\":{\"readOnlyHint\":true}},"
+		"{\"name\":\"one_write\",\"inputSchema\":{}},"
+		"{\"name\":\"one_slow\",\"inputSchema\":{}},"
+		"{\"name\":\"one_odd\",\"inputSchema\":{}}]");
+	change(&world.domains[0], DOMAIN_UP);
+	offer(&world.domains[1], "[{\"name\":\"two_read\",\"inputSchema\":{}}]");
+	change(&world.domains[1], DOMAIN_UP);
+}
+
+/* What the client has heard since the last time. */
+static const char *heard(struct client *client)
+{
+	static char text[8192];
+
+	(void)snprintf(text, sizeof(text), "%s", strbuf_get(&client->got));
+	strbuf_cut(&client->got, 0);
+	return text;
+}
+
+static enum mcp_verdict say(struct client *client, const char *text)
+{
+	static char reply_text[500];
+	auto_strbuf reply = { 0 };
+	auto_free char *copy = alloc_str(text);
+	enum mcp_verdict verdict =
+		mcp_receive(world.mcp, client->session, copy, strlen(copy), &reply);
+
+	(void)snprintf(reply_text, sizeof(reply_text), "%s", strbuf_get(&reply));
+	assert_int_equal(reply.len > 0, verdict != MCP_ACCEPTED);
+	loop_settle(world.loop);
+	return verdict;
+}
+
+static void call_tool(struct client *client, const char *id, const char *tool)
+{
+	auto_free char *text = alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":"
+					    "\"tools/call\",\"params\":{\"name\":\"%s\"}}",
+		id, tool);
+
+	assert_int_equal(say(client, text), MCP_ACCEPTED);
+}
+
+static void answer_with(uint64_t no, enum rpc_kind kind, const char *body)
+{
+	const struct jspan span = { .at = body, .len = strlen(body) };
+	const struct rpc rpc = { .kind = kind, .result = span, .error = span };
+
+	mcp_domain_hooks.answered(world.mcp, no, &rpc);
+	loop_settle(world.loop);
+}
+
+static void answer(uint64_t no)
+{
+	answer_with(no, RPC_RESULT, "{\"ok\":1}");
+}
+
+#define assert_heard(client, text) assert_string_equal(heard(client), text)
+#define assert_has(client, text) assert_non_null(strstr(heard(client), text))
+
+/* --- tests --------------------------------------------------------------------------------------- */
+
+#define INITIALIZE(version)                                                                        \
+	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"                     \
+	"\"protocolVersion\":" version "}}"
+
+static void test_initialize(void **unused)
+{
+	static const char *const known[] = { "2024-11-05", "2025-03-26", "2025-06-18",
+		"2025-11-25" };
+
+	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
+		auto_free char *text = alloc_printf(INITIALIZE("\"%s\""), known[i]);
+		auto_free char *wanted = alloc_printf("\"protocolVersion\":\"%s\"", known[i]);
+
+		assert_int_equal(say(&world.a, text), MCP_ACCEPTED);
+		assert_has(&world.a, wanted);
+	}
+	(void)say(&world.a, INITIALIZE("\"2026-07-28\""));
+	assert_has(&world.a, "\"protocolVersion\":\"2025-11-25\"");
+	(void)say(&world.a, INITIALIZE("5"));
+	assert_has(&world.a, "\"code\":-32602");
+}
+
+static void test_ids_come_back_as_they_were(void **unused)
+{
+	static const char *const ids[] = { "0", "-1", "9007199254740993", "\"\"", "\"\\u00e4 \"" };
+
+	come_up();
+	for (size_t i = 0; i < N_ELEMENTS(ids); i++) {
+		auto_free char *ping =
+			alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"ping\"}", ids[i]);
+		auto_free char *pong =
+			alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{}}\n", ids[i]);
+		auto_free char *done = alloc_printf(
+			"{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"ok\":1}}\n", ids[i]);
+
+		(void)say(&world.a, ping);
+		assert_heard(&world.a, pong);
+		call_tool(&world.a, ids[i], "one_read");
+		answer(world.domains[0].last_no);
+		assert_heard(&world.a, done);
+	}
+}
+
+static void test_lists_wait_until_all_had_their_chance(void **unused)
+{
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}");
+	call_tool(&world.a, "2", "one_read");
+	assert_heard(&world.a, "");
+	assert_int_equal(mcp_count_pending(world.mcp), 1);
+	offer(&world.domains[0], "[{\"name\":\"one_read\",\"inputSchema\":{}}]");
+	change(&world.domains[0], DOMAIN_UP);
+	assert_heard(&world.a, "");
+	change(&world.domains[1], DOMAIN_PARKED);
+	assert_has(&world.a, "\"tools\":[{\"name\":\"one_read\"");
+	assert_int_equal(world.n_settled, 1);
+	answer(world.domains[0].last_no);
+	assert_has(&world.a, "\"id\":2,\"result\"");
+	change(&world.domains[1], DOMAIN_UP);
+	assert_int_equal(world.n_settled, 1); /* once */
+}
+
+static void test_the_one_that_was_waited_for_is_removed(void **unused)
+{
+	change(&world.domains[0], DOMAIN_UP);
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}");
+	assert_int_equal(world.n_settled, 0);
+	world.domains[1].id = 0;
+	change(&world.domains[1], DOMAIN_STOPPED);
+	assert_int_equal(world.n_settled, 1);
+	assert_has(&world.a, "\"tools\":[]");
+}
+
+static void test_early_requests_are_bounded_and_forgotten(void **unused)
+{
+	for (int i = 0; i < 3; i++)
+		call_tool(&world.a, i == 0 ? "0" : i == 1 ? "1" : "2", "one_read");
+	assert_int_equal(say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"tools/list\"}"),
+		MCP_BUSY);
+	session_close(world.a.session, "test");
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+	come_up();
+	assert_int_equal(world.domains[0].last_no, 0);
+}
+
+static void test_early_requests_hear_of_the_end(void **unused)
+{
+	call_tool(&world.a, "1", "one_read");
+	mcp_refuse_new(world.mcp);
+	assert_has(&world.a, "\"id\":1,\"error\":{\"code\":-31004");
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+}
+
+static void test_call(void **unused)
+{
+	come_up();
+	(void)say(&world.a,
+		"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/call\",\"params\":"
+		"{\"_meta\":{\"progressToken\":\"t\"},\"name\":\"one.read\",\"arguments\":{\"q\":[1]}}}");
+	assert_string_equal(strbuf_get(&world.domains[0].line),
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":"
+		"{\"_meta\":{\"progressToken\":1},\"name\":\"one_read\",\"arguments\":{\"q\":[1]}}}");
+	assert_true(world.domains[0].may_rerun);
+	answer_with(1, RPC_ERROR, "{\"code\":-1}");
+	assert_heard(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"error\":{\"code\":-1}}\n");
+	answer(1); /* twice */
+	answer(99);
+	assert_heard(&world.a, "");
+	assert_heard(&world.b, "");
+	assert_int_equal(world.n_idle, 1);
+	call_tool(&world.a, "2", "one_write");
+	assert_false(world.domains[0].may_rerun);
+}
+
+static void progress(uint64_t no, const char *params)
+{
+	const struct rpc rpc = { .kind = RPC_NOTIFICATION,
+		.params = { .at = params, .len = strlen(params) } };
+
+	mcp_domain_hooks.progress(world.mcp, no, &rpc);
+}
+
+static void test_progress(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read"); /* wants none */
+	progress(1, "{\"progressToken\":1,\"progress\":1}");
+	assert_heard(&world.a, "");
+	(void)say(&world.b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":"
+			    "{\"name\":\"one_read\",\"_meta\":{\"progressToken\":7}}}");
+	progress(2, "{\"progress\":1,\"progressToken\":2,\"total\":3}");
+	assert_heard(&world.b,
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":"
+		"{\"progress\":1,\"progressToken\":7,\"total\":3}}\n");
+	world.b.busy = true;
+	for (int i = 0; i < 100; i++)
+		progress(2, "{\"progress\":1,\"progressToken\":2}");
+	assert_false(world.b.closed); /* the answer still fits */
+	answer(2);
+	world.b.busy = false;
+	session_drained(world.b.session);
+	assert_has(&world.b, "\"id\":1,\"result\"");
+	progress(2, "{\"progress\":2,\"progressToken\":2}"); /* late */
+	assert_heard(&world.b, "");
+}
+
+static void test_deadline(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	call_tool(&world.a, "2", "one_slow");
+	call_tool(&world.a, "3", "one_odd");
+	loop_fake_advance(world.loop, 4999);
+	assert_heard(&world.a, "");
+	loop_fake_advance(world.loop, 1);
+	const char *text = heard(&world.a);
+
+	assert_non_null(strstr(text, "\"id\":1,\"error\":{\"code\":-31002"));
+	assert_non_null(strstr(text, "\"id\":3,\"error\":{\"code\":-31002")); /* -1 is no time */
+	assert_null(strstr(text, "\"id\":2"));
+	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "1 3 ");
+	answer(1);
+	assert_heard(&world.a, "");
+	loop_fake_advance(world.loop, 55000);
+	assert_has(&world.a, "\"id\":2,\"error\"");
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+}
+
+static void test_cancel(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	call_tool(&world.b, "1", "one_read");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+			    "\"params\":{\"requestId\":1}}");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+			    "\"params\":{\"requestId\":5}}");
+	(void)say(&world.a,
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{}}");
+	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "1 ");
+	answer(1);
+	assert_heard(&world.a, "");
+	answer(2);
+	assert_has(&world.b, "\"id\":1,\"result\"");
+	call_tool(&world.a, "1", "one_read"); /* the id is free again */
+	answer(3);
+	assert_has(&world.a, "\"id\":1,\"result\"");
+}
+
+static void test_client_gone(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	call_tool(&world.a, "2", "two_read");
+	session_gone(world.a.session);
+	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "1 ");
+	assert_string_equal(strbuf_get(&world.domains[1].cancelled), "2 ");
+	loop_settle(world.loop);
+	answer(1);
+	answer(2);
+	loop_fake_advance(world.loop, 10000); /* no deadline is left either */
+	assert_heard(&world.a, "");
+	assert_int_equal(world.n_idle, 1);
+}
+
+static void test_lost(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	call_tool(&world.a, "2", "one_read");
+	mcp_domain_hooks.lost(world.mcp, 1, DOMAIN_LOST_DIED, "killed \"by\" a test");
+	assert_has(&world.a, "\"id\":1,\"error\":{\"code\":-31001");
+	mcp_domain_hooks.lost(world.mcp, 2, DOMAIN_LOST_DOWN, "parked");
+	assert_has(&world.a, "\"id\":2,\"error\":{\"code\":-31004");
+	mcp_domain_hooks.lost(world.mcp, 2, DOMAIN_LOST_DOWN, "parked");
+	answer(1);
+	assert_heard(&world.a, "");
+}
+
+static void test_not_taken(void **unused)
+{
+	come_up();
+	world.domains[0].refusal = -ENOBUFS;
+	call_tool(&world.a, "1", "one_read");
+	assert_has(&world.a, "\"id\":1,\"error\":{\"code\":-31003");
+	world.domains[0].refusal = -ENXIO;
+	call_tool(&world.a, "1", "one_read");
+	assert_has(&world.a, "\"id\":1,\"error\":{\"code\":-31004");
+	world.domains[0].id = 0; /* it is just being removed */
+	call_tool(&world.a, "1", "one_read");
+	assert_has(&world.a, "\"id\":1,\"error\":{\"code\":-31004");
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+}
+
+static void test_limits_of_a_session(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	assert_int_equal(
+		say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"), MCP_INVALID);
+	call_tool(&world.b, "1", "one_read"); /* another session's ids are its own */
+	call_tool(&world.a, "2", "one_read");
+	call_tool(&world.a, "3", "one_read");
+	assert_heard(&world.a, "");
+	call_tool(&world.a, "4", "one_read");
+	assert_has(&world.a, "\"id\":4,\"error\":{\"code\":-31003");
+	call_tool(&world.b, "2", "one_read");
+	assert_heard(&world.b, "");
+}
+
+static void test_slow_client(void **unused)
+{
+	come_up();
+	world.a.busy = true;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"),
+			MCP_ACCEPTED);
+	assert_int_equal(
+		say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"), MCP_BUSY);
+}
+
+/* Sending an answer closes the session; its other calls go with it, and nobody hears them. */
+static void test_session_closes_while_it_is_answered(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	call_tool(&world.a, "2", "one_read");
+	call_tool(&world.a, "3", "one_read");
+	world.a.busy = true;
+	for (int i = 0; i < 4; i++)
+		session_send(world.a.session, "x", 1);
+	answer(1);
+	assert_true(world.a.closed);
+	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "3 2 ");
+	answer(2);
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+	call_tool(&world.b, "1", "one_read");
+	answer(4);
+	assert_has(&world.b, "result");
+}
+
+static void test_all_fail_at_the_end(void **unused)
+{
+	come_up();
+	call_tool(&world.a, "1", "one_read");
+	call_tool(&world.b, "1", "two_read");
+	mcp_refuse_new(world.mcp);
+	assert_int_equal(mcp_count_pending(world.mcp), 2); /* those go on */
+	assert_int_equal(
+		say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}"), MCP_BUSY);
+	assert_int_equal(
+		say(&world.a,
+			"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{}}"),
+		MCP_ACCEPTED);
+	mcp_fail_pending(world.mcp, "the end");
+	assert_has(&world.a, "\"id\":1,\"error\":{\"code\":-31004,\"message\":\"the end\"");
+	assert_has(&world.b, "the end");
+	assert_int_equal(world.n_idle, 1);
+	answer(1);
+	assert_heard(&world.a, "");
+	assert_null(mcp_open(world.mcp, &sink_ops, &world.a, mcp_find_endpoint(world.mcp, NULL)));
+}
+
+static void test_what_is_refused(void **unused)
+{
+	come_up();
+	assert_int_equal(say(&world.a, "{"), MCP_INVALID);
+	assert_int_equal(say(&world.a, "42"), MCP_INVALID);
+	assert_int_equal(say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}"),
+		MCP_INVALID);
+	assert_heard(&world.a, "");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"no/such\"}");
+	assert_has(&world.a, "\"code\":-32601");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[]}");
+	assert_has(&world.a, "\"code\":-32602");
+	call_tool(&world.a, "1", "no_such_tool");
+	assert_has(&world.a, "Unknown tool: no_such_tool");
+	call_tool(&world.a, "1", "one_read\\u0000");
+	assert_has(&world.a, "\"code\":-32602");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+			    "\"name\":\"one_read\",\"arguments\":[]}}");
+	assert_has(&world.a, "\"code\":-32602");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+			    "\"name\":\"one_read\",\"name\":\"one_write\"}}");
+	assert_has(&world.a, "comes twice");
+	assert_int_equal(world.domains[0].last_no, 0);
+}
+
+static void test_notifications_are_never_answered(void **unused)
+{
+	static const char *const texts[] = {
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"no/such\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"tools/list\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":[1]}",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}",
+	};
+
+	come_up();
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+		assert_int_equal(say(&world.a, texts[i]), MCP_ACCEPTED);
+	assert_heard(&world.a, "");
+}
+
+static void test_large_result(void **unused)
+{
+	char body[1100];
+
+	come_up();
+	memset(body, ' ', sizeof(body));
+	body[0] = '{';
+	body[1001] = '\0';
+	body[1000] = '}';
+	call_tool(&world.a, "1", "one_read");
+	answer_with(1, RPC_RESULT, body);
+	assert_has(&world.a, "tools.max_result_bytes");
+	body[999] = '}';
+	body[1000] = '\0';
+	call_tool(&world.a, "1", "one_read");
+	answer_with(2, RPC_RESULT, body);
+	assert_has(&world.a, "\"result\"");
+}
+
+static void test_list_changed(void **unused)
+{
+	struct client c = { 0 };
+
+	come_up();
+	open_client(&c, "two");
+	(void)say(&world.a, INITIALIZE("\"2025-11-25\""));
+	(void)say(&c, INITIALIZE("\"2025-11-25\""));
+	(void)heard(&world.a);
+	(void)heard(&c);
+	offer(&world.domains[0], NULL);
+	assert_has(&world.a, "notifications/tools/list_changed");
+	assert_heard(&world.b, ""); /* has not initialized */
+	assert_heard(&c, "");       /* sees the other domain only */
+	offer(&world.domains[0], NULL);
+	assert_heard(&world.a, ""); /* nothing changed */
+	offer(&world.domains[1], NULL);
+	assert_has(&c, "list_changed");
+	session_close(c.session, "test");
+	strbuf_done(&c.got);
+}
+
+static void test_endpoints(void **unused)
+{
+	assert_null(mcp_find_endpoint(world.mcp, "three"));
+	struct endpoint *two = mcp_find_endpoint(world.mcp, "two");
+
+	assert_true(mcp_can_serve(world.mcp, two));
+	world.domains[1].state = DOMAIN_PARKED;
+	assert_false(mcp_can_serve(world.mcp, two));
+	assert_true(mcp_can_serve(world.mcp, mcp_find_endpoint(world.mcp, NULL)));
+	world.domains[1].id = 0;
+	assert_false(mcp_can_serve(world.mcp, two));
+	assert_null(mcp_find_endpoint(world.mcp, "two"));
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_initialize),
+		TEST(test_ids_come_back_as_they_were),
+		TEST(test_lists_wait_until_all_had_their_chance),
+		TEST(test_the_one_that_was_waited_for_is_removed),
+		TEST(test_early_requests_are_bounded_and_forgotten),
+		TEST(test_early_requests_hear_of_the_end),
+		TEST(test_call),
+		TEST(test_progress),
+		TEST(test_deadline),
+		TEST(test_cancel),
+		TEST(test_client_gone),
+		TEST(test_lost),
+		TEST(test_not_taken),
+		TEST(test_limits_of_a_session),
+		TEST(test_slow_client),
+		TEST(test_session_closes_while_it_is_answered),
+		TEST(test_all_fail_at_the_end),
+		TEST(test_what_is_refused),
+		TEST(test_notifications_are_never_answered),
+		TEST(test_large_result),
+		TEST(test_list_changed),
+		TEST(test_endpoints),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
