@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,12 +174,18 @@ static char *read_text(const char *path)
 	return fd_read_file(path, MAX_FILE, &text) < 0 ? alloc_str("") : strbuf_take(&text);
 }
 
-/* A file in .ssh of the service's own home, whatever HOME says. Yours to free. */
-static char *ssh_file(const char *name)
+/* The service's own home, whatever HOME says. Valid until the next call. */
+static const char *find_home(void)
 {
 	const struct passwd *user = getpwuid(geteuid());
 
-	return alloc_printf("%s/.ssh/%s", user && user->pw_dir ? user->pw_dir : "", name);
+	return user && user->pw_dir ? user->pw_dir : "/nonexistent";
+}
+
+/* A file in .ssh there. Yours to free. */
+static char *ssh_file(const char *name)
+{
+	return alloc_printf("%s/.ssh/%s", find_home(), name);
 }
 
 static bool is_known_host(const struct target *target, const void *key, size_t len)
@@ -420,8 +427,30 @@ static void set_callbacks(struct exchange *x, git_remote_callbacks *ret)
 
 /* Exchanging */
 
+/* Answers of an HTTP server for which libgit2 has no return value of their own, only words. */
+static const char *code_of_words(void)
+{
+	static const struct {
+		const char *words;
+		const char *code;
+	} codes[] = {
+		{ "cannot redirect", "remote_refused" },
+		{ "status code: 404", "not_found" },
+		{ "status code", "http_status" },
+	};
+	const git_error *last = git_error_last();
+
+	for (size_t i = 0; last && last->message && i < N_ELEMENTS(codes); i++)
+		if (last->klass != GIT_ERROR_OS && strstr(last->message, codes[i].words))
+			return codes[i].code;
+
+	return NULL;
+}
+
 int exchange_failed(struct exchange *x, int rc, const char *what)
 {
+	const char *code;
+
 	if (x->why.code)
 		return -1;
 	if (call_stopped(x->call))
@@ -431,7 +460,11 @@ int exchange_failed(struct exchange *x, int rc, const char *what)
 			"%s: it has a working tree, and this server pushes only to bare repositories",
 			x->shown);
 
-	return refuse_git(&x->why, rc, "%s %s", what, x->shown);
+	code = x->target.kind == TARGET_HTTPS ? code_of_words() : NULL;
+	(void)refuse_git(&x->why, rc, "%s %s", what, x->shown);
+	if (code)
+		x->why.code = code;
+	return -1;
 }
 
 static int check_writable(struct exchange *x)
@@ -456,6 +489,21 @@ static int make_remote(struct exchange *x, const struct repo *repo)
 	rc = git_remote_create_with_opts(&x->remote, x->target.url, &options);
 
 	return rc < 0 ? exchange_failed(x, rc, "cannot use") : 0;
+}
+
+/* libgit2's SSH transport does not connect without HOME, which repo_start() drops: it looks there for
+ * known_hosts, to ask the host for a key of a kind that is known. The key itself is judged by
+ * on_certificate(). */
+static int connect_ssh(
+	struct exchange *x, git_direction direction, const git_remote_connect_options *options)
+{
+	int rc;
+
+	if (setenv("HOME", find_home(), 1) < 0)
+		return -1;
+	rc = git_remote_connect_ext(x->remote, direction, options);
+	(void)unsetenv("HOME");
+	return rc;
 }
 
 int exchange_connect(struct exchange *x, const struct repo *repo, git_direction direction)
@@ -483,7 +531,9 @@ int exchange_connect(struct exchange *x, const struct repo *repo, git_direction 
 	if (rc == 0) {
 		set_callbacks(x, &options.callbacks);
 		options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-		rc = git_remote_connect_ext(x->remote, direction, &options);
+		rc = x->target.kind == TARGET_SSH
+			     ? connect_ssh(x, direction, &options)
+			     : git_remote_connect_ext(x->remote, direction, &options);
 	}
 
 	return rc < 0 ? exchange_failed(x, rc, "cannot connect to") : 0;
