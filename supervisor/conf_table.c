@@ -305,7 +305,7 @@ static const struct conf_key table[] = {
 	{ "domains.git.credentials_file", FIELD(conf_domain, git.credentials_file),
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 4096), .def = "\"\"",
 		.is_valid = is_absolute_or_empty, .form = "an absolute path",
-		.doc = "User names and tokens for remote repositories." },
+		.doc = "Lines https://user:token@host, for remotes by https; mode 0600 or 0400." },
 	{ "domains.git.secret_patterns", FIELD(conf_domain, git.secret_patterns),
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 100), .def = "[]", .is_valid = is_not_empty,
 		.form = "a regular expression",
