@@ -220,6 +220,11 @@ int link_send(struct link *link, const struct iovec *pieces, int n_pieces)
 	return 0;
 }
 
+size_t link_get_unsent(const struct link *link)
+{
+	return link->out.len - link->out_at;
+}
+
 void link_shut(struct link *link)
 {
 	if (link->shut || link->broken)

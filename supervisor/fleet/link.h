@@ -27,6 +27,9 @@ DEFINE_FREEP(struct link, link_free)
 /* Sends the pieces as one line (the line break is added). 0, or -EPIPE when the link is broken. */
 int link_send(struct link *link, const struct iovec *pieces, int n_pieces);
 
+/* Bytes that the other side has not taken yet. */
+size_t link_get_unsent(const struct link *link);
+
 /* Reads what has arrived, without waiting for the loop: the process behind has ended, and what it wrote
  * before counts. Hands over whole lines; hooks->broken is not called any more. */
 void link_read_rest(struct link *link);

@@ -32,6 +32,7 @@ struct worker {
 
 	json_t *listing; /* array; the list that is being read, page by page */
 	json_t *info;    /* result of initialize */
+	bool list_again; /* it changed meanwhile */
 	unsigned n_pages;
 
 	struct backoff backoff;

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "shared/alloc.h"
+#include "shared/limits.h"
 #include "supervisor/fleet/worker_private.h"
 
 #define ID_INITIALIZE "initialize"
@@ -18,7 +19,11 @@
 #define ID_PING "ping"
 #define ID_PROBE "probe-" /* and the call's number: answered when a cancelled call has ended */
 
-enum { MAX_PAGES = 100, NOISE_BURST = 20 };
+enum {
+	MAX_PAGES = 100,
+	NOISE_BURST = 20,
+	MAX_UNREAD = MIB, /* of answers to its own requests */
+};
 
 static int say(struct worker *w, const char *text, size_t len)
 {
@@ -52,6 +57,7 @@ void worker_ask_tools(struct worker *w)
 {
 	json_decref(w->listing);
 	w->listing = json_array();
+	w->list_again = false;
 	w->n_pages = 0;
 	sayf(w, "{\"jsonrpc\":\"2.0\",\"id\":\"" ID_TOOLS "\",\"method\":\"tools/list\"}");
 }
@@ -203,6 +209,25 @@ static void ask_next_page(struct worker *w, const char *cursor)
 	(void)say(w, text.data, text.len);
 }
 
+/* What changed while the list was read may be missing in it. */
+static void end_listing(struct worker *w)
+{
+	bool again = w->list_again;
+
+	worker_event(w, WORKER_EV_LISTED);
+	if (again && w->state == WORKER_READY)
+		worker_ask_tools(w);
+}
+
+/* One at a time: a worker that tells of changes without end is asked when it has answered. */
+static void on_tools_changed(struct worker *w)
+{
+	if (w->listing)
+		w->list_again = true;
+	else
+		worker_ask_tools(w);
+}
+
 static void on_tools(struct worker *w, const struct rpc *rpc)
 {
 	json_auto_t *result = NULL;
@@ -221,7 +246,7 @@ static void on_tools(struct worker *w, const struct rpc *rpc)
 	(void)json_array_extend(w->listing, tools);
 	cursor = json_string_value(json_object_get(result, "nextCursor"));
 	if (!cursor)
-		worker_event(w, WORKER_EV_LISTED);
+		end_listing(w);
 	else if (++w->n_pages < MAX_PAGES)
 		ask_next_page(w, cursor);
 	else
@@ -269,7 +294,7 @@ static void on_notification(struct worker *w, const struct rpc *rpc)
 		on_progress(w, rpc);
 	else if (jspan_is(rpc->method, "notifications/tools/list_changed") &&
 		 w->state == WORKER_READY)
-		worker_ask_tools(w);
+		on_tools_changed(w);
 }
 
 /* We declared no capabilities, so ping is the only request a worker may make. */
@@ -277,6 +302,10 @@ static void on_request(struct worker *w, const struct rpc *rpc)
 {
 	auto_strbuf answer = { 0 };
 
+	if (link_get_unsent(w->link) > MAX_UNREAD) {
+		break_link(w, "it asks, but does not read the answers");
+		return;
+	}
 	if (jspan_is(rpc->method, "ping"))
 		rpc_add_result(&answer, rpc->id, "{}", 2);
 	else

@@ -287,6 +287,19 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_git_settings
+TESTS += tests/unit/test_git_settings
+tests_unit_test_git_settings_SOURCES = tests/unit/test_git_settings.c
+tests_unit_test_git_settings_CPPFLAGS = $(supervisor_unit_cppflags) $(GIT2_CFLAGS)
+tests_unit_test_git_settings_LDADD = workers/git/libgit_tools.a workers/common/libworker.a \
+	$(supervisor_unit_libs) $(GIT2_LIBS) $(PCRE2_LIBS)
+
+check_PROGRAMS += tests/unit/test_worker_link
+TESTS += tests/unit/test_worker_link
+tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c
+tests_unit_test_worker_link_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_link_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_mcp
 TESTS += tests/unit/test_mcp
 tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c
