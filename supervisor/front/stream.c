@@ -116,6 +116,7 @@ static const struct sink_ops sink_ops = {
 	.send = stream_send,
 	.close = stream_close,
 	.outlasts_idleness = true, /* it ends with its input */
+	.is_stdio = true,
 };
 
 /* --- input ------------------------------------------------------------------------------------- */

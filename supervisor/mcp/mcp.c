@@ -318,7 +318,8 @@ static struct jspan get_batch(struct session *session, const char *text, size_t 
 	while (blanks < len && strchr(" \t\r\n", text[blanks]) && text[blanks] != '\0')
 		blanks++;
 	if (blanks == len || text[blanks] != '[' || !info->initialized ||
-		!revision_takes_batches(info->revision) || jspan_check(text, len, &value, NULL) < 0)
+		!revision_takes_batches(info->revision, session_is_stdio(session)) ||
+		jspan_check(text, len, &value, NULL) < 0)
 		return (struct jspan){ 0 };
 	return value;
 }

@@ -3,11 +3,12 @@
 
 static const struct {
 	const char *name;
-	bool takes_batches; /* the first revision does not speak of them, but builds on JSON-RPC */
+	bool batches_on_stdio;
+	bool batches_on_http;
 	bool omits_null_id;
 } revisions[REVISIONS] = {
-	[REV_2024_11_05] = { "2024-11-05", .takes_batches = true },
-	[REV_2025_03_26] = { "2025-03-26", .takes_batches = true },
+	[REV_2024_11_05] = { "2024-11-05", .batches_on_stdio = true },
+	[REV_2025_03_26] = { "2025-03-26", .batches_on_stdio = true, .batches_on_http = true },
 	[REV_2025_06_18] = { "2025-06-18" },
 	[REV_2025_11_25] = { "2025-11-25", .omits_null_id = true },
 };
@@ -30,7 +31,8 @@ bool revision_omits_null_id(enum revision revision)
 	return revisions[revision].omits_null_id;
 }
 
-bool revision_takes_batches(enum revision revision)
+bool revision_takes_batches(enum revision revision, bool on_stdio)
 {
-	return revisions[revision].takes_batches;
+	return on_stdio ? revisions[revision].batches_on_stdio
+			: revisions[revision].batches_on_http;
 }

@@ -24,5 +24,6 @@ enum revision revision_negotiate(struct jspan asked);
 /* An error whose request id could not be read: leave `id` out (true), or send null. */
 bool revision_omits_null_id(enum revision revision);
 
-/* One text may be an array of messages. */
-bool revision_takes_batches(enum revision revision);
+/* One text may be an array of messages; the first revision, which does not speak of them, has them on
+ * stdio only. */
+bool revision_takes_batches(enum revision revision, bool on_stdio);

@@ -284,6 +284,11 @@ void *session_get_sink(const struct session *session)
 	return session->sink;
 }
 
+bool session_is_stdio(const struct session *session)
+{
+	return session->ops && session->ops->is_stdio;
+}
+
 struct session_info *session_get_info(struct session *session)
 {
 	return &session->info;

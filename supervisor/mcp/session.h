@@ -26,6 +26,7 @@ struct sink_ops {
 	/* The session is over (`reason` for the log); the transport must not call it any more. */
 	void (*close)(void *sink, const char *reason);
 	bool outlasts_idleness; /* limits.session_idle is not for it */
+	bool is_stdio;          /* the first revision has batches there */
 };
 
 enum { SESSION_ID_TEXT = 37 };
@@ -61,6 +62,7 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
+bool session_is_stdio(const struct session *session);
 
 /* Something came from the client: it is not idle. */
 void session_touch(struct session *session);
