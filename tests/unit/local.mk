@@ -287,6 +287,24 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_health
+TESTS += tests/unit/test_health
+tests_unit_test_health_SOURCES = tests/unit/test_health.c
+tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_health_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_launch
+TESTS += tests/unit/test_launch
+tests_unit_test_launch_SOURCES = tests/unit/test_launch.c
+tests_unit_test_launch_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_launch_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_link
+TESTS += tests/unit/test_link
+tests_unit_test_link_SOURCES = tests/unit/test_link.c
+tests_unit_test_link_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_link_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_git_settings
 TESTS += tests/unit/test_git_settings
 tests_unit_test_git_settings_SOURCES = tests/unit/test_git_settings.c
