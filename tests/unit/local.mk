@@ -287,6 +287,24 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_options
+TESTS += tests/unit/test_options
+tests_unit_test_options_SOURCES = tests/unit/test_options.c
+tests_unit_test_options_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_options_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_http_reply
+TESTS += tests/unit/test_http_reply
+tests_unit_test_http_reply_SOURCES = tests/unit/test_http_reply.c
+tests_unit_test_http_reply_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_http_reply_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_sse
+TESTS += tests/unit/test_sse
+tests_unit_test_sse_SOURCES = tests/unit/test_sse.c
+tests_unit_test_sse_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_sse_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_health
 TESTS += tests/unit/test_health
 tests_unit_test_health_SOURCES = tests/unit/test_health.c
