@@ -269,6 +269,8 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 		httpd_set_limits(d->httpd, &conf->limits);
 	if (d->sse)
 		sse_set_heartbeat(d->sse, conf->sse_heartbeat_ms);
+	if (d->stream)
+		stream_set_max_line(d->stream, conf->limits.request_bytes);
 	fleet_apply(d->fleet, conf, diff);
 	conf_free(old);
 }

@@ -318,6 +318,11 @@ void stream_free(struct stream *stream)
 	free(stream);
 }
 
+void stream_set_max_line(struct stream *stream, size_t max_line)
+{
+	stream->max_line = max_line;
+}
+
 bool stream_is_writing(const struct stream *stream)
 {
 	return stream->out.len > 0;

@@ -20,5 +20,8 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 void stream_free(struct stream *stream);
 DEFINE_FREEP(struct stream, stream_free)
 
+/* For the lines to come. */
+void stream_set_max_line(struct stream *stream, size_t max_line);
+
 /* Something waits to be written. */
 bool stream_is_writing(const struct stream *stream);

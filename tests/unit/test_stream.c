@@ -187,6 +187,16 @@ static void test_long_lines(void **unused)
 	assert_int_equal(world.n_received, 2);
 }
 
+static void test_another_limit(void **unused)
+{
+	open_pipes();
+	stream_set_max_line(world.stream, 5);
+	say("12345\n123456\n");
+	const char *answer = hear();
+	assert_memory_equal(answer, "12345\n{", 7);
+	assert_int_equal(world.n_received, 1);
+}
+
 static void test_end_of_input(void **unused)
 {
 	open_pipes();
@@ -313,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_lines_in_pieces),
 		TEST(test_long_lines),
+		TEST(test_another_limit),
 		TEST(test_end_of_input),
 		TEST(test_idle_for_long),
 		TEST(test_client_does_not_read),

@@ -1,0 +1,257 @@
+/* The fleet: ids and names, what a reload does to whom, and the end. Domains are fakes of this file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "shared/alloc.h"
+#include "supervisor/fleet/fleet.h"
+
+struct domain {
+	char *name;
+	const struct domain_hooks *hooks;
+	void *arg;
+	enum domain_state state;
+};
+
+static struct world {
+	struct loop *loop;
+	struct fleet *fleet;
+	struct strbuf story;
+	enum domain_state first_state; /* of the domains that are made */
+	unsigned n_domains;
+	unsigned n_stopped;
+} world;
+
+struct launcher *launcher_new(struct loop *loop)
+{
+	return NULL;
+}
+
+void launcher_free(struct launcher *launcher)
+{
+}
+
+struct domain *domain_new(struct loop *loop, struct launcher *launcher,
+	const struct conf_domain *conf, const char *program, const struct domain_hooks *hooks,
+	void *arg)
+{
+	struct domain *d = alloc_zero(sizeof(*d));
+
+	d->name = alloc_str(conf->name);
+	d->hooks = hooks;
+	d->arg = arg;
+	d->state = world.first_state;
+	world.n_domains++;
+	strbuf_addf(&world.story, "new:%s:%s ", conf->name, program ? program : "-");
+	return d;
+}
+
+void domain_free(struct domain *d)
+{
+	world.n_domains--;
+	free(d->name);
+	free(d);
+}
+
+void domain_start(struct domain *d)
+{
+	strbuf_addf(&world.story, "start:%s ", d->name);
+}
+
+void domain_reload(struct domain *d, const struct conf_domain *conf, const char *program,
+	bool replace, int64_t drain_ms)
+{
+	strbuf_addf(&world.story, "%s:%s ", replace ? "replace" : "reload", d->name);
+}
+
+void domain_stop(struct domain *d, int64_t drain_ms)
+{
+	if (d->state == DOMAIN_STOPPED)
+		return;
+	d->state = DOMAIN_STOPPED;
+	strbuf_addf(&world.story, "stop:%s:%d ", d->name, (int)drain_ms);
+	d->hooks->changed(d->arg, d);
+}
+
+const char *domain_get_name(const struct domain *d)
+{
+	return d->name;
+}
+
+enum domain_state domain_get_state(const struct domain *d)
+{
+	return d->state;
+}
+
+static void finish(struct domain *d)
+{
+	d->hooks->stopped(d->arg, d);
+}
+
+static void on_changed(void *arg, struct domain *domain)
+{
+	assert_ptr_equal(arg, &world);
+	strbuf_adds(&world.story, "changed ");
+}
+
+static const struct domain_hooks hooks = { .changed = on_changed };
+
+static void on_stopped(void *arg)
+{
+	world.n_stopped++;
+}
+
+static char name_a[] = "a";
+static char name_b[] = "b";
+static struct conf_domain conf_domains[] = { { .name = name_a },
+	{ .name = name_b, .native = "utils" } };
+static const struct conf both = { .domains = conf_domains, .n_domains = 2, .drain_ms = 9 };
+static const struct conf only_a = { .domains = conf_domains, .n_domains = 1, .drain_ms = 9 };
+
+static int set_up(void **unused)
+{
+	world = (struct world){ .loop = loop_new_fake() };
+	world.fleet = fleet_new(world.loop, "/libexec", &hooks, &world);
+	fleet_apply(world.fleet, &both, NULL);
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	fleet_free(world.fleet);
+	loop_free(world.loop);
+	assert_int_equal(world.n_domains, 0);
+	strbuf_done(&world.story);
+	return 0;
+}
+
+static const char *story(void)
+{
+	static char text[300];
+
+	(void)snprintf(text, sizeof(text), "%s", strbuf_get(&world.story));
+	strbuf_cut(&world.story, 0);
+	return text;
+}
+
+static struct domain *get(const char *name)
+{
+	return fleet_get(world.fleet, fleet_find(world.fleet, name));
+}
+
+static void apply(const struct conf *conf, char *name, enum conf_domain_change change)
+{
+	struct conf_domain_diff one = { .name = name, .change = change };
+	const struct conf_diff diff = { .domains = &one, .n_domains = 1 };
+
+	fleet_apply(world.fleet, conf, &diff);
+}
+
+static void add_name(void *arg, struct domain *domain)
+{
+	strbuf_addf(&world.story, "%s ", domain->name);
+}
+
+static void test_names_and_ids(void **unused)
+{
+	assert_string_equal(story(), "new:a:- start:a new:b:/libexec/worker-utils start:b ");
+	assert_true(fleet_find(world.fleet, "a") != fleet_find(world.fleet, "b"));
+	assert_string_equal(get("b")->name, "b");
+	assert_int_equal(fleet_find(world.fleet, "c"), 0);
+	assert_null(fleet_get(world.fleet, 0));
+	assert_null(fleet_get(world.fleet, 99));
+	fleet_each(world.fleet, add_name, NULL);
+	assert_string_equal(story(), "a b ");
+}
+
+static void test_removed_and_added_again(void **unused)
+{
+	uint32_t id = fleet_find(world.fleet, "b");
+	struct domain *old = get("b");
+
+	(void)story();
+	apply(&only_a, name_b, CONF_DOMAIN_REMOVED);
+	assert_string_equal(story(), "stop:b:9 changed ");
+	assert_int_equal(fleet_find(world.fleet, "b"), 0);
+	assert_ptr_equal(fleet_get(world.fleet, id), old); /* its calls may still end */
+	fleet_each(world.fleet, add_name, NULL);
+	assert_string_equal(story(), "a ");
+	apply(&both, name_b, CONF_DOMAIN_ADDED);
+	assert_true(fleet_find(world.fleet, "b") > id); /* never the same */
+	assert_ptr_not_equal(get("b"), old);
+	finish(old);
+	assert_null(fleet_get(world.fleet, id));
+	loop_settle(world.loop);
+	assert_int_equal(world.n_domains, 2);
+	assert_non_null(get("b"));
+}
+
+static void test_changed(void **unused)
+{
+	(void)story();
+	apply(&both, name_a, CONF_DOMAIN_REPLACED);
+	assert_string_equal(story(), "replace:a ");
+	get("b")->state = DOMAIN_PARKED; /* a reload is another chance for it, once */
+	apply(&both, name_a, CONF_DOMAIN_REPLACED);
+	assert_string_equal(story(), "replace:a replace:b ");
+	apply(&both, name_b, CONF_DOMAIN_REPLACED);
+	assert_string_equal(story(), "replace:b ");
+}
+
+static void test_stop(void **unused)
+{
+	struct domain *a = get("a");
+	struct domain *b = get("b");
+
+	fleet_stop(world.fleet, 500, on_stopped, &world);
+	finish(a);
+	loop_settle(world.loop);
+	assert_int_equal(world.n_stopped, 0);
+	finish(b);
+	assert_int_equal(world.n_stopped, 0); /* not from inside */
+	loop_settle(world.loop);
+	assert_int_equal(world.n_stopped, 1);
+}
+
+static void test_stop_while_one_leaves(void **unused)
+{
+	struct domain *a = get("a");
+	struct domain *b = get("b");
+
+	apply(&only_a, name_b, CONF_DOMAIN_REMOVED);
+	fleet_stop(world.fleet, 500, on_stopped, &world);
+	finish(a);
+	loop_settle(world.loop);
+	assert_int_equal(world.n_stopped, 0);
+	finish(b);
+	loop_settle(world.loop);
+	assert_int_equal(world.n_stopped, 1);
+}
+
+static void test_stop_without_domains(void **unused)
+{
+	finish(get("a"));
+	finish(get("b"));
+	fleet_stop(world.fleet, 500, on_stopped, &world);
+	loop_settle(world.loop);
+	assert_int_equal(world.n_stopped, 1);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_names_and_ids),
+		TEST(test_removed_and_added_again),
+		TEST(test_changed),
+		TEST(test_stop),
+		TEST(test_stop_while_one_leaves),
+		TEST(test_stop_without_domains),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
