@@ -287,6 +287,12 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_session_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_loop
+TESTS += tests/unit/test_loop
+tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
+tests_unit_test_loop_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_loop_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_fleet
 TESTS += tests/unit/test_fleet
 tests_unit_test_fleet_SOURCES = tests/unit/test_fleet.c

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -158,9 +159,40 @@ static int remove_folder(void **unused)
 	return rmdir(folder);
 }
 
+/* In a child without descriptors; its exit status tells what was found. */
+static _Noreturn void hold_without_any(void)
+{
+	char byte = 0;
+	int wrong = 0;
+
+	for (int fd = 0; fd < 3; fd++)
+		(void)close(fd);
+	wrong |= fd_hold_standard() != 0;
+	wrong |= (read(0, &byte, 1) >= 0) << 1;
+	wrong |= (write(1, &byte, 1) >= 0) << 2;
+	wrong |= (write(2, &byte, 1) >= 0) << 3;
+	wrong |= (open("/dev/null", O_RDWR | O_CLOEXEC) < 3) << 4;
+	_exit(wrong);
+}
+
+static void test_hold_standard(void **unused)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		hold_without_any();
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(fd_hold_standard(), 0); /* nothing to do here */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hold_standard),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_read_file),
 		cmocka_unit_test(test_fail),
