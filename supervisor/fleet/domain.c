@@ -222,10 +222,13 @@ static void take_back_stuck(struct domain *d)
 
 static void grow(struct domain *d)
 {
+	const struct request *first = TAILQ_FIRST(&d->queue);
 	struct slot *slot;
 
-	if (d->n_queued == 0 || d->state != DOMAIN_UP || count_staying(d) >= d->max)
+	if (!first || d->state != DOMAIN_UP || count_staying(d) >= d->max)
 		return;
+	if (loop_now_ms(d->loop) - first->since_ms < GROW_AFTER_MS)
+		return; /* calls come as fast as they go: another process would only cost */
 	TAILQ_FOREACH(slot, &d->slots, next) {
 		enum worker_state state = worker_get_state(slot->worker);
 

@@ -199,22 +199,33 @@ static void keep_rest(struct link *link, const struct iovec *iov, int n, size_t 
 	}
 }
 
-int link_send(struct link *link, const struct iovec *pieces, int n_pieces)
+/* Copies the pieces and the line break to `iov`; their number, or -EPIPE. */
+static int make_line(
+	const struct link *link, const struct iovec *pieces, int n_pieces, struct iovec *iov)
 {
 	static char newline[] = "\n";
-	struct iovec iov[MAX_PIECES];
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)n_pieces + 1 };
-	ssize_t n = 0;
 
 	if (link->broken || link->shut || n_pieces >= MAX_PIECES)
 		return -EPIPE;
 	memcpy(iov, pieces, (size_t)n_pieces * sizeof(*pieces));
 	iov[n_pieces] = (struct iovec){ newline, 1 };
+	return n_pieces + 1;
+}
+
+int link_send(struct link *link, const struct iovec *pieces, int n_pieces)
+{
+	struct iovec iov[MAX_PIECES];
+	int n_iov = make_line(link, pieces, n_pieces, iov);
+	ssize_t n = 0;
+
+	if (n_iov < 0)
+		return n_iov;
+	const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)n_iov };
 	if (link->out.len == 0)
 		n = sendmsg(link->fd, &msg, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return -EPIPE; /* the reading side tells the owner */
-	keep_rest(link, iov, n_pieces + 1, n > 0 ? (size_t)n : 0);
+	keep_rest(link, iov, n_iov, n > 0 ? (size_t)n : 0);
 	if (link->out.len > 0)
 		(void)event_add(link->writable, NULL);
 	return 0;
@@ -223,6 +234,18 @@ int link_send(struct link *link, const struct iovec *pieces, int n_pieces)
 size_t link_get_unsent(const struct link *link)
 {
 	return link->out.len - link->out_at;
+}
+
+int link_send_soon(struct link *link, const struct iovec *pieces, int n_pieces)
+{
+	struct iovec iov[MAX_PIECES];
+	int n_iov = make_line(link, pieces, n_pieces, iov);
+
+	if (n_iov < 0)
+		return n_iov;
+	keep_rest(link, iov, n_iov, 0);
+	event_active(link->writable, EV_WRITE, 1); /* behind the events of this turn */
+	return 0;
 }
 
 void link_shut(struct link *link)

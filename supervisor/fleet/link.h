@@ -34,5 +34,9 @@ size_t link_get_unsent(const struct link *link);
  * before counts. Hands over whole lines; hooks->broken is not called any more. */
 void link_read_rest(struct link *link);
 
+/* The same at the end of this loop turn, in one write with all that comes until then: for lines that
+ * the other side does not wait for. */
+int link_send_soon(struct link *link, const struct iovec *pieces, int n_pieces);
+
 /* Sends end of file after what is still to be written; reading goes on. */
 void link_shut(struct link *link);

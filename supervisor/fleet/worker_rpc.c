@@ -97,11 +97,15 @@ void worker_notify(struct worker *w, const char *method, const char *params)
 
 int worker_call(struct worker *w, struct request *request)
 {
-	int r = say(w, request->line, request->len);
+	const struct iovec piece = { .iov_base = request->line, .iov_len = request->len };
+	bool ahead = w->n_calls >= w->setup->concurrency;
+	int r = -EPIPE;
 
+	if (w->link)
+		r = ahead ? link_send_soon(w->link, &piece, 1) : link_send(w->link, &piece, 1);
 	if (r < 0)
 		return r;
-	request->ahead = w->n_calls >= w->setup->concurrency;
+	request->ahead = ahead;
 	if (w->n_calls == 0)
 		w->head_since_us = clock_now_us();
 	TAILQ_INSERT_TAIL(&w->calls, request, next);

@@ -7,6 +7,8 @@
  * reads a request in one way and we in another. */
 #include "supervisor/front/http1.h"
 
+#include <limits.h>
+
 #include "shared/ascii.h"
 
 enum {
@@ -43,9 +45,23 @@ static bool is_blank(char c)
 /* tchar of RFC 9110 section 5.6.2 */
 static bool is_token_char(char c)
 {
-	if (ascii_is_digit(c) || ascii_is_letter(c))
-		return true;
-	return c && strchr("!#$%&'*+-.^_`|~", c);
+	static const bool others[UCHAR_MAX + 1] = { ['!'] = true,
+		['#'] = true,
+		['$'] = true,
+		['%'] = true,
+		['&'] = true,
+		['\''] = true,
+		['*'] = true,
+		['+'] = true,
+		['-'] = true,
+		['.'] = true,
+		['^'] = true,
+		['_'] = true,
+		['`'] = true,
+		['|'] = true,
+		['~'] = true };
+
+	return ascii_is_digit(c) || ascii_is_letter(c) || others[(unsigned char)c];
 }
 
 static bool is_token(struct span text)

@@ -3,49 +3,66 @@
 
 #include <time.h>
 
-static const char *reason_of(int status)
+static const char *status_line(int status)
 {
 	static const struct {
 		int status;
-		const char *reason;
-	} reasons[] = { { 200, "OK" }, { 202, "Accepted" }, { 400, "Bad Request" },
-		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 408, "Request Timeout" }, { 413, "Content Too Large" }, { 414, "URI Too Long" },
-		{ 415, "Unsupported Media Type" }, { 417, "Expectation Failed" },
-		{ 421, "Misdirected Request" }, { 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" } };
+		const char *line;
+	} lines[] = { { 202, "HTTP/1.1 202 Accepted\r\n" }, { 200, "HTTP/1.1 200 OK\r\n" },
+		{ 400, "HTTP/1.1 400 Bad Request\r\n" }, { 403, "HTTP/1.1 403 Forbidden\r\n" },
+		{ 404, "HTTP/1.1 404 Not Found\r\n" },
+		{ 405, "HTTP/1.1 405 Method Not Allowed\r\n" },
+		{ 408, "HTTP/1.1 408 Request Timeout\r\n" },
+		{ 413, "HTTP/1.1 413 Content Too Large\r\n" },
+		{ 414, "HTTP/1.1 414 URI Too Long\r\n" },
+		{ 415, "HTTP/1.1 415 Unsupported Media Type\r\n" },
+		{ 417, "HTTP/1.1 417 Expectation Failed\r\n" },
+		{ 421, "HTTP/1.1 421 Misdirected Request\r\n" },
+		{ 431, "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
+		{ 500, "HTTP/1.1 500 Internal Server Error\r\n" },
+		{ 501, "HTTP/1.1 501 Not Implemented\r\n" },
+		{ 503, "HTTP/1.1 503 Service Unavailable\r\n" },
+		{ 505, "HTTP/1.1 505 HTTP Version Not Supported\r\n" } };
 
-	for (size_t i = 0; i < N_ELEMENTS(reasons); i++)
-		if (reasons[i].status == status)
-			return reasons[i].reason;
-	return "Unknown";
+	for (size_t i = 0; i < N_ELEMENTS(lines); i++)
+		if (lines[i].status == status)
+			return lines[i].line;
+	return "HTTP/1.1 500 Internal Server Error\r\n"; /* our bug: not in the table */
 }
 
-/* Changes once a second: made once a second. */
-static const char *date_text(void)
+/* The Date field; it changes once a second, and is made once a second. */
+static const char *date_field(void)
 {
-	static char text[40];
+	static char text[48];
 	static time_t made;
 	time_t now = time(NULL);
 	struct tm tm;
 
 	if (now != made && gmtime_r(&now, &tm)) {
-		(void)strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		(void)strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
 		made = now;
 	}
 	return text;
 }
 
+/* No printf for the 202 that each POST gets. */
+static void add_length(struct strbuf *out, size_t len)
+{
+	if (len == 0)
+		strbuf_adds(out, "Content-Length: 0\r\n");
+	else
+		strbuf_addf(out, "Content-Length: %zu\r\n", len);
+}
+
 void http_reply_add_head(
 	struct strbuf *out, const struct http_reply *reply, enum http_ending ending)
 {
-	strbuf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", reply->status, reason_of(reply->status),
-		date_text());
+	strbuf_adds(out, status_line(reply->status));
+	strbuf_adds(out, date_field());
 	if (reply->content_type)
 		strbuf_addf(out, "Content-Type: %s\r\n", reply->content_type);
 	if (!reply->is_stream)
-		strbuf_addf(out, "Content-Length: %zu\r\n", reply->body_len);
+		add_length(out, reply->body_len);
 	if (reply->extra)
 		strbuf_adds(out, reply->extra);
 	if (ending == HTTP_CLOSE)

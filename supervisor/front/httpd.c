@@ -145,6 +145,16 @@ static struct listener *listener_new(
 	return listener;
 }
 
+/* Within one machine there is no congestion to control. Where the system's default is a model that
+ * paces its sending (BBR), each small event would cost a timer. */
+static void calm_loopback(int fd, const struct sockaddr_storage *addr)
+{
+	static const char plain[] = "reno";
+
+	if (is_loopback_address(addr))
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, sizeof(plain) - 1);
+}
+
 static int open_socket(const struct conf_listener *conf)
 {
 	auto_close int fd =
@@ -158,6 +168,7 @@ static int open_socket(const struct conf_listener *conf)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	/* Connections inherit it: answers and events are small and must not wait for each other. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	calm_loopback(fd, &conf->sockaddr);
 	if (bind(fd, (const struct sockaddr *)&conf->sockaddr, conf->sockaddr_len) < 0 ||
 		listen(fd, SOMAXCONN) < 0)
 		return -errno;
