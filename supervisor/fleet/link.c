@@ -150,8 +150,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	link->out_at += n > 0 ? (size_t)n : 0;
-	if (link->out_at < link->out.len)
+	if (link->out_at < link->out.len) {
+		(void)event_add(link->writable, NULL); /* link_send_soon() has not waited for it */
 		return;
+	}
 	link->out_at = 0;
 	give_back(&link->out);
 	(void)event_del(link->writable);

@@ -201,6 +201,28 @@ static void test_backlog(void **unused)
 	assert_string_equal(strbuf_get(&world.lines), "it still talks|");
 }
 
+/* More than the socket takes at the end of the turn: the rest follows by itself. */
+static void test_send_soon(void **unused)
+{
+	static char big[MIB];
+	const struct iovec piece = { .iov_base = big, .iov_len = sizeof(big) };
+	size_t got = 0;
+
+	memset(big, 'b', sizeof(big));
+	assert_int_equal(link_send_soon(world.link, &piece, 1), 0);
+	assert_int_equal(link_get_unsent(world.link), sizeof(big) + 1);
+	turn();
+	assert_true(link_get_unsent(world.link) < sizeof(big));
+	for (int i = 0; i < 1000 && got < sizeof(big) + 1; i++) {
+		static char bytes[65536];
+		ssize_t n = recv(world.peer, bytes, sizeof(bytes), 0);
+
+		got += n > 0 ? (size_t)n : 0;
+		turn();
+	}
+	assert_int_equal(got, sizeof(big) + 1);
+}
+
 static void test_read_rest(void **unused)
 {
 	assert_true(send(world.peer, "one\ntwo\nhalf", 12, 0) == 12);
@@ -224,6 +246,7 @@ int main(void)
 		TEST(test_end),
 		TEST(test_send),
 		TEST(test_backlog),
+		TEST(test_send_soon),
 		TEST(test_read_rest),
 	};
 
