@@ -388,22 +388,31 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 
 /* --- news from the workers --------------------------------------------------------------------- */
 
+/* The answer to initialize counts too: it names the aliases of a native worker. */
+static void tell_tools_if_new(struct domain *d, json_t *tools, json_t *info)
+{
+	auto_free char *tools_text = json_dumps(tools, JSON_COMPACT);
+	auto_free char *info_text = json_dumps(info, JSON_COMPACT);
+
+	if (!tools_text || (d->tools_text && streq(tools_text, d->tools_text) && d->info_text &&
+				   info_text && streq(info_text, d->info_text)))
+		return;
+	free(d->tools_text);
+	free(d->info_text);
+	d->tools_text = TAKE(tools_text);
+	d->info_text = TAKE(info_text);
+	d->hooks->tools(d->arg, d, tools, info);
+}
+
 static void on_ready(void *arg, struct worker *worker, json_t *tools, json_t *info)
 {
 	struct slot *slot = arg;
 	struct domain *d = slot->domain;
-	auto_free char *text = json_dumps(tools, JSON_COMPACT);
 	struct slot *other;
 
 	if (d->fleet_state)
 		worker_notify(worker, "notifications/mcp-fleet/state", d->fleet_state);
-	if (text && (!d->tools_text || !streq(text, d->tools_text))) {
-		free(d->tools_text);
-		free(d->info_text);
-		d->tools_text = TAKE(text);
-		d->info_text = json_dumps(info, JSON_COMPACT);
-		d->hooks->tools(d->arg, d, tools, info);
-	}
+	tell_tools_if_new(d, tools, info);
 	if (!slot->retiring)
 		TAILQ_FOREACH(other, &d->slots, next)
 			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING)

@@ -1,6 +1,7 @@
 """The four revisions with a handshake, and what they share: lists, cancellation, progress, news."""
 
 import json
+import signal
 import time
 
 import pytest
@@ -195,6 +196,18 @@ def test_aliases_off(start_fleet):
     with fleet.session() as session:
         answer = session.call("convert_time", {"source_timezone": "UTC", "time": "12:00", "target_timezone": "UTC"})
         assert answer["error"]["code"] == -32602
+
+
+def test_aliases_brought_back_by_a_reload(start_fleet):
+    """The list of tools stays the same, so only the answer to initialize tells of the aliases."""
+    fleet = start_fleet(settings={"tools": {"aliases": "off"}})
+    arguments = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "UTC"}
+    with fleet.session() as session:
+        assert session.call("convert_time", arguments)["error"]["code"] == -32602
+        fleet.settings["tools"] = {"aliases": "hidden"}
+        fleet.write_settings()
+        fleet.signal(signal.SIGHUP)
+        fleets.wait_until(lambda: "result" in session.call("convert_time", arguments), 5, "the alias is known")
 
 
 def test_federation_prefix(start_fleet):
