@@ -75,6 +75,7 @@ static struct options {
 	double seconds;
 	double warm;
 	bool hold;
+	bool unique_ids; /* no two clients use the same: for servers that mix their clients up */
 } options = { .path = "/sse",
 	.tool = "string_reverse",
 	.arg = "text",
@@ -205,6 +206,12 @@ static void post(struct client *c, const char *body, size_t len)
 
 /* --- calls ------------------------------------------------------------------------------------- */
 
+/* Clients are free in their ids, so all of them count alike, unless told otherwise. */
+static uint64_t id_base(const struct client *c)
+{
+	return options.unique_ids ? (uint64_t)c->no * 1000000000 : 0;
+}
+
 static void call(struct client *c)
 {
 	auto_strbuf body = { 0 };
@@ -215,7 +222,7 @@ static void call(struct client *c)
 	strbuf_addf(&body,
 		"{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\","
 		"\"arguments\":{\"%s\":\"x%uy%lluz\"}}}",
-		(unsigned long long)c->seq, options.tool, options.arg, c->no,
+		(unsigned long long)(id_base(c) + c->seq), options.tool, options.arg, c->no,
 		(unsigned long long)c->seq);
 	c->began_ns = now_ns();
 	if (started_ns == 0) {
@@ -290,16 +297,17 @@ static void on_answer(struct client *c, const char *json)
 		post(c, initialized, sizeof(initialized) - 1);
 		return;
 	}
-	if (c->step == STEP_CALLING && id == c->seq && !c->answered) {
+	if (c->step == STEP_CALLING && id == id_base(c) + c->seq && !c->answered) {
 		c->answered = true;
-		if (strstr(json, "\"error\"") && !strstr(json, "\"result\""))
+		if (strstr(json, "\"isError\":true") ||
+			(strstr(json, "\"error\"") && !strstr(json, "\"result\"")))
 			result.errors++;
 		else if (!has_own_text(c, json))
 			result.misdelivered++;
 		else
 			note_answer(c, now_ns());
 		go_on(c);
-	} else if (id <= c->seq) {
+	} else if (id >= id_base(c) && id <= id_base(c) + c->seq) {
 		result.doubled++;
 	} else {
 		result.misdelivered++;
@@ -632,14 +640,14 @@ static bool parse_address(const char *text)
 
 static const char usage[] =
 	"Usage: load --address HOST:PORT [--path /sse] [--clients N] [--seconds S] [--warm S]\n"
-	"            [--tool NAME] [--arg NAME] [--hold]\n";
+	"            [--tool NAME] [--arg NAME] [--unique-ids] [--hold]\n";
 
 static bool parse_options(int argc, char **argv)
 {
 	static const struct option list[] = { { "address", 1, NULL, 'a' }, { "path", 1, NULL, 'p' },
 		{ "clients", 1, NULL, 'c' }, { "seconds", 1, NULL, 's' }, { "warm", 1, NULL, 'w' },
 		{ "tool", 1, NULL, 't' }, { "arg", 1, NULL, 'g' }, { "hold", 0, NULL, 'H' },
-		{ 0 } };
+		{ "unique-ids", 0, NULL, 'u' }, { 0 } };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", list, NULL)) != -1) {
@@ -668,6 +676,9 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'H':
 			options.hold = true;
+			break;
+		case 'u':
+			options.unique_ids = true;
 			break;
 		default:
 			return false;

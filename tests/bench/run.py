@@ -136,7 +136,7 @@ def measure_idle(options, server, sessions):
 
 def measure_kill(options, server):
     """10 clients; after 3 s the process that runs the tools is killed; 4 s more are watched."""
-    command = load_command(options, server, 10, 6.5)
+    command = load_command(options, server, 10, 6.5, "--unique-ids")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as load:
         time.sleep(3)
         os.kill(server.find_victim(), signal.SIGKILL)
