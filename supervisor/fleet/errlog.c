@@ -47,7 +47,7 @@ static void take(struct errlog *log, const char *bytes, size_t len)
 		if (bytes[i] == '\n')
 			end_line(log);
 		else if (log->line.len < ERRLOG_LINE)
-			strbuf_addc(&log->line, bytes[i] ? bytes[i] : '?');
+			strbuf_addc(&log->line, (char)(bytes[i] ? bytes[i] : '?'));
 	}
 }
 

@@ -136,7 +136,7 @@ static void launch(struct worker *w)
 	w->n_starts++;
 	w->n_answers = 0;
 	w->ready_ms = 0;
-	w->usual_us = 20 * FAST_US; /* until it has shown better */
+	w->usual_us = INT64_C(20) * FAST_US; /* until it has shown better */
 	r = start_process(w, &fd, &err_fd);
 	if (r < 0) {
 		w->start_errno = -r;

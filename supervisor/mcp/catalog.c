@@ -117,7 +117,8 @@ static char *listed_name(const struct conf_domain *conf, const char *name)
 	auto_free char *prefix = alloc_printf("%s_", conf->name);
 
 	for (char *at = prefix; *at; at++)
-		*at = *at == '-' ? '_' : *at;
+		if (*at == '-')
+			*at = '_';
 	if (conf->native || strncmp(name, prefix, strlen(prefix)) == 0)
 		return alloc_str(name);
 	return alloc_printf("%s%s", prefix, name);
