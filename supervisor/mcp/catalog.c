@@ -9,7 +9,7 @@
 #include "shared/log.h"
 #include "shared/strbuf.h"
 
-enum { MAX_TIMEOUT_MS = 24 * 3600 * 1000 };
+enum { MAX_TIMEOUT_MS = 24 * 3600 * 1000, MAX_SUMMARY = 1000 };
 
 struct tool {
 	char *name;
@@ -30,6 +30,7 @@ struct name {
 struct offer {
 	char *domain;
 	char *version;
+	char *summary;
 	char *prefix; /* first label that all its tools share, "git"; NULL: they share none */
 	struct tool *tools;
 	size_t n_tools;
@@ -70,6 +71,7 @@ static void offer_free(struct offer *offer)
 	free(offer->names);
 	free(offer->domain);
 	free(offer->version);
+	free(offer->summary);
 	free(offer->prefix);
 	free(offer);
 }
@@ -222,6 +224,16 @@ static char *shared_prefix(const struct offer *offer)
 	return alloc_mem(first, len - 1);
 }
 
+/* What the worker says it is for; one that writes a book there has said nothing. */
+static char *told_summary(json_t *extras)
+{
+	json_t *summary = json_object_get(extras, "summary");
+
+	return alloc_str(json_is_string(summary) && json_string_length(summary) <= MAX_SUMMARY
+				 ? json_string_value(summary)
+				 : "");
+}
+
 static struct offer *offer_new(const struct conf_domain *conf, json_t *tools, json_t *info)
 {
 	struct offer *offer = alloc_zero(sizeof(*offer));
@@ -234,6 +246,7 @@ static struct offer *offer_new(const struct conf_domain *conf, json_t *tools, js
 
 	offer->domain = alloc_str(conf->name);
 	offer->version = alloc_str(version ? version : "");
+	offer->summary = told_summary(extras);
 	json_array_foreach(tools, i, tool)
 		if (is_allowed(conf, tool, aliases))
 			add_tool(offer, conf, tool, extras);
@@ -554,4 +567,12 @@ const char *catalog_get_version(const struct catalog *catalog, const char *domai
 	size_t i = place_of(catalog, domain, &found);
 
 	return found ? catalog->offers[i]->version : "";
+}
+
+const char *catalog_get_summary(const struct catalog *catalog, const char *domain)
+{
+	bool found;
+	size_t i = place_of(catalog, domain, &found);
+
+	return found ? catalog->offers[i]->summary : "";
 }

@@ -55,3 +55,6 @@ bool endpoint_find_tool(
 
 /* The version that the domain's worker told, or "". */
 const char *catalog_get_version(const struct catalog *catalog, const char *domain);
+
+/* What the domain's worker says it is for, or "". */
+const char *catalog_get_summary(const struct catalog *catalog, const char *domain);

@@ -86,13 +86,14 @@ static void add_cluster(void *arg, struct domain *domain)
 	const struct endpoint *endpoint = catalog_endpoint(clusters->mcp->catalog, name);
 	bool healthy = domain_get_state(domain) == DOMAIN_UP;
 	size_t n_tools = endpoint ? endpoint_count_tools(endpoint) : 0;
-	auto_free char *summary =
+	const char *told = catalog_get_summary(clusters->mcp->catalog, name);
+	auto_free char *state =
 		alloc_printf("%zu tools, %s", n_tools, domain_state_name(domain_get_state(domain)));
 
 	(void)json_object_set_new(clusters->json, name,
-		json_pack("{s:s, s:s, s:b, s:I, s:s}", "name", name, "summary", summary, "healthy",
-			healthy, "tools", (json_int_t)n_tools, "version",
-			catalog_get_version(clusters->mcp->catalog, name)));
+		json_pack("{s:s, s:s, s:b, s:I, s:s}", "name", name, "summary",
+			*told ? told : state, "healthy", healthy, "tools", (json_int_t)n_tools,
+			"version", catalog_get_version(clusters->mcp->catalog, name)));
 }
 
 static void set_state_of(void *arg, struct domain *domain)

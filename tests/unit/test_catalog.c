@@ -27,7 +27,7 @@ static const char git_tools[] =
 
 static const char git_info[] =
 	"{\"serverInfo\":{\"version\":\"7\"},\"capabilities\":{\"experimental\":{"
-	"\"mcp-fleet\":{\"aliases\":{\"git_status\":\"git_get_status\"},"
+	"\"mcp-fleet\":{\"summary\":\"History.\",\"aliases\":{\"git_status\":\"git_get_status\"},"
 	"\"timeouts_ms\":{\"git_push\":300000}}}}}";
 
 static struct conf_domain domain(const char *name, bool native)
@@ -94,6 +94,26 @@ static void test_list_keeps_order_and_unknown_fields(void **unused)
 	assert_true(json_equal(json_object_get(list, "tools"), given));
 	assert_null(json_object_get(list, "nextCursor"));
 	assert_string_equal(catalog_get_version(catalog, "git"), "7");
+	catalog_free(catalog);
+}
+
+static void test_summary(void **unused)
+{
+	struct catalog *catalog = with_git();
+	const struct conf_domain git = domain("git", true);
+	auto_free char *book = alloc_printf(
+		"{\"capabilities\":{\"experimental\":{\"mcp-fleet\":{\"summary\":\"%01001d\"}}}}",
+		0);
+
+	assert_string_equal(catalog_get_summary(catalog, "git"), "History.");
+	assert_string_equal(catalog_get_summary(catalog, "none"), "");
+	set(catalog, &git, git_tools, book);
+	assert_string_equal(catalog_get_summary(catalog, "git"), "");
+	set(catalog, &git, git_tools,
+		"{\"capabilities\":{\"experimental\":{\"mcp-fleet\":{\"summary\":7}}}}");
+	assert_string_equal(catalog_get_summary(catalog, "git"), "");
+	set(catalog, &git, git_tools, NULL); /* it speaks the protocol, and nothing of ours */
+	assert_string_equal(catalog_get_summary(catalog, "git"), "");
 	catalog_free(catalog);
 }
 
@@ -255,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_versions),
 	};
 
