@@ -134,8 +134,9 @@ static int64_t timeout_of(const struct conf_domain *conf, json_t *timeout)
 	return ms > 0 && ms <= MAX_TIMEOUT_MS ? ms : conf->call_timeout_ms;
 }
 
-static void add_tool(
-	struct offer *offer, const struct conf_domain *conf, json_t *json, json_t *extras)
+/* `seen`: the names that are offered already; clients know a tool by nothing else. */
+static void add_tool(struct offer *offer, const struct conf_domain *conf, json_t *json,
+	json_t *extras, json_t *seen)
 {
 	const char *worker_name = json_string_value(json_object_get(json, "name"));
 	json_t *timeout = json_object_get(json_object_get(extras, "timeouts_ms"), worker_name);
@@ -147,6 +148,12 @@ static void add_tool(
 		return;
 	}
 	name = listed_name(conf, worker_name);
+	if (json_object_get(seen, name)) {
+		log_warn("domain %s: a second tool with the name '%s', ignoring it", conf->name,
+			name);
+		return;
+	}
+	(void)json_object_set_new(seen, name, json_true());
 	if (strlen(name) > LIMIT_TOOL_NAME)
 		log_warn(
 			"domain %s: the tool name '%s' is longer than %d characters: some clients refuse it",
@@ -165,15 +172,16 @@ static void add_tool(
 	offer->n_tools++;
 }
 
-/* `canonical` decides, also for a listed alias. */
+/* `canonical` decides, also for a listed alias; else the name that clients see. */
 static bool is_allowed(const struct conf_domain *conf, json_t *tool, json_t *aliases)
 {
 	const char *name = json_string_value(json_object_get(tool, "name"));
 	const char *canonical = json_string_value(json_object_get(aliases, name ? name : ""));
+	auto_free char *listed = name ? listed_name(conf, name) : NULL;
 
 	if (conf->tools_read_only && !has_hint(tool, "readOnlyHint"))
 		return false;
-	return !name || conf_domain_allows(conf, canonical ? canonical : name);
+	return !name || conf_domain_allows(conf, canonical ? canonical : listed);
 }
 
 static void add_aliases(struct offer *offer, json_t *aliases)
@@ -241,6 +249,7 @@ static struct offer *offer_new(const struct conf_domain *conf, json_t *tools, js
 	json_t *aliases = json_object_get(extras, "aliases");
 	json_t *server = json_object_get(info, "serverInfo");
 	const char *version = json_string_value(json_object_get(server, "version"));
+	json_auto_t *seen = json_object();
 	json_t *tool;
 	size_t i;
 
@@ -249,7 +258,7 @@ static struct offer *offer_new(const struct conf_domain *conf, json_t *tools, js
 	offer->summary = told_summary(extras);
 	json_array_foreach(tools, i, tool)
 		if (is_allowed(conf, tool, aliases))
-			add_tool(offer, conf, tool, extras);
+			add_tool(offer, conf, tool, extras, seen);
 	add_aliases(offer, aliases);
 	sort_names(offer);
 	offer->prefix = shared_prefix(offer);

@@ -220,6 +220,34 @@ static void test_filters(void **unused)
 	catalog_free(catalog);
 }
 
+/* External tools are filtered by the names that clients see, and a name is offered once. */
+static void test_external_names(void **unused)
+{
+	static const char tools[] = "[{\"name\":\"get\",\"inputSchema\":{}},"
+				    "{\"name\":\"wipe\",\"inputSchema\":{}},"
+				    "{\"name\":\"get\",\"title\":\"x\",\"inputSchema\":{}},"
+				    "{\"name\":\"box_get\",\"inputSchema\":{}}]";
+	char *allow[] = { (char[]){ "box_*" } };
+	char *deny[] = { (char[]){ "box_wipe" } };
+	struct catalog *catalog = catalog_new(&conf_tools);
+	struct conf_domain box = domain("box", false);
+	json_t *list;
+
+	(void)unused;
+	set(catalog, &box, tools, NULL);
+	list = page(catalog_endpoint(catalog, "box"), NULL);
+	check_names(list, "box_get box_wipe");
+	json_decref(list);
+
+	box.tools_allow = (struct conf_strs){ .items = allow, .n = 1 };
+	box.tools_deny = (struct conf_strs){ .items = deny, .n = 1 };
+	set(catalog, &box, tools, NULL);
+	list = page(catalog_endpoint(catalog, "box"), NULL);
+	check_names(list, "box_get");
+	json_decref(list);
+	catalog_free(catalog);
+}
+
 static void test_pages(void **unused)
 {
 	struct conf_tools paged = { .federation_prefix = (char[]){ "" }, .page_size = 3 };
@@ -274,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_hints_and_timeouts),
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_external_names),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_versions),
