@@ -643,3 +643,30 @@ def test_dates_of_no_calendar(tools, repo):
         assert listed["author_date"].startswith(("1970-01-01T00:00:00", "1969-12-31T23:30:00-00:30"))
         tools.ok("git_show", revision=made)
         assert "Date:   Thu Jan 1 00:00:00 1970" in tools.text or "1969 -0030" in tools.text
+
+
+def test_light_tag_leads_to_its_commit(tools, repo):
+    repo.git("tag", "light")
+    repo.git("tag", "-am", "said", "annotated")
+    repo.git("tag", "tree", "HEAD^{tree}")
+    repo.git("pack-refs", "--all")
+    tags = {tag["name"]: tag for tag in tools.ok("git_tag_list")["tags"]}
+    for name in ("light", "annotated", "tree"):
+        assert tags[name]["hash"] == repo.git("rev-parse", name)
+        assert tags[name]["target"] == repo.git("rev-parse", name + "^{}")
+        assert repo.git("rev-parse", "--short", name + "^{}") in tools.text
+
+
+def test_diff_of_a_conflict(tools, repo):
+    repo.git("checkout", "-qb", "side")
+    repo.commit("a", "side\n")
+    repo.git("checkout", "-q", "main")
+    repo.commit("a", "main\n")
+    repo.git("merge", "-q", "side", check=False)
+    repo.write("b", "b\n")
+    repo.git("add", "b")
+    for cached in (False, True):
+        out = tools.ok("git_diff", cached=cached)
+        assert tools.text.startswith("* Unmerged path a\n")
+        assert "a" in [file["path"] for file in out["files"]]
+    assert tools.text.rstrip("\n") == repo.git("diff", "--cached")

@@ -146,6 +146,13 @@ static int print_name(struct printer *printer, const git_diff_delta *delta)
 	return 0;
 }
 
+/* As git says it of a path with a conflict, which has no content to compare with. */
+static int print_unmerged(struct printer *printer, const git_diff_delta *delta)
+{
+	strbuf_adds(printer->text, "* Unmerged path ");
+	return print_name(printer, delta);
+}
+
 /* A file that became a link, or the like, comes as two deltas: deleted and added. In the patch they
  * stay two, as in git's; elsewhere the second one is joined with the first. */
 static bool is_typechange(git_diff *diff, size_t i)
@@ -169,6 +176,8 @@ static int print_delta(
 					      : print_name(printer, git_diff_get_delta(diff, i));
 	if (form != PATCH_FULL || !patch)
 		return 0;
+	if (git_diff_get_delta(diff, i)->status == GIT_DELTA_CONFLICTED)
+		return print_unmerged(printer, git_diff_get_delta(diff, i));
 	printer->has_hunks = git_patch_num_hunks(patch) > 0;
 	rc = git_patch_print(patch, on_line, printer);
 

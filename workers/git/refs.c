@@ -347,7 +347,9 @@ static void add_tag(struct tags *tags, const char *name)
 	if (rc == 0)
 		rc = git_object_lookup(&object, tags->repo->git, &id, GIT_OBJECT_ANY);
 	if (rc == 0)
-		rc = git_object_peel(&target, object, GIT_OBJECT_ANY);
+		rc = git_object_type(object) == GIT_OBJECT_TAG
+			     ? git_object_peel(&target, object, GIT_OBJECT_ANY)
+			     : git_object_dup(&target, object); /* peeling would lead to its tree */
 	if (rc < 0)
 		return; /* it leads nowhere: git_branch leaves such a reference out as well */
 
