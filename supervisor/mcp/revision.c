@@ -8,7 +8,9 @@ static const struct {
 	bool omits_null_id;
 } revisions[REVISIONS] = {
 	[REV_2024_11_05] = { .name = "2024-11-05", .batches_on_stdio = true },
-	[REV_2025_03_26] = { .name = "2025-03-26", .batches_on_stdio = true, .batches_on_http = true },
+	[REV_2025_03_26] = { .name = "2025-03-26",
+		.batches_on_stdio = true,
+		.batches_on_http = true },
 	[REV_2025_06_18] = { .name = "2025-06-18" },
 	[REV_2025_11_25] = { .name = "2025-11-25", .omits_null_id = true },
 };
