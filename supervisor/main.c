@@ -492,7 +492,7 @@ static int run(const struct options *options, struct conf *conf)
 
 static int check_config(const struct conf *conf)
 {
-	(void)printf("the settings are right: %s, %zu domains, %zu listeners\n",
+	(void)printf("the settings are right: %s, domains: %zu, listeners: %zu\n",
 		conf->path ? conf->path : "the built-in default", conf->n_domains,
 		conf->n_listeners);
 	return EXIT_SUCCESS;

@@ -752,6 +752,11 @@ enum domain_state domain_get_state(const struct domain *d)
 	return d->state;
 }
 
+bool domain_is_new(const struct domain *d)
+{
+	return d->state == DOMAIN_STARTING && d->n_restarts == 0;
+}
+
 const char *domain_state_name(enum domain_state state)
 {
 	switch (state) {

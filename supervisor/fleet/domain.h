@@ -64,6 +64,9 @@ void domain_set_fleet_state(struct domain *domain, const char *params);
 
 const char *domain_get_name(const struct domain *domain);
 enum domain_state domain_get_state(const struct domain *domain);
+
+/* It is being started for the first time: neither ready nor failed yet. */
+bool domain_is_new(const struct domain *domain);
 const char *domain_state_name(enum domain_state state);
 
 struct domain_stats {

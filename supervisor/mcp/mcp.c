@@ -146,7 +146,7 @@ static void note_unsettled(void *arg, struct domain *domain)
 {
 	bool *settled = arg;
 
-	if (domain_get_state(domain) == DOMAIN_STARTING)
+	if (domain_is_new(domain))
 		*settled = false;
 }
 
@@ -482,8 +482,9 @@ bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint)
 
 	if (!name)
 		return true;
-	return domain && domain_get_state(domain) != DOMAIN_PARKED &&
-	       domain_get_state(domain) != DOMAIN_STOPPED;
+	/* One that has failed and was never ready has no tools: a gateway would register none. */
+	return domain && (domain_is_new(domain) || domain_get_state(domain) == DOMAIN_UP ||
+				 domain_get_state(domain) == DOMAIN_DOWN);
 }
 
 struct session *mcp_open(

@@ -49,6 +49,7 @@ struct sessions {
 	size_t n_buckets; /* a power of two */
 	unsigned n_sessions;
 	struct log_limit slow_log;
+	struct log_limit full_log;
 };
 
 /* --- the map ----------------------------------------------------------------------------------- */
@@ -226,8 +227,12 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 {
 	struct session *session;
 
-	if (sessions->n_sessions >= sessions->limits.sessions)
+	if (sessions->n_sessions >= sessions->limits.sessions) {
+		if (log_limit_ok(&sessions->full_log, 1, "refused sessions"))
+			log_warn("%u sessions are open, refusing more (limits.sessions)",
+				sessions->n_sessions);
 		return NULL;
+	}
 	session = alloc_zero(sizeof(*session));
 	session->owner = sessions;
 	session->ops = ops;

@@ -17,8 +17,9 @@
 struct domain {
 	const char *name;
 	enum domain_state state;
-	uint32_t id; /* 0: it has left */
-	int refusal; /* what domain_call() says; 0: it takes the call */
+	bool has_failed; /* at its first start */
+	uint32_t id;     /* 0: it has left */
+	int refusal;     /* what domain_call() says; 0: it takes the call */
 	uint64_t last_no;
 	bool may_rerun;
 	struct strbuf line;      /* the last call */
@@ -73,6 +74,11 @@ const char *domain_get_name(const struct domain *d)
 enum domain_state domain_get_state(const struct domain *d)
 {
 	return d->state;
+}
+
+bool domain_is_new(const struct domain *d)
+{
+	return d->state == DOMAIN_STARTING && !d->has_failed;
 }
 
 const char *domain_state_name(enum domain_state state)
@@ -343,6 +349,25 @@ static void test_lists_wait_until_all_had_their_chance(void **unused)
 	assert_has(&world.a, "\"id\":2,\"result\"");
 	change(&world.domains[1], DOMAIN_UP);
 	assert_int_equal(world.n_settled, 1); /* once */
+}
+
+/* One that hangs at its start must not keep the tools of all others from the clients. */
+static void test_a_failed_start_was_its_chance(void **unused)
+{
+	struct endpoint *two = mcp_find_endpoint(world.mcp, world.domains[1].name);
+
+	offer(&world.domains[0], "[{\"name\":\"one_read\",\"inputSchema\":{}}]");
+	change(&world.domains[0], DOMAIN_UP);
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}");
+	assert_true(mcp_can_serve(world.mcp, two));
+	assert_heard(&world.a, "");
+	world.domains[1].has_failed = true;
+	change(&world.domains[1], DOMAIN_STARTING);
+	assert_int_equal(world.n_settled, 1);
+	assert_has(&world.a, "\"tools\":[{\"name\":\"one_read\"");
+	assert_false(mcp_can_serve(world.mcp, two)); /* it would list no tools */
+	change(&world.domains[1], DOMAIN_UP);
+	assert_true(mcp_can_serve(world.mcp, two));
 }
 
 static void test_the_one_that_was_waited_for_is_removed(void **unused)
@@ -690,6 +715,7 @@ int main(void)
 		TEST(test_initialize),
 		TEST(test_ids_come_back_as_they_were),
 		TEST(test_lists_wait_until_all_had_their_chance),
+		TEST(test_a_failed_start_was_its_chance),
 		TEST(test_the_one_that_was_waited_for_is_removed),
 		TEST(test_early_requests_are_bounded_and_forgotten),
 		TEST(test_early_requests_hear_of_the_end),
