@@ -610,6 +610,7 @@ void http_shared_done(struct http_shared *shared)
 
 	loop_settle(shared->loop); /* those that are dead already */
 	while ((conn = TAILQ_FIRST(&shared->conns))) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses TAILQ_REMOVE */
 		set_deadline(conn, NULL);
 		free_conn(conn);
 	}

@@ -215,15 +215,14 @@ static uint64_t id_base(const struct client *c)
 static void call(struct client *c)
 {
 	auto_strbuf body = { 0 };
+	unsigned long long id = id_base(c) + ++c->seq;
 
 	c->step = STEP_CALLING;
 	c->answered = false;
-	c->seq++;
 	strbuf_addf(&body,
 		"{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\","
 		"\"arguments\":{\"%s\":\"x%uy%lluz\"}}}",
-		(unsigned long long)(id_base(c) + c->seq), options.tool, options.arg, c->no,
-		(unsigned long long)c->seq);
+		id, options.tool, options.arg, c->no, (unsigned long long)c->seq);
 	c->began_ns = now_ns();
 	if (started_ns == 0) {
 		started_ns = c->began_ns;
@@ -362,10 +361,10 @@ static int take_head(struct wire *wire)
 	if (!end)
 		return -1;
 	*end = '\0';
-	status = atoi(wire->in.data + 9);
+	status = (int)strtol(wire->in.data + 9, NULL, 10);
 	wire->chunked = strcasestr(wire->in.data, "transfer-encoding: chunked") != NULL;
 	length = strcasestr(wire->in.data, "content-length:");
-	wire->body_left = length ? atoll(length + 15) : 0;
+	wire->body_left = length ? strtoll(length + 15, NULL, 10) : 0;
 	wire->chunk_left = -1;
 	wire->head_done = true;
 	size_t used = (size_t)(end - wire->in.data) + 4;
@@ -633,7 +632,7 @@ static bool parse_address(const char *text)
 	if (!colon || inet_pton(AF_INET, host, &options.addr.sin_addr) != 1)
 		return false;
 	options.addr.sin_family = AF_INET;
-	options.addr.sin_port = htons((uint16_t)atoi(colon + 1));
+	options.addr.sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
 	options.host = text;
 	return true;
 }

@@ -80,7 +80,8 @@ static void test_no_text(void **unused)
 	say("a\0b\n", 4);
 	assert_non_null(strstr(tail(), "a?b"));
 	memset(longer, 'x', sizeof(longer));
-	memcpy(longer + 2047, "\xc3\xa4", 2); /* cut in the middle of a letter */
+	longer[2047] = (char)0xc3; /* cut in the middle of a letter */
+	longer[2048] = (char)0xa4;
 	longer[sizeof(longer) - 1] = '\n';
 	say(longer, sizeof(longer));
 	(void)tail();

@@ -157,7 +157,7 @@ static void test_globs(void **state)
 
 	/* Exponential with a matcher that goes back to every star. */
 	for (size_t i = 0; i + 2 < sizeof(pattern); i += 2)
-		memcpy(pattern + i, "*a", 2);
+		pattern[i] = '*', pattern[i + 1] = 'a';
 	memcpy(pattern + sizeof(pattern) - 2, "b", 2);
 	memset(name, 'a', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';

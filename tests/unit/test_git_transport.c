@@ -140,7 +140,8 @@ static const char *password(const char *text, const char *url)
 		return NULL;
 
 	assert_true(strlen(credentials.password) < sizeof(found));
-	return strcpy(found, credentials.password);
+	memcpy(found, credentials.password, strlen(credentials.password) + 1);
+	return found;
 }
 
 static void test_credentials(void **state)

@@ -66,7 +66,7 @@ static void test_ago(void **state)
 	assert_int_equal(parsed("5 minutes ago"), NOW - 300);
 	assert_int_equal(parsed("1 hour ago"), NOW - 3600);
 	assert_int_equal(parsed("2 DAYS AGO"), NOW - 172800);
-	assert_int_equal(parsed("3 weeks  ago"), NOW - 21 * 86400);
+	assert_int_equal(parsed("3 weeks  ago"), NOW - INT64_C(21) * 86400);
 	assert_int_equal(parsed("0 days ago"), NOW);
 	/* The calendar's months; the last day where there is no 31st. */
 	assert_int_equal(parsed("1 month ago"), parsed("2026-02-28T15:30:45Z"));

@@ -25,7 +25,8 @@ struct http_conn {
 	const char *extra;
 };
 
-enum { N_CONNS = 40, HEARTBEAT_MS = 6400 };
+enum { N_CONNS = 40 };
+#define HEARTBEAT_MS INT64_C(6400)
 
 static struct world {
 	struct loop *loop;

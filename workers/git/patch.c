@@ -188,9 +188,11 @@ static void join_with_last(struct patch *ret, struct stat_table *table, size_t a
 {
 	json_t *last = json_array_get(ret->files, json_array_size(ret->files) - 1);
 
+	if (!last)
+		return;
 	json_object_set_new(last, "status", json_string(out_status(GIT_DELTA_TYPECHANGE)));
 	json_object_set_new(last, "additions", json_integer((json_int_t)additions));
-	if (table)
+	if (table && table->n > 0)
 		table->rows[table->n - 1].additions = additions;
 }
 

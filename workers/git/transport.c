@@ -350,6 +350,7 @@ static bool read_line(
 	}
 
 	*ret = found;
+	/* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): its clean-up reads it */
 	found = (struct credentials){ 0 };
 	return true;
 }
