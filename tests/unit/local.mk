@@ -281,6 +281,12 @@ tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
 tests_unit_test_guard_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_guard_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_revision
+TESTS += tests/unit/test_revision
+tests_unit_test_revision_SOURCES = tests/unit/test_revision.c
+tests_unit_test_revision_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_revision_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_session
 TESTS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
