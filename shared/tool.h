@@ -50,4 +50,9 @@ struct tool_alias {
 	const char *const *renames;  /* pairs: the alias's argument, ours; NULL at the end */
 	const char *fixed;           /* JSON object of arguments that are always so */
 	const char *const *required; /* that only the alias needs; NULL at the end */
+	bool text_only;  /* structuredContent is {"content": the text}, as reference servers have it */
+	const char *out; /* the outputSchema where it is neither that nor the tool's own */
 };
+
+/* The outputSchema of an alias that is text_only. */
+#define TOOL_OUT_TEXT "content string"

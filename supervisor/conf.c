@@ -134,7 +134,7 @@ static int read_domains(struct loader *ld, const struct conf_node *domains)
 			"a mapping of names and settings is expected, such as git: {}");
 	if (domains->n == 0)
 		return conf_node_fail(ld->fail, domains, false, "domains",
-			"no domain: leave the key out to have git and utils");
+			"no domain: leave the key out to have filesystem, git, network and utils");
 	for (size_t i = 0; i < domains->n; i++) {
 		int r = add_domain(ld, domains->items[i]);
 
@@ -147,7 +147,7 @@ static int read_domains(struct loader *ld, const struct conf_node *domains)
 
 static int read_all_domains(struct loader *ld)
 {
-	static const char built_in[] = "{git: {}, utils: {}}";
+	static const char built_in[] = "{filesystem: {}, git: {}, network: {}, utils: {}}";
 	const struct conf_node *domains = conf_node_get(ld->files.tree, "domains");
 	auto_(conf_node_freep) struct conf_node *own = NULL;
 	int r;

@@ -102,6 +102,24 @@ struct conf_git {
 	struct conf_strs secret_patterns;
 };
 
+/* The keys of the native worker `filesystem`. */
+struct conf_filesystem {
+	bool protect_git_dir;
+	bool use_client_roots;
+	bool code_tools;
+	struct conf_strs code_tools_path; /* absolute directories */
+};
+
+/* The keys of the native worker `network`. */
+struct conf_network {
+	struct conf_strs allow; /* "host", "host:port", CIDR, CIDR:port */
+	struct conf_strs deny;  /* the same, and suffixes ".example.org"; wins */
+	struct conf_strs dns_servers;
+	bool robots;
+	size_t max_response_bytes;
+	struct conf_strs allow_methods; /* of net_http_request */
+};
+
 struct conf_domain {
 	char *name;
 	const char *native;       /* "git": served by our program worker-git; NULL: `command` */
@@ -128,7 +146,9 @@ struct conf_domain {
 	struct conf_strs tools_deny;
 	bool tools_read_only;
 	struct conf_roots roots; /* native workers with roots only */
-	struct conf_git git;     /* native "git" only */
+	struct conf_git git;     /* native "git" only, and so on */
+	struct conf_filesystem filesystem;
+	struct conf_network network;
 	char *settings_json;     /* native: the text for the worker's --settings; NULL: external */
 };
 

@@ -15,15 +15,14 @@ enum { NATIVE_PROCESSES_MAX = 4 };
 /* The workers that are programs of ours. */
 struct native {
 	const char *name;
-	bool is_here; /* false: comes with a later release */
 	bool has_roots;
 };
 
 static const struct native natives[] = {
-	{ "git", true, true },
-	{ "utils", true, false },
-	{ "filesystem", false, true },
-	{ "network", false, false },
+	{ "git", true },
+	{ "filesystem", true },
+	{ "network", false },
+	{ "utils", false },
 };
 
 /* Paths of the endpoints of the whole fleet: /git/sse is the domain git. */
@@ -64,22 +63,21 @@ static int check_name(const struct conf_node *node, struct fail *fail)
 }
 
 /* Nothing serves the domain: what to do about it. */
-static int fail_no_program(const struct conf_node *node, const struct native *native,
-	const char *path, struct fail *fail)
+static int fail_no_program(const struct conf_node *node, const char *path, struct fail *fail)
 {
-	const char *near = conf_nearest(node->key, (const char *const[]){ "git", "utils", NULL });
+	const char *names[N_ELEMENTS(natives) + 1] = { NULL };
+	const char *near;
 
-	if (native)
-		return conf_node_fail(fail, node, true, path,
-			"this worker comes with a later release; this one has git and utils "
-			"(with command: [PROGRAM, ARGUMENT] the name is yours to use)");
+	for (size_t i = 0; i < N_ELEMENTS(natives); i++)
+		names[i] = natives[i].name;
+	near = conf_nearest(node->key, names);
 	if (near)
 		return conf_node_fail(fail, node, true, path,
 			"no command, and no worker of this name is built in; did you mean '%s'?",
 			near);
 	return conf_node_fail(fail, node, true, path,
-		"no command, and no worker of this name is built in (git, utils are): give "
-		"command: [PROGRAM, ARGUMENT]");
+		"no command, and no worker of this name is built in (git, filesystem, network, "
+		"utils are): give command: [PROGRAM, ARGUMENT]");
 }
 
 /* Who serves the domain. It is asked before the keys are read, for which keys there are depends on
@@ -92,13 +90,13 @@ static int choose_program(
 	bool has_command = command && (command->kind != CONF_NODE_LIST || command->n > 0);
 	auto_free char *path = alloc_printf("domains.%s", node->key);
 
-	if (has_command && native && native->is_here)
+	if (has_command && native)
 		return conf_node_fail(fail, command, true, path,
 			"this worker is built in: give an external server another name");
 	if (has_command)
 		return 0;
-	if (!native || !native->is_here)
-		return fail_no_program(node, native, path, fail);
+	if (!native)
+		return fail_no_program(node, path, fail);
 	domain->native = native->name;
 	return 0;
 }

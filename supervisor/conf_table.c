@@ -109,6 +109,31 @@ static bool is_absolute_or_empty(const char *text)
 	return !*text || *text == '/';
 }
 
+static bool is_absolute(const char *text)
+{
+	return *text == '/';
+}
+
+/* What a rule on addresses may be made of; the worker reads it. */
+static bool is_address_rule(const char *text)
+{
+	return *text && strlen(text) <= 260 &&
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]/")] ==
+		       '\0';
+}
+
+static bool is_http_method(const char *text)
+{
+	static const char *const known[] = { "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH",
+		"DELETE" };
+
+	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
+		if (streq(known[i], text))
+			return true;
+	}
+	return false;
+}
+
 static bool is_not_empty(const char *text)
 {
 	return *text != '\0';
@@ -202,7 +227,7 @@ static const struct conf_key table[] = {
 		RANGE(0, 256), .def = "[]",
 		.doc = "Program and arguments of an MCP server that speaks stdio. The program is an "
 		       "absolute path, or a name that is looked up in PATH; no shell is involved. "
-		       "Empty for the workers that are built in: git, utils." },
+		       "Empty for the workers that are built in: git, filesystem, network, utils." },
 	{ "domains.*.env", FIELD(conf_domain, env), .reload = CONF_RELOAD_WORKERS, RANGE(0, 256),
 		.def = "{}", .doc = "Environment variables of the worker." },
 	{ "domains.*.required", FIELD(conf_domain, required), .reload = CONF_RELOAD_LIVE,
@@ -310,6 +335,56 @@ static const struct conf_key table[] = {
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 100), .def = "[]", .is_valid = is_not_empty,
 		.form = "a regular expression",
 		.doc = "More regular expressions for what git_smart_commit must not commit." },
+	{ "domains.filesystem.call_timeout", FIELD(conf_domain, call_timeout_ms),
+		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "30s",
+		.doc = "Time for a call." },
+	{ "domains.filesystem.roots", FIELD(conf_domain, roots), .reload = CONF_RELOAD_WORKERS,
+		RANGE(1, 64), .def = "[.]",
+		.doc = "Directories that may be used: paths, or {path: PATH, access: read or write}. "
+		       "Relative ones start at the directory in which mcp-fleetd was started, which "
+		       "must not be / for the default." },
+	{ "domains.filesystem.protect_git_dir", FIELD(conf_domain, filesystem.protect_git_dir),
+		.reload = CONF_RELOAD_WORKERS, .def = "true",
+		.doc = "Whether .git directories are closed to writing, because git runs programs that "
+		       "are named in them." },
+	{ "domains.filesystem.use_client_roots", FIELD(conf_domain, filesystem.use_client_roots),
+		.reload = CONF_RELOAD_WORKERS, .def = "false",
+		.doc = "Whether the roots that a client tells narrow the roots for its calls." },
+	{ "domains.filesystem.code_tools", FIELD(conf_domain, filesystem.code_tools),
+		.reload = CONF_RELOAD_WORKERS, .def = "true",
+		.doc = "Whether code_lint, code_format and code_analyze may run linters. Without them "
+		       "the worker may not run any program." },
+	{ "domains.filesystem.code_tools_path", FIELD(conf_domain, filesystem.code_tools_path),
+		.reload = CONF_RELOAD_WORKERS, RANGE(1, 16), .def = "[/usr/bin, /usr/local/bin]",
+		.is_valid = is_absolute, .form = "an absolute path",
+		.doc = "Where linters are looked for." },
+
+	{ "domains.network.call_timeout", FIELD(conf_domain, call_timeout_ms),
+		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "125s",
+		.doc = "Time for a call; each call says its own, smaller one." },
+	{ "domains.network.allow", FIELD(conf_domain, network.allow), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 256), .def = "[]", .is_valid = is_address_rule,
+		.form = "HOST, HOST:PORT, CIDR or CIDR:PORT",
+		.doc = "Addresses that may be connected to although they are not public." },
+	{ "domains.network.deny", FIELD(conf_domain, network.deny), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 256), .def = "[]", .is_valid = is_address_rule,
+		.form = "HOST, .SUFFIX or CIDR, each also with :PORT",
+		.doc = "Addresses that may not be connected to; wins over allow." },
+	{ "domains.network.dns_servers", FIELD(conf_domain, network.dns_servers),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 8), .def = "[]",
+		.is_valid = is_address_rule, .form = "ADDRESS or ADDRESS:PORT",
+		.doc = "Name servers; empty: those of the system." },
+	{ "domains.network.robots", FIELD(conf_domain, network.robots),
+		.reload = CONF_RELOAD_WORKERS, .def = "true",
+		.doc = "Whether robots.txt is asked and obeyed." },
+	{ "domains.network.max_response_bytes", FIELD(conf_domain, network.max_response_bytes),
+		.reload = CONF_RELOAD_WORKERS, RANGE(KIB, 64 * MIB), .def = "5MiB",
+		.doc = "Body of an HTTP answer, counted after decompression." },
+	{ "domains.network.allow_methods", FIELD(conf_domain, network.allow_methods),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 7), .def = "[GET, HEAD]",
+		.is_valid = is_http_method, .form = "an HTTP method in capitals",
+		.doc = "Methods that net_http_request may use." },
+
 	{ "domains.utils.call_timeout", FIELD(conf_domain, call_timeout_ms),
 		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "5s",
 		.doc = "Time for a call." },

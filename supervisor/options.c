@@ -18,7 +18,7 @@ static void print_help(void)
 		"\n"
 		"  -c, --config FILE      settings (default: " SYSCONFDIR
 		"/mcp-fleet/fleet.yaml if it\n"
-		"                         is there; without it git and utils are served)\n"
+		"                         is there; without it all four workers are served)\n"
 		"      --check-config     check the settings, say what is wrong, and end\n"
 		"  -t, --transport NAME   stdio (default) or sse; before MCP_TRANSPORT\n"
 		"  -l, --listen ADDRESS   listen here, as 127.0.0.1:8000; may be repeated\n"

@@ -10,7 +10,7 @@ programs=$(echo "${GOLDEN_PROGRAMS:-}" | tr ' ' '\n' | grep '^worker-') || {
 	echo "Bail out! GOLDEN_PROGRAMS names no worker"
 	exit 99
 }
-budget=$((96 * 1024)) # all lists together, as compact JSON: models read them in every session
+budget=$((128 * 1024)) # all lists together, as compact JSON: models read them in every session
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 

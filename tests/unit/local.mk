@@ -58,7 +58,7 @@ tests_unit_test_base64_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_base64_LDADD = $(unit_libs)
 
 # Handlers of the utils worker, run without the worker.
-utils_tool_libs = workers/utils/libutils_tools.a $(unit_libs) $(CRYPTO_LIBS) $(YAML_LIBS) \
+utils_tool_libs = workers/utils/libutils_tools.a workers/common/libworker.a $(unit_libs) $(CRYPTO_LIBS) $(YAML_LIBS) \
 	$(PCRE2_LIBS) $(UNISTRING_LIBS) -lm
 utils_tool_sources = tests/unit/fake_call.c tests/unit/fake_call.h
 

@@ -218,7 +218,7 @@ static void test_values(void **state)
 		{ "domains: {x: {command: [srv, \"\"], concurrency: 8}}", "domains.x.command",
 			"[\"srv\", \"\"]" },
 		{ "domains: {x: {command: [srv], concurrency: 8}}", "domains.x.concurrency", "8" },
-		{ "domains: {network: {command: [/srv/net]}}", "domains.network.command",
+		{ "domains: {net: {command: [/srv/net]}}", "domains.net.command",
 			"[\"/srv/net\"]" },
 		{ "", "domains.git.required", "true" },
 		{ "domains: {git: {required: false}}", "domains.git.required", "false" },
@@ -406,8 +406,8 @@ static void test_bad_domains(void **state)
 		{ "domains: [git]", "fleet.yaml:1:10: domains: a mapping of names and settings is "
 				    "expected, such as git: {}" },
 		{ "domains: {}",
-			"fleet.yaml:1:10: domains: no domain: leave the key out to have git "
-			"and utils" },
+			"fleet.yaml:1:10: domains: no domain: leave the key out to have filesystem, "
+			"git, network and utils" },
 		{ "domains: {git: [a]}",
 			"fleet.yaml:1:16: domains: git is not a mapping of keys and values" },
 		{ "domains: {Git: {}}",
@@ -423,16 +423,14 @@ static void test_bad_domains(void **state)
 		{ "domains: {mcp: {command: [x]}}",
 			"fleet.yaml:1:11: domains: 'mcp' cannot be a domain: /mcp is an endpoint of "
 			"the whole fleet" },
-		{ "domains:\n  filesystem: {}\n",
-			"fleet.yaml:2:3: domains.filesystem: this worker comes with a later release; "
-			"this one has git and utils (with command: [PROGRAM, ARGUMENT] the name is "
-			"yours to use)" },
+		{ "domains:\n  filesystem: {allow: [x]}\n",
+			"fleet.yaml:2:16: domains.filesystem.allow: unknown key" },
 		{ "domains: {gti: {}}",
 			"fleet.yaml:1:11: domains.gti: no command, and no worker of this name is built "
 			"in; did you mean 'git'?" },
 		{ "domains: {cortex: {}}",
 			"fleet.yaml:1:11: domains.cortex: no command, and no worker of this name is "
-			"built in (git, utils are): give command: [PROGRAM, ARGUMENT]" },
+			"built in (git, filesystem, network, utils are): give command: [PROGRAM, ARGUMENT]" },
 		{ "domains: {git: {command: [x]}}",
 			"fleet.yaml:1:17: domains.git: this worker is built in: give an external "
 			"server another name" },
@@ -571,14 +569,17 @@ static void test_built_in(void **state)
 	assert_int_equal(conf->transport, CONF_TRANSPORT_STDIO);
 	assert_int_equal(conf->n_listeners, 1);
 	assert_string_equal(conf->listeners[0].address, "127.0.0.1:8000");
-	assert_int_equal(conf->n_domains, 2);
-	assert_string_equal(conf->domains[0].name, "git");
-	assert_string_equal(conf->domains[0].native, "git");
+	assert_int_equal(conf->n_domains, 4);
+	assert_string_equal(conf->domains[0].name, "filesystem");
 	assert_int_equal(conf->domains[0].roots.n, 1);
-	assert_string_equal(conf->domains[0].roots.items[0].path, real_folder);
-	assert_true(conf->domains[0].roots.items[0].writable);
-	assert_string_equal(conf->domains[1].name, "utils");
-	assert_int_equal(conf->domains[1].roots.n, 0);
+	assert_string_equal(conf->domains[1].name, "git");
+	assert_string_equal(conf->domains[1].native, "git");
+	assert_int_equal(conf->domains[1].roots.n, 1);
+	assert_string_equal(conf->domains[1].roots.items[0].path, real_folder);
+	assert_true(conf->domains[1].roots.items[0].writable);
+	assert_string_equal(conf->domains[2].name, "network");
+	assert_int_equal(conf->domains[2].roots.n, 0);
+	assert_string_equal(conf->domains[3].name, "utils");
 }
 
 /* The built-in default has no drop-ins either: they lie beside a settings file. */

@@ -11,7 +11,7 @@
 
 #include "shared/strbuf.h"
 #include "tests/unit/fake_call.h"
-#include "workers/utils/diff.h"
+#include "workers/common/diff.h"
 #include "workers/utils/tools.h"
 
 enum { MUCH = 16 * 1024 * 1024 };

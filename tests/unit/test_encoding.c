@@ -10,7 +10,7 @@
 
 #include "shared/alloc.h"
 #include "tests/unit/fake_call.h"
-#include "workers/utils/digest.h"
+#include "workers/common/digest.h"
 #include "workers/utils/encoding.h"
 #include "workers/utils/tools.h"
 

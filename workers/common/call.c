@@ -31,14 +31,25 @@ const void *call_settings(const struct call *call)
 	return call->settings;
 }
 
-static void begin_answer(struct call *call)
+bool call_is_alias(const struct call *call, const char *name)
+{
+	return call->alias && streq(call->alias->name, name);
+}
+
+static void begin_result(struct call *call)
 {
 	assert(!call->answered);
 	call->answered = true;
 	strbuf_cut(call->out, 0);
 	strbuf_adds(call->out, "{\"jsonrpc\":\"2.0\",\"id\":");
 	strbuf_add(call->out, call->id.data, call->id.len);
-	strbuf_adds(call->out, ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":");
+	strbuf_adds(call->out, ",\"result\":{\"content\":");
+}
+
+static void begin_answer(struct call *call)
+{
+	begin_result(call);
+	strbuf_adds(call->out, "[{\"type\":\"text\",\"text\":");
 }
 
 /* Valid text needs no copy. */
@@ -65,18 +76,52 @@ static int refuse_too_large(struct call *call)
 		call->max_result_bytes);
 }
 
+/* Behind the content. */
+static int end_result(struct call *call, json_t *structured)
+{
+	strbuf_adds(call->out, ",\"structuredContent\":");
+	if (call->out->len <= call->max_result_bytes)
+		jx_dump(call->out, structured);
+	strbuf_adds(call->out, "}}");
+	json_decref(structured);
+	return call->out->len > call->max_result_bytes ? refuse_too_large(call) : 0;
+}
+
 int call_result(struct call *call, json_t *structured, const char *text, size_t len)
 {
 	if (!structured)
 		return -EINVAL;
 	begin_answer(call);
 	add_text(call->out, text, len);
-	strbuf_adds(call->out, "}],\"structuredContent\":");
-	if (call->out->len <= call->max_result_bytes)
-		jx_dump(call->out, structured);
-	strbuf_adds(call->out, "}}");
+	strbuf_adds(call->out, "}]");
+	if (!call->alias || !call->alias->text_only)
+		return end_result(call, structured);
 	json_decref(structured);
+	strbuf_adds(call->out, ",\"structuredContent\":{\"content\":");
+	add_text(call->out, text, len);
+	strbuf_adds(call->out, "}}}");
 	return call->out->len > call->max_result_bytes ? refuse_too_large(call) : 0;
+}
+
+int call_result_blocks(struct call *call, json_t *structured, json_t *content)
+{
+	if (!structured || !content) {
+		json_decref(structured);
+		json_decref(content);
+		return -EINVAL;
+	}
+	begin_result(call);
+	jx_dump(call->out, content);
+	json_decref(content);
+	return end_result(call, structured);
+}
+
+json_t *call_text_block(const char *text, size_t len)
+{
+	auto_strbuf mended = { 0 };
+
+	utf8_repair(&mended, text, len);
+	return json_pack("{s:s, s:s%}", "type", "text", "text", strbuf_get(&mended), mended.len);
 }
 
 int call_resultf(struct call *call, json_t *structured, const char *fmt, ...)

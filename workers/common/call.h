@@ -20,6 +20,16 @@ int call_json(struct call *call, json_t *structured); /* text = JSON of structur
 int call_result(struct call *call, json_t *structured, const char *text, size_t len);
 int call_resultf(struct call *call, json_t *structured, const char *fmt, ...) printf_like(3, 4);
 
+/* The same with content blocks of your own in the place of one text: an array, which is taken over
+ * too. Its strings must be valid UTF-8 (call_text_block() sees to that). */
+int call_result_blocks(struct call *call, json_t *structured, json_t *content);
+
+/* {"type": "text", "text": …}: a new reference. Bytes that are not UTF-8 become U+FFFD. */
+json_t *call_text_block(const char *text, size_t len) must_check;
+
+/* Whether the tool was called by this alias (tool.h), so that its text has that alias's form. */
+bool call_is_alias(const struct call *call, const char *name);
+
 /* The tool failed: isError with the text "code: …". What failed, on what, what to do. Returns 0. */
 int call_fail(struct call *call, const char *code, const char *fmt, ...) printf_like(3, 4);
 

@@ -8,6 +8,7 @@
 struct call {
 	/* Set by the server before it runs the handler. */
 	const struct tool *tool;
+	const struct tool_alias *alias; /* the name it was called by; NULL: its own */
 	const void *settings;
 	bool fails_as_json;
 	size_t max_result_bytes;

@@ -1,11 +1,16 @@
-# What all native workers share: the MCP side, tables, roots. Linked before libshared.a.
+# What all native workers share: the MCP side, tables, roots. Linked before libshared.a. What needs a
+# library of its own (regex.c PCRE2, digest.c libcrypto) costs only the programs that use it.
 noinst_LIBRARIES += workers/common/libworker.a
-workers_common_libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+workers_common_libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(PCRE2_CFLAGS) $(CRYPTO_CFLAGS)
 workers_common_libworker_a_SOURCES = \
 	workers/common/address.c workers/common/address.h \
 	workers/common/call.c workers/common/call.h workers/common/call_run.h \
+	workers/common/diff.c workers/common/diff.h \
+	workers/common/digest.c workers/common/digest.h \
+	workers/common/failure.c workers/common/failure.h \
 	workers/common/link.c workers/common/link.h \
 	workers/common/proc.c workers/common/proc.h \
+	workers/common/regex.c workers/common/regex.h \
 	workers/common/registry.c workers/common/registry.h \
 	workers/common/roots.c workers/common/roots.h \
 	workers/common/server.c workers/common/server.h \

@@ -341,6 +341,13 @@ static void hide_fixed(json_t *schema, json_t *fixed)
 		(void)json_object_del(schema, "required");
 }
 
+static const char *out_of(const struct entry *entry)
+{
+	if (entry->alias && entry->alias->text_only)
+		return TOOL_OUT_TEXT;
+	return entry->alias && entry->alias->out ? entry->alias->out : entry->tool->out;
+}
+
 static json_t *describe(const struct entry *entry)
 {
 	const struct tool *tool = entry->tool;
@@ -350,7 +357,7 @@ static json_t *describe(const struct entry *entry)
 		hide_fixed(input, entry->fixed);
 	return json_pack("{s:s, s:s*, s:s*, s:o, s:o*, s:o}", "name", entry->name, "title",
 		tool->title, "description", tool->doc, "inputSchema", input, "outputSchema",
-		schema_of_result(tool->out), "annotations", annotations_of(tool));
+		schema_of_result(out_of(entry)), "annotations", annotations_of(tool));
 }
 
 json_t *registry_list(const struct registry *registry)

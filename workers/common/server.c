@@ -196,8 +196,9 @@ static int64_t limit_of(const struct server *server, const struct tool *tool)
 	return call_own_limit_ms(asker);
 }
 
-static void begin_call(struct server *server, const struct rpc *rpc, const struct tool *tool)
+static void begin_call(struct server *server, const struct rpc *rpc, const struct entry *entry)
 {
+	const struct tool *tool = entry->tool;
 	struct call *call = &server->call;
 	struct jspan token =
 		jspan_member(jspan_member(rpc->params, "_meta", NULL), "progressToken", NULL);
@@ -205,6 +206,7 @@ static void begin_call(struct server *server, const struct rpc *rpc, const struc
 	copy_span(&call->id, rpc->id);
 	copy_span(&call->token, is_token(token) ? token : (struct jspan){ 0 });
 	call->tool = tool;
+	call->alias = entry->alias;
 	call->started_ms = clock_now_ms();
 	call->looked_ms = call->started_ms;
 	call->progress_ms = 0;
@@ -281,7 +283,7 @@ static void on_tools_call(struct server *server, const struct rpc *rpc)
 		answer_error(server, rpc->id, RPC_INVALID_PARAMS, "arguments must be an object");
 		return;
 	}
-	begin_call(server, rpc, entry->tool);
+	begin_call(server, rpc, entry);
 	if (!load_args(server, span, &json))
 		return;
 	/* From here on the message itself is not needed. */

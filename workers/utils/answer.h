@@ -4,7 +4,7 @@
 
 #include "shared/tool.h"
 #include "workers/common/call.h"
-#include "workers/utils/failure.h"
+#include "workers/common/failure.h"
 
 enum {
 	UTILS_MAX_TEXT_CHARS = 1048576,   /* a text as argument */

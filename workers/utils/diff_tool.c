@@ -1,6 +1,6 @@
 /* Tool string_diff. See diff.h. */
+#include "workers/common/diff.h"
 #include "workers/utils/answer.h"
-#include "workers/utils/diff.h"
 #include "workers/utils/tools.h"
 
 struct string_diff_args {

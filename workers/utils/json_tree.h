@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "shared/jspan.h"
-#include "workers/utils/failure.h"
+#include "workers/common/failure.h"
 
 /* Nodes are numbers; 0 is the whole, so as `child` and `next` it means none. */
 struct json_node {

@@ -5,14 +5,12 @@ workers_utils_libutils_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRY
 workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/answer.h \
 	workers/utils/calculator.c \
-	workers/utils/diff.c workers/utils/diff.h \
 	workers/utils/diff_tool.c \
-	workers/utils/digest.c workers/utils/digest.h \
 	workers/utils/encoding.c workers/utils/encoding.h \
 	workers/utils/expression.c workers/utils/expression.h \
-	workers/utils/failure.c workers/utils/failure.h \
 	workers/utils/functions.c workers/utils/functions.h \
 	workers/utils/gateway.c workers/utils/gateway.h \
+	workers/utils/hash_tool.c \
 	workers/utils/html.c workers/utils/html.h \
 	workers/utils/ip.c workers/utils/ip.h \
 	workers/utils/iso8601.c workers/utils/iso8601.h \
@@ -23,7 +21,6 @@ workers_utils_libutils_tools_a_SOURCES = \
 	workers/utils/naming.c workers/utils/naming.h \
 	workers/utils/number_base.c \
 	workers/utils/random.c workers/utils/random.h \
-	workers/utils/regex.c workers/utils/regex.h \
 	workers/utils/regex_replace.c workers/utils/regex_replace.h \
 	workers/utils/regex_tools.c \
 	workers/utils/string.c \

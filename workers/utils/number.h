@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workers/utils/failure.h"
+#include "workers/common/failure.h"
 
 enum { NUMBER_MAX_BITS = 4096 };
 

@@ -1,7 +1,7 @@
 /* Replacing what a regular expression finds: $1, ${1}, ${name}, $0 for the whole match, $$ for $. */
 #pragma once
 
-#include "workers/utils/regex.h"
+#include "workers/common/regex.h"
 
 struct replacement;
 

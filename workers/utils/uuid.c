@@ -9,7 +9,7 @@
 #include "shared/limits.h"
 #include "shared/strbuf.h"
 #include "workers/common/call.h"
-#include "workers/utils/digest.h"
+#include "workers/common/digest.h"
 #include "workers/utils/random.h"
 #include "workers/utils/tools.h"
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "shared/strbuf.h"
-#include "workers/utils/failure.h"
+#include "workers/common/failure.h"
 #include "workers/utils/json_tree.h"
 
 enum { YAML_MAX_NODES = 1000000 /* after aliases were expanded */ };

@@ -1,5 +1,5 @@
 /* See regex.h. */
-#include "workers/utils/regex.h"
+#include "workers/common/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Why a pure function of this domain could not do its work: one of the stable codes that clients see
+/* Why a pure function could not do its work: one of the stable codes that clients see
  * ("bad_json", "overflow" …) and words for the person who reads them. */
 #pragma once
 

@@ -6,7 +6,7 @@
  * that two texts without anything in common cost nothing. What remains has two budgets: steps for one
  * search, after which the farthest point that was reached cuts the problem in two, and steps for the
  * whole, after which the rest counts as replaced. */
-#include "workers/utils/diff.h"
+#include "workers/common/diff.h"
 
 #include <errno.h>
 #include <stdint.h>

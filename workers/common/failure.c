@@ -1,5 +1,5 @@
 /* See failure.h. */
-#include "workers/utils/failure.h"
+#include "workers/common/failure.h"
 
 #include <errno.h>
 #include <stdarg.h>

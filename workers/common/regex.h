@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "shared/strbuf.h"
-#include "workers/utils/failure.h"
+#include "workers/common/failure.h"
 
 enum {
 	REGEX_MATCH_LIMIT = 1000000,

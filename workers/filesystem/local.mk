@@ -1,0 +1,27 @@
+# The tools are a library, so that unit tests can link them without the program.
+noinst_LIBRARIES += workers/filesystem/libfilesystem_tools.a
+workers_filesystem_libfilesystem_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+workers_filesystem_libfilesystem_tools_a_SOURCES = \
+	workers/filesystem/aliases.c \
+	workers/filesystem/settings.c workers/filesystem/settings.h \
+	workers/filesystem/tools.h
+
+# Paths and reading.
+workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/list_roots.c \
+	workers/filesystem/paths.c workers/filesystem/paths.h
+
+# Walking and searching.
+workers_filesystem_libfilesystem_tools_a_SOURCES +=
+
+# Writing.
+workers_filesystem_libfilesystem_tools_a_SOURCES +=
+
+# Linters and formatters.
+workers_filesystem_libfilesystem_tools_a_SOURCES +=
+
+pkglibexec_PROGRAMS += worker-filesystem
+worker_filesystem_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+worker_filesystem_SOURCES = workers/filesystem/main.c
+worker_filesystem_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	shared/libshared.a $(JANSSON_LIBS) $(CRYPTO_LIBS) $(PCRE2_LIBS)

@@ -1,0 +1,25 @@
+/* Path arguments of the filesystem tools: from the asker's text to a place, an open descriptor, or a
+ * failed call; and back to the text that the asker sees. tools.md sections 3, 4, 7.1 and 7.2. */
+#pragma once
+
+#include "shared/strbuf.h"
+#include "workers/common/call.h"
+#include "workers/common/roots.h"
+
+/* The place that `path` names. False: the call has failed. place_done() it. */
+bool paths_find(struct call *call, const char *path, struct place *ret) must_check;
+
+/* Fails the call with the code and the words for -errno `err` on `path`; returns 0, as call_fail(). */
+int paths_fail(struct call *call, const char *path, int err);
+
+/* Opens the regular file at `place` for reading, never waiting for a FIFO; *ret_stat may be NULL.
+ * A descriptor, or -errno: -EISDIR a directory, -ENXIO a special file. */
+struct stat;
+int paths_open_file(const struct place *place, struct stat *ret_stat) must_check;
+
+/* Adds a path or name to a text so that it cannot forge a line: as it is, or as JSON string when it
+ * has a control character or begins with a quote. */
+void paths_show(struct strbuf *out, const char *path);
+
+/* A JSON string of any bytes, made valid UTF-8: a new reference. */
+json_t *paths_json(const char *path) must_check;

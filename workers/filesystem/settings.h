@@ -1,0 +1,13 @@
+/* What the operator decides about the filesystem tools: the keys of domains.filesystem. */
+#pragma once
+
+#include "shared/schema.h"
+
+struct filesystem_settings {
+	bool protect_git_dir;
+	bool use_client_roots;
+	bool code_tools;
+	struct str_list code_tools_path; /* NULL items: the default, /usr/bin and /usr/local/bin */
+};
+
+extern const struct param filesystem_settings_params[];

@@ -1,0 +1,28 @@
+/* worker-network: pages, sites and names of the public network, as an MCP server on standard input and
+ * output.
+ *
+ * No tool reaches an address that policy.h refuses: names are resolved here, every address is judged,
+ * and just those that were judged are connected to. */
+#include "workers/common/worker.h"
+#include "workers/network/settings.h"
+#include "workers/network/tools.h"
+
+/* In the order in which tools/list shows them. */
+static const struct tool *const tables[] = {
+	NULL,
+};
+
+static const struct worker_desc desc = {
+	.name = "network",
+	.title = "Network",
+	.tool_prefix = "net_",
+	.summary = "Fetch pages, check sites, look up names, on public addresses only.",
+	.tools = tables,
+	.settings = network_settings_params,
+	.settings_size = sizeof(struct network_settings),
+};
+
+int main(int argc, char **argv)
+{
+	return worker_main(&desc, argc, argv);
+}
