@@ -347,9 +347,6 @@ static const struct conf_key table[] = {
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
 		.doc = "Whether .git directories are closed to writing, because git runs programs that "
 		       "are named in them." },
-	{ "domains.filesystem.use_client_roots", FIELD(conf_domain, filesystem.use_client_roots),
-		.reload = CONF_RELOAD_WORKERS, .def = "false",
-		.doc = "Whether the roots that a client tells narrow the roots for its calls." },
 	{ "domains.filesystem.code_tools", FIELD(conf_domain, filesystem.code_tools),
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
 		.doc = "Whether code_lint, code_format and code_analyze may run linters. Without them "

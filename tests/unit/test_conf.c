@@ -423,8 +423,6 @@ static void test_bad_domains(void **state)
 		{ "domains: {mcp: {command: [x]}}",
 			"fleet.yaml:1:11: domains: 'mcp' cannot be a domain: /mcp is an endpoint of "
 			"the whole fleet" },
-		{ "domains:\n  filesystem: {allow: [x]}\n",
-			"fleet.yaml:2:16: domains.filesystem.allow: unknown key" },
 		{ "domains: {gti: {}}",
 			"fleet.yaml:1:11: domains.gti: no command, and no worker of this name is built "
 			"in; did you mean 'git'?" },
@@ -606,7 +604,7 @@ static void test_no_root_by_silence(void **state)
 
 	assert_int_equal(chdir("/"), 0);
 	expect_failure(&src, -EINVAL,
-		"domains.git.roots: not set, and the default, the current directory, is /: give "
+		"domains.filesystem.roots: not set, and the default, the current directory, is /: give "
 		"directories here or with --root");
 	src.domains = only_utils;
 	src.n_domains = 1;
@@ -826,7 +824,8 @@ static void test_bad_command_line(void **state)
 	src.domains = words;
 	src.n_domains = 1;
 	expect_failure(&src, -EINVAL,
-		"--domain: there is no domain 'nowhere': the settings have git, utils");
+		"--domain: there is no domain 'nowhere': the settings have filesystem, "
+			      "git, network, utils");
 }
 
 /* A listener for a domain that is left out goes with it; without another one there is nothing to
