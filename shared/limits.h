@@ -6,6 +6,7 @@
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
 
 /* JSON: nesting of objects and arrays in a message (jansson stops at 2048). */
 #define LIMIT_JSON_DEPTH 512

@@ -6,8 +6,10 @@ shared_libshared_a_SOURCES = \
 	shared/base64.c shared/base64.h \
 	shared/cleanup.h \
 	shared/clock.c shared/clock.h \
+	shared/exec_report.h \
 	shared/fail.c shared/fail.h \
 	shared/fd.c shared/fd.h \
+	shared/kernel.c shared/kernel.h \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
 	shared/limits.h \

@@ -119,6 +119,26 @@ struct conf_network {
 	struct conf_strs allow_methods; /* of net_http_request */
 };
 
+enum conf_profile {
+	CONF_PROFILE_AUTO, /* its own for a native worker, none for a command */
+	CONF_PROFILE_STRICT,
+	CONF_PROFILE_NODE,
+	CONF_PROFILE_PYTHON,
+	CONF_PROFILE_NONE,
+};
+
+/* What a worker may do beyond what its profile allows, and its limits. */
+struct conf_sandbox {
+	enum conf_profile profile;
+	struct conf_strs read;    /* absolute paths */
+	struct conf_strs write;   /* the same */
+	struct conf_strs connect; /* TCP ports, or "any" */
+	size_t memory;            /* 0: no limit; native: a default */
+	unsigned processes;       /* 0: no limit */
+	unsigned cpu;             /* processors; 0: no limit */
+	bool required;            /* refuse to start where the kernel cannot enforce it */
+};
+
 struct conf_domain {
 	char *name;
 	const char *native;       /* "git": served by our program worker-git; NULL: `command` */
@@ -145,10 +165,11 @@ struct conf_domain {
 	struct conf_strs tools_deny;
 	bool tools_read_only;
 	struct conf_roots roots; /* native workers with roots only */
-	struct conf_git git;     /* native "git" only, and so on */
+	struct conf_sandbox sandbox;
+	struct conf_git git; /* native "git" only, and so on */
 	struct conf_filesystem filesystem;
 	struct conf_network network;
-	char *settings_json;     /* native: the text for the worker's --settings; NULL: external */
+	char *settings_json; /* native: the text for the worker's --settings; NULL: external */
 };
 
 struct conf {
@@ -163,6 +184,7 @@ struct conf {
 	enum log_target log_format;
 	enum log_level log_level;
 	struct conf_tools tools;
+	bool sandbox_required;       /* as if each domain had sandbox.required */
 	struct conf_domain *domains; /* at least one, in byte order of their names */
 	size_t n_domains;
 };

@@ -137,6 +137,18 @@ static int check_processes(const struct conf_node *node, struct conf_domain *dom
 	return 0;
 }
 
+static int check_sandbox(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	enum conf_profile profile = domain->sandbox.profile;
+
+	if (!domain->native || profile == CONF_PROFILE_AUTO || profile == CONF_PROFILE_NONE)
+		return 0;
+	return conf_node_fail_path(fail, node, prefix, "sandbox.profile",
+		"a worker that is built in has a profile of its own: leave the key out, or say "
+		"none to switch it off");
+}
+
 static int check_keys(const struct conf_node *node, struct conf_domain *domain, const char *prefix,
 	struct fail *fail)
 {
@@ -144,6 +156,8 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 
 	if (r == 0)
 		r = check_processes(node, domain, prefix, fail);
+	if (r == 0)
+		r = check_sandbox(node, domain, prefix, fail);
 	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)
 		r = conf_node_fail_path(
 			fail, node, prefix, "restart.cap", "is below restart.first");

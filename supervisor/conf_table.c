@@ -45,6 +45,15 @@ static const struct conf_choice alias_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice profile_choices[] = {
+	{ "auto", CONF_PROFILE_AUTO },
+	{ "strict", CONF_PROFILE_STRICT },
+	{ "node", CONF_PROFILE_NODE },
+	{ "python", CONF_PROFILE_PYTHON },
+	{ "none", CONF_PROFILE_NONE },
+	{ 0 },
+};
+
 static const struct conf_choice format_choices[] = {
 	{ "auto", LOG_TARGET_AUTO },
 	{ "text", LOG_TARGET_TEXT },
@@ -118,8 +127,25 @@ static bool is_absolute(const char *text)
 static bool is_address_rule(const char *text)
 {
 	return *text && strlen(text) <= 260 &&
-	       text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]/")] ==
+	       text[strspn(text,
+		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]/")] ==
 		       '\0';
+}
+
+static bool is_port_or_any(const char *text)
+{
+	unsigned long port = 0;
+
+	if (streq(text, "any"))
+		return true;
+	for (const char *at = text; *at; at++) {
+		if (*at < '0' || *at > '9' || (port == 0 && *at == '0'))
+			return false;
+		port = port * 10 + (unsigned long)(*at - '0');
+		if (port > UINT16_MAX)
+			return false;
+	}
+	return port > 0;
 }
 
 static bool is_http_method(const char *text)
@@ -223,6 +249,9 @@ static const struct conf_key table[] = {
 		RANGE(0, 1000), .def = "0",
 		.doc = "Tools in one page of tools/list; 0: all in one page." },
 
+	{ "sandbox.required", FIELD(conf, sandbox_required), .reload = CONF_RELOAD_LIVE,
+		.def = "false", .doc = "As if every domain had sandbox.required." },
+
 	{ "domains.*.command", FIELD(conf_domain, command), .reload = CONF_RELOAD_WORKERS,
 		RANGE(0, 256), .def = "[]",
 		.doc = "Program and arguments of an MCP server that speaks stdio. The program is an "
@@ -291,6 +320,37 @@ static const struct conf_key table[] = {
 	{ "domains.*.tools.read_only", FIELD(conf_domain, tools_read_only),
 		.reload = CONF_RELOAD_LIVE, .def = "false",
 		.doc = "Only tools that say that they change nothing." },
+
+	{ "domains.*.sandbox.profile", CHOICE(conf_domain, sandbox.profile, profile_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "auto",
+		.doc = "What confines the worker (mcp-fleet's doc/sandbox.md). auto is its own profile "
+		       "for a worker that is built in, and none for a command; strict, node and python "
+		       "are for commands; none sets limits only." },
+	{ "domains.*.sandbox.read", FIELD(conf_domain, sandbox.read), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 256), .def = "[]", .is_valid = is_absolute, .form = "an absolute path",
+		.doc = "Files and directories that it may read beside those of its profile." },
+	{ "domains.*.sandbox.write", FIELD(conf_domain, sandbox.write),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "[]", .is_valid = is_absolute,
+		.form = "an absolute path", .doc = "Those that it may change." },
+	{ "domains.*.sandbox.connect", FIELD(conf_domain, sandbox.connect),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "[]",
+		.is_valid = is_port_or_any, .form = "a port, or any",
+		.doc = "TCP ports that it may connect to beside those of its profile. Without any it "
+		       "has no sockets at all." },
+	{ "domains.*.sandbox.memory", FIELD(conf_domain, sandbox.memory),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 1024 * GIB), .def = "0",
+		.doc = "Memory of a process, or of it and what it starts where there is a cgroup; 0: "
+		       "1GiB for a worker that is built in, no limit for a command." },
+	{ "domains.*.sandbox.processes", FIELD(conf_domain, sandbox.processes),
+		.reload = CONF_RELOAD_WORKERS, RANGE(0, 1000000), .def = "0",
+		.doc = "Processes and threads in the worker's cgroup, or of its user without one; 0: "
+		       "no limit." },
+	{ "domains.*.sandbox.cpu", FIELD(conf_domain, sandbox.cpu), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 1024), .def = "0",
+		.doc = "Processors that it may use at one time, which needs a cgroup; 0: no limit." },
+	{ "domains.*.sandbox.required", FIELD(conf_domain, sandbox.required),
+		.reload = CONF_RELOAD_LIVE, .def = "false",
+		.doc = "Whether to refuse to start where the kernel cannot enforce all of this." },
 
 	{ "domains.git.roots", FIELD(conf_domain, roots), .reload = CONF_RELOAD_WORKERS,
 		RANGE(1, 64), .def = "[.]",

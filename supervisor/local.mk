@@ -13,6 +13,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_yaml.c supervisor/conf_yaml.h \
 	supervisor/expiry.c supervisor/expiry.h \
 	supervisor/fleet/backoff.c supervisor/fleet/backoff.h \
+	supervisor/fleet/cgroup.c supervisor/fleet/cgroup.h \
+	supervisor/fleet/confine.c supervisor/fleet/confine.h \
 	supervisor/fleet/domain.c supervisor/fleet/domain.h \
 	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
 	supervisor/fleet/fleet.c supervisor/fleet/fleet.h \

@@ -287,6 +287,8 @@ static int reload(struct daemon *d, struct fail *fail)
 	if (!sources.path)
 		sources.path = d->conf->path;
 	r = conf_load(&sources, &conf, fail);
+	if (r == 0)
+		r = confine_check_required(conf, fleet_get_support(d->fleet), fail);
 	if (r < 0)
 		return r;
 	conf_diff(d->conf, conf, &diff);
@@ -423,6 +425,17 @@ static void watch_signals(struct daemon *d)
 	d->signals[2] = loop_on_signal(d->loop, SIGHUP, on_reload_signal, d);
 }
 
+/* What holds the workers, told before the first of them runs. */
+static int check_sandbox(const struct daemon *d, struct fail *fail)
+{
+	const struct confine_support *support = fleet_get_support(d->fleet);
+	auto_strbuf words = { 0 };
+
+	confine_describe(support, &words);
+	log_info("sandbox: %s", words.data);
+	return confine_check_required(d->conf, support, fail);
+}
+
 static int construct(struct daemon *d, struct fail *fail)
 {
 	auto_free char *libexec = find_libexec();
@@ -438,9 +451,10 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->fleet = fleet_new(d->loop, libexec, &mcp_domain_hooks, d->mcp);
 	mcp_set_fleet(d->mcp, d->fleet);
 	d->health = health_new(d->loop, d->mcp, d->conf);
-	if (d->conf->transport == CONF_TRANSPORT_SSE)
+	r = check_sandbox(d, fail);
+	if (r == 0 && d->conf->transport == CONF_TRANSPORT_SSE)
 		r = serve_sse(d, fail);
-	else
+	else if (r == 0)
 		serve_stdio(d);
 	if (r < 0)
 		return r;

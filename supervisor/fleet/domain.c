@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "supervisor/fleet/confine.h"
 
 enum {
 	GROW_AFTER_MS = 50, /* a call that waited so long asks for one more process */
@@ -564,12 +565,12 @@ static char **make_env(const struct conf_domain *conf)
 	return list.items;
 }
 
-static char **make_argv(const struct conf_domain *conf, const char *program)
+static char **make_argv(const struct conf_domain *conf, const struct domain_programs *programs)
 {
 	struct text_list list = { 0 };
 
 	if (conf->native) {
-		add_text(&list, alloc_str(program));
+		add_text(&list, alloc_str(programs->native));
 		add_text(&list, alloc_str("--settings"));
 		add_text(&list, alloc_str(conf->settings_json));
 		return list.items;
@@ -579,14 +580,18 @@ static char **make_argv(const struct conf_domain *conf, const char *program)
 	return list.items;
 }
 
-static struct worker_setup *make_setup(const struct conf_domain *conf, const char *program)
+static struct worker_setup *make_setup(
+	const struct conf_domain *conf, const struct domain_programs *programs)
 {
 	struct worker_setup *setup = alloc_zero(sizeof(*setup));
 
 	setup->n_refs = 1;
 	setup->domain = alloc_str(conf->name);
-	setup->argv = make_argv(conf, program);
+	setup->argv = make_argv(conf, programs);
 	setup->env = make_env(conf);
+	setup->wrapper = alloc_str(programs->wrapper);
+	setup->plan = alloc_str(programs->plan);
+	confine_get_limits(conf, &setup->limits);
 	setup->native = conf->native != NULL;
 	setup->concurrency = conf->concurrency;
 	setup->start_timeout_ms = conf->start_timeout_ms;
@@ -615,8 +620,8 @@ static void take_sizes(struct domain *d, const struct conf_domain *conf)
 /* --- public ------------------------------------------------------------------------------------ */
 
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
-	const struct conf_domain *conf, const char *program, const struct domain_hooks *hooks,
-	void *arg)
+	const struct conf_domain *conf, const struct domain_programs *programs,
+	const struct domain_hooks *hooks, void *arg)
 {
 	struct domain *d = alloc_zero(sizeof(*d));
 
@@ -627,7 +632,7 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	d->name = alloc_str(conf->name);
 	d->about.domain = d->name;
 	d->last_death = alloc_str("");
-	d->setup = make_setup(conf, program);
+	d->setup = make_setup(conf, programs);
 	d->drain_ms = RERUN_DRAIN_MS;
 	take_sizes(d, conf);
 	TAILQ_INIT(&d->slots);
@@ -683,8 +688,8 @@ static void replace_all(struct domain *d)
 	domain_start(d);
 }
 
-void domain_reload(struct domain *d, const struct conf_domain *conf, const char *program,
-	bool replace, int64_t drain_ms)
+void domain_reload(struct domain *d, const struct conf_domain *conf,
+	const struct domain_programs *programs, bool replace, int64_t drain_ms)
 {
 	struct slot *slot;
 	struct slot *after;
@@ -693,7 +698,7 @@ void domain_reload(struct domain *d, const struct conf_domain *conf, const char 
 	d->drain_ms = drain_ms;
 	if (replace || d->state == DOMAIN_PARKED) {
 		worker_setup_unref(d->setup);
-		d->setup = make_setup(conf, program);
+		d->setup = make_setup(conf, programs);
 		replace_all(d);
 	}
 	for (slot = TAILQ_FIRST(&d->slots); slot && count_staying(d) > d->max; slot = after) {

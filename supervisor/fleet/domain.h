@@ -35,18 +35,25 @@ struct domain_hooks {
 	void (*stopped)(void *arg, struct domain *domain);
 };
 
-/* `program`: of a native domain, NULL else. `conf` is borrowed for the time of the call. */
+/* What is run for a domain; borrowed for the time of a call. */
+struct domain_programs {
+	const char *native;  /* a native domain's worker; NULL: the command of the settings */
+	const char *wrapper; /* mcp-fleet-exec; NULL: the worker is run directly */
+	const char *plan;    /* for it: what the worker may do */
+};
+
+/* `conf` is borrowed for the time of the call. */
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
-	const struct conf_domain *conf, const char *program, const struct domain_hooks *hooks,
-	void *arg);
+	const struct conf_domain *conf, const struct domain_programs *programs,
+	const struct domain_hooks *hooks, void *arg);
 void domain_free(struct domain *domain); /* DOMAIN_STOPPED, from a deferred call */
 
 void domain_start(struct domain *domain);
 
 /* New settings. `replace`: other program or worker's settings; new processes are started, and the old
  * ones go when a new one is ready. */
-void domain_reload(struct domain *domain, const struct conf_domain *conf, const char *program,
-	bool replace, int64_t drain_ms);
+void domain_reload(struct domain *domain, const struct conf_domain *conf,
+	const struct domain_programs *programs, bool replace, int64_t drain_ms);
 
 /* Queued calls are lost, those in flight may end within `drain_ms`. */
 void domain_stop(struct domain *domain, int64_t drain_ms);

@@ -17,6 +17,8 @@ struct fleet {
 	struct domain_hooks hooks;
 	void *arg;
 	char *libexec;
+	char *wrapper; /* mcp-fleet-exec */
+	struct confine_support support;
 	TAILQ_HEAD(, member) members; /* in the order of names */
 	uint32_t last_id;
 	void (*on_stopped)(void *arg);
@@ -105,10 +107,15 @@ struct fleet *fleet_new(
 	struct loop *loop, const char *libexec, const struct domain_hooks *hooks, void *arg)
 {
 	struct fleet *fleet = alloc_zero(sizeof(*fleet));
+	const struct cgroups *cgroups;
+	const char *why;
 
 	fleet->loop = loop;
 	fleet->launcher = launcher_new(loop);
 	fleet->libexec = alloc_str(libexec);
+	fleet->wrapper = alloc_printf("%s/mcp-fleet-exec", libexec);
+	cgroups = launcher_get_cgroups(fleet->launcher, &why);
+	confine_probe(cgroups, why, &fleet->support);
 	fleet->hooks = *hooks;
 	fleet->arg = arg;
 	TAILQ_INIT(&fleet->members);
@@ -127,6 +134,7 @@ void fleet_free(struct fleet *fleet)
 		free_member(member);
 	}
 	free(fleet->libexec);
+	free(fleet->wrapper);
 	free(fleet);
 }
 
@@ -145,6 +153,17 @@ static char *program_of(const struct fleet *fleet, const struct conf_domain *con
 	return conf->native ? alloc_printf("%s/worker-%s", fleet->libexec, conf->native) : NULL;
 }
 
+/* What is not enforced is never passed over in silence. */
+static void tell_missing(const struct fleet *fleet, const struct conf_domain *conf)
+{
+	const struct log_about about = { .domain = conf->name };
+	auto_strbuf missing = { 0 };
+
+	confine_add_missing(conf, &fleet->support, &missing);
+	if (missing.len > 0)
+		log_warn_about(&about, "%s: %s", conf->name, missing.data);
+}
+
 static void insert_sorted(struct fleet *fleet, struct member *member)
 {
 	struct member *other;
@@ -160,13 +179,29 @@ static void insert_sorted(struct fleet *fleet, struct member *member)
 
 static void add_domain(struct fleet *fleet, const struct conf_domain *conf)
 {
-	auto_free char *program = program_of(fleet, conf);
+	auto_free char *native = program_of(fleet, conf);
+	auto_free char *plan = confine_make_plan(conf, &fleet->support);
+	const struct domain_programs programs = { native, fleet->wrapper, plan };
 	struct member *member = alloc_zero(sizeof(*member));
 
+	tell_missing(fleet, conf);
 	member->id = ++fleet->last_id;
-	member->domain = domain_new(fleet->loop, fleet->launcher, conf, program, &own_hooks, fleet);
+	member->domain =
+		domain_new(fleet->loop, fleet->launcher, conf, &programs, &own_hooks, fleet);
 	insert_sorted(fleet, member);
 	domain_start(member->domain);
+}
+
+static void reload_domain(struct fleet *fleet, struct member *member,
+	const struct conf_domain *conf, bool replace, int64_t drain_ms)
+{
+	auto_free char *native = program_of(fleet, conf);
+	auto_free char *plan = confine_make_plan(conf, &fleet->support);
+	const struct domain_programs programs = { native, fleet->wrapper, plan };
+
+	if (replace)
+		tell_missing(fleet, conf);
+	domain_reload(member->domain, conf, &programs, replace, drain_ms);
 }
 
 static void apply_change(
@@ -186,9 +221,8 @@ static void apply_change(
 		add_domain(fleet, domain);
 		return;
 	}
-	auto_free char *program = program_of(fleet, domain);
-	domain_reload(member->domain, domain, program, change->change == CONF_DOMAIN_REPLACED,
-		conf->drain_ms);
+	reload_domain(
+		fleet, member, domain, change->change == CONF_DOMAIN_REPLACED, conf->drain_ms);
 }
 
 static bool is_replaced(const struct conf_diff *diff, const char *name)
@@ -237,6 +271,11 @@ void fleet_stop(struct fleet *fleet, int64_t drain_ms, void (*fn)(void *arg), vo
 		domain_stop(member->domain, drain_ms);
 	}
 	tell_when_empty(fleet);
+}
+
+const struct confine_support *fleet_get_support(const struct fleet *fleet)
+{
+	return &fleet->support;
 }
 
 uint32_t fleet_find(const struct fleet *fleet, const char *name)

@@ -2,6 +2,7 @@
  * keep it without knowing whether the domain still exists. */
 #pragma once
 
+#include "supervisor/fleet/confine.h"
 #include "supervisor/fleet/domain.h"
 
 struct fleet;
@@ -10,6 +11,9 @@ struct fleet;
 struct fleet *fleet_new(
 	struct loop *loop, const char *libexec, const struct domain_hooks *hooks, void *arg);
 void fleet_free(struct fleet *fleet); /* kills what still runs */
+
+/* What can be enforced on the workers here; as long as the fleet. */
+const struct confine_support *fleet_get_support(const struct fleet *fleet);
 
 /* Adds, reloads and stops domains so that they are those of `conf`. `diff` is NULL at the start. */
 void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -17,12 +18,19 @@
 enum {
 	EXEC_FAILED = 127,
 	CHILDREN_BYTES = 1024 * 1024, /* a list of pids */
+	ENVIRON_BYTES = 4 * 1024 * 1024,
 };
+
+/* The variable that marks a process and what it starts; its value is of MARK_BYTES random bytes. */
+static const char MARK[] = "MCP_FLEET_WORKER=";
+enum { MARK_BYTES = 16, MARK_SIZE = sizeof(MARK) + 2 * MARK_BYTES };
 
 struct process {
 	LIST_ENTRY(process) next;
 	pid_t pid;
-	int exec_fd; /* the child writes errno here when exec fails */
+	int exec_fd; /* the child writes a struct exec_report here when it cannot be run */
+	char mark[MARK_SIZE];
+	struct cgroup *cgroup; /* NULL: none */
 	process_ended_fn *fn;
 	void *arg;
 };
@@ -31,10 +39,12 @@ struct launcher {
 	LIST_HEAD(, process) processes;
 	struct loop *loop;
 	struct event *on_child;
+	struct cgroups *cgroups; /* NULL: none, because of `cgroups_why` */
+	const char *cgroups_why;
 	struct rlimit nofile; /* as we got it: children get it too */
 };
 
-static struct process *find_process(struct launcher *launcher, pid_t pid)
+static struct process *find_process(const struct launcher *launcher, pid_t pid)
 {
 	struct process *process;
 
@@ -47,20 +57,63 @@ static struct process *find_process(struct launcher *launcher, pid_t pid)
 
 static void process_free(struct process *process)
 {
+	if (!process)
+		return;
+	cgroup_free(process->cgroup);
 	(void)fd_close(process->exec_fd);
 	free(process);
+}
+
+/* --- what a dead process has left behind ------------------------------------------------------- */
+
+/* Whether it has the mark of a process that lives. Its environment may be unreadable or emptied: then it
+ * has none. */
+static bool belongs_to_living(const struct launcher *launcher, pid_t pid)
+{
+	auto_free char *path = alloc_printf("/proc/%d/environ", (int)pid);
+	auto_strbuf environ_text = { 0 };
+	const struct process *process;
+
+	if (LIST_EMPTY(&launcher->processes) ||
+		fd_read_file(path, ENVIRON_BYTES, &environ_text) < 0 || environ_text.len == 0)
+		return false;
+	LIST_FOREACH(process, &launcher->processes, next)
+		if (memmem(environ_text.data, environ_text.len, process->mark,
+			    strlen(process->mark)))
+			return true;
+	return false;
+}
+
+/* Kills our children but for processes that live and what belongs to them. True: there was one. */
+static bool kill_strays(const struct launcher *launcher)
+{
+	auto_free char *path = alloc_printf("/proc/self/task/%d/children", (int)getpid());
+	auto_strbuf pids = { 0 };
+	char *save = NULL;
+	bool any = false;
+
+	if (fd_read_file(path, CHILDREN_BYTES, &pids) < 0 || pids.len == 0)
+		return false;
+	for (char *text = strtok_r(pids.data, " \n", &save); text;
+		text = strtok_r(NULL, " \n", &save)) {
+		pid_t pid = (pid_t)strtol(text, NULL, 10);
+
+		if (find_process(launcher, pid) || belongs_to_living(launcher, pid))
+			continue;
+		(void)kill(pid, SIGKILL);
+		any = true;
+	}
+	return any;
 }
 
 static void finish(struct launcher *launcher, struct process *process, int wait_status)
 {
 	struct process_end end = { .wait_status = wait_status };
-	int err;
 
 	LIST_REMOVE(process, next);
-	if (read(process->exec_fd, &err, sizeof(err)) == (ssize_t)sizeof(err)) {
-		end.failed_exec = true;
-		end.exec_errno = err;
-	}
+	end.failed_exec = read(process->exec_fd, &end.report, sizeof(end.report)) ==
+			  (ssize_t)sizeof(end.report);
+	end.report.text[EXEC_REPORT_TEXT - 1] = '\0';
 	process->fn(process->arg, &end);
 	process_free(process);
 }
@@ -86,10 +139,15 @@ static bool reap_one(struct launcher *launcher)
 	return true;
 }
 
+/* When a process or an orphan ends, what it had started comes to us: that is the time to look. */
 static void on_child(evutil_socket_t fd, short what, void *arg)
 {
+	bool any = false;
+
 	while (reap_one(arg))
-		;
+		any = true;
+	if (any)
+		(void)kill_strays(arg);
 }
 
 /* A thousand streams need more descriptors than the usual soft limit; a child that uses select(2)
@@ -115,25 +173,14 @@ struct launcher *launcher_new(struct loop *loop)
 	raise_nofile(launcher);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		log_warn("cannot become a subreaper: what a worker leaves behind may live on");
+	launcher->cgroups = cgroups_new(loop, &launcher->cgroups_why);
 	return launcher;
 }
 
-/* Every child we still have: a process of ours, or an orphan that came to us. */
-static bool kill_children(void)
+const struct cgroups *launcher_get_cgroups(const struct launcher *launcher, const char **ret_why)
 {
-	auto_free char *path = alloc_printf("/proc/self/task/%d/children", (int)getpid());
-	auto_strbuf pids = { 0 };
-	char *save = NULL;
-	bool any = false;
-
-	if (fd_read_file(path, CHILDREN_BYTES, &pids) < 0 || pids.len == 0)
-		return false;
-	for (char *pid = strtok_r(pids.data, " \n", &save); pid;
-		pid = strtok_r(NULL, " \n", &save)) {
-		(void)kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
-		any = true;
-	}
-	return any;
+	*ret_why = launcher->cgroups_why;
+	return launcher->cgroups;
 }
 
 void launcher_free(struct launcher *launcher)
@@ -142,54 +189,175 @@ void launcher_free(struct launcher *launcher)
 
 	if (!launcher)
 		return;
-	LIST_FOREACH(process, &launcher->processes, next)
-		(void)kill(-process->pid, SIGKILL);
-	/* Each round ends one generation; their orphans come to us and end in the next. */
-	while (kill_children())
-		if (waitpid(-1, NULL, 0) < 0)
-			break;
 	while ((process = LIST_FIRST(&launcher->processes))) {
+		(void)kill(-process->pid, SIGKILL);
 		LIST_REMOVE(process, next);
 		process_free(process);
 	}
+	/* Each round ends one generation; their orphans come to us and end in the next. */
+	while (kill_strays(launcher))
+		if (waitpid(-1, NULL, 0) < 0)
+			break;
+	cgroups_free(launcher->cgroups);
 	ev_free(launcher->on_child);
 	free(launcher);
 }
 
-/* In the child: only async-signal-safe calls. */
-static _Noreturn void run_child(const struct launcher *launcher, const struct process_spec *spec,
-	pid_t parent, int sock, int err_fd, int exec_fd)
+/* What the child needs, made before the fork: after it only async-signal-safe calls are allowed. */
+struct child {
+	char **argv; /* of the wrapper, or of the program itself */
+	char **env;
+	const struct rlimit *nofile;
+	const struct cgroup *cgroup;
+	bool is_wrapped;
+	pid_t parent;
+	int sock;
+	int err_fd;
+	int exec_fd;
+};
+
+static _Noreturn void give_up(const struct child *child, int err, const char *what)
 {
-	union {
-		const char *const *in;
-		char *const *out;
-	} argv = { spec->argv }, env = { spec->env };
+	struct exec_report report = { .err = err };
+
+	for (size_t i = 0; what[i] && i < sizeof(report.text) - 1; i++)
+		report.text[i] = what[i];
+	(void)!write(child->exec_fd, &report, sizeof(report));
+	_exit(EXEC_FAILED);
+}
+
+static _Noreturn void run_child(const struct child *child)
+{
 	sigset_t none;
-	int err;
+	int r;
 
 	(void)setsid();
-	if (launcher->nofile.rlim_max > 0)
-		(void)setrlimit(RLIMIT_NOFILE, &launcher->nofile);
+	r = child->cgroup ? cgroup_enter(child->cgroup) : 0;
+	if (r < 0)
+		give_up(child, -r, "cannot enter its cgroup");
+	if (child->nofile->rlim_max > 0)
+		(void)setrlimit(RLIMIT_NOFILE, child->nofile);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != child->parent)
 		_exit(EXEC_FAILED);
 	for (int signo = 1; signo < NSIG; signo++)
 		(void)signal(signo, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(sock, STDIN_FILENO) >= 0 && dup2(sock, STDOUT_FILENO) >= 0 &&
-		dup2(err_fd, STDERR_FILENO) >= 0)
-		(void)execve(spec->argv[0], argv.out, env.out);
-	err = errno;
-	(void)!write(exec_fd, &err, sizeof(err));
-	_exit(EXEC_FAILED);
+	if (dup2(child->sock, STDIN_FILENO) < 0 || dup2(child->sock, STDOUT_FILENO) < 0 ||
+		dup2(child->err_fd, STDERR_FILENO) < 0)
+		give_up(child, errno, "cannot set its standard descriptors");
+	/* The wrapper tells its own failures through it, and closes it when it becomes the worker. */
+	if (child->is_wrapped && fcntl(child->exec_fd, F_SETFD, 0) < 0)
+		give_up(child, errno, "cannot pass on a descriptor");
+	(void)execve(child->argv[0], child->argv, child->env);
+	give_up(child, errno, "cannot run it");
 }
+
+/* Lists for execve(2), which does not write to the texts: those of `spec` are borrowed. */
+static char *borrow(const char *text)
+{
+	union {
+		const char *in;
+		char *out;
+	} text_of = { text };
+
+	return text_of.out;
+}
+
+static size_t count_texts(const char *const *texts)
+{
+	size_t n = 0;
+
+	while (texts[n])
+		n++;
+	return n;
+}
+
+/* `fd_text` is the report's descriptor as text. */
+static char **make_argv(const struct process_spec *spec, const char *fd_text)
+{
+	const char *const front[] = { spec->wrapper, "--plan", spec->plan, "--report-fd", fd_text,
+		"--" };
+	size_t n_front = spec->wrapper ? N_ELEMENTS(front) : 0;
+	size_t n = count_texts(spec->argv);
+	char **argv = alloc_zero((n_front + n + 1) * sizeof(*argv));
+
+	for (size_t i = 0; i < n_front; i++)
+		argv[i] = borrow(front[i]);
+	for (size_t i = 0; i < n; i++)
+		argv[n_front + i] = borrow(spec->argv[i]);
+	return argv;
+}
+
+static char **make_env(const struct process_spec *spec, const char *mark)
+{
+	size_t n = count_texts(spec->env);
+	char **env = alloc_zero((n + 2) * sizeof(*env));
+
+	for (size_t i = 0; i < n; i++)
+		env[i] = borrow(spec->env[i]);
+	env[n] = borrow(mark);
+	return env;
+}
+
+static int make_mark(char ret[MARK_SIZE])
+{
+	uint8_t bytes[MARK_BYTES];
+	size_t len = strlen(MARK);
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return -errno;
+	memcpy(ret, MARK, len);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		(void)snprintf(ret + len + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+/* In the child nothing is used that is not in `child`. */
+static int fork_child(const struct launcher *launcher, const struct process_spec *spec,
+	struct process *process, struct child *child)
+{
+	auto_free char *fd_text = alloc_printf("%d", child->exec_fd);
+	auto_free char **argv = make_argv(spec, fd_text);
+	auto_free char **env = make_env(spec, process->mark);
+
+	child->argv = argv;
+	child->env = env;
+	child->nofile = &launcher->nofile;
+	child->cgroup = process->cgroup;
+	child->is_wrapped = spec->wrapper != NULL;
+	child->parent = getpid();
+	process->pid = fork();
+	if (process->pid == 0)
+		run_child(child);
+	return process->pid < 0 ? -errno : 0;
+}
+
+/* A process that was not forked yet. */
+static int process_new(
+	const struct launcher *launcher, const struct process_spec *spec, struct process **ret)
+{
+	struct process *process = alloc_zero(sizeof(*process));
+	int r = make_mark(process->mark);
+
+	process->exec_fd = -1;
+	if (r == 0 && launcher->cgroups && spec->name)
+		r = cgroup_new(launcher->cgroups, spec->name, &spec->limits, &process->cgroup);
+	if (r < 0)
+		process_free(process);
+	else
+		*ret = process;
+	return r;
+}
+
+DEFINE_FREEP(struct process, process_free)
 
 int process_start(struct launcher *launcher, const struct process_spec *spec, process_ended_fn *fn,
 	void *arg, struct process **ret, int *ret_fd, int *ret_err_fd)
 {
+	auto_(process_freep) struct process *process = NULL;
 	int sock[2], err_pipe[2], exec_pipe[2];
-	pid_t parent = getpid();
 	int r = fd_socketpair(sock);
 
 	if (r < 0)
@@ -209,19 +377,18 @@ int process_start(struct launcher *launcher, const struct process_spec *spec, pr
 
 	(void)fd_set_nonblock(err_read, true);
 	(void)fd_set_nonblock(exec_read, true);
-	pid_t pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		run_child(launcher, spec, parent, theirs, err_write, exec_write);
-
-	struct process *process = alloc_zero(sizeof(*process));
-	process->pid = pid;
+	r = process_new(launcher, spec, &process);
+	if (r < 0)
+		return r;
+	struct child child = { .sock = theirs, .err_fd = err_write, .exec_fd = exec_write };
+	r = fork_child(launcher, spec, process, &child);
+	if (r < 0)
+		return r;
 	process->exec_fd = TAKE_FD(exec_read);
 	process->fn = fn;
 	process->arg = arg;
 	LIST_INSERT_HEAD(&launcher->processes, process, next);
-	*ret = process;
+	*ret = TAKE(process);
 	*ret_fd = TAKE_FD(ours);
 	*ret_err_fd = TAKE_FD(err_read);
 	return 0;
@@ -237,6 +404,8 @@ void process_kill(struct process *process, int signo)
 	/* Before its setsid() the child has no group yet. */
 	if (kill(-process->pid, signo) < 0)
 		(void)kill(process->pid, signo);
+	if (signo == SIGKILL && process->cgroup)
+		cgroup_kill(process->cgroup);
 }
 
 void process_end_text(const struct process_end *end, char ret[PROCESS_END_TEXT])
@@ -244,8 +413,8 @@ void process_end_text(const struct process_end *end, char ret[PROCESS_END_TEXT])
 	int status = end->wait_status;
 
 	if (end->failed_exec)
-		(void)snprintf(
-			ret, PROCESS_END_TEXT, "cannot run it: %s", strerror(end->exec_errno));
+		(void)snprintf(ret, PROCESS_END_TEXT, "%s: %s", end->report.text,
+			strerror(end->report.err));
 	else if (WIFSIGNALED(status))
 		(void)snprintf(ret, PROCESS_END_TEXT, "killed by signal %d (%s)%s",
 			WTERMSIG(status), strsignal(WTERMSIG(status)),

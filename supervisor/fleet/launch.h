@@ -1,31 +1,43 @@
 /* Starting processes and learning of their end.
  *
- * Each process leads a session and a process group of its own; the supervisor is a child subreaper,
- * so whatever a dead worker leaves behind comes to us and is ended. Ends are noticed by SIGCHLD, and
- * a pid is signalled only before it was reaped, so it cannot belong to somebody else. */
+ * Each process leads a session and a process group of its own, and has a cgroup of its own where one is
+ * delegated. The supervisor is a child subreaper: whatever a dead worker leaves behind comes to us.
+ * Each process has a random mark in its environment, which what it forks inherits: an orphan with the
+ * mark of a process that lives stays with it, every other one is killed. So nothing outlives its
+ * worker, however it has detached itself. Ends are noticed by SIGCHLD, and a pid is signalled only
+ * before it was reaped, so it cannot belong to somebody else. */
 #pragma once
 
 #include <sys/types.h>
 
+#include "shared/exec_report.h"
+#include "supervisor/fleet/cgroup.h"
 #include "supervisor/loop.h"
 
 struct launcher;
 struct process;
 
 struct process_end {
-	bool failed_exec; /* it never ran: `exec_errno` says why */
-	int exec_errno;
+	bool failed_exec; /* it never ran: `report` says why */
+	struct exec_report report;
 	int wait_status; /* as from waitpid(2) */
 };
 
 struct process_spec {
 	const char *const *argv; /* argv[0] is an absolute path */
 	const char *const *env;  /* "NAME=value"; the whole environment */
+	const char *wrapper;     /* mcp-fleet-exec's path; NULL: it is run directly */
+	const char *plan;        /* for its --plan */
+	const char *name;        /* of the cgroup, for people */
+	struct cgroup_limits limits;
 };
 
 /* At most one in a program. */
 struct launcher *launcher_new(struct loop *loop);
 void launcher_free(struct launcher *launcher); /* ends what is left, with SIGKILL */
+
+/* NULL: none was delegated; *ret_why says what is missing. */
+const struct cgroups *launcher_get_cgroups(const struct launcher *launcher, const char **ret_why);
 
 typedef void process_ended_fn(void *arg, const struct process_end *end);
 
@@ -37,9 +49,9 @@ int process_start(struct launcher *launcher, const struct process_spec *spec, pr
 
 pid_t process_pid(const struct process *process);
 
-/* Signals its whole group. */
+/* Signals its whole group; SIGKILL also what has left it, where it has a cgroup. */
 void process_kill(struct process *process, int signo);
 
 /* Words for a person: "exit status 3", "killed by SIGSEGV (core dumped)", "cannot run: …". */
-enum { PROCESS_END_TEXT = 128 };
+enum { PROCESS_END_TEXT = EXEC_REPORT_TEXT + 128 };
 void process_end_text(const struct process_end *end, char ret[PROCESS_END_TEXT]);

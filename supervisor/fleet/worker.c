@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 
@@ -60,6 +61,8 @@ void worker_setup_unref(struct worker_setup *setup)
 	free(setup->domain);
 	free_strings(setup->argv);
 	free_strings(setup->env);
+	free(setup->wrapper);
+	free(setup->plan);
 	free(setup);
 }
 
@@ -110,8 +113,14 @@ static int start_process(struct worker *w, int *ret_fd, int *ret_err_fd)
 	argv = alloc_zero((n + 1) * sizeof(*argv));
 	for (size_t i = 0; i < n; i++)
 		argv[i] = i == 0 ? program : w->setup->argv[i];
-	const struct process_spec spec = { .argv = argv,
-		.env = (const char *const *)w->setup->env };
+	const struct process_spec spec = {
+		.argv = argv,
+		.env = (const char *const *)w->setup->env,
+		.wrapper = w->setup->wrapper,
+		.plan = w->setup->plan,
+		.name = w->setup->domain,
+		.limits = w->setup->limits,
+	};
 
 	return process_start(
 		w->launcher, &spec, on_process_end, w, &w->process, ret_fd, ret_err_fd);
@@ -121,7 +130,9 @@ static int start_process(struct worker *w, int *ret_fd, int *ret_err_fd)
 static void report_failed_start(void *arg)
 {
 	struct worker *w = arg;
-	struct process_end end = { .failed_exec = true, .exec_errno = w->start_errno };
+	struct process_end end = { .failed_exec = true, .report = { .err = w->start_errno } };
+
+	(void)snprintf(end.report.text, sizeof(end.report.text), "cannot run it");
 
 	on_process_end(w, &end);
 }
@@ -345,6 +356,13 @@ static bool is_killed_from_outside(const struct process_end *end)
 	       WTERMSIG(end->wait_status) == SIGKILL;
 }
 
+/* Trouble of the system that may be over soon; everything else somebody has to mend. */
+static bool is_transient(int err)
+{
+	return err == EAGAIN || err == ENOMEM || err == EMFILE || err == ENFILE || err == EINTR ||
+	       err == ETXTBSY;
+}
+
 /* Restart by cause of death: ARCHITECTURE.md, "Life of a worker". */
 static enum worker_event judge_death(struct worker *w, const struct process_end *end)
 {
@@ -364,8 +382,7 @@ static enum worker_event judge_death(struct worker *w, const struct process_end 
 		return WORKER_EV_EXIT;
 	}
 	w->restart_wait_ms = backoff_next(&w->backoff, &w->setup->restart, random_bits(), &park);
-	if (end->failed_exec && (end->exec_errno == ENOENT || end->exec_errno == EACCES ||
-					end->exec_errno == ENOEXEC)) {
+	if (end->failed_exec && !is_transient(end->report.err)) {
 		/* Trying again soon would not help: somebody has to mend it. */
 		park = true;
 		w->restart_wait_ms = w->setup->restart.park_ms;

@@ -85,6 +85,9 @@ struct worker_setup {
 	char *domain;
 	char **argv; /* NULL at the end; argv[0] absolute, or a name to be looked up in PATH */
 	char **env;
+	char *wrapper; /* mcp-fleet-exec; NULL: run directly */
+	char *plan;    /* for it */
+	struct cgroup_limits limits;
 	bool native;
 	unsigned concurrency;
 	int64_t start_timeout_ms;

@@ -18,6 +18,7 @@ struct health {
 
 struct report {
 	const struct health *health;
+	const struct confine_support *support;
 	json_t *domains;
 	json_t *reasons;
 	unsigned n_up;
@@ -73,9 +74,12 @@ static void report_domain(void *arg, struct domain *domain)
 	size_t n_tools = count_tools(report->health, name);
 	struct domain_stats stats;
 	auto_free char *reason = NULL;
+	auto_strbuf missing = { 0 };
 	json_t *json;
 
 	domain_get_stats(domain, &stats);
+	if (conf)
+		confine_add_missing(conf, report->support, &missing);
 	reason = reason_of(&stats, name, n_tools);
 	report->n_domains++;
 	report->n_up += stats.state == DOMAIN_UP;
@@ -89,15 +93,21 @@ static void report_domain(void *arg, struct domain *domain)
 		(json_int_t)stats.n_restarts, "last_death", stats.last_death);
 	if (!json) /* the last words of a worker were not UTF-8 */
 		json = json_pack("{s:s}", "state", domain_state_name(stats.state));
+	(void)json_object_set_new(json, "sandbox", json_string(conf ? confine_profile(conf) : ""));
+	if (missing.len > 0)
+		(void)json_object_set_new(json, "not_enforced", json_string(missing.data));
 	(void)json_object_set_new(report->domains, name, json);
 }
 
 static void make_report(const struct health *health, struct report *report)
 {
-	*report = (struct report){
-		.health = health, .domains = json_object(), .reasons = json_array()
-	};
-	fleet_each(mcp_get_fleet(health->mcp), report_domain, report);
+	const struct fleet *fleet = mcp_get_fleet(health->mcp);
+
+	*report = (struct report){ .health = health,
+		.support = fleet_get_support(fleet),
+		.domains = json_object(),
+		.reasons = json_array() };
+	fleet_each(fleet, report_domain, report);
 	if (health->stopping)
 		(void)json_array_append_new(report->reasons, json_string("the fleet is stopping"));
 }
@@ -131,14 +141,16 @@ static bool on_ready(void *arg, struct http_conn *conn, struct http_ask *ask)
 {
 	const struct health *health = arg;
 	json_auto_t *json = NULL;
+	auto_strbuf sandbox = { 0 };
 	struct report report;
 	bool is_ready;
 
 	make_report(health, &report);
+	confine_describe(report.support, &sandbox);
 	is_ready = json_array_size(report.reasons) == 0;
-	json = json_pack("{s:b, s:o, s:o, s:i, s:I}", "ready", (int)is_ready, "reasons",
-		report.reasons, "domains", report.domains, "sessions",
-		(int)sessions_count(mcp_get_sessions(health->mcp)), "tools",
+	json = json_pack("{s:b, s:o, s:o, s:s, s:i, s:I}", "ready", (int)is_ready, "reasons",
+		report.reasons, "domains", report.domains, "sandbox", strbuf_get(&sandbox),
+		"sessions", (int)sessions_count(mcp_get_sessions(health->mcp)), "tools",
 		(json_int_t)count_tools(health, NULL));
 	answer_json(conn, is_ready ? 200 : 503, json);
 	return false;

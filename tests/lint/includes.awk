@@ -11,6 +11,7 @@ BEGIN {
 	may["supervisor/main.c"] = "supervisor/ops " may["supervisor/ops"]
 	may["ctl"] = "shared"
 	may["workers/common"] = "shared"
+	may["workers/exec"] = "shared"
 	# workers/<domain>: workers/common shared; tests: all
 }
 

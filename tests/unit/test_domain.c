@@ -342,8 +342,8 @@ static int set_up(void **unused)
 		.queue = 3,
 		.queue_bytes = 1000,
 		.idle_shrink_ms = 60000 };
-	world.domain =
-		domain_new(world.loop, NULL, &world.conf, "/libexec/worker-utils", &hooks, &world);
+	world.domain = domain_new(world.loop, NULL, &world.conf,
+		&(struct domain_programs){ .native = "/libexec/worker-utils" }, &hooks, &world);
 	domain_start(world.domain);
 	return 0;
 }
@@ -634,7 +634,8 @@ static void test_parked_at_the_start(void **unused)
 	assert_int_equal(domain_get_state(world.domain), DOMAIN_STARTING);
 	die(world.workers, WORKER_PARKED);
 	assert_string_equal(story(), "down:1 ");
-	domain_reload(world.domain, &world.conf, "/libexec/worker-utils", false, 1000);
+	domain_reload(world.domain, &world.conf,
+		&(struct domain_programs){ .native = "/libexec/worker-utils" }, false, 1000);
 	loop_settle(world.loop);
 	assert_int_equal(world.n_workers, 1); /* a new one */
 	assert_int_equal(world.workers->state, WORKER_STARTING);
@@ -650,7 +651,8 @@ static void test_tools_are_told_when_they_differ(void **unused)
 	assert_string_equal(story(), "");
 	become_ready_with(w, "[{\"name\":\"a\"},{\"name\":\"b\"}]");
 	assert_string_equal(story(), "tools:2 ");
-	domain_reload(world.domain, &world.conf, NULL, false, 1000); /* allow, deny may be others */
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false,
+		1000); /* allow, deny may be others */
 	assert_string_equal(story(), "tools:2 ");
 }
 
@@ -659,7 +661,8 @@ static void test_reload_replaces(void **unused)
 	struct worker *old = up();
 
 	ask(1);
-	domain_reload(world.domain, &world.conf, "/other/worker-utils", true, 7000);
+	domain_reload(world.domain, &world.conf,
+		&(struct domain_programs){ .native = "/other/worker-utils" }, true, 7000);
 	assert_int_equal(world.n_workers, 2);
 	assert_int_equal(old->n_stops, 0); /* serves on until the new one can */
 	struct worker *fresh = world.workers;
@@ -670,7 +673,8 @@ static void test_reload_replaces(void **unused)
 	assert_int_equal(old->drain_ms, 7000);
 	assert_int_equal(fresh->n_calls, 1);
 	become_ready(fresh); /* its list again: that does not give the old one more time */
-	domain_reload(world.domain, &world.conf, "/third/worker-utils", true, 7000);
+	domain_reload(world.domain, &world.conf,
+		&(struct domain_programs){ .native = "/third/worker-utils" }, true, 7000);
 	assert_int_equal(old->n_stops, 1); /* nor less */
 	assert_int_equal(old->state, WORKER_DRAINING);
 	finish_one(old);
@@ -683,7 +687,8 @@ static void test_reload_to_worse(void **unused)
 {
 	struct worker *old = up();
 
-	domain_reload(world.domain, &world.conf, "/broken", true, 1000);
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ .native = "/broken" },
+		true, 1000);
 	die(world.workers, WORKER_PARKED);
 	assert_int_equal(domain_get_state(world.domain), DOMAIN_UP);
 	ask(1);
@@ -696,10 +701,10 @@ static void test_reload_to_fewer(void **unused)
 	struct conf_domain fewer = world.conf;
 
 	fewer.processes_min = fewer.processes_max = 2;
-	domain_reload(world.domain, &fewer, NULL, false, 1000);
+	domain_reload(world.domain, &fewer, &(struct domain_programs){ 0 }, false, 1000);
 	assert_int_equal(world.n_workers, 2);
 	fewer.processes_min = fewer.processes_max = 1;
-	domain_reload(world.domain, &fewer, NULL, false, 1000);
+	domain_reload(world.domain, &fewer, &(struct domain_programs){ 0 }, false, 1000);
 	assert_int_equal(world.workers->n_stops + world.workers->next->n_stops, 1);
 }
 
@@ -765,7 +770,8 @@ static void test_environment(void **unused)
 	(void)setenv("NOTIFY_SOCKET", "/run/x", 1);
 	(void)setenv("LD_AUDIT", "/x", 1);
 	(void)setenv("ONE", "other", 1);
-	domain_reload(world.domain, &world.conf, "/w", true, 0);
+	domain_reload(
+		world.domain, &world.conf, &(struct domain_programs){ .native = "/w" }, true, 0);
 	setup = world.workers->setup;
 	assert_true(has_variable(setup->env, "ONE=1"));
 	assert_false(has_variable(setup->env, "ONE=other"));
@@ -774,7 +780,7 @@ static void test_environment(void **unused)
 	assert_false(has_variable(setup->env, "LD_AUDIT="));
 	other.native = NULL;
 	other.command = (struct conf_strs){ .items = items, .n = 1 };
-	domain_reload(world.domain, &other, NULL, true, 0);
+	domain_reload(world.domain, &other, &(struct domain_programs){ 0 }, true, 0);
 	setup = world.workers->setup;
 	assert_string_equal(setup->argv[0], "server");
 	assert_false(has_variable(setup->env, "NOTIFY_SOCKET="));

@@ -35,9 +35,15 @@ void launcher_free(struct launcher *launcher)
 {
 }
 
+const struct cgroups *launcher_get_cgroups(const struct launcher *launcher, const char **ret_why)
+{
+	*ret_why = "there are none in this test";
+	return NULL;
+}
+
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
-	const struct conf_domain *conf, const char *program, const struct domain_hooks *hooks,
-	void *arg)
+	const struct conf_domain *conf, const struct domain_programs *programs,
+	const struct domain_hooks *hooks, void *arg)
 {
 	struct domain *d = alloc_zero(sizeof(*d));
 
@@ -46,7 +52,8 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	d->arg = arg;
 	d->state = world.first_state;
 	world.n_domains++;
-	strbuf_addf(&world.story, "new:%s:%s ", conf->name, program ? program : "-");
+	strbuf_addf(
+		&world.story, "new:%s:%s ", conf->name, programs->native ? programs->native : "-");
 	return d;
 }
 
@@ -62,8 +69,8 @@ void domain_start(struct domain *d)
 	strbuf_addf(&world.story, "start:%s ", d->name);
 }
 
-void domain_reload(struct domain *d, const struct conf_domain *conf, const char *program,
-	bool replace, int64_t drain_ms)
+void domain_reload(struct domain *d, const struct conf_domain *conf,
+	const struct domain_programs *programs, bool replace, int64_t drain_ms)
 {
 	strbuf_addf(&world.story, "%s:%s ", replace ? "replace" : "reload", d->name);
 }

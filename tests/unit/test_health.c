@@ -59,6 +59,15 @@ size_t endpoint_count_tools(const struct endpoint *endpoint)
 	return ((const struct domain *)(const void *)endpoint)->n_tools;
 }
 
+const struct confine_support *fleet_get_support(const struct fleet *fleet)
+{
+	static const struct confine_support support = {
+		.landlock_abi = 7, .seccomp = true, .cgroup_missing = "none in this test"
+	};
+
+	return &support;
+}
+
 void fleet_each(const struct fleet *fleet, void (*fn)(void *arg, struct domain *domain), void *arg)
 {
 	for (size_t i = 0; i < 2; i++)

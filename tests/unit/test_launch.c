@@ -119,7 +119,7 @@ static void test_no_such_program(void **unused)
 	start_program("/nonexistent/program", "");
 	wait_for_end();
 	assert_true(world.end.failed_exec);
-	assert_int_equal(world.end.exec_errno, ENOENT);
+	assert_int_equal(world.end.report.err, ENOENT);
 	assert_non_null(strstr(end_text(), "cannot run it"));
 }
 
@@ -127,7 +127,7 @@ static void test_not_executable(void **unused)
 {
 	start_program("/etc/passwd", "");
 	wait_for_end();
-	assert_int_equal(world.end.exec_errno, EACCES);
+	assert_int_equal(world.end.report.err, EACCES);
 }
 
 static void test_input_output_environment(void **unused)

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "shared/alloc.h"
 #include "shared/log.h"
@@ -172,6 +173,8 @@ int worker_main(const struct worker_desc *desc, int argc, char **argv)
 	struct options options = { 0 };
 	int code = EXIT_SUCCESS;
 
+	/* Executed by a descriptor we would be called like its number. */
+	(void)prctl(PR_SET_NAME, ident);
 	log_init(ident, LOG_TARGET_TEXT, LOG_LEVEL_INFO);
 	if (!parse_options(desc, argc, argv, &options)) {
 		(void)fprintf(stderr, "Try 'worker-%s --help'.\n", desc->name);

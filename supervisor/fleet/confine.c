@@ -1,0 +1,253 @@
+/* See confine.h. */
+#include "supervisor/fleet/confine.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "shared/alloc.h"
+#include "shared/kernel.h"
+#include "shared/limits.h"
+
+enum {
+	NATIVE_MEMORY = 1 * GIB,
+	NATIVE_FILES = 1024,
+};
+
+static const char ANY[] = "any";
+
+void confine_probe(const struct cgroups *cgroups, const char *why, struct confine_support *ret)
+{
+	*ret = (struct confine_support){
+		.landlock_abi = kernel_landlock_abi(),
+		.seccomp = kernel_has_seccomp(),
+		.has_cgroup = cgroups != NULL,
+		.controllers = cgroups ? cgroups_controllers(cgroups) : 0,
+		.cgroup_missing = why,
+	};
+}
+
+void confine_describe(const struct confine_support *support, struct strbuf *out)
+{
+	const unsigned controllers = support->controllers;
+
+	if (support->landlock_abi > 0)
+		strbuf_addf(out, "Landlock ABI %d", support->landlock_abi);
+	else
+		strbuf_adds(out, "no Landlock");
+	strbuf_adds(out, support->seccomp ? ", seccomp" : ", no seccomp");
+	if (!support->has_cgroup) {
+		strbuf_addf(out, ", no cgroups: %s", support->cgroup_missing);
+		return;
+	}
+	strbuf_addf(out, ", a cgroup for each worker (bounds:%s%s%s%s)",
+		controllers & CGROUP_MEMORY ? " memory" : "",
+		controllers & CGROUP_PIDS ? " processes" : "",
+		controllers & CGROUP_CPU ? " cpu" : "", controllers ? "" : " none");
+}
+
+const char *confine_profile(const struct conf_domain *domain)
+{
+	switch (domain->sandbox.profile) {
+	case CONF_PROFILE_AUTO:
+		return domain->native ? domain->native : "none";
+	case CONF_PROFILE_STRICT:
+		return "strict";
+	case CONF_PROFILE_NODE:
+		return "node";
+	case CONF_PROFILE_PYTHON:
+		return "python";
+	case CONF_PROFILE_NONE:
+		break;
+	}
+	return "none";
+}
+
+static bool is_confined(const struct conf_domain *domain)
+{
+	return !streq(confine_profile(domain), "none");
+}
+
+static bool has(const struct conf_strs *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (streq(list->items[i], text))
+			return true;
+	return false;
+}
+
+static size_t memory_of(const struct conf_domain *domain)
+{
+	if (domain->sandbox.memory > 0 || !domain->native)
+		return domain->sandbox.memory;
+	return is_confined(domain) ? (size_t)NATIVE_MEMORY : 0;
+}
+
+/* --- the plan ----------------------------------------------------------------------------------- */
+
+static void add(json_t *list, const char *text)
+{
+	(void)json_array_append_new(list, json_string(text));
+}
+
+/* Of what is granted without having been asked for, what is there. */
+static void add_existing(json_t *list, const char *path)
+{
+	if (access(path, F_OK) == 0)
+		add(list, path);
+}
+
+static json_t *list_of(const struct conf_strs *texts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < texts->n; i++)
+		add(list, texts->items[i]);
+	return list;
+}
+
+static void add_roots(const struct conf_domain *domain, json_t *read, json_t *write)
+{
+	for (size_t i = 0; i < domain->roots.n; i++)
+		add(domain->roots.items[i].writable ? write : read, domain->roots.items[i].path);
+}
+
+/* Keys of the service for SSH. */
+static void add_ssh(json_t *read)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	auto_free char *path = user ? alloc_printf("%s/.ssh", user->pw_dir) : NULL;
+
+	if (path)
+		add_existing(read, path);
+}
+
+static void add_git(const struct conf_domain *domain, json_t *read, json_t *connect)
+{
+	if (has(&domain->git.allowed_protocols, "https")) {
+		add(connect, "443");
+		if (*domain->git.credentials_file)
+			add_existing(read, domain->git.credentials_file);
+	}
+	if (has(&domain->git.allowed_protocols, "ssh")) {
+		add(connect, "22");
+		add_ssh(read);
+	}
+}
+
+/* Where the linters lie, and, for those of a Python environment (…/bin), the environment. */
+static void add_linters(const struct conf_domain *domain, json_t *read, json_t *programs)
+{
+	const struct conf_strs *folders = &domain->filesystem.code_tools_path;
+
+	for (size_t i = 0; domain->filesystem.code_tools && i < folders->n; i++) {
+		auto_free char *marker = alloc_printf("%s/../pyvenv.cfg", folders->items[i]);
+		auto_free char *environment = alloc_printf("%s/..", folders->items[i]);
+
+		add_existing(programs, folders->items[i]);
+		if (access(marker, F_OK) == 0)
+			add(read, environment);
+	}
+}
+
+char *confine_make_plan(const struct conf_domain *domain, const struct confine_support *support)
+{
+	const char *native = domain->native ? domain->native : "";
+	const struct conf_sandbox *sandbox = &domain->sandbox;
+	json_t *read = list_of(&sandbox->read);
+	json_t *write = list_of(&sandbox->write);
+	json_t *connect = list_of(&sandbox->connect);
+	json_t *programs = json_array();
+	bool bounded = sandbox->processes > 0 && !(support->controllers & CGROUP_PIDS);
+	json_auto_t *plan = NULL;
+	char *text;
+
+	add_roots(domain, read, write);
+	if (streq(native, "git"))
+		add_git(domain, read, connect);
+	else if (streq(native, "network"))
+		add(connect, ANY);
+	else if (streq(native, "filesystem"))
+		add_linters(domain, read, programs);
+	plan = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "profile",
+		confine_profile(domain), "read", read, "write", write, "connect", connect,
+		"programs", programs, "memory", (json_int_t)memory_of(domain), "files",
+		(json_int_t)(domain->native ? NATIVE_FILES : 0), "processes",
+		(json_int_t)(bounded ? sandbox->processes : 0));
+	text = json_dumps(plan, JSON_COMPACT);
+	if (!text)
+		abort(); /* out of memory: settings are valid UTF-8 */
+	return text;
+}
+
+void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *ret)
+{
+	*ret = (struct cgroup_limits){
+		.memory = memory_of(domain),
+		.processes = domain->sandbox.processes,
+		.cpu = domain->sandbox.cpu,
+	};
+}
+
+/* --- what is missing ---------------------------------------------------------------------------- */
+
+static void add_words(struct strbuf *out, const char *words)
+{
+	strbuf_addf(out, "%s%s", out->len ? "; " : "", words);
+}
+
+static void add_missing_kernel(const struct confine_support *support, struct strbuf *out)
+{
+	if (support->landlock_abi < LANDLOCK_ABI_FILES)
+		add_words(out, "files are not confined (Landlock ABI 3, Linux 6.2)");
+	if (support->landlock_abi < LANDLOCK_ABI_TCP)
+		add_words(out, "TCP ports are not confined (Landlock ABI 4, Linux 6.7)");
+	if (support->landlock_abi < LANDLOCK_ABI_SCOPES)
+		add_words(out, "signals and abstract sockets are not confined (Landlock ABI 6, "
+			       "Linux 6.12)");
+	if (!support->seccomp)
+		add_words(out, "system calls are not confined (seccomp)");
+}
+
+/* Without a cgroup memory is bounded for each process, and processes by what the user has. */
+static void add_missing_limits(
+	const struct conf_domain *domain, const struct confine_support *support, struct strbuf *out)
+{
+	const struct conf_sandbox *sandbox = &domain->sandbox;
+
+	if (sandbox->cpu > 0 && !(support->controllers & CGROUP_CPU))
+		add_words(out, "cpu has no effect without a cgroup");
+	if (sandbox->processes > 0 && !(support->controllers & CGROUP_PIDS) && geteuid() == 0)
+		add_words(out, "processes has no effect on root without a cgroup");
+}
+
+void confine_add_missing(
+	const struct conf_domain *domain, const struct confine_support *support, struct strbuf *out)
+{
+	auto_strbuf words = { 0 };
+
+	if (is_confined(domain))
+		add_missing_kernel(support, &words);
+	add_missing_limits(domain, support, &words);
+	strbuf_adds(out, strbuf_get(&words));
+}
+
+int confine_check_required(
+	const struct conf *conf, const struct confine_support *support, struct fail *fail)
+{
+	for (size_t i = 0; i < conf->n_domains; i++) {
+		const struct conf_domain *domain = &conf->domains[i];
+		auto_strbuf missing = { 0 };
+
+		if (!conf->sandbox_required && !domain->sandbox.required)
+			continue;
+		confine_add_missing(domain, support, &missing);
+		if (missing.len > 0)
+			return fail_set(fail, -ENOTSUP,
+				"domains.%s: sandbox.required, but %s. Give the system what is "
+				"missing, or leave sandbox.required out",
+				domain->name, missing.data);
+	}
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* What confines a domain's workers: the order for mcp-fleet-exec, and what of it cannot be enforced here.
+ *
+ * The profiles themselves stand in workers/exec/profile.c; doc/sandbox.md tells of both. */
+#pragma once
+
+#include "shared/strbuf.h"
+#include "supervisor/conf.h"
+#include "supervisor/fleet/cgroup.h"
+
+/* What this system can enforce. */
+struct confine_support {
+	int landlock_abi; /* 0: no Landlock */
+	bool seccomp;
+	bool has_cgroup;
+	unsigned controllers;       /* enum cgroup_controller */
+	const char *cgroup_missing; /* why has_cgroup is false */
+};
+
+/* `cgroups` NULL: none, because of `why`. */
+void confine_probe(const struct cgroups *cgroups, const char *why, struct confine_support *ret);
+
+/* "Landlock 7, seccomp, no cgroup: …": for the log and for /ready. */
+void confine_describe(const struct confine_support *support, struct strbuf *out);
+
+/* The profile's name: "git", "strict", "none" … */
+const char *confine_profile(const struct conf_domain *domain);
+
+/* The JSON for mcp-fleet-exec --plan; yours to free. */
+char *confine_make_plan(const struct conf_domain *domain, const struct confine_support *support)
+	must_check;
+
+void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *ret);
+
+/* Appends what of the domain's confinement this system cannot enforce, separated by "; ".
+ * Nothing: all of it can be. */
+void confine_add_missing(const struct conf_domain *domain, const struct confine_support *support,
+	struct strbuf *out);
+
+/* 0, or -ENOTSUP with words: a domain that has sandbox.required misses something. */
+int confine_check_required(const struct conf *conf, const struct confine_support *support,
+	struct fail *fail) must_check;

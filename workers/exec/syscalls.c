@@ -1,0 +1,292 @@
+/* See syscalls.h. What stands in no list is refused: ptrace, mount, keyctl, bpf, io_uring, namespaces,
+ * devices, clocks, modules, and whatever a newer kernel brings. */
+#include "workers/exec/syscalls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "config.h"
+
+/* Memory, time, signals to itself, descriptors that are open, reading files, waiting, threads. */
+static const char *const base_calls[] = { "access", "alarm", "arch_prctl", "brk", "chdir",
+	"clock_getres", "clock_getres_time64", "clock_gettime", "clock_gettime64",
+	"clock_nanosleep", "clock_nanosleep_time64", "close", "close_range", "dup", "dup2", "dup3",
+	"epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait",
+	"eventfd", "eventfd2", "exit", "exit_group", "faccessat", "faccessat2", "fadvise64",
+	"fadvise64_64", "fchdir", "fcntl", "fcntl64", "fgetxattr", "flistxattr", "flock", "fstat",
+	"fstat64", "fstatat64", "fstatfs", "fstatfs64", "futex", "futex_time64", "futex_waitv",
+	"get_robust_list", "getcpu", "getcwd", "getdents", "getdents64", "getegid", "getegid32",
+	"geteuid", "geteuid32", "getgid", "getgid32", "getgroups", "getgroups32", "getitimer",
+	"getpeername", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getrandom",
+	"getresgid", "getresgid32", "getresuid", "getresuid32", "getrlimit", "getrusage", "getsid",
+	"getsockname", "getsockopt", "gettid", "gettimeofday", "getuid", "getuid32", "getxattr",
+	"lgetxattr", "listxattr", "llistxattr", "lseek", "_llseek", "lstat", "lstat64", "madvise",
+	"membarrier", "mincore", "mlock", "mlock2", "mmap", "mmap2", "mprotect", "mremap", "msync",
+	"munlock", "munmap", "nanosleep", "newfstatat", "_newselect", "open", "openat", "openat2",
+	"pause", "pipe", "pipe2", "poll", "ppoll", "ppoll_time64", "prctl", "pread64", "preadv",
+	"preadv2", "prlimit64", "pselect6", "pselect6_time64", "pwrite64", "pwritev", "pwritev2",
+	"read", "readahead", "readlink", "readlinkat", "readv", "recv", "recvfrom", "recvmmsg",
+	"recvmsg", "restart_syscall", "riscv_flush_icache", "rseq", "rt_sigaction", "rt_sigpending",
+	"rt_sigprocmask", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait",
+	"rt_sigtimedwait_time64", "sched_get_priority_max", "sched_get_priority_min",
+	"sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_yield", "select",
+	"send", "sendfile", "sendfile64", "sendmmsg", "sendmsg", "sendto", "set_robust_list",
+	"set_tid_address", "setitimer", "shutdown", "sigaltstack", "signalfd", "signalfd4",
+	"sigreturn", "stat", "stat64", "statfs", "statfs64", "statx", "sysinfo", "time",
+	"timer_create", "timer_delete", "timer_getoverrun", "timer_gettime", "timer_gettime64",
+	"timer_settime", "timer_settime64", "timerfd_create", "timerfd_gettime",
+	"timerfd_gettime64", "timerfd_settime", "timerfd_settime64", "times", "ugetrlimit", "umask",
+	"uname", "write", "writev", NULL };
+
+static const char *const write_calls[] = { "chmod", "chown", "chown32", "copy_file_range", "creat",
+	"fallocate", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchown32", "fchownat",
+	"fdatasync", "fremovexattr", "fsetxattr", "fsync", "ftruncate", "ftruncate64", "futimesat",
+	"lchown", "lchown32", "link", "linkat", "lremovexattr", "lsetxattr", "mkdir", "mkdirat",
+	"removexattr", "rename", "renameat", "renameat2", "rmdir", "setxattr", "splice", "symlink",
+	"symlinkat", "sync_file_range", "syncfs", "tee", "truncate", "truncate64", "unlink",
+	"unlinkat", "utime", "utimensat", "utimensat_time64", "utimes", NULL };
+
+static const char *const process_calls[] = { "execve", "execveat", "fork", "kill", "pidfd_open",
+	"pidfd_send_signal", "setpgid", "setrlimit", "setsid", "tgkill", "tkill", "vfork", "wait4",
+	"waitid", "waitpid", NULL };
+
+static const char *const socket_calls[] = { "connect", "setsockopt", NULL };
+
+/* What is a server's stays refused, and what raises privileges. */
+static const char *const wide_calls[] = { "capget", "get_mempolicy", "getegid", "inotify_add_watch",
+	"inotify_init", "inotify_init1", "inotify_rm_watch", "memfd_create", "memfd_secret",
+	"mlockall", "munlockall", "pkey_alloc", "pkey_free", "pkey_mprotect", "rt_sigqueueinfo",
+	"rt_tgsigqueueinfo", "sched_setaffinity", "sched_setattr", "sched_getattr",
+	"sched_setparam", "sched_setscheduler", "semctl", "semget", "semop", "semtimedop",
+	"set_mempolicy", "setpriority", "shmat", "shmctl", "shmdt", "shmget", "vmsplice", NULL };
+
+#ifdef WITH_SANITIZERS
+/* LeakSanitizer stops the process from a clone of it. */
+static const char *const sanitizer_calls[] = { "clone", "personality", "process_vm_readv", "ptrace",
+	"setrlimit", "tgkill", "wait4", NULL };
+#endif
+
+/* Refused with ENOSYS: the C library then takes the older call, whose arguments can be judged. */
+static const char *const unknown_calls[] = { "clone3", "io_uring_setup", NULL };
+
+static const unsigned long terminal_ioctls[] = { FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCGETS,
+	TIOCGWINSZ, TIOCGPGRP };
+enum { FICLONE_REQUEST = 0x40049409 };
+
+/* A namespace of its own would give a process rights that it does not have. */
+enum {
+	CLONE_NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+			   CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | 0x80 /* CLONE_NEWTIME */,
+	SOCKET_TYPE_MASK = 0xf,
+	/* The first system call that the oldest supported libseccomp cannot name; they are numbered
+	 * alike everywhere. */
+	FIRST_NEW_CALL = 451,
+	LAST_NEW_CALL = 600,
+	SECRET_ATTEMPTS = 64,
+};
+
+static int allow(scmp_filter_ctx filter, const char *const *names)
+{
+	int r = 0;
+
+	for (; r == 0 && *names; names++) {
+		int number = seccomp_syscall_resolve_name(*names);
+
+		/* Negative: not of this machine, or newer than libseccomp. */
+		if (number >= 0)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+	}
+	return r;
+}
+
+/* Only with an argument whose bits under `mask` are `value`. */
+static int allow_masked(
+	scmp_filter_ctx filter, const char *name, unsigned arg, uint64_t mask, uint64_t value)
+{
+	int number = seccomp_syscall_resolve_name(name);
+
+	if (number < 0)
+		return 0;
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
+		SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+static int allow_threads(scmp_filter_ctx filter, bool may_fork)
+{
+	if (may_fork)
+		return allow_masked(filter, "clone", 0, CLONE_NAMESPACES, 0);
+	return allow_masked(filter, "clone", 0, CLONE_NAMESPACES | CLONE_THREAD, CLONE_THREAD);
+}
+
+/* To itself only: abort(), and timers of threads. Its pid stays what it is now. */
+static int allow_own_signals(scmp_filter_ctx filter)
+{
+	const uint64_t pid = (uint64_t)getpid();
+	int r = allow_masked(filter, "tgkill", 0, UINT32_MAX, pid);
+
+	return r < 0 ? r : allow_masked(filter, "kill", 0, UINT32_MAX, pid);
+}
+
+static int allow_ioctls(scmp_filter_ctx filter, const struct profile *profile)
+{
+	int number = SCMP_SYS(ioctl);
+	int r = 0;
+
+	/* Requests on devices are Landlock's business; feeding a terminal is refused everywhere. */
+	if (profile->calls & CALLS_PROCESSES)
+		return seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, number, 1, SCMP_CMP64(1, SCMP_CMP_NE, TIOCSTI));
+	for (size_t i = 0; r == 0 && i < N_ELEMENTS(terminal_ioctls); i++)
+		r = allow_masked(filter, "ioctl", 1, UINT32_MAX, terminal_ioctls[i]);
+	return r < 0 ? r : allow_masked(filter, "ioctl", 1, UINT32_MAX, FICLONE_REQUEST);
+}
+
+static int allow_family(scmp_filter_ctx filter, int family)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < N_ELEMENTS(types); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_CMP64(0, SCMP_CMP_EQ, (uint64_t)family),
+			SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, (uint64_t)types[i]));
+	return r;
+}
+
+/* Clients of the internet; the kernel's list of addresses, which getaddrinfo() asks for; an SSH agent
+ * where the operator named one. */
+static int allow_sockets(scmp_filter_ctx filter)
+{
+	int r = allow(filter, socket_calls);
+
+	if (r == 0)
+		r = allow_family(filter, AF_INET);
+	if (r == 0)
+		r = allow_family(filter, AF_INET6);
+	if (r == 0 && getenv("SSH_AUTH_SOCK"))
+		r = allow_family(filter, AF_UNIX);
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK),
+			SCMP_CMP64(2, SCMP_CMP_EQ, NETLINK_ROUTE));
+	/* Sent from where the kernel chooses. */
+	return r == 0 ? allow_masked(filter, "bind", 2, UINT32_MAX, sizeof(struct sockaddr_nl)) : r;
+}
+
+static int allow_pairs(scmp_filter_ctx filter)
+{
+	return allow_masked(filter, "socketpair", 0, UINT32_MAX, AF_UNIX);
+}
+
+static int allow_exec(scmp_filter_ctx filter, const struct only_exec *exec)
+{
+	if (!exec)
+		return 0;
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 3,
+		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint64_t)exec->fd),
+		SCMP_CMP64(1, SCMP_CMP_EQ, (uint64_t)(uintptr_t)exec->path),
+		SCMP_CMP64(4, SCMP_CMP_MASKED_EQ, UINT32_MAX, AT_EMPTY_PATH));
+}
+
+static bool libseccomp_knows(int number)
+{
+	auto_free char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+
+	return name != NULL;
+}
+
+static int refuse_as_unknown(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (const char *const *name = unknown_calls; r == 0 && *name; name++) {
+		int number = seccomp_syscall_resolve_name(*name);
+
+		if (number >= 0)
+			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), number, 0);
+	}
+	for (int number = FIRST_NEW_CALL; r == 0 && number <= LAST_NEW_CALL; number++)
+		if (!libseccomp_knows(number))
+			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), number, 0);
+	return r;
+}
+
+static int allow_groups(scmp_filter_ctx filter, const struct plan *plan,
+	const struct profile *profile, const struct only_exec *exec)
+{
+	bool may_fork = (profile->calls & CALLS_PROCESSES) != 0 || plan->programs.n > 0;
+	int r = allow(filter, base_calls);
+
+	if (r == 0 && (profile->calls & CALLS_WRITE))
+		r = allow(filter, write_calls);
+	if (r == 0)
+		r = may_fork ? allow(filter, process_calls) : allow_own_signals(filter);
+	if (r == 0 && may_fork)
+		r = allow_pairs(filter);
+	if (r == 0 && (profile->calls & CALLS_WIDE))
+		r = allow(filter, wide_calls);
+	if (r == 0 && plan->connect.n > 0)
+		r = allow_sockets(filter);
+#ifdef WITH_SANITIZERS
+	if (r == 0)
+		r = allow(filter, sanitizer_calls);
+#endif
+	if (r == 0)
+		r = allow_threads(filter, may_fork);
+	if (r == 0)
+		r = allow_ioctls(filter, profile);
+	if (r == 0)
+		r = allow_exec(filter, exec);
+	return r < 0 ? r : refuse_as_unknown(filter);
+}
+
+int syscalls_confine(const struct plan *plan, const struct profile *profile,
+	const struct only_exec *exec, struct fail *fail)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r;
+
+	if (!filter)
+		return fail_set(fail, -ENOMEM, "cannot make a seccomp filter");
+	r = allow_groups(filter, plan, profile, exec);
+	/* A tree instead of a list: a call costs eight comparisons, not a hundred. */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r == 0)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r < 0 ? fail_set(fail, r, "cannot install the seccomp filter") : 0;
+}
+
+const char *syscalls_secret_path(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (int i = 0; i < SECRET_ATTEMPTS; i++) {
+		uint64_t bits = 0;
+		void *at;
+
+		if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
+			return NULL;
+		/* Below 2^46, so that it exists with every layout of addresses. */
+		bits &= (UINT64_C(1) << 46) - 1;
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		at = (void *)(uintptr_t)(bits & ~(uint64_t)(page - 1));
+		at = mmap(at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			-1, 0);
+		if (at != MAP_FAILED)
+			return (const char *)at + (bits & (page - 1));
+	}
+	return NULL;
+}
