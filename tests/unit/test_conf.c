@@ -306,7 +306,7 @@ static void test_bad_keys(void **state)
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
 			"command, env, required, concurrency, processes, queue, queue_bytes, start_timeout, "
-			"cancel_grace, health, idle_shrink, restart, tools, call_timeout" },
+			"cancel_grace, health, idle_shrink, restart, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
