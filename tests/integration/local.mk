@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_revisions.py \
+	tests/integration/test_sandbox.py \
 	tests/integration/test_service.py \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \

@@ -49,13 +49,16 @@ static const char *const base_calls[] = { "access", "alarm", "arch_prctl", "brk"
 	"timerfd_gettime64", "timerfd_settime", "timerfd_settime64", "times", "ugetrlimit", "umask",
 	"uname", "write", "writev", NULL };
 
-static const char *const write_calls[] = { "chmod", "chown", "chown32", "copy_file_range", "creat",
-	"fallocate", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchown32", "fchownat",
-	"fdatasync", "fremovexattr", "fsetxattr", "fsync", "ftruncate", "ftruncate64", "futimesat",
-	"lchown", "lchown32", "link", "linkat", "lremovexattr", "lsetxattr", "mkdir", "mkdirat",
-	"removexattr", "rename", "renameat", "renameat2", "rmdir", "setxattr", "splice", "symlink",
-	"symlinkat", "sync_file_range", "syncfs", "tee", "truncate", "truncate64", "unlink",
-	"unlinkat", "utime", "utimensat", "utimensat_time64", "utimes", NULL };
+static const char *const write_calls[] = { "copy_file_range", "creat", "fallocate", "fchmod",
+	"fchown", "fchown32", "fdatasync", "fremovexattr", "fsetxattr", "fsync", "ftruncate",
+	"ftruncate64", "link", "linkat", "mkdir", "mkdirat", "rename", "renameat", "renameat2",
+	"rmdir", "splice", "symlink", "symlinkat", "sync_file_range", "syncfs", "tee", "truncate",
+	"truncate64", "unlink", "unlinkat", NULL };
+
+/* By path, which Landlock does not judge: whoever owns a file may do it, wherever it lies. */
+static const char *const metadata_calls[] = { "chmod", "chown", "chown32", "fchmodat", "fchmodat2",
+	"fchownat", "futimesat", "lchown", "lchown32", "lremovexattr", "lsetxattr", "removexattr",
+	"setxattr", "utime", "utimensat", "utimensat_time64", "utimes", NULL };
 
 static const char *const process_calls[] = { "execve", "execveat", "fork", "kill", "pidfd_open",
 	"pidfd_send_signal", "setpgid", "setrlimit", "setsid", "tgkill", "tkill", "vfork", "wait4",
@@ -120,6 +123,14 @@ static int allow_masked(
 		return 0;
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
 		SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+/* Times of an open file: without a path. */
+static int allow_own_times(scmp_filter_ctx filter)
+{
+	int r = allow_masked(filter, "utimensat", 1, UINT64_MAX, 0);
+
+	return r < 0 ? r : allow_masked(filter, "utimensat_time64", 1, UINT64_MAX, 0);
 }
 
 static int allow_threads(scmp_filter_ctx filter, bool may_fork)
@@ -230,6 +241,8 @@ static int allow_groups(scmp_filter_ctx filter, const struct plan *plan,
 
 	if (r == 0 && (profile->calls & CALLS_WRITE))
 		r = allow(filter, write_calls);
+	if (r == 0 && (profile->calls & CALLS_WRITE))
+		r = profile->is_native ? allow_own_times(filter) : allow(filter, metadata_calls);
 	if (r == 0)
 		r = may_fork ? allow(filter, process_calls) : allow_own_signals(filter);
 	if (r == 0 && may_fork)
