@@ -84,7 +84,7 @@ static const char zip_empty_magic[] = "PK\5\6";
 static const char matroska_magic[] = "\x1a\x45\xdf\xa3";
 
 struct by_name {
-	const char *extension; /* or a whole name */
+	const char *name; /* extension, or whole name; NULL at the end: what the others are */
 	const char *is;
 };
 
@@ -124,6 +124,15 @@ static const struct by_name types[] = {
 	{ NULL, NULL },
 };
 
+static const struct by_name language_names[] = {
+	{ "CMakeLists.txt", "CMake" },
+	{ "Dockerfile", "Dockerfile" },
+	{ "GNUmakefile", "Makefile" },
+	{ "Makefile", "Makefile" },
+	{ "makefile", "Makefile" },
+	{ NULL, NULL },
+};
+
 static const struct by_name languages[] = {
 	{ "asm", "Assembly" },
 	{ "bash", "Shell" },
@@ -131,14 +140,12 @@ static const struct by_name languages[] = {
 	{ "c", "C" },
 	{ "cc", "C++" },
 	{ "clj", "Clojure" },
-	{ "CMakeLists.txt", "CMake" },
 	{ "cmake", "CMake" },
 	{ "cpp", "C++" },
 	{ "cs", "C#" },
 	{ "css", "CSS" },
 	{ "cxx", "C++" },
 	{ "dart", "Dart" },
-	{ "Dockerfile", "Dockerfile" },
 	{ "erl", "Erlang" },
 	{ "ex", "Elixir" },
 	{ "exs", "Elixir" },
@@ -161,7 +168,6 @@ static const struct by_name languages[] = {
 	{ "lisp", "Lisp" },
 	{ "lua", "Lua" },
 	{ "m", "Objective-C" },
-	{ "Makefile", "Makefile" },
 	{ "md", "Markdown" },
 	{ "mjs", "JavaScript" },
 	{ "mk", "Makefile" },
@@ -203,18 +209,31 @@ static bool begins(struct pattern pattern, const char *first, size_t len)
 	       (pattern.len == 0 || memcmp(first + pattern.at, pattern.bytes, pattern.len) == 0);
 }
 
-/* The row of the table for this name; the last one when there is none. */
-static const char *look_up(const struct by_name *table, const char *name)
+static const char *base_of(const char *path)
 {
-	const char *slash = strrchr(name, '/');
-	const char *base = slash ? slash + 1 : name;
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static const char *by_extension(const struct by_name *table, const char *path)
+{
+	const char *base = base_of(path);
 	const char *dot = strrchr(base, '.');
 	/* ".c" is a hidden file called c. */
 	const char *extension = dot && dot > base ? dot + 1 : "";
 
-	for (; table->extension; table++)
-		if (streq(table->extension, base) || strcasecmp(table->extension, extension) == 0)
-			break;
+	while (table->name && strcasecmp(table->name, extension) != 0)
+		table++;
+	return table->is;
+}
+
+static const char *by_whole_name(const struct by_name *table, const char *path)
+{
+	const char *base = base_of(path);
+
+	while (table->name && !streq(table->name, base))
+		table++;
 	return table->is;
 }
 
@@ -231,7 +250,7 @@ static const char *by_magic(const char *name, const char *first, size_t len)
 			return magics[i].mime_type;
 	if (begins((struct pattern)BYTES(0, zip_magic), first, len) ||
 		begins((struct pattern)BYTES(0, zip_empty_magic), first, len))
-		return look_up(zip_types, name);
+		return by_extension(zip_types, name);
 	if (begins((struct pattern)BYTES(0, matroska_magic), first, len))
 		return matroska_type(first, len);
 	return NULL;
@@ -243,7 +262,7 @@ const char *kind_mime_type(const char *name, const void *first, size_t len)
 	const char *type = by_magic(name, first, len);
 
 	if (!type)
-		type = look_up(types, name);
+		type = by_extension(types, name);
 	if (type)
 		return type;
 	if (len >= 2 &&
@@ -254,5 +273,7 @@ const char *kind_mime_type(const char *name, const void *first, size_t len)
 
 const char *kind_language(const char *name)
 {
-	return look_up(languages, name);
+	const char *language = by_whole_name(language_names, name);
+
+	return language ? language : by_extension(languages, name);
 }
