@@ -141,6 +141,14 @@ def test_bytes_that_are_no_text(worker, root):
     assert (out["content"], out["lossy"]) == ("“\ufffd", True)
 
 
+def test_half_a_unit_at_the_end(worker, root):
+    put(root, "a", codecs.BOM_UTF16_LE + b"a\0\n\0b\0\n\0c")
+    out = worker.data("code_read", path="a", tail=1)
+    assert (out["content"], out["start_line"], out["truncated"]) == ("\ufffd", 3, False)
+    out = worker.data("code_read", path="a", tail=2)
+    assert (out["content"], out["total_lines"]) == ("b\n\ufffd", 3)
+
+
 def test_binary(worker, root):
     put(root, "a", b"x" * 8191 + b"\0")
     assert failure(worker, "code_read", path="a").startswith("binary_file: ")

@@ -259,8 +259,11 @@ static const char *by_magic(const char *name, const char *first, size_t len)
 const char *kind_mime_type(const char *name, const void *first, size_t len)
 {
 	static const char utf16_marks[2][2] = { { '\xff', '\xfe' }, { '\xfe', '\xff' } };
-	const char *type = by_magic(name, first, len);
+	const char *type;
 
+	if (len > KIND_LOOK_BYTES)
+		len = KIND_LOOK_BYTES;
+	type = by_magic(name, first, len);
 	if (!type)
 		type = by_extension(types, name);
 	if (type)

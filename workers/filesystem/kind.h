@@ -4,10 +4,10 @@
 
 #include <stddef.h>
 
-enum { KIND_LOOK_BYTES = 512 };
+enum { KIND_LOOK_BYTES = 8192 };
 
 /* The media type of a file called `name` (a path is fine) whose content begins with these bytes
- * (KIND_LOOK_BYTES, or all). A type that has a magic number is never told by the name alone.
+ * (at most KIND_LOOK_BYTES count). A type that has a magic number is never told by the name alone.
  * "application/octet-stream" when nothing is known, "text/plain" when there is no NUL. */
 const char *kind_mime_type(const char *name, const void *first, size_t len);
 

@@ -197,19 +197,22 @@ static int gather_lines(
 	return 0;
 }
 
-/* Where the lines end that are looked through from the end: the last line's own end is none that
- * separates two lines. */
+/* Where the lines end that are looked through from the end: before the last line's own line end, which
+ * does not separate two lines. Half a unit behind it is a line that is open. */
 static int last_separator(const struct reader *reader, int64_t *ret)
 {
 	const int64_t unit = (int64_t)text_unit(reader->encoding);
-	int64_t end = reader->size - reader->size % unit;
-	ssize_t n = end > 0 ? read_block(reader, (size_t)unit, end - unit) : 0;
+	const int64_t end = reader->size - reader->size % unit;
+	ssize_t n;
 
+	*ret = end;
+	if (end == 0 || end < reader->size)
+		return 0;
+	n = read_block(reader, (size_t)unit, end - unit);
 	if (n < 0)
 		return (int)n;
 	if (n == unit && text_after_line(reader->encoding, reader->block, (size_t)unit) > 0)
-		end -= unit;
-	*ret = end;
+		*ret = end - unit;
 	return 0;
 }
 

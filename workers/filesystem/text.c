@@ -84,22 +84,40 @@ bool text_is_binary(enum text_encoding encoding, const char *first, size_t len)
 
 /* Decoding and encoding. */
 
-static void close_converter(iconv_t *converter)
-{
-	if (*converter != (iconv_t)-1)
-		(void)iconv_close(*converter);
-}
+enum direction { DECODE, ENCODE };
 
-#define auto_iconv auto_(close_converter) iconv_t
+/* Opened when it is first needed, and kept: each loads a module of the C library. */
+static struct converter {
+	bool is_open;
+	iconv_t iconv;
+} converters[N_ELEMENTS(encodings)][2];
+
+/* NULL: this system has none. */
+static const struct converter *find_converter(enum text_encoding encoding, enum direction direction)
+{
+	struct converter *converter = &converters[encoding][direction];
+	const char *name = encodings[encoding].iconv_name;
+
+	if (!converter->is_open) {
+		converter->iconv =
+			direction == DECODE ? iconv_open("UTF-8", name) : iconv_open(name, "UTF-8");
+		converter->is_open = converter->iconv != (iconv_t)-1;
+	}
+	if (!converter->is_open)
+		return NULL;
+	(void)iconv(converter->iconv, NULL, NULL, NULL, NULL); /* as if it were new */
+	return converter;
+}
 
 /* One step of iconv(), which moves *at and *left on. 0: all is done; -E2BIG: go on; -EILSEQ: it
  * stands before what is no character, or only the beginning of one. */
-static int convert_some(iconv_t converter, const char **at, size_t *left, struct strbuf *out)
+static int convert_some(
+	const struct converter *converter, const char **at, size_t *left, struct strbuf *out)
 {
 	char *from = (char *)(uintptr_t)*at; /* never written to */
 	char *to = strbuf_reserve(out, CONVERT_BYTES);
 	size_t room = CONVERT_BYTES;
-	size_t r = iconv(converter, &from, left, &to, &room);
+	size_t r = iconv(converter->iconv, &from, left, &to, &room);
 	int err = r == (size_t)-1 ? errno : 0;
 
 	*at = from;
@@ -108,8 +126,8 @@ static int convert_some(iconv_t converter, const char **at, size_t *left, struct
 	return err == EINVAL ? -EILSEQ : -err;
 }
 
-static int decode_other(iconv_t converter, size_t unit, const char *bytes, size_t len, size_t max,
-	struct strbuf *out)
+static int decode_other(const struct converter *converter, size_t unit, const char *bytes,
+	size_t len, size_t max, struct strbuf *out)
 {
 	const size_t before = out->len;
 	bool is_lossy = false;
@@ -150,12 +168,12 @@ static int decode_utf8(const char *bytes, size_t len, size_t max, struct strbuf 
 static int decode(
 	enum text_encoding encoding, const char *bytes, size_t len, size_t max, struct strbuf *out)
 {
-	auto_iconv converter = (iconv_t)-1;
+	const struct converter *converter;
 
 	if (encoding == TEXT_UTF_8)
 		return decode_utf8(bytes, len, max, out);
-	converter = iconv_open("UTF-8", encodings[encoding].iconv_name);
-	if (converter == (iconv_t)-1)
+	converter = find_converter(encoding, DECODE);
+	if (!converter)
 		return -ENOTSUP;
 	return decode_other(converter, encodings[encoding].unit, bytes, len, max, out);
 }
@@ -207,13 +225,13 @@ static int check_encoded(enum text_encoding encoding, const char *bytes, size_t 
 static int encode_other(enum text_encoding encoding, const char *text, size_t len,
 	struct strbuf *out, size_t *ret_error_at)
 {
-	auto_iconv converter = iconv_open(encodings[encoding].iconv_name, "UTF-8");
+	const struct converter *converter = find_converter(encoding, ENCODE);
 	const size_t before = out->len;
 	const char *at = text;
 	size_t left = len;
 	int r;
 
-	if (converter == (iconv_t)-1)
+	if (!converter)
 		return -ENOTSUP;
 	do
 		r = convert_some(converter, &at, &left, out);
