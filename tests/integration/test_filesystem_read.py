@@ -409,6 +409,23 @@ def test_info_follows_nothing(worker, root, hostile):
         assert "sha256" not in out and ("outside" in text) != is_inside
 
 
+def test_where_a_symlink_leads(worker, root):
+    """By the kernel's judgement; by text where nothing is."""
+    (root / "b/c").mkdir(parents=True)
+    (root / "a").symlink_to("b/c")
+    put(root, "x", "")
+    for target, is_inside in {
+        "../../x": True, "../../../x": False, "nowhere": True, "nowhere/../../../x": True,
+        "nowhere/../../../../x": False, str(root / "nowhere"): True, f"{root}/../x": False,
+        f"{root}-secret": False, "../../x/y": True, ".": True, "/": False,
+    }.items():
+        (root / "b/c/link").symlink_to(target)
+        for path in ("a/link", "b/c/link"):
+            out = worker.data("code_get_info", path=path)
+            assert out["target_inside_roots"] == is_inside, (path, target)
+        (root / "b/c/link").unlink()
+
+
 def test_names_that_only_look_alike(worker, start, root, tmp_path):
     (tmp_path / "docs-secret").mkdir()
     put(tmp_path / "docs-secret", "file", "secret\n")

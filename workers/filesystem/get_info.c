@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
+#include "shared/alloc.h"
 #include "shared/fd.h"
 #include "workers/common/digest.h"
 #include "workers/filesystem/attributes.h"
@@ -155,32 +156,46 @@ static int look_at_directory(struct info *info)
 	return r;
 }
 
-/* Whether the place lies inside of the roots also after all symlinks; what is not there counts as
- * where it would be. -1: not known. */
-static int is_inside(const struct place *place)
+/* Whether a path (absolute) lies in a root by text alone. -1: not known. */
+static int is_inside_by_text(const char *path, struct place *ret)
 {
-	auto_close int fd = place_open(place, O_PATH, 0);
+	struct fail ignored = { 0 };
+	int r = place_find(path, ret, &ignored);
 
-	if (fd >= 0 || fd == -ENOENT || fd == -ENOTDIR)
-		return true;
-	return fd == -EXDEV || fd == -ELOOP ? false : -1;
+	return r == 0 ? true : r == -EXDEV ? false : -1;
+}
+
+/* Whether the symlink leads to what lies inside of the roots; what is not there counts as where it
+ * would be. The kernel tells, but an absolute symlink is followed by text, for the kernel never does. */
+static int leads_inside(const struct info *info)
+{
+	auto_(place_done) struct place target = { 0 };
+	auto_free char *here = path_of_fd(info->fd); /* without symlinks on the way */
+	auto_free char *path = NULL;
+	auto_close int fd = -1;
+	int by_text;
+
+	if (*info->target == '/')
+		path = alloc_str(info->target);
+	else
+		path = alloc_printf("%s/../%s", here ? here : info->place.full, info->target);
+	by_text = is_inside_by_text(path, &target);
+	if (*info->target == '/' && by_text != true)
+		return by_text;
+	fd = place_open(*info->target == '/' ? &target : &info->place, O_PATH, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return by_text;
+	return fd >= 0 ? true : fd == -EXDEV || fd == -ELOOP ? false : -1;
 }
 
 static int look_at_symlink(struct info *info)
 {
-	auto_(place_done) struct place target = { 0 };
-	struct fail ignored = { 0 };
 	ssize_t n = readlinkat(info->fd, "", info->target, sizeof(info->target) - 1);
 
 	if (n < 0)
 		return -errno;
 	info->target[n] = '\0';
-	if (*info->target != '/')
-		info->target_inside = is_inside(&info->place);
-	else if (place_find(info->target, &target, &ignored) == 0)
-		info->target_inside = is_inside(&target);
-	else
-		info->target_inside = false;
+	info->target_inside = leads_inside(info);
 	return 0;
 }
 
