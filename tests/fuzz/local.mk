@@ -38,6 +38,11 @@ fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_settings_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
 
+# Files that the filesystem worker reads.
+fuzz_programs += tests/fuzz/fuzz_text_decode
+tests_fuzz_fuzz_text_decode_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_text_decode_LDADD = workers/filesystem/libfilesystem_tools.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_texts
 tests_fuzz_fuzz_texts_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_texts_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a $(fuzz_libs) \

@@ -171,6 +171,25 @@ tests_unit_test_server_SOURCES = tests/unit/test_server.c tests/probe/probe.c
 tests_unit_test_server_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_server_LDADD = workers/common/libworker.a $(unit_libs)
 
+# What the filesystem worker reads.
+check_PROGRAMS += tests/unit/test_digest
+TESTS += tests/unit/test_digest
+tests_unit_test_digest_SOURCES = tests/unit/test_digest.c
+tests_unit_test_digest_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_digest_LDADD = workers/common/libworker.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_kind
+TESTS += tests/unit/test_kind
+tests_unit_test_kind_SOURCES = tests/unit/test_kind.c
+tests_unit_test_kind_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_kind_LDADD = workers/filesystem/libfilesystem_tools.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_text
+TESTS += tests/unit/test_text
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_text_LDADD = workers/filesystem/libfilesystem_tools.a $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_roots
 TESTS += tests/unit/test_roots
 tests_unit_test_roots_SOURCES = tests/unit/test_roots.c
