@@ -5,12 +5,16 @@
  * and just those that were judged are connected to. */
 #include "workers/common/worker.h"
 #include "workers/network/policy.h"
+#include "workers/network/request.h"
 #include "workers/network/resolve.h"
+#include "workers/network/robots_cache.h"
 #include "workers/network/settings.h"
 #include "workers/network/tools.h"
 
 /* In the order in which tools/list shows them. */
 static const struct tool *const tables[] = {
+	network_check_site_tools,
+	network_parse_url_tools,
 	NULL,
 };
 
@@ -18,11 +22,15 @@ static int start(const void *settings, struct fail *fail)
 {
 	int r = policy_start(settings, fail);
 
-	return r < 0 ? r : resolve_start(settings, fail);
+	if (r == 0)
+		r = resolve_start(settings, fail);
+	return r < 0 ? r : request_start(fail);
 }
 
 static void stop(void)
 {
+	robots_cache_clear();
+	request_stop();
 	resolve_stop();
 	policy_stop();
 }
