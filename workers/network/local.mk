@@ -1,13 +1,17 @@
 # The tools are a library, so that unit tests can link them without the program.
 noinst_LIBRARIES += workers/network/libnetwork_tools.a
 workers_network_libnetwork_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS) \
-	$(CARES_CFLAGS) $(XML2_CFLAGS) $(SSL_CFLAGS)
+	$(CARES_CFLAGS) $(IDN2_CFLAGS) $(XML2_CFLAGS) $(SSL_CFLAGS)
 workers_network_libnetwork_tools_a_SOURCES = \
 	workers/network/settings.c workers/network/settings.h \
 	workers/network/tools.h
 
 # Addresses, names, URLs, HTTP.
-workers_network_libnetwork_tools_a_SOURCES +=
+workers_network_libnetwork_tools_a_SOURCES += \
+	workers/network/host.c workers/network/host.h \
+	workers/network/policy.c workers/network/policy.h \
+	workers/network/resolve.c workers/network/resolve.h \
+	workers/network/rule.c workers/network/rule.h
 
 # Pages as text.
 workers_network_libnetwork_tools_a_SOURCES += \
@@ -26,4 +30,5 @@ pkglibexec_PROGRAMS += worker-network
 worker_network_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 worker_network_SOURCES = workers/network/main.c
 worker_network_LDADD = workers/network/libnetwork_tools.a workers/common/libworker.a \
-	shared/libshared.a $(JANSSON_LIBS) $(CURL_LIBS) $(CARES_LIBS) $(XML2_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+	shared/libshared.a $(JANSSON_LIBS) $(CURL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(XML2_LIBS) $(SSL_LIBS) \
+	$(CRYPTO_LIBS)

@@ -4,6 +4,8 @@
  * No tool reaches an address that policy.h refuses: names are resolved here, every address is judged,
  * and just those that were judged are connected to. */
 #include "workers/common/worker.h"
+#include "workers/network/policy.h"
+#include "workers/network/resolve.h"
 #include "workers/network/settings.h"
 #include "workers/network/tools.h"
 
@@ -11,6 +13,19 @@
 static const struct tool *const tables[] = {
 	NULL,
 };
+
+static int start(const void *settings, struct fail *fail)
+{
+	int r = policy_start(settings, fail);
+
+	return r < 0 ? r : resolve_start(settings, fail);
+}
+
+static void stop(void)
+{
+	resolve_stop();
+	policy_stop();
+}
 
 static const struct worker_desc desc = {
 	.name = "network",
@@ -20,6 +35,8 @@ static const struct worker_desc desc = {
 	.tools = tables,
 	.settings = network_settings_params,
 	.settings_size = sizeof(struct network_settings),
+	.init = start,
+	.done = stop,
 };
 
 int main(int argc, char **argv)
