@@ -247,6 +247,18 @@ static void convert_1252(const char *bytes, size_t len, struct strbuf *out)
 	}
 }
 
+/* One round of iconv(3) into `out`; NULL: what it still holds back. */
+static size_t convert_some(iconv_t conversion, char **in, size_t *len, struct strbuf *out)
+{
+	char *at = strbuf_reserve(out, OUT_STEP);
+	size_t room = OUT_STEP;
+	size_t rc = iconv(conversion, in, len, &at, &room);
+
+	out->len += OUT_STEP - room;
+	out->data[out->len] = '\0';
+	return rc;
+}
+
 static bool convert_iconv(const char *name, const char *bytes, size_t len, struct strbuf *out)
 {
 	iconv_t conversion = iconv_open("UTF-8", name);
@@ -257,18 +269,13 @@ static bool convert_iconv(const char *name, const char *bytes, size_t len, struc
 
 	memcpy(&in, &bytes, sizeof(in)); /* iconv() does not write there */
 	while (len > 0) {
-		char *at = strbuf_reserve(out, OUT_STEP);
-		size_t room = OUT_STEP;
-		size_t rc = iconv(conversion, &in, &len, &at, &room);
-
-		out->len += OUT_STEP - room;
-		out->data[out->len] = '\0';
-		if (rc != (size_t)-1 || errno == E2BIG)
+		if (convert_some(conversion, &in, &len, out) != (size_t)-1 || errno == E2BIG)
 			continue;
 		strbuf_adds(out, REPLACEMENT);
 		in++;
 		len--;
 	}
+	(void)convert_some(conversion, NULL, NULL, out);
 	(void)iconv_close(conversion);
 	return true;
 }

@@ -64,8 +64,11 @@ static void add_encoded(struct strbuf *out, const char *url)
 static CURLU *resolve(const struct href *href, const char *link)
 {
 	CURLU *url = href ? curl_url_dup(href->base) : curl_url();
+	/* By libcurl, a fragment alone would lose the name and query of the page. */
+	bool is_fragment = href && *link == '#';
 
-	if (url && curl_url_set(url, CURLUPART_URL, link, CURLU_URLENCODE) != CURLUE_OK) {
+	if (url && curl_url_set(url, is_fragment ? CURLUPART_FRAGMENT : CURLUPART_URL,
+			   link + is_fragment, CURLU_URLENCODE) != CURLUE_OK) {
 		curl_url_cleanup(url);
 		return NULL;
 	}

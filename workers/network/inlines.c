@@ -90,8 +90,7 @@ static void close_mark(struct inlines *in, struct inlines_mark *mark)
 
 static void open_mark(struct inlines *in, struct inlines_mark *mark)
 {
-	if (!mark->is_shown || mark->is_written || in->is_plain ||
-		(mark->kind == INLINE_LINK && in->is_unlinked))
+	if (!mark->is_shown || mark->is_written || in->is_plain || in->is_bare)
 		return;
 	mark->is_written = true;
 	if (mark->kind != INLINE_LINK && in->closed == mark->kind && in->closed_at > 0 &&

@@ -34,10 +34,10 @@ struct inlines {
 	enum inlines_kind closed;
 	bool has_blank; /* before the next word */
 	bool has_break;
-	bool is_plain;    /* no marks */
-	bool is_cell;     /* '|' has a meaning; a break is a plain '\n' */
-	bool is_unlinked; /* open links are not written again */
-	bool is_title;    /* a break is a blank */
+	bool is_plain; /* no marks */
+	bool is_cell;  /* '|' has a meaning; a break is a plain '\n' */
+	bool is_bare;  /* open marks are not written again */
+	bool is_title; /* a break is a blank */
 };
 
 void inlines_done(struct inlines *in);

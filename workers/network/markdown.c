@@ -4,100 +4,22 @@
  * Source: HTML Living Standard, section 4; issue of the network worker. */
 #include "workers/network/markdown.h"
 
-#include <stdio.h>
 #include <strings.h>
 
 #include "shared/alloc.h"
 #include "shared/ascii.h"
 #include "shared/utf8.h"
 #include "workers/network/blocks.h"
+#include "workers/network/cuts.h"
+#include "workers/network/element.h"
 #include "workers/network/inlines.h"
+#include "workers/network/lists.h"
+#include "workers/network/pre.h"
 #include "workers/network/table.h"
 
 enum {
-	MAX_LISTS = 64, /* lists, items and quotes that are tracked; deeper ones are not shown */
 	MAX_TITLE_CHARS = 500,
-	MAX_LANGUAGE_BYTES = 32,
-	MAX_LIST_NUMBER = 99999999,
 	MAX_SPAN = 1000,
-};
-
-enum kind {
-	EL_OTHER, /* inline, without a meaning for us */
-	EL_BASE,
-	EL_BLOCK,
-	EL_BODY,
-	EL_BR,
-	EL_CELL,
-	EL_CODE,
-	EL_EMPHASIS,
-	EL_HEAD,
-	EL_HEADING,
-	EL_IMAGE,
-	EL_ITEM,
-	EL_LINK,
-	EL_LIST,
-	EL_MAIN,
-	EL_NAV,
-	EL_PRE,
-	EL_QUOTE,
-	EL_ROW,
-	EL_RULE,
-	EL_SKIP,
-	EL_STRIKE,
-	EL_STRONG,
-	EL_TABLE,
-	EL_TERM,
-	EL_TITLE,
-	EL_KINDS,
-};
-
-struct element {
-	const char *name;
-	enum kind kind;
-};
-
-/* Sorted by name. Elements of links to other media, and those whose content is for programs, are
- * skipped. */
-/* clang-format off */
-static const struct element elements[] = {
-	{ "a", EL_LINK }, { "address", EL_BLOCK }, { "article", EL_MAIN }, { "aside", EL_BLOCK },
-	{ "b", EL_STRONG }, { "base", EL_BASE }, { "blockquote", EL_QUOTE }, { "body", EL_BODY },
-	{ "br", EL_BR }, { "canvas", EL_SKIP }, { "caption", EL_BLOCK }, { "center", EL_BLOCK },
-	{ "code", EL_CODE }, { "dd", EL_ITEM }, { "del", EL_STRIKE }, { "details", EL_BLOCK },
-	{ "dialog", EL_BLOCK }, { "dir", EL_LIST }, { "div", EL_BLOCK }, { "dl", EL_BLOCK },
-	{ "dt", EL_TERM }, { "em", EL_EMPHASIS }, { "fieldset", EL_BLOCK },
-	{ "figcaption", EL_BLOCK }, { "figure", EL_BLOCK }, { "footer", EL_BLOCK },
-	{ "form", EL_BLOCK }, { "h1", EL_HEADING }, { "h2", EL_HEADING }, { "h3", EL_HEADING },
-	{ "h4", EL_HEADING }, { "h5", EL_HEADING }, { "h6", EL_HEADING }, { "head", EL_HEAD },
-	{ "header", EL_BLOCK }, { "hgroup", EL_BLOCK }, { "hr", EL_RULE }, { "i", EL_EMPHASIS },
-	{ "iframe", EL_SKIP }, { "img", EL_IMAGE }, { "kbd", EL_CODE }, { "legend", EL_BLOCK },
-	{ "li", EL_ITEM }, { "listing", EL_PRE }, { "main", EL_MAIN }, { "menu", EL_LIST },
-	{ "nav", EL_NAV }, { "noembed", EL_SKIP }, { "noframes", EL_SKIP },
-	{ "noscript", EL_SKIP }, { "ol", EL_LIST }, { "optgroup", EL_BLOCK },
-	{ "option", EL_BLOCK }, { "p", EL_BLOCK }, { "plaintext", EL_PRE }, { "pre", EL_PRE },
-	{ "s", EL_STRIKE }, { "samp", EL_CODE }, { "script", EL_SKIP }, { "search", EL_BLOCK },
-	{ "section", EL_BLOCK }, { "strike", EL_STRIKE }, { "strong", EL_STRONG },
-	{ "style", EL_SKIP }, { "summary", EL_BLOCK }, { "svg", EL_SKIP }, { "table", EL_TABLE },
-	{ "td", EL_CELL }, { "template", EL_SKIP }, { "th", EL_CELL }, { "title", EL_TITLE },
-	{ "tr", EL_ROW }, { "tt", EL_CODE }, { "ul", EL_LIST }, { "xmp", EL_PRE },
-};
-/* clang-format on */
-
-/* An open list, item or quote. */
-struct list {
-	bool is_list;
-	bool is_shown; /* it has a container in blocks */
-	bool is_ordered;
-	bool has_items;
-	bool is_definition; /* a <dd> */
-	int64_t number;     /* of the next item */
-	char sign;          /* '-', '*' or '.', ')' */
-};
-
-struct span {
-	size_t from;
-	size_t to;
 };
 
 struct markdown {
@@ -105,13 +27,11 @@ struct markdown {
 	bool has_base;
 	bool is_plain;
 	size_t budget;
+	struct strbuf text; /* of one element; it may have come in pieces */
 	struct blocks blocks;
 	struct inlines in;
 	struct table table;
-	struct list lists[MAX_LISTS];
-	size_t n_lists;
-	size_t n_hidden_lists;
-	char last_sign;     /* of a list that has just ended; '\0': something followed */
+	struct lists lists;
 	int heading;        /* level; 0: none */
 	size_t skip;        /* open elements from a skipped one on */
 	size_t tables;      /* open ones */
@@ -120,9 +40,7 @@ struct markdown {
 	bool is_header_cell;
 	unsigned columns; /* that the cell covers */
 	unsigned rows;
-	size_t pre; /* open ones */
-	struct strbuf pre_text;
-	char language[MAX_LANGUAGE_BYTES + 1];
+	struct pre pre;
 	bool in_head;
 	bool in_title;
 	bool has_title;
@@ -130,9 +48,7 @@ struct markdown {
 	size_t navs; /* open ones */
 	bool nav_is_cut;
 	bool has_main;
-	struct span *nav_spans; /* of the output */
-	size_t n_nav_spans;
-	size_t nav_spans_size;
+	struct cuts nav_cuts; /* from the output, when there is a main element */
 };
 
 typedef const char *const *attributes_t;
@@ -172,7 +88,7 @@ static bool is_lavish(const struct markdown *md)
 static void add_block(struct markdown *md, const char *text, size_t len)
 {
 	blocks_add(&md->blocks, text, len);
-	md->last_sign = '\0';
+	lists_forget_last(&md->lists);
 }
 
 /* Ends the paragraph or heading, if there is one; in a cell, the line. */
@@ -186,7 +102,7 @@ static void flush(struct markdown *md)
 		return;
 	}
 	inlines_finish(&md->in, &text);
-	md->in.is_unlinked = is_lavish(md);
+	md->in.is_bare = is_lavish(md);
 	if (text.len == 0)
 		return;
 	if (md->heading > 0 && !md->is_plain) {
@@ -207,6 +123,15 @@ static void set_cell(struct markdown *md, bool in_cell)
 	md->in.is_cell = in_cell;
 }
 
+static void write_table(struct markdown *md)
+{
+	size_t before = md->blocks.out.len;
+
+	table_write(&md->table, &md->blocks);
+	if (md->blocks.out.len > before)
+		lists_forget_last(&md->lists);
+}
+
 /* The table has what does not fit into a cell: it gives the page its layout, and its cells are plain
  * blocks from here on. */
 static void give_up_table(struct markdown *md)
@@ -215,7 +140,7 @@ static void give_up_table(struct markdown *md)
 		return;
 	md->is_collecting = false;
 	set_cell(md, false);
-	table_write(&md->table, &md->blocks);
+	write_table(md);
 	flush(md);
 }
 
@@ -236,43 +161,10 @@ static void end_cell(struct markdown *md)
 		add_block(md, text.data, text.len);
 }
 
-static struct list *push_list(struct markdown *md)
-{
-	struct list *list;
-
-	if (md->n_lists == MAX_LISTS) {
-		md->n_hidden_lists++;
-		return NULL;
-	}
-	list = &md->lists[md->n_lists++];
-	*list = (struct list){ 0 };
-	return list;
-}
-
-static struct list *pop_list(struct markdown *md)
-{
-	if (md->n_hidden_lists > 0) {
-		md->n_hidden_lists--;
-		return NULL;
-	}
-	return md->n_lists > 0 ? &md->lists[--md->n_lists] : NULL;
-}
-
-/* Parsers do not end a <dd> where the next one begins, or a <dt>. */
-static void close_definition(struct markdown *md)
-{
-	struct list *last = md->n_lists > 0 ? &md->lists[md->n_lists - 1] : NULL;
-
-	if (!last || !last->is_definition || !last->is_shown || md->n_hidden_lists > 0)
-		return;
-	last->is_shown = false;
-	blocks_close(&md->blocks);
-}
-
 static void start_term(struct markdown *md, const char *name, attributes_t attributes)
 {
 	flush(md);
-	close_definition(md);
+	lists_close_definition(&md->lists, &md->blocks);
 }
 
 static void start_block(struct markdown *md, const char *name, attributes_t attributes)
@@ -334,29 +226,18 @@ static void start_nav(struct markdown *md, const char *name, attributes_t attrib
 	flush(md);
 	if (md->navs++ > 0)
 		return;
-	md->nav_is_cut = md->n_lists == 0 && !md->is_collecting;
-	if (!md->nav_is_cut)
-		return;
-	if (md->n_nav_spans == md->nav_spans_size) {
-		md->nav_spans_size = md->nav_spans_size ? md->nav_spans_size * 2 : 8;
-		md->nav_spans =
-			alloc_resize(md->nav_spans, md->nav_spans_size, sizeof(*md->nav_spans));
-	}
-	md->nav_spans[md->n_nav_spans] = (struct span){ md->blocks.out.len, SIZE_MAX };
+	md->nav_is_cut = lists_is_empty(&md->lists) && !md->is_collecting;
+	if (md->nav_is_cut)
+		cuts_begin(&md->nav_cuts, md->blocks.out.len);
 }
 
 static void end_nav(struct markdown *md, const char *name)
 {
-	struct span *span;
-
 	flush(md);
 	if (md->navs == 0 || --md->navs > 0 || !md->nav_is_cut)
 		return;
 	md->nav_is_cut = false;
-	span = &md->nav_spans[md->n_nav_spans];
-	span->to = md->blocks.out.len;
-	if (span->to > span->from)
-		md->n_nav_spans++;
+	cuts_end(&md->nav_cuts, md->blocks.out.len);
 }
 
 static void start_heading(struct markdown *md, const char *name, attributes_t attributes)
@@ -376,137 +257,68 @@ static void end_heading(struct markdown *md, const char *name)
 
 static void start_quote(struct markdown *md, const char *name, attributes_t attributes)
 {
-	struct list *list;
-
 	give_up_table(md);
 	flush(md);
-	list = push_list(md);
-	if (!list)
-		return;
-	list->is_shown = true;
-	blocks_open_quote(&md->blocks);
+	lists_open_quote(&md->lists, &md->blocks);
 }
 
+/* Of a list, an item or a quote. */
 static void end_container(struct markdown *md, const char *name)
 {
-	const struct list *list;
-
 	flush(md);
-	list = pop_list(md);
-	if (list && list->is_shown)
-		blocks_close(&md->blocks);
+	lists_close(&md->lists, &md->blocks);
 }
 
 static void start_list(struct markdown *md, const char *name, attributes_t attributes)
 {
-	bool is_ordered = streq(name, "ol");
-	char last_sign = md->last_sign;
-	struct list *list;
-
 	flush(md);
-	list = push_list(md);
-	if (!list)
-		return;
-	list->is_list = true;
-	list->is_ordered = is_ordered;
-	list->number = is_ordered ? get_number(attributes, "start", MAX_LIST_NUMBER, 1) : 0;
-	list->sign = is_ordered ? '.' : '-';
-	/* A list right behind another would continue it. */
-	if (md->last_sign && last_sign == list->sign)
-		list->sign = is_ordered ? ')' : '*';
-}
-
-static void end_list(struct markdown *md, const char *name)
-{
-	const struct list *list;
-
-	flush(md);
-	list = pop_list(md);
-	md->blocks.gap = GAP_BLANK;
-	md->last_sign = (char)(list ? list->sign : '\0');
-}
-
-static void write_mark(struct list *list, bool is_plain, char ret[BLOCKS_MARK_BYTES])
-{
-	char sign = is_plain ? (char)(list->is_ordered ? '.' : '-') : list->sign;
-
-	if (list->is_ordered)
-		(void)snprintf(ret, BLOCKS_MARK_BYTES, "%lld%c ", (long long)list->number++, sign);
+	if (streq(name, "ol"))
+		lists_open_ordered(
+			&md->lists, get_number(attributes, "start", LISTS_MAX_NUMBER, 1));
 	else
-		(void)snprintf(ret, BLOCKS_MARK_BYTES, "%c ", sign);
+		lists_open_bullets(&md->lists);
 }
 
-/* Items without a list, and those of <dl>, get a bullet. */
 static void start_item(struct markdown *md, const char *name, attributes_t attributes)
 {
-	struct list none = { .sign = '-' };
-	struct list *list = &none;
-	struct list *item;
-	char mark[BLOCKS_MARK_BYTES];
-	bool is_first;
-
 	flush(md);
-	if (*name == 'd')
-		close_definition(md);
-	if (md->n_lists > 0 && md->lists[md->n_lists - 1].is_list && *name == 'l')
-		list = &md->lists[md->n_lists - 1];
-	if (list->is_ordered)
-		list->number = get_number(attributes, "value", MAX_LIST_NUMBER, list->number);
-	item = push_list(md);
-	if (!item || md->in_cell || md->pre > 0)
-		return;
-
-	/* Items follow each other without a gap, and a list in an item its first line. */
-	is_first = *name == 'l' && !list->has_items;
-	list->has_items = true;
-	if (!is_first || blocks_in_item(&md->blocks))
-		md->blocks.gap = GAP_LINE;
-	write_mark(list, md->is_plain, mark);
-	blocks_open_item(&md->blocks, mark);
-	item->is_shown = true;
-	item->is_definition = *name == 'd';
-}
-
-static void start_mark(struct markdown *md, enum inlines_kind kind)
-{
-	if (md->pre == 0)
-		inlines_open(&md->in, kind, NULL);
-}
-
-static void end_mark(struct markdown *md, enum inlines_kind kind)
-{
-	if (md->pre == 0)
-		inlines_close(&md->in, kind);
+	if (md->in_cell)
+		lists_open_hidden(&md->lists);
+	else if (streq(name, "dd"))
+		lists_open_definition(&md->lists, &md->blocks);
+	else
+		lists_open_item(&md->lists, &md->blocks,
+			get_number(attributes, "value", LISTS_MAX_NUMBER, -1));
 }
 
 static void start_emphasis(struct markdown *md, const char *name, attributes_t attributes)
 {
-	start_mark(md, INLINE_EMPHASIS);
+	inlines_open(&md->in, INLINE_EMPHASIS, NULL);
 }
 
 static void end_emphasis(struct markdown *md, const char *name)
 {
-	end_mark(md, INLINE_EMPHASIS);
+	inlines_close(&md->in, INLINE_EMPHASIS);
 }
 
 static void start_strong(struct markdown *md, const char *name, attributes_t attributes)
 {
-	start_mark(md, INLINE_STRONG);
+	inlines_open(&md->in, INLINE_STRONG, NULL);
 }
 
 static void end_strong(struct markdown *md, const char *name)
 {
-	end_mark(md, INLINE_STRONG);
+	inlines_close(&md->in, INLINE_STRONG);
 }
 
 static void start_strike(struct markdown *md, const char *name, attributes_t attributes)
 {
-	start_mark(md, INLINE_STRIKE);
+	inlines_open(&md->in, INLINE_STRIKE, NULL);
 }
 
 static void end_strike(struct markdown *md, const char *name)
 {
-	end_mark(md, INLINE_STRIKE);
+	inlines_close(&md->in, INLINE_STRIKE);
 }
 
 /* The link made absolute; NULL: nothing to follow. Yours to free. */
@@ -522,13 +334,12 @@ static char *resolve(struct markdown *md, const char *link)
 
 static void start_link(struct markdown *md, const char *name, attributes_t attributes)
 {
-	if (md->pre == 0)
-		inlines_open(&md->in, INLINE_LINK, resolve(md, get_attribute(attributes, "href")));
+	inlines_open(&md->in, INLINE_LINK, resolve(md, get_attribute(attributes, "href")));
 }
 
 static void end_link(struct markdown *md, const char *name)
 {
-	end_mark(md, INLINE_LINK);
+	inlines_close(&md->in, INLINE_LINK);
 }
 
 static void start_image(struct markdown *md, const char *name, attributes_t attributes)
@@ -559,87 +370,31 @@ static void start_rule(struct markdown *md, const char *name, attributes_t attri
 		add_block(md, "---", 3);
 }
 
-/* "x" of a class "language-x" or "lang-x". */
-static void find_language(struct markdown *md, attributes_t attributes)
-{
-	static const char *const prefixes[] = { "language-", "lang-" };
-	const char *at = get_attribute(attributes, "class");
-
-	if (!at || *md->language)
-		return;
-	while (*at) {
-		size_t len = strcspn(at, " \t\r\n\f");
-
-		for (size_t i = 0; i < N_ELEMENTS(prefixes); i++) {
-			size_t skip = strlen(prefixes[i]);
-
-			if (len <= skip || len - skip > MAX_LANGUAGE_BYTES ||
-				strncasecmp(at, prefixes[i], skip) != 0 ||
-				strspn(at + skip, "abcdefghijklmnopqrstuvwxyz"
-						  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-						  "0123456789+#._-") != len - skip)
-				continue;
-			memcpy(md->language, at + skip, len - skip);
-			md->language[len - skip] = '\0';
-			return;
-		}
-		at += len;
-		at += strspn(at, " \t\r\n\f");
-	}
-}
-
 static void start_pre(struct markdown *md, const char *name, attributes_t attributes)
 {
-	if (md->pre++ > 0)
-		return;
-	give_up_table(md);
-	flush(md);
-	*md->language = '\0';
-	find_language(md, attributes);
-}
-
-/* Longer than any run of backticks in the text. */
-static void add_fence(struct strbuf *block, const char *text)
-{
-	size_t longest = 2;
-	size_t run;
-
-	for (; *text; text += run + (run == 0)) {
-		run = strspn(text, "`");
-		longest = run > longest ? run : longest;
+	if (md->pre.depth == 0) {
+		give_up_table(md);
+		flush(md);
 	}
-	for (size_t i = 0; i <= longest; i++)
-		strbuf_addc(block, '`');
-}
-
-static void write_pre(struct markdown *md)
-{
-	const char *text = strbuf_get(&md->pre_text);
-	auto_strbuf block = { 0 };
-
-	while (md->pre_text.len > 0 && strchr(" \t\n", text[md->pre_text.len - 1]))
-		strbuf_cut(&md->pre_text, md->pre_text.len - 1);
-	text += *text == '\n';
-	if (!*text)
-		return;
-	if (!md->is_plain) {
-		add_fence(&block, text);
-		strbuf_addf(&block, "%s\n", md->language);
-	}
-	strbuf_adds(&block, text);
-	if (!md->is_plain) {
-		strbuf_addc(&block, '\n');
-		add_fence(&block, text);
-	}
-	add_block(md, block.data, block.len);
+	pre_open(&md->pre);
+	pre_set_class(&md->pre, get_attribute(attributes, "class"));
 }
 
 static void end_pre(struct markdown *md, const char *name)
 {
-	if (md->pre == 0 || --md->pre > 0)
+	auto_strbuf block = { 0 };
+
+	if (!pre_close(&md->pre, md->is_plain, &block))
 		return;
-	write_pre(md);
-	strbuf_cut(&md->pre_text, 0);
+	if (block.len > 0)
+		add_block(md, block.data, block.len);
+}
+
+/* Ends <pre> however deep it is. */
+static void end_all_pre(struct markdown *md)
+{
+	while (md->pre.depth > 0)
+		end_pre(md, "pre");
 }
 
 static void start_code(struct markdown *md, const char *name, attributes_t attributes)
@@ -665,12 +420,8 @@ static void end_table(struct markdown *md, const char *name)
 {
 	end_cell(md);
 	flush(md);
-	if (md->is_collecting) {
-		size_t before = md->blocks.out.len;
-
-		table_write(&md->table, &md->blocks);
-		md->last_sign = (char)(md->blocks.out.len > before ? '\0' : md->last_sign);
-	}
+	if (md->is_collecting)
+		write_table(md);
 	md->is_collecting = false;
 	md->tables -= md->tables > 0;
 }
@@ -726,7 +477,7 @@ static const struct {
 	[EL_IMAGE] = { start_image, NULL },
 	[EL_ITEM] = { start_item, end_container },
 	[EL_LINK] = { start_link, end_link },
-	[EL_LIST] = { start_list, end_list },
+	[EL_LIST] = { start_list, end_container },
 	[EL_MAIN] = { start_main, end_block },
 	[EL_NAV] = { start_nav, end_nav },
 	[EL_PRE] = { start_pre, end_pre },
@@ -741,32 +492,14 @@ static const struct {
 };
 
 /* What an element means within <pre>: only lines. */
-static bool is_for_pre(struct markdown *md, enum kind kind, attributes_t attributes)
+static void start_in_pre(struct markdown *md, enum element_kind kind, attributes_t attributes)
 {
-	bool at_line_start =
-		md->pre_text.len == 0 || md->pre_text.data[md->pre_text.len - 1] == '\n';
-
-	if (md->pre == 0 || kind == EL_PRE || kind == EL_SKIP)
-		return false;
 	if (kind == EL_CODE)
-		find_language(md, attributes);
-	if (kind == EL_BR || (!at_line_start && (kind == EL_BLOCK || kind == EL_ITEM)))
-		strbuf_addc(&md->pre_text, '\n');
-
-	return true;
-}
-
-static int compare_name(const void *key, const void *entry)
-{
-	return strcmp(key, ((const struct element *)entry)->name);
-}
-
-static enum kind find_kind(const char *name)
-{
-	const struct element *element =
-		bsearch(name, elements, N_ELEMENTS(elements), sizeof(elements[0]), compare_name);
-
-	return element ? element->kind : EL_OTHER;
+		pre_set_class(&md->pre, get_attribute(attributes, "class"));
+	else if (kind == EL_BR)
+		pre_add(&md->pre, "\n", 1);
+	else if (kind == EL_BLOCK || kind == EL_ITEM)
+		pre_begin_line(&md->pre);
 }
 
 struct markdown *markdown_new(struct href *href, bool is_plain, size_t budget)
@@ -786,83 +519,70 @@ void markdown_free(struct markdown *md)
 {
 	if (!md)
 		return;
+	strbuf_done(&md->text);
 	blocks_done(&md->blocks);
 	inlines_done(&md->in);
 	table_done(&md->table);
-	strbuf_done(&md->pre_text);
+	pre_done(&md->pre);
 	strbuf_done(&md->title);
-	free(md->nav_spans);
+	cuts_done(&md->nav_cuts);
 	free(md);
+}
+
+/* Whole words and signs are easier to judge than pieces. */
+static void deliver_text(struct markdown *md)
+{
+	const char *text = strbuf_get(&md->text);
+	size_t len = md->text.len;
+
+	if (md->in_title) {
+		if (!md->has_title)
+			strbuf_add(&md->title, text, len);
+	} else if (md->pre.depth > 0) {
+		pre_add(&md->pre, text, len);
+	} else if (!md->in_head) {
+		inlines_add(&md->in, text, len);
+	}
+	strbuf_cut(&md->text, 0);
 }
 
 void markdown_start(struct markdown *md, const char *name, const char *const *attributes)
 {
-	enum kind kind = find_kind(name);
+	enum element_kind kind = element_find(name);
 
-	if (md->skip > 0 || kind == EL_SKIP) {
+	deliver_text(md);
+	if (md->skip > 0 || kind == EL_SKIP)
 		md->skip++;
-		return;
-	}
-	if (is_for_pre(md, kind, attributes))
-		return;
-	if (handlers[kind].start)
+	else if (md->pre.depth > 0 && kind != EL_PRE)
+		start_in_pre(md, kind, attributes);
+	else if (handlers[kind].start)
 		handlers[kind].start(md, name, attributes);
 }
 
 void markdown_end(struct markdown *md, const char *name)
 {
-	enum kind kind = find_kind(name);
+	enum element_kind kind = element_find(name);
 
-	if (md->skip > 0) {
+	deliver_text(md);
+	if (md->skip > 0)
 		md->skip--;
-		return;
-	}
-	if (md->pre > 0 && kind != EL_PRE)
-		return;
-	if (handlers[kind].end)
+	else if (handlers[kind].end && (md->pre.depth == 0 || kind == EL_PRE))
 		handlers[kind].end(md, name);
 }
 
 void markdown_text(struct markdown *md, const char *text, size_t len)
 {
-	if (md->skip > 0)
-		return;
-	if (md->in_title) {
-		if (!md->has_title)
-			strbuf_add(&md->title, text, len);
-	} else if (md->pre > 0) {
-		strbuf_add(&md->pre_text, text, len);
-	} else if (!md->in_head) {
-		inlines_add(&md->in, text, len);
-	}
+	if (md->skip == 0)
+		strbuf_add(&md->text, text, len);
 }
 
 void markdown_note(struct markdown *md, const char *text)
 {
-	if (md->pre > 0) {
-		md->pre = 1;
-		end_pre(md, "pre");
-	}
+	deliver_text(md);
+	end_all_pre(md);
 	give_up_table(md);
 	flush(md);
 	add_block(md, text, strlen(text));
-}
-
-/* Copies what has been written but for the nav elements that are left out. */
-static void copy_text(struct markdown *md, struct strbuf *ret)
-{
-	const char *text = strbuf_get(&md->blocks.out);
-	size_t from = ret->len;
-	size_t at = 0;
-
-	for (size_t i = 0; md->has_main && i < md->n_nav_spans; i++) {
-		strbuf_add(ret, text + at, md->nav_spans[i].from - at);
-		at = md->nav_spans[i].to;
-	}
-	/* What begins with a nav element goes on with a gap. */
-	while (ret->len == from && text[at] == '\n')
-		at++;
-	strbuf_add(ret, text + at, md->blocks.out.len - at);
 }
 
 static char *take_title(struct markdown *md)
@@ -881,13 +601,13 @@ static char *take_title(struct markdown *md)
 
 void markdown_finish(struct markdown *md, struct strbuf *ret, char **ret_title)
 {
-	if (md->pre > 0) {
-		md->pre = 1;
-		end_pre(md, "pre");
-	}
+	deliver_text(md);
+	end_all_pre(md);
 	while (md->tables > 0)
 		end_table(md, "table");
 	flush(md);
-	copy_text(md, ret);
+	if (!md->has_main)
+		cuts_forget(&md->nav_cuts);
+	cuts_copy(&md->nav_cuts, strbuf_get(&md->blocks.out), md->blocks.out.len, ret);
 	*ret_title = take_title(md);
 }
