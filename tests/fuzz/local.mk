@@ -47,6 +47,12 @@ fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)
 
+# The network worker: pages as text.
+fuzz_programs += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_page_LDADD = workers/network/libnetwork_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CURL_LIBS) $(XML2_LIBS)
+
 fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 

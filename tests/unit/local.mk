@@ -383,4 +383,14 @@ TESTS += tests/unit/test_http_conn
 tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c
 tests_unit_test_http_conn_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_http_conn_LDADD = $(supervisor_unit_libs)
+
+# The network worker: pages as text.
+network_page_libs = workers/network/libnetwork_tools.a workers/common/libworker.a $(unit_libs) \
+	$(CURL_LIBS) $(CARES_LIBS) $(XML2_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(UNISTRING_LIBS)
+
+check_PROGRAMS += tests/unit/test_page
+TESTS += tests/unit/test_page
+tests_unit_test_page_SOURCES = tests/unit/test_page.c
+tests_unit_test_page_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_page_LDADD = $(network_page_libs)
 endif

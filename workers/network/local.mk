@@ -23,7 +23,18 @@ workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/url.c workers/network/url.h
 
 # Pages as text.
-workers_network_libnetwork_tools_a_SOURCES +=
+workers_network_libnetwork_tools_a_SOURCES += \
+	workers/network/blocks.c workers/network/blocks.h \
+	workers/network/charset.c workers/network/charset.h \
+	workers/network/cuts.c workers/network/cuts.h \
+	workers/network/element.c workers/network/element.h \
+	workers/network/href.c workers/network/href.h \
+	workers/network/inlines.c workers/network/inlines.h \
+	workers/network/lists.c workers/network/lists.h \
+	workers/network/markdown.c workers/network/markdown.h \
+	workers/network/page.c workers/network/page.h \
+	workers/network/pre.c workers/network/pre.h \
+	workers/network/table.c workers/network/table.h
 
 # Looking at DNS, TCP and TLS.
 workers_network_libnetwork_tools_a_SOURCES +=
