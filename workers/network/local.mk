@@ -10,8 +10,12 @@ workers_network_libnetwork_tools_a_SOURCES = \
 workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/answer.c workers/network/answer.h \
 	workers/network/check_site.c \
+	workers/network/content.c workers/network/content.h \
 	workers/network/exchange.c workers/network/exchange.h \
+	workers/network/fetch.c workers/network/fetch.h \
+	workers/network/fetch_many.c \
 	workers/network/host.c workers/network/host.h \
+	workers/network/http_request.c \
 	workers/network/parse_url.c \
 	workers/network/policy.c workers/network/policy.h \
 	workers/network/request.c workers/network/request.h \

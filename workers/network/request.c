@@ -421,11 +421,15 @@ static const char *code_of(CURLcode result)
 	}
 }
 
-/* libcurl's words, in which foreign bytes may be. */
+/* libcurl's words, in which foreign bytes may be, unless the system has better ones. */
 static int fail_other(struct request *request)
 {
 	const char *words = *request->error ? request->error : curl_easy_strerror(request->result);
+	long system_error = 0;
 
+	(void)curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &system_error);
+	if (request->result == CURLE_COULDNT_CONNECT && system_error > 0)
+		words = strerror((int)system_error);
 	return failure_set(&request->failure, code_of(request->result), "%s, port %d: %s.",
 		request->to.host, request->to.port, words);
 }
