@@ -388,6 +388,22 @@ def test_second_address_is_tried(start, server, names):
     assert worker.text("fetch_url", url=f"http://two.test:{server.port}/") == "x"
 
 
+def test_ipv6(start, names):
+    try:
+        server = HttpServer("::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    server.page("/", "six")
+    dns = names(lambda name, kind, n: [(AAAA, "::1")] if kind == AAAA else [])
+    worker = start(allow=[f"[::1]:{server.port}"], dns_servers=[dns.address])
+    assert worker.text("fetch_url", url=server.url) == "six"
+    assert worker.text("fetch_url", url=f"http://six.test:{server.port}/") == "six"
+    assert worker.text("fetch_url", url=f"http://[0:0::0:1]:{server.port}/") == "six"
+    assert f"host: [::1]:{server.port}\r\n" in server.requests[2].lower()
+    assert worker.error_code("fetch_url", url="http://[::1]:1/") == "address_refused"
+    server.close()
+
+
 def test_silent_name_server(start, names):
     dns = names(lambda name, kind, n: "silence")
     worker = start(dns_servers=[dns.address])
@@ -507,6 +523,8 @@ def test_cancelled_within_a_second(worker, server):
     while not server.requests and time.monotonic() < deadline:
         time.sleep(0.01)
     assert server.requests
+    # No thread: nobody resolves behind our back.
+    assert len(os.listdir(f"/proc/{worker.process.pid}/task")) == 1
     began = time.monotonic()
     worker.notify("notifications/cancelled", {"requestId": 99})
     assert server.closed.wait(10)

@@ -1,6 +1,7 @@
-# The tools are a library, so that unit tests can link them without the program.
+# The tools are a library, so that unit tests can link them without the program. c-ares 1.18 has nothing yet
+# in the place of what later versions call deprecated.
 noinst_LIBRARIES += workers/network/libnetwork_tools.a
-workers_network_libnetwork_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS) \
+workers_network_libnetwork_tools_a_CPPFLAGS = $(AM_CPPFLAGS) -DCARES_NO_DEPRECATED $(JANSSON_CFLAGS) $(CURL_CFLAGS) \
 	$(CARES_CFLAGS) $(IDN2_CFLAGS) $(XML2_CFLAGS) $(SSL_CFLAGS)
 workers_network_libnetwork_tools_a_SOURCES = \
 	workers/network/settings.c workers/network/settings.h \
