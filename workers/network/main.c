@@ -11,6 +11,9 @@
 
 /* In the order in which tools/list shows them. */
 static const struct tool *const tables[] = {
+	net_dns_lookup_tools,
+	net_tcp_check_tools,
+	net_tls_check_tools,
 	NULL,
 };
 
