@@ -393,4 +393,11 @@ TESTS += tests/unit/test_page
 tests_unit_test_page_SOURCES = tests/unit/test_page.c
 tests_unit_test_page_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_page_LDADD = $(network_page_libs)
+
+# The network worker: looking at DNS.
+check_PROGRAMS += tests/unit/test_dns_message
+TESTS += tests/unit/test_dns_message
+tests_unit_test_dns_message_SOURCES = tests/unit/test_dns_message.c
+tests_unit_test_dns_message_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dns_message_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
 endif

@@ -524,6 +524,5 @@ int main(void)
 		cmocka_unit_test(test_labels),
 	};
 
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

@@ -133,7 +133,8 @@ static int ask(struct call *call, const struct net_dns_lookup_args *a, const cha
 	struct query *query, struct failure *fail)
 {
 	int64_t deadline_ms = clock_now_ms() + (int64_t)(a->timeout_seconds * 1000);
-	int r = resolve_channel(&query->channel, fail);
+	/* SERVFAIL and its like are answers, too. */
+	int r = resolve_channel(ARES_FLAG_NOCHECKRESP, &query->channel, fail);
 
 	if (r < 0)
 		return r;
