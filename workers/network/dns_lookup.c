@@ -252,7 +252,7 @@ static int net_dns_lookup(struct call *call, const void *args)
 		strbuf_get(&text), text.len);
 }
 
-const struct tool net_dns_lookup_tools[] = {
+const struct tool network_dns_lookup_tools[] = {
 	TOOL(net_dns_lookup, "Look up DNS records",
 		.doc = "Look up DNS records with the configured resolvers.",
 		.out = "name string, type string, rcode string, "

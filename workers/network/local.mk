@@ -8,10 +8,19 @@ workers_network_libnetwork_tools_a_SOURCES = \
 
 # Addresses, names, URLs, HTTP.
 workers_network_libnetwork_tools_a_SOURCES += \
+	workers/network/answer.c workers/network/answer.h \
+	workers/network/check_site.c \
+	workers/network/exchange.c workers/network/exchange.h \
 	workers/network/host.c workers/network/host.h \
+	workers/network/parse_url.c \
 	workers/network/policy.c workers/network/policy.h \
+	workers/network/request.c workers/network/request.h \
 	workers/network/resolve.c workers/network/resolve.h \
-	workers/network/rule.c workers/network/rule.h
+	workers/network/response.c workers/network/response.h \
+	workers/network/robots.c workers/network/robots.h \
+	workers/network/robots_cache.c workers/network/robots_cache.h \
+	workers/network/rule.c workers/network/rule.h \
+	workers/network/url.c workers/network/url.h
 
 # Pages as text.
 workers_network_libnetwork_tools_a_SOURCES += \

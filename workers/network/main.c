@@ -5,15 +5,19 @@
  * and just those that were judged are connected to. */
 #include "workers/common/worker.h"
 #include "workers/network/policy.h"
+#include "workers/network/request.h"
 #include "workers/network/resolve.h"
+#include "workers/network/robots_cache.h"
 #include "workers/network/settings.h"
 #include "workers/network/tools.h"
 
 /* In the order in which tools/list shows them. */
 static const struct tool *const tables[] = {
-	net_dns_lookup_tools,
-	net_tcp_check_tools,
-	net_tls_check_tools,
+	network_check_site_tools,
+	network_dns_lookup_tools,
+	network_tcp_check_tools,
+	network_tls_check_tools,
+	network_parse_url_tools,
 	NULL,
 };
 
@@ -21,11 +25,15 @@ static int start(const void *settings, struct fail *fail)
 {
 	int r = policy_start(settings, fail);
 
-	return r < 0 ? r : resolve_start(settings, fail);
+	if (r == 0)
+		r = resolve_start(settings, fail);
+	return r < 0 ? r : request_start(fail);
 }
 
 static void stop(void)
 {
+	robots_cache_clear();
+	request_stop();
 	resolve_stop();
 	policy_stop();
 }

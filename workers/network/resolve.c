@@ -113,15 +113,16 @@ int resolve_channel(int more_flags, ares_channel *ret, struct failure *fail)
 static size_t get_fds(ares_channel channel, struct pollfd ret[LOOKUP_MAX_FDS])
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int bits = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+	/* Not by the macros of ares.h: they shift a one into the sign. */
+	unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
 	size_t n = 0;
 
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = 0;
 
-		if (ARES_GETSOCK_READABLE(bits, i))
+		if (bits >> i & 1)
 			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(bits, i))
+		if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
 			events |= POLLOUT;
 		if (events)
 			ret[n++] = (struct pollfd){ .fd = sockets[i], .events = events };

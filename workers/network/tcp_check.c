@@ -84,7 +84,7 @@ static int net_tcp_check(struct call *call, const void *args)
 	return answer(call, &check);
 }
 
-const struct tool net_tcp_check_tools[] = {
+const struct tool network_tcp_check_tools[] = {
 	TOOL(net_tcp_check, "Check a TCP port", .doc = "Whether a TCP port accepts connections.",
 		.out = "host string, port integer, open boolean, address? string, "
 		       "elapsed_ms integer, error? string",

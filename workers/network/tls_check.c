@@ -238,7 +238,7 @@ static int net_tls_check(struct call *call, const void *args)
 	return r;
 }
 
-const struct tool net_tls_check_tools[] = {
+const struct tool network_tls_check_tools[] = {
 	TOOL(net_tls_check, "Check a TLS server",
 		.doc = "Certificate and protocol of a TLS server.",
 		.out = "host string, port integer, valid boolean, verify_error? string, "
