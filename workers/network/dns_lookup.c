@@ -6,6 +6,7 @@
 #include "shared/clock.h"
 #include "shared/quote.h"
 #include "workers/common/call.h"
+#include "workers/network/answer.h"
 #include "workers/network/dns_message.h"
 #include "workers/network/policy.h"
 #include "workers/network/resolve.h"
@@ -122,7 +123,8 @@ static int find_name(const struct net_dns_lookup_args *a, char ret[NAME_SIZE], s
 		return 0;
 	}
 	if (host_normalize(a->name, ret, fail) < 0) {
-		fail->code = "invalid_argument";
+		if (streq(fail->code, "address_refused"))
+			fail->code = "invalid_argument"; /* an odd number, not an address */
 		return -EINVAL;
 	}
 
@@ -235,7 +237,7 @@ static int net_dns_lookup(struct call *call, const void *args)
 	if (r == -ECANCELED)
 		return call_fail_stopped(call, "no name server has answered yet");
 	if (r < 0)
-		return call_fail(call, fail.code, "%s", fail.text);
+		return answer_refusal(call, &fail);
 
 	rcode = find_rcode(&query);
 	if (!rcode)

@@ -3,6 +3,7 @@
 
 #include "shared/clock.h"
 #include "workers/common/call.h"
+#include "workers/network/answer.h"
 #include "workers/network/connect.h"
 #include "workers/network/policy.h"
 #include "workers/network/tools.h"
@@ -54,8 +55,7 @@ static int refuse(struct call *call, struct check *check, const struct failure *
 		check->why = fail->text;
 		return answer(call, check);
 	}
-	return call_fail(call, streq(fail->code, "invalid_url") ? "invalid_argument" : fail->code,
-		"%s", fail->text);
+	return answer_refusal(call, fail);
 }
 
 static int net_tcp_check(struct call *call, const void *args)

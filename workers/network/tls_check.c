@@ -7,6 +7,7 @@
 
 #include "shared/clock.h"
 #include "workers/common/call.h"
+#include "workers/network/answer.h"
 #include "workers/network/certificate.h"
 #include "workers/network/connect.h"
 #include "workers/network/tools.h"
@@ -32,6 +33,7 @@ struct check {
 	struct call *call;
 	const struct net_tls_check_args *args;
 	int64_t deadline_ms;
+	char host[HOST_MAX + 2]; /* to connect to */
 	char name[HOST_MAX + 2]; /* to send and to check */
 	int fd;
 	SSL_CTX *context;
@@ -52,24 +54,31 @@ static int fail_late(const struct check *check, const char *what)
 {
 	return failure_set(check->fail, "timeout",
 		"%s, port %lld: %s in time. Try again, or with a longer timeout_seconds.",
-		check->name, (long long)check->args->port, what);
+		check->host, (long long)check->args->port, what);
+}
+
+static int read_names(struct check *check)
+{
+	const struct net_tls_check_args *a = check->args;
+	const char *name = a->server_name ? a->server_name : a->host;
+
+	if (host_normalize(a->host, check->host, check->fail) < 0)
+		return -EINVAL;
+
+	return host_normalize(name, check->name, check->fail);
 }
 
 /* Resolves the host and connects. */
 static int reach(struct check *check)
 {
-	const struct net_tls_check_args *a = check->args;
+	int port = (int)check->args->port;
 	int64_t left_ms = check->deadline_ms - clock_now_ms();
 	struct resolved resolved = { 0 };
 	size_t at = 0;
-	int r = resolve_host(check->call, a->host, (int)a->port, left_ms, &resolved, check->fail);
+	int r = resolve_host(check->call, check->host, port, left_ms, &resolved, check->fail);
 
 	if (r < 0)
 		return r;
-	if (!a->server_name)
-		memcpy(check->name, resolved.host, sizeof(check->name));
-	else if (host_normalize(a->server_name, check->name, check->fail) < 0)
-		return -EINVAL;
 
 	r = connect_to(check->call, &resolved, check->deadline_ms, &check->fd, &at);
 	if (r == 0 || r == -ECANCELED)
@@ -77,8 +86,8 @@ static int reach(struct check *check)
 	if (r == -ETIMEDOUT)
 		return fail_late(check, "no connection");
 
-	return failure_set(check->fail, "connect_failed", "%s, port %lld: %s. Check host and port.",
-		resolved.host, (long long)a->port, connect_reason(r));
+	return failure_set(check->fail, "connect_failed", "%s, port %d: %s. Check host and port.",
+		check->host, port, connect_reason(r));
 }
 
 /* The name as the certificate must have it; a name is also sent, an address is not (RFC 6066). */
@@ -129,7 +138,7 @@ static int fail_handshake(const struct check *check, int error, int err)
 		reason = strerror(err);
 
 	return failure_set(check->fail, "tls_failed",
-		"%s, port %lld: no TLS connection: %s. At least TLS 1.2 is needed.", check->name,
+		"%s, port %lld: no TLS connection: %s. At least TLS 1.2 is needed.", check->host,
 		(long long)check->args->port, reason ? reason : "it has closed the connection");
 }
 
@@ -165,8 +174,9 @@ static void write_text(struct strbuf *text, const struct check *check,
 	json_t *name;
 
 	strbuf_addf(text, why ? "INVALID: %s\n" : "valid\n", why);
-	strbuf_addf(text, "%s, port %lld: %s, %s\n", check->name, (long long)check->args->port,
-		SSL_get_version(check->ssl), SSL_get_cipher_name(check->ssl));
+	strbuf_addf(text, "%s, port %lld, as %s: %s, %s\n", check->host,
+		(long long)check->args->port, check->name, SSL_get_version(check->ssl),
+		SSL_get_cipher_name(check->ssl));
 	strbuf_addf(text, "subject: %s\nissuer: %s\nnames: ", strbuf_get(&certificate->subject),
 		strbuf_get(&certificate->issuer));
 	json_array_foreach(certificate->names, i, name)
@@ -190,19 +200,20 @@ static int report(const struct check *check)
 
 	if (!cert)
 		return call_fail(check->call, "tls_failed",
-			"%s, port %lld: the server has shown no certificate.", check->name,
+			"%s, port %lld: the server has shown no certificate.", check->host,
 			(long long)check->args->port);
 
 	certificate_read(cert, &certificate);
 	write_text(&text, check, &certificate, why);
-	out = json_pack("{s:s, s:I, s:b, s:s, s:s, s:s, s:s, s:O, s:s, s:s, s:I, s:s, s:i}", "host",
-		check->args->host, "port", (json_int_t)check->args->port, "valid", !why, "protocol",
-		SSL_get_version(check->ssl), "cipher", SSL_get_cipher_name(check->ssl), "subject",
-		strbuf_get(&certificate.subject), "issuer", strbuf_get(&certificate.issuer), "san",
-		certificate.names, "not_before", certificate.not_before, "not_after",
-		certificate.not_after, "days_remaining", (json_int_t)certificate.days_remaining,
-		"fingerprint_sha256", strbuf_get(&certificate.fingerprint_sha256), "chain_length",
-		sk_X509_num(chain));
+	out = json_pack("{s:s, s:I, s:b, s:s, s:s, s:s, s:s, s:O, s:s, s:s, s:I, s:s, s:i, s:b}",
+		"host", check->args->host, "port", (json_int_t)check->args->port, "valid", !why,
+		"protocol", SSL_get_version(check->ssl), "cipher", SSL_get_cipher_name(check->ssl),
+		"subject", strbuf_get(&certificate.subject), "issuer",
+		strbuf_get(&certificate.issuer), "san", certificate.names, "not_before",
+		certificate.not_before, "not_after", certificate.not_after, "days_remaining",
+		(json_int_t)certificate.days_remaining, "fingerprint_sha256",
+		strbuf_get(&certificate.fingerprint_sha256), "chain_length", sk_X509_num(chain),
+		"truncated", certificate.n_names > CERTIFICATE_MAX_NAMES);
 	if (out && why)
 		json_object_set_new(out, "verify_error", json_string(why));
 
@@ -220,8 +231,10 @@ static int net_tls_check(struct call *call, const void *args)
 		.fd = -1,
 		.fail = &fail,
 	};
-	int r = reach(&check);
+	int r = read_names(&check);
 
+	if (r == 0)
+		r = reach(&check);
 	if (r == 0)
 		r = prepare(&check);
 	if (r == 0)
@@ -229,9 +242,7 @@ static int net_tls_check(struct call *call, const void *args)
 	if (r == -ECANCELED)
 		return call_fail_stopped(call, "the server has not been heard yet");
 	if (r < 0)
-		return call_fail(call,
-			streq(fail.code, "invalid_url") ? "invalid_argument" : fail.code, "%s",
-			fail.text);
+		return answer_refusal(call, &fail);
 
 	r = report(&check);
 	(void)SSL_shutdown(check.ssl);
@@ -244,7 +255,8 @@ const struct tool network_tls_check_tools[] = {
 		.out = "host string, port integer, valid boolean, verify_error? string, "
 		       "protocol string, cipher string, subject string, issuer string, "
 		       "san string[], not_before string, not_after string, "
-		       "days_remaining integer, fingerprint_sha256 string, chain_length integer",
+		       "days_remaining integer, fingerprint_sha256 string, chain_length integer, "
+		       "truncated boolean",
 		.hints = TOOL_READ_ONLY | TOOL_IDEMPOTENT | TOOL_OPEN_WORLD, .timeout_s = 35),
 	{ 0 },
 };
