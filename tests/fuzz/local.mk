@@ -47,7 +47,11 @@ fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)
 
-# The network worker: pages as text.
+# The network worker: answers of name servers, pages as text.
+fuzz_programs += tests/fuzz/fuzz_dns_message
+tests_fuzz_fuzz_dns_message_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_dns_message_LDADD = workers/network/libnetwork_tools.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_page
 tests_fuzz_fuzz_page_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_page_LDADD = workers/network/libnetwork_tools.a workers/common/libworker.a $(fuzz_libs) \

@@ -415,4 +415,11 @@ TESTS += tests/unit/test_network_url
 tests_unit_test_network_url_SOURCES = tests/unit/test_network_url.c
 tests_unit_test_network_url_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
 tests_unit_test_network_url_LDADD = $(network_http_libs)
+
+# The network worker: looking at DNS.
+check_PROGRAMS += tests/unit/test_dns_message
+TESTS += tests/unit/test_dns_message
+tests_unit_test_dns_message_SOURCES = tests/unit/test_dns_message.c
+tests_unit_test_dns_message_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dns_message_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
 endif

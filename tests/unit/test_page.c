@@ -169,6 +169,8 @@ static void test_links(void **state)
 		{ "<a href='?q=1&amp;r=2'>a</a>", "[a](https://example.org/dir/page?q=1&r=2)" },
 		{ "<a href='#top'>a</a>", "[a](https://example.org/dir/page?x=1#top)" },
 		{ "<a href='b c(d)<e>'>a</a>", "[a](https://example.org/dir/b%20c%28d%29%3Ce%3E)" },
+		{ "<h2>a<a href='#a'>b</a> <a href=c>d</a></h2>",
+			"## ab [d](https://example.org/dir/c)" },
 		{ "<a href='mailto:a@example.org'>a</a>", "[a](mailto:a@example.org)" },
 		{ "<a href='javascript:alert(1)'>a</a>", "a" },
 		{ "<a href=' java\nscript:alert(1)'>a</a>", "a" },
@@ -524,6 +526,5 @@ int main(void)
 		cmocka_unit_test(test_labels),
 	};
 
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

@@ -17,6 +17,13 @@ int answer_failure(struct call *call, const struct failure *failure)
 	return call_fail(call, failure->code, "%s", failure->text);
 }
 
+int answer_refusal(struct call *call, const struct failure *failure)
+{
+	const char *code = streq(failure->code, "invalid_url") ? "invalid_argument" : failure->code;
+
+	return call_fail(call, code, "%s", failure->text);
+}
+
 void answer_set_text(json_t *object, const char *key, const char *text)
 {
 	if (text)

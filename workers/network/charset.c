@@ -259,6 +259,11 @@ static size_t convert_some(iconv_t conversion, char **in, size_t *len, struct st
 	return rc;
 }
 
+/* gcc's analyzer takes (iconv_t)-1, the sign of failure, for something that has to be closed. */
+#if defined(__GNUC__) && !defined(__clang__)
+#	pragma GCC diagnostic push
+#	pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 static bool convert_iconv(const char *name, const char *bytes, size_t len, struct strbuf *out)
 {
 	iconv_t conversion = iconv_open("UTF-8", name);
@@ -279,6 +284,9 @@ static bool convert_iconv(const char *name, const char *bytes, size_t len, struc
 	(void)iconv_close(conversion);
 	return true;
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#	pragma GCC diagnostic pop
+#endif
 
 /* A NUL has no place in a text. Other encodings than UTF-16 seldom have one. */
 static void replace_nuls(struct strbuf *out, size_t from)

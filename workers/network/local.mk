@@ -42,7 +42,13 @@ workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/table.c workers/network/table.h
 
 # Looking at DNS, TCP and TLS.
-workers_network_libnetwork_tools_a_SOURCES +=
+workers_network_libnetwork_tools_a_SOURCES += \
+	workers/network/certificate.c workers/network/certificate.h \
+	workers/network/connect.c workers/network/connect.h \
+	workers/network/dns_lookup.c \
+	workers/network/dns_message.c workers/network/dns_message.h \
+	workers/network/tcp_check.c \
+	workers/network/tls_check.c
 
 pkglibexec_PROGRAMS += worker-network
 worker_network_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

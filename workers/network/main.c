@@ -15,6 +15,9 @@
 static const struct tool *const tables[] = {
 	network_fetch_tools,
 	network_check_site_tools,
+	network_dns_lookup_tools,
+	network_tcp_check_tools,
+	network_tls_check_tools,
 	network_parse_url_tools,
 	network_fetch_many_tools,
 	network_http_request_tools,

@@ -334,7 +334,10 @@ static char *resolve(struct markdown *md, const char *link)
 
 static void start_link(struct markdown *md, const char *name, attributes_t attributes)
 {
-	inlines_open(&md->in, INLINE_LINK, resolve(md, get_attribute(attributes, "href")));
+	const char *link = get_attribute(attributes, "href");
+	bool is_anchor = md->heading > 0 && link && *link == '#'; /* a heading's link to itself */
+
+	inlines_open(&md->in, INLINE_LINK, is_anchor ? NULL : resolve(md, link));
 }
 
 static void end_link(struct markdown *md, const char *name)

@@ -202,7 +202,8 @@ int page_convert(struct call *call, const char *html, size_t len, const char *ba
 		return failure_set(fail, "too_large", "no memory to read the page");
 	if (call_stopped(call))
 		return -ECANCELED;
-	if (reading.is_over)
+	/* Newer parsers give up by themselves on a single piece of more than 10 MB. */
+	if (reading.is_over || reading.at < len)
 		add_rest(&reading);
 
 	markdown_finish(md, &ret->text, &ret->title);

@@ -82,11 +82,11 @@ void resolve_stop(void)
 	servers = NULL;
 }
 
-int resolve_channel(ares_channel *ret, struct failure *fail)
+int resolve_channel(int more_flags, ares_channel *ret, struct failure *fail)
 {
 	char lookups[] = "fb"; /* the hosts file, then name servers */
 	struct ares_options options = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
+		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS | more_flags,
 		.timeout = TRY_MS,
 		.tries = TRIES,
 		.ednspsz = EDNS_BYTES,
@@ -194,7 +194,7 @@ static void begin(struct lookup *lookup)
 		return;
 	}
 	if (policy_check_name(lookup->host, lookup->port, &lookup->failure) < 0 ||
-		resolve_channel(&lookup->channel, &lookup->failure) < 0) {
+		resolve_channel(0, &lookup->channel, &lookup->failure) < 0) {
 		lookup->done = true;
 		return;
 	}

@@ -36,8 +36,9 @@ void resolve_stop(void);
 int resolve_host(struct call *call, const char *host, int port, int64_t timeout_ms,
 	struct resolved *ret, struct failure *fail) must_check;
 
-/* A channel with the right servers, for raw queries: ares_destroy() it. A failure is dns_failed. */
-int resolve_channel(ares_channel *ret, struct failure *fail) must_check;
+/* A channel with the right servers, for raw queries: ares_destroy() it. `more_flags`: of ares_options,
+ * beside our own. A failure is dns_failed. */
+int resolve_channel(int more_flags, ares_channel *ret, struct failure *fail) must_check;
 
 /* Lets a channel work until *done is true. 0; -ETIMEDOUT: clock_now_ms() has reached `deadline_ms`;
  * -ECANCELED: the call was stopped. */
