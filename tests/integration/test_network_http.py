@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import fleet as fleets
 from netpeers import A, AAAA, CNAME, HttpServer, NameServer
 from stdio_worker import StdioWorker, ToolFailed
 
@@ -529,7 +530,7 @@ def test_cancelled_within_a_second(worker, server):
     worker.notify("notifications/cancelled", {"requestId": 99})
     assert server.closed.wait(10)
     assert worker.request("ping")["result"] == {}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * fleets.SLOWNESS
     assert not [m for m in worker.notifications if m.get("id") == 99]
 
 
@@ -734,23 +735,25 @@ def test_fetch_many_of_several_hosts(start, names):
     dns = names(lambda name, kind, n: [(A, f"127.0.0.{name[1]}")] if kind == A else [])
     worker = start(allow=["127.0.0.0/8"], dns_servers=[dns.address])
     servers = [HttpServer(f"127.0.0.{i + 1}") for i in range(6)]
-    waiting = []
+    waiting, alone = [], []
 
     def page(connection, request):
         """Nobody is answered until four are here."""
         waiting.append(1)
         deadline = time.monotonic() + 10
-        while len(waiting) < 4 and time.monotonic() < deadline:
+        while len(waiting) < 4:
             time.sleep(0.01)
+            if time.monotonic() > deadline:
+                alone.append(1)
+                break
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
 
     for server in servers:
         server.pages["/"] = page
     urls = [f"http://h{i + 1}.test:{s.port}/" for i, s in enumerate(servers)]
-    began = time.monotonic()
     data = worker.data("net_fetch_many", urls=urls)
     assert data["failed"] == 0 and [r["final_url"] for r in data["results"]] == urls
-    assert time.monotonic() - began < 9
+    assert not alone
     for server in servers:
         server.close()
 
@@ -805,3 +808,29 @@ def test_parse_url(worker):
                     "query": {"x": ["1", "2"], "y": ["A b"], "z": [""]}, "fragment": "frag", "has_userinfo": True,
                     "normalized": "https://example.org:8443/b?x=1&y=%41+b&x=2&z#frag", "fetch_allowed": True}
     assert "host: example.org\n" in text
+
+
+# The whole fleet
+
+def test_through_the_daemon(start_fleet, server, names):
+    """Settings get through, and a call's cancellation does."""
+    dns = names(lambda name, kind, n: [(A, "127.0.0.1")] if kind == A else [])
+    server.page("/", "small")
+    server.page("/large", "x" * 20000)
+    server.pages["/hang"] = lambda connection, request: server.wait_for_close(connection)
+    fleet = start_fleet({"network": {"allow": [f"127.0.0.1:{server.port}"], "deny": [".denied.test"],
+                                     "dns_servers": [dns.address], "robots": False,
+                                     "max_response_bytes": "10KiB"}})
+    base = f"http://x.test:{server.port}"
+    with fleet.session() as session:
+        def text(url):
+            return session.call("fetch_url", {"url": url})["result"]["content"][0]["text"]
+
+        assert text(base) == "small"
+        assert text(base + "/large").startswith("response_too_large: ")
+        assert text(f"http://a.denied.test:{server.port}/").startswith("address_refused: ")
+        call = session.start_call("fetch_url", {"url": base + "/hang", "timeout_seconds": 60})
+        fleets.wait_until(lambda: "/hang" in server.paths(), what="the request")
+        session.notify("notifications/cancelled", {"requestId": call})
+        assert server.closed.wait(10)
+        assert text(base) == "small"

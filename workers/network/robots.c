@@ -24,7 +24,7 @@ struct rules {
 
 struct robots {
 	struct rules own;  /* for our name */
-	struct rules rest; /* for * */
+	struct rules rest; /* for *; empty when there are ours */
 };
 
 static void rules_done(struct rules *rules)
@@ -32,6 +32,7 @@ static void rules_done(struct rules *rules)
 	for (size_t i = 0; i < rules->n; i++)
 		free(rules->items[i].pattern);
 	free(rules->items);
+	*rules = (struct rules){ 0 };
 }
 
 void robots_free(struct robots *robots)
@@ -195,6 +196,8 @@ struct robots *robots_parse(const char *text, size_t len, const char *agent)
 			agent);
 		text = stop + (stop < end);
 	}
+	if (robots->own.named)
+		rules_done(&robots->rest);
 
 	return robots;
 }

@@ -6,7 +6,7 @@
 #include "workers/network/robots.h"
 
 enum {
-	ROBOTS_CACHE_MAX = 64,
+	ROBOTS_CACHE_MAX = 32,
 	ROBOTS_CACHE_MS = 3600000,
 	ROBOTS_CACHE_TROUBLE_MS =
 		60000, /* of a site whose server has an error: it may soon be well */
