@@ -24,3 +24,8 @@ static inline int ascii_hex_value(char c)
 		return c - 'A' + 10;
 	return -1;
 }
+
+static inline char ascii_to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}

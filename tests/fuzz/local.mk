@@ -52,6 +52,28 @@ fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)
 
+# The network worker: answers of name servers, pages as text.
+fuzz_programs += tests/fuzz/fuzz_dns_message
+tests_fuzz_fuzz_dns_message_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_dns_message_LDADD = workers/network/libnetwork_tools.a $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_page_LDADD = workers/network/libnetwork_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CURL_LIBS) $(XML2_LIBS)
+
+# The network worker: addresses, names, URLs, HTTP.
+fuzz_network_libs = workers/network/libnetwork_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CURL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(XML2_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_network_url
+tests_fuzz_fuzz_network_url_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_fuzz_fuzz_network_url_LDADD = $(fuzz_network_libs)
+
+fuzz_programs += tests/fuzz/fuzz_robots
+tests_fuzz_fuzz_robots_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_fuzz_fuzz_robots_LDADD = $(fuzz_network_libs)
+
 fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 

@@ -18,6 +18,7 @@ EXTRA_DIST += tests/lint/manuals.sh
 # All checks of the sources; see the script for choosing some.
 lint: export LINT_CPPFLAGS = $(AM_CPPFLAGS) -I$(abs_top_srcdir) -I$(abs_top_builddir) $(JANSSON_CFLAGS) \
 	$(EVENT_CFLAGS) $(YAML_CFLAGS) $(CRYPTO_CFLAGS) $(GIT2_CFLAGS) $(PCRE2_CFLAGS) \
+	$(CURL_CFLAGS) $(CARES_CFLAGS) $(IDN2_CFLAGS) $(XML2_CFLAGS) $(SSL_CFLAGS) \
 	$(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS) $(CPPFLAGS) -DTOP_SRCDIR='"."'
 lint: export CC := $(CC)
 lint:
