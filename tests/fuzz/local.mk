@@ -57,6 +57,18 @@ tests_fuzz_fuzz_page_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_page_LDADD = workers/network/libnetwork_tools.a workers/common/libworker.a $(fuzz_libs) \
 	$(CURL_LIBS) $(XML2_LIBS)
 
+# The network worker: addresses, names, URLs, HTTP.
+fuzz_network_libs = workers/network/libnetwork_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CURL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(XML2_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_network_url
+tests_fuzz_fuzz_network_url_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_fuzz_fuzz_network_url_LDADD = $(fuzz_network_libs)
+
+fuzz_programs += tests/fuzz/fuzz_robots
+tests_fuzz_fuzz_robots_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_fuzz_fuzz_robots_LDADD = $(fuzz_network_libs)
+
 fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 

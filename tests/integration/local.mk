@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
+	tests/integration/netpeers.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
@@ -28,6 +29,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_lifecycle.py \
+	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_revisions.py \

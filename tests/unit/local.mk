@@ -400,4 +400,26 @@ TESTS += tests/unit/test_dns_message
 tests_unit_test_dns_message_SOURCES = tests/unit/test_dns_message.c
 tests_unit_test_dns_message_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dns_message_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
+
+# The network worker: addresses, names, URLs, HTTP.
+network_http_libs = workers/network/libnetwork_tools.a workers/common/libworker.a $(unit_libs) \
+	$(CURL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(XML2_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_network_policy
+TESTS += tests/unit/test_network_policy
+tests_unit_test_network_policy_SOURCES = tests/unit/test_network_policy.c
+tests_unit_test_network_policy_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_unit_test_network_policy_LDADD = $(network_http_libs)
+
+check_PROGRAMS += tests/unit/test_network_robots
+TESTS += tests/unit/test_network_robots
+tests_unit_test_network_robots_SOURCES = tests/unit/test_network_robots.c
+tests_unit_test_network_robots_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_unit_test_network_robots_LDADD = $(network_http_libs)
+
+check_PROGRAMS += tests/unit/test_network_url
+TESTS += tests/unit/test_network_url
+tests_unit_test_network_url_SOURCES = tests/unit/test_network_url.c
+tests_unit_test_network_url_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
+tests_unit_test_network_url_LDADD = $(network_http_libs)
 endif

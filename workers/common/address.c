@@ -160,6 +160,37 @@ size_t address_inner(const struct sockaddr *address, struct sockaddr_in ret[ADDR
 	return 0;
 }
 
+static bool is_same4(const struct sockaddr *a, const struct sockaddr *b)
+{
+	struct sockaddr_in x;
+	struct sockaddr_in y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x.sin_addr.s_addr == y.sin_addr.s_addr && x.sin_port == y.sin_port;
+}
+
+static bool is_same6(const struct sockaddr *a, const struct sockaddr *b)
+{
+	struct sockaddr_in6 x;
+	struct sockaddr_in6 y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return memcmp(&x.sin6_addr, &y.sin6_addr, sizeof(x.sin6_addr)) == 0 &&
+	       x.sin6_port == y.sin6_port;
+}
+
+bool address_is_same(const struct sockaddr *a, const struct sockaddr *b)
+{
+	if (a->sa_family != b->sa_family)
+		return false;
+	if (a->sa_family == AF_INET)
+		return is_same4(a, b);
+
+	return a->sa_family == AF_INET6 && is_same6(a, b);
+}
+
 bool address_is_local_name(const char *host)
 {
 	static const char name[] = "localhost";

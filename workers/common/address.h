@@ -19,5 +19,8 @@ bool address_is_public(const struct sockaddr *address);
 enum { ADDRESS_MAX_INNER = 2 };
 size_t address_inner(const struct sockaddr *address, struct sockaddr_in ret[ADDRESS_MAX_INNER]);
 
+/* The same AF_INET or AF_INET6 address and port. */
+bool address_is_same(const struct sockaddr *a, const struct sockaddr *b);
+
 /* Whether `host` is "localhost" or below it, which is decided without a look-up. */
 bool address_is_local_name(const char *host);

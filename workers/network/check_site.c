@@ -44,14 +44,12 @@ static int answer_down(
 	bool up = streq(failure->code, "too_many_redirects"); /* each was an answer */
 	json_t *ret = json_pack("{s:s, s:b, s:b, s:I}", "url", url, "up", up, "ok", 0, "elapsed_ms",
 		(json_int_t)exchange_elapsed_ms(exchange));
-	struct strbuf error = { 0 };
-	int r;
+	auto_strbuf error = { 0 };
 
 	strbuf_addf(&error, "%s: %s", failure->code, failure->text);
 	answer_set_text(ret, "error", strbuf_get(&error));
-	r = call_resultf(call, ret, "%s is %s (%s)", url, up ? "UP" : "DOWN", strbuf_get(&error));
-	strbuf_done(&error);
-	return r;
+	return call_resultf(
+		call, ret, "%s is %s (%s)", url, up ? "UP" : "DOWN", strbuf_get(&error));
 }
 
 static void set_location(json_t *ret, const struct exchange *exchange)

@@ -23,6 +23,7 @@ struct exchange {
 	enum exchange_state state;
 	struct url url;
 	bool started;
+	bool answered; /* a server has, be it with a redirect */
 	int64_t started_ms;
 	int64_t elapsed_ms;
 	struct request_spec request_spec;
@@ -140,12 +141,12 @@ static enum robots_kind kind_of(int status)
 	return status >= 500 ? ROBOTS_BROKEN : ROBOTS_NONE;
 }
 
-/* An error before any redirect is one that the page itself would have had. */
+/* Where no server has answered, the page itself would have failed in the same way. */
 static void fail_by_robots(struct exchange *exchange)
 {
 	const struct exchange *asked = exchange->robots_exchange;
 
-	if (asked->n_redirects > 0) {
+	if (asked->answered) {
 		refuse_by_robots(exchange, "the site's rules for robots cannot be read");
 		return;
 	}
@@ -249,6 +250,7 @@ static void take_response(struct exchange *exchange)
 		give_up(exchange);
 		return;
 	}
+	exchange->answered = true;
 	location = response_header(&exchange->response, "Location");
 	if (!exchange->spec->follow || !location ||
 		!response_is_redirect(exchange->response.status)) {

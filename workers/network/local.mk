@@ -1,6 +1,7 @@
-# The tools are a library, so that unit tests can link them without the program.
+# The tools are a library, so that unit tests can link them without the program. c-ares 1.18 has nothing yet
+# in the place of what later versions call deprecated.
 noinst_LIBRARIES += workers/network/libnetwork_tools.a
-workers_network_libnetwork_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS) \
+workers_network_libnetwork_tools_a_CPPFLAGS = $(AM_CPPFLAGS) -DCARES_NO_DEPRECATED $(JANSSON_CFLAGS) $(CURL_CFLAGS) \
 	$(CARES_CFLAGS) $(IDN2_CFLAGS) $(XML2_CFLAGS) $(SSL_CFLAGS)
 workers_network_libnetwork_tools_a_SOURCES = \
 	workers/network/settings.c workers/network/settings.h \
@@ -10,8 +11,12 @@ workers_network_libnetwork_tools_a_SOURCES = \
 workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/answer.c workers/network/answer.h \
 	workers/network/check_site.c \
+	workers/network/content.c workers/network/content.h \
 	workers/network/exchange.c workers/network/exchange.h \
+	workers/network/fetch.c workers/network/fetch.h \
+	workers/network/fetch_many.c \
 	workers/network/host.c workers/network/host.h \
+	workers/network/http_request.c \
 	workers/network/parse_url.c \
 	workers/network/policy.c workers/network/policy.h \
 	workers/network/request.c workers/network/request.h \

@@ -13,12 +13,20 @@
 
 /* In the order in which tools/list shows them. */
 static const struct tool *const tables[] = {
+	network_fetch_tools,
 	network_check_site_tools,
 	network_dns_lookup_tools,
 	network_tcp_check_tools,
 	network_tls_check_tools,
 	network_parse_url_tools,
+	network_fetch_many_tools,
+	network_http_request_tools,
 	NULL,
+};
+
+static const struct tool_alias aliases[] = {
+	{ .name = "fetch", .tool = "fetch_url" },
+	{ 0 },
 };
 
 static int start(const void *settings, struct fail *fail)
@@ -44,6 +52,7 @@ static const struct worker_desc desc = {
 	.tool_prefix = "net_",
 	.summary = "Fetch pages, check sites, look up names, on public addresses only.",
 	.tools = tables,
+	.aliases = aliases,
 	.settings = network_settings_params,
 	.settings_size = sizeof(struct network_settings),
 	.init = start,

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "workers/common/address.h"
 #include "workers/network/policy.h"
 
 enum {
@@ -123,34 +124,9 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	return 0;
 }
 
-static const struct sockaddr_storage *address_in_use(const struct request *request)
+static const struct sockaddr *address_in_use(const struct request *request)
 {
-	return &request->to.addresses[request->tried - 1];
-}
-
-static bool is_same_address(const struct sockaddr *a, const struct sockaddr_storage *b)
-{
-	if (a->sa_family != b->ss_family)
-		return false;
-	if (a->sa_family == AF_INET) {
-		struct sockaddr_in x;
-		struct sockaddr_in y;
-
-		memcpy(&x, a, sizeof(x));
-		memcpy(&y, b, sizeof(y));
-		return x.sin_addr.s_addr == y.sin_addr.s_addr && x.sin_port == y.sin_port;
-	}
-	if (a->sa_family == AF_INET6) {
-		struct sockaddr_in6 x;
-		struct sockaddr_in6 y;
-
-		memcpy(&x, a, sizeof(x));
-		memcpy(&y, b, sizeof(y));
-		return memcmp(&x.sin6_addr, &y.sin6_addr, sizeof(x.sin6_addr)) == 0 &&
-		       x.sin6_port == y.sin6_port;
-	}
-
-	return false;
+	return (const struct sockaddr *)&request->to.addresses[request->tried - 1];
 }
 
 /* The last gate: whatever libcurl may want to connect to, only the judged address is opened. */
@@ -158,7 +134,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 {
 	const struct request *request = arg;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || !is_same_address(&to->addr, address_in_use(request)))
+	if (purpose != CURLSOCKTYPE_IPCXN || !address_is_same(&to->addr, address_in_use(request)))
 		return CURL_SOCKET_BAD;
 
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
@@ -265,7 +241,7 @@ static void set_times(struct request *request, int64_t now)
 
 static void set_address(struct request *request)
 {
-	const struct sockaddr *address = (const struct sockaddr *)address_in_use(request);
+	const struct sockaddr *address = address_in_use(request);
 	char *text = request->response.address;
 	auto_free char *line = NULL;
 
@@ -421,19 +397,33 @@ static const char *code_of(CURLcode result)
 	}
 }
 
-/* libcurl's words, in which foreign bytes may be. */
+/* libcurl's words, in which foreign bytes may be, unless the system has better ones. */
 static int fail_other(struct request *request)
 {
 	const char *words = *request->error ? request->error : curl_easy_strerror(request->result);
+	long system_error = 0;
 
+	(void)curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &system_error);
+	if (request->result == CURLE_COULDNT_CONNECT && system_error > 0)
+		words = strerror((int)system_error);
 	return failure_set(&request->failure, code_of(request->result), "%s, port %d: %s.",
 		request->to.host, request->to.port, words);
 }
 
+/* As libcurl says it. */
+static bool came_from_there(const struct request *request)
+{
+	const char *text = NULL;
+	struct sockaddr_storage from;
+
+	(void)curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_IP, &text);
+	return text && host_get_address(text, request->to.port, &from) &&
+	       address_is_same((const struct sockaddr *)&from, address_in_use(request));
+}
+
 static int judge(struct request *request)
 {
-	const char *from = NULL;
-
+	/* A line that is too long for libcurl is said to be memory that is not there. */
 	if (request->head_too_large || request->body_too_large ||
 		(request->result == CURLE_OUT_OF_MEMORY && request->response.body.len == 0))
 		return fail_too_large(request);
@@ -441,9 +431,7 @@ static int judge(struct request *request)
 		return fail_timeout(request);
 	if (request->result != CURLE_OK && !request->body_cut)
 		return fail_other(request);
-
-	(void)curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_IP, &from);
-	if (!from || !streq(from, request->response.address))
+	if (!came_from_there(request))
 		return failure_set(&request->failure, "address_refused",
 			"%s was answered from another address than the one that was judged.",
 			request->to.host);

@@ -113,11 +113,11 @@ int resolve_channel(int more_flags, ares_channel *ret, struct failure *fail)
 static size_t get_fds(ares_channel channel, struct pollfd ret[LOOKUP_MAX_FDS])
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	/* Not by the macros of ares.h: they shift a one into the sign. */
+	/* As ARES_GETSOCK_READABLE() and _WRITABLE(), which shift into the sign. */
 	unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
 	size_t n = 0;
 
-	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = 0;
 
 		if (bits >> i & 1)
