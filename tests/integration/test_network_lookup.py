@@ -264,9 +264,13 @@ def test_names_that_are_not_asked_for(start, names):
 
 
 @pytest.mark.sanitizers
-def test_cancelled_lookup(start, names):
-    assert is_cancelled_at_once(start(), "net_dns_lookup", lambda: names.was_slow.wait(30),
-                                name="slow.test", timeout_seconds=30)
+@pytest.mark.parametrize("tool, arguments", [
+    ("net_dns_lookup", {"name": "slow.test"}),
+    ("net_tcp_check", {"host": "slow.test", "port": 80}),
+    ("net_tls_check", {"host": "slow.test"}),
+])
+def test_cancelled_lookup(start, names, tool, arguments):
+    assert is_cancelled_at_once(start(), tool, lambda: names.was_slow.wait(30), timeout_seconds=30, **arguments)
 
 
 # Ports

@@ -75,6 +75,7 @@ static void test_blocks(void **state)
 		{ "<pre class='language-a&quot;b'>x</pre>", "```\nx\n```" },
 		{ "<pre><div>a</div><div>b</div>c<br>d</pre>", "```\na\nbc\nd\n```" },
 		{ "<pre></pre>a", "a" },
+		{ "<pre>\x1b[31ma\x7f\tb\r\nc</pre>", "```\n[31ma\tb\nc\n```" },
 		{ "<dl><dt>t<dd>d<dd>e<dt>u</dl>", "t\n- d\n- e\n\nu" },
 		{ "<figure><img src=a.png alt=x><figcaption>y</figcaption></figure>",
 			"![x](https://example.org/dir/a.png)\n\ny" },
@@ -139,6 +140,7 @@ static void test_inlines(void **state)
 static void test_escapes(void **state)
 {
 	static const struct example cases[] = {
+		{ "a *\nb *&nbsp;c _\td", "a * b * c _ d" },
 		{ "2*3*4 a * b", "2\\*3\\*4 a * b" },
 		{ "snake_case _a_ a _ b", "snake_case \\_a\\_ a _ b" },
 		{ "C:\\dir C:\\*", "C:\\dir C:\\\\\\*" },

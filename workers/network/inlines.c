@@ -32,6 +32,15 @@ static bool is_punctuation(char c)
 	return c > ' ' && c < 0x7f && !is_word(c);
 }
 
+/* The bytes of a blank; 0: it is none. No-break spaces (U+00A0) count as blanks. */
+static size_t blank_len(const char *at, const char *end)
+{
+	if (*at == ' ' || (*at >= '\t' && *at <= '\r'))
+		return 1;
+
+	return at + 1 < end && memcmp(at, "\xc2\xa0", 2) == 0 ? 2 : 0;
+}
+
 /* Whether "&…" would be read as a reference. */
 static bool is_reference(const char *at, const char *end)
 {
@@ -49,6 +58,8 @@ static bool needs_escape(const struct inlines *in, const char *at, const char *e
 {
 	char after = (char)(at + 1 < end ? at[1] : '\0');
 
+	if (at + 1 < end && blank_len(at + 1, end) > 0)
+		after = ' ';
 	switch (*at) {
 	case '\\':
 		return after == '\0' || is_punctuation(after);
@@ -118,15 +129,6 @@ static void begin_word(struct inlines *in)
 	in->has_blank = false;
 	for (size_t i = 0; i < in->n_marks; i++)
 		open_mark(in, &in->marks[i]);
-}
-
-/* The bytes of a blank; 0: it is none. No-break spaces (U+00A0) count as blanks. */
-static size_t blank_len(const char *at, const char *end)
-{
-	if (*at == ' ' || (*at >= '\t' && *at <= '\r'))
-		return 1;
-
-	return at + 1 < end && memcmp(at, "\xc2\xa0", 2) == 0 ? 2 : 0;
 }
 
 /* The bytes of what cannot be seen: control characters, soft hyphens; 0: it can be. */

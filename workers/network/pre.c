@@ -52,7 +52,12 @@ void pre_set_class(struct pre *pre, const char *classes)
 
 void pre_add(struct pre *pre, const char *text, size_t len)
 {
-	strbuf_add(&pre->text, text, len);
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if ((unsigned char)c >= ' ' ? c != 0x7f : c == '\n' || c == '\t')
+			strbuf_addc(&pre->text, c);
+	}
 }
 
 void pre_begin_line(struct pre *pre)

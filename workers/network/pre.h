@@ -21,6 +21,8 @@ void pre_open(struct pre *pre);
 /* The language is x where a class is "language-x" or "lang-x"; the first that is found counts. NULL: no
  * class. */
 void pre_set_class(struct pre *pre, const char *classes);
+
+/* Control characters but tab and line break are left out. */
 void pre_add(struct pre *pre, const char *text, size_t len);
 
 /* A line break, where the line is not empty. */
