@@ -517,8 +517,8 @@ struct server *server_new(
 
 	server->desc = desc;
 	server->settings = settings;
-	server->registry =
-		registry_new(desc, settings_aliases(settings), settings->federation_prefix);
+	server->registry = registry_new(
+		desc, settings_aliases(settings), settings->federation_prefix, settings->own);
 	server->args = alloc_zero(largest_args(desc));
 	link_init(&server->link, in_fd, out_fd);
 	server->call = (struct call){
@@ -551,8 +551,8 @@ void server_free(struct server *server)
 
 json_t *server_list_tools(const struct worker_desc *desc, const struct settings *settings)
 {
-	auto_(registry_freep) struct registry *registry =
-		registry_new(desc, settings_aliases(settings), settings->federation_prefix);
+	auto_(registry_freep) struct registry *registry = registry_new(
+		desc, settings_aliases(settings), settings->federation_prefix, settings->own);
 
 	return registry_list(registry);
 }
