@@ -5,4 +5,9 @@
 
 extern const struct tool filesystem_list_roots_tools[]; /* list_roots.c: code_list_roots */
 
+extern const struct tool filesystem_lint_tools[];        /* code_lint.c: code_lint */
+extern const struct tool filesystem_format_tools[];      /* code_format.c: code_format */
+extern const struct tool filesystem_analyze_tools[];     /* code_lint.c: code_analyze */
+extern const struct tool filesystem_check_tools_tools[]; /* code_check.c: code_check_tools */
+
 extern const struct tool_alias filesystem_aliases[]; /* aliases.c */
