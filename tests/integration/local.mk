@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
+	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
 	tests/integration/workers/fake_worker.py
 
