@@ -145,3 +145,37 @@ def test_aliases(listed):
         failure_of(worker, "time_get_current_time", {"timezone": "UTC"})
         arguments = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Kolkata"}
         assert worker.data("convert_time", **arguments) == worker.data("time_convert", **arguments)
+
+
+def ask(stdio, number, name, **arguments):
+    return stdio.request(number, "tools/call", {"name": name, "arguments": arguments})
+
+
+def is_unknown(answer):
+    return answer.get("error", {}).get("code") == -32602
+
+
+def test_aliases_through_the_daemon(start_stdio):
+    """What an alias stands for decides whether it may be called, whatever it is called by."""
+    stdio = start_stdio(domains={"utils": {"tools": {"deny": ["time_get_*"]}}})
+    stdio.initialize()
+    names = {tool["name"] for tool in stdio.tools()}
+    assert "time_convert" in names and not {"time_get_current_time", "get_current_time", "convert_time"} & names
+    arguments = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "UTC"}
+    for number, name in enumerate(["convert_time", "convert-time", "convert.time", "time.convert"]):
+        assert "result" in ask(stdio, number, name, **arguments), name
+    for number, name in enumerate(["get_current_time", "get-current-time", "time_get_current_time",
+                                   "time.get.current.time"], 10):
+        assert is_unknown(ask(stdio, number, name, timezone="UTC")), name
+
+
+def test_federated_names_through_the_daemon(start_stdio, tmp_path):
+    more = tmp_path / "more.yaml"
+    more.write_text("tools: {federation_prefix: sanctuary, aliases: listed}\ndomains: {utils: {}}\n")
+    stdio = start_stdio(args=["--config", str(more)])
+    stdio.initialize()
+    assert {"get_current_time", "convert_time"} <= {tool["name"] for tool in stdio.tools()}
+    assert "result" in ask(stdio, 2, "sanctuary.utils.calculator_add", a=1, b=2)
+    assert "result" in ask(stdio, 3, "sanctuary.utils.calculator.add", a=1, b=2)
+    assert is_unknown(ask(stdio, 4, "sanctuary.git.calculator_add", a=1, b=2))
+    assert is_unknown(ask(stdio, 5, "other.utils.calculator_add", a=1, b=2))
