@@ -220,6 +220,17 @@ def test_what_is_python(worker, project):
     assert code == "invalid_argument" and "Use ruff" in text
 
 
+def test_a_large_file(worker, project):
+    (project / "large.py").write_bytes(b"#" * (5 * 1024 * 1024))
+    assert worker.data_of("code_lint", path="large.py")[0]["success"]
+    with open(project / "large.py", "ab") as file:
+        file.write(b"#")
+    code, text = worker.failure_of("code_lint", path="large.py")
+    assert code == "too_large" and text.endswith("Name a smaller file.")
+    data, text = worker.data_of("code_lint", path=".")
+    assert "large.py: cannot be read: File too large" in text and not data["success"]
+
+
 def test_odd_names(worker, project):
     names = ["-x.py", "--fix.py", "a b.py", "new\nline.py", 'quo"te.py', "é.py", "@x.py", "$(id).py"]
     for name in names:

@@ -230,8 +230,9 @@ static bool load_args(struct server *server, struct jspan span, json_t **ret)
 			JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 	if (*ret)
 		return true;
-	(void)call_fail(
-		&server->call, "invalid_argument", "the arguments cannot be read: %s", error.text);
+	(void)call_fail(&server->call, "invalid_argument",
+		"the arguments cannot be read: %s. Give integers of at most 64 bits, and each member once.",
+		error.text);
 	return false;
 }
 

@@ -74,6 +74,19 @@ static int run(struct code_work *work, size_t max_out_bytes, struct code_file *f
 		&file->result);
 }
 
+static bool fail_read(const struct code_work *work, int r)
+{
+	char quoted[QUOTE_SIZE];
+
+	if (r == -EFBIG)
+		(void)call_fail(work->call, "too_large",
+			"%s has more than %lld bytes. Name a smaller file.",
+			quote(quoted, work->path), (long long)CODE_FILE_BYTES);
+	else
+		(void)paths_fail(work->call, work->path, r);
+	return false;
+}
+
 bool code_work_run(struct code_work *work, size_t i, size_t max_out_bytes, struct code_file *ret)
 {
 	struct call *call = work->call;
@@ -86,10 +99,8 @@ bool code_work_run(struct code_work *work, size_t i, size_t max_out_bytes, struc
 	ret->error = code_source_read(&work->sources, ret->source, &ret->text, &ret->st);
 	if (ret->error < 0 && work->sources.is_dir)
 		return true;
-	if (ret->error < 0) {
-		(void)paths_fail(call, work->path, ret->error);
-		return false;
-	}
+	if (ret->error < 0)
+		return fail_read(work, ret->error);
 	r = run(work, max_out_bytes, ret);
 	if (r < 0) {
 		(void)call_fail(call, "tool_missing",
