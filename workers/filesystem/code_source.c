@@ -322,6 +322,7 @@ bool code_sources_find(struct call *call, const char *path, struct code_sources 
 {
 	int r = -ENOENT;
 
+	ret->is_open = true;
 	ret->dir_fd = -1;
 	ret->project_fd = -1;
 	if (!find(call, path, ret))
@@ -339,18 +340,18 @@ bool code_sources_find(struct call *call, const char *path, struct code_sources 
 
 void code_sources_done(struct code_sources *sources)
 {
+	if (!sources->is_open)
+		return;
 	for (size_t i = 0; i < sources->n; i++) {
 		free(sources->items[i].shown);
 		free(sources->items[i].rest);
 	}
 	free(sources->items);
-	if (sources->dir || sources->project) {
-		(void)fd_close(sources->dir_fd);
-		(void)fd_close(sources->project_fd);
-	}
+	(void)fd_close(sources->dir_fd);
+	(void)fd_close(sources->project_fd);
 	free(sources->dir);
 	free(sources->project);
-	*sources = (struct code_sources){ .dir_fd = -1, .project_fd = -1 };
+	*sources = (struct code_sources){ 0 };
 }
 
 static int read_all(int fd, struct strbuf *ret)

@@ -18,6 +18,7 @@ struct code_source {
 };
 
 struct code_sources {
+	bool is_open;              /* the descriptors are some, or -1 */
 	int dir_fd;                /* the file's directory, or the one that was named */
 	char *dir;                 /* its real path */
 	bool is_dir;               /* a directory was named */
@@ -27,8 +28,6 @@ struct code_sources {
 	int project_fd; /* where the project begins that dir belongs to: the nearest directory above */
 	char *project; /* with one of its customary files, else the root; its real path */
 };
-
-#define auto_sources auto_(code_sources_done) struct code_sources
 
 /* False: the call has failed. Zero it before, and code_sources_done() it in any case. */
 bool code_sources_find(struct call *call, const char *path, struct code_sources *ret) must_check;
