@@ -522,6 +522,14 @@ def test_a_program_that_fails(start, fake, project, script, words):
     assert snapshot(project) == before
 
 
+@pytest.mark.slow
+def test_more_files_than_are_taken(start, fake, project):
+    for number in range(5000):
+        (project / f"{number:05}.py").touch()
+    data, text = start(fake("exit 0")).data_of("code_lint", path=".")
+    assert data["truncated"] and text.endswith("Only 5000 of its files were looked at: name a smaller directory.")
+
+
 def test_a_formatter_that_says_nothing_destroys_nothing(start, fake, project):
     worker = start(fake("exit 0"))
     data, text = worker.data_of("code_format", path="ugly.py")

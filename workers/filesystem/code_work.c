@@ -176,7 +176,7 @@ void code_add_remarks(struct strbuf *out, const struct code_work *work)
 		strbuf_adds(out, "There is no Python file in this directory.\n");
 	if (work->sources.is_cut)
 		strbuf_addf(out,
-			"Only the first %zu files: name a smaller directory for the rest.\n",
+			"Only %zu of its files were looked at: name a smaller directory.\n",
 			work->sources.n);
 }
 
