@@ -28,6 +28,9 @@ struct tool {
 	const char *out; /* schema_of_result()'s notation */
 	unsigned hints;  /* enum tool_hints */
 	int timeout_s;   /* 0: the domain's call_timeout */
+	/* Whether it is there with these settings (the worker's own struct); NULL: always. A tool that
+	 * is not there is not listed, and nobody knows it, nor its aliases. */
+	bool (*is_offered)(const void *settings);
 };
 
 /* TOOL(git_log, "Commit history", …): run = git_log, params = git_log_params, struct git_log_args. */
@@ -50,7 +53,7 @@ struct tool_alias {
 	const char *const *renames;  /* pairs: the alias's argument, ours; NULL at the end */
 	const char *fixed;           /* JSON object of arguments that are always so */
 	const char *const *required; /* that only the alias needs; NULL at the end */
-	bool text_only;  /* structuredContent is {"content": the text}, as reference servers have it */
+	bool text_only; /* structuredContent is {"content": the text}, as reference servers have it */
 	const char *out; /* the outputSchema where it is neither that nor the tool's own */
 };
 

@@ -409,12 +409,12 @@ static const struct conf_key table[] = {
 		       "are named in them." },
 	{ "domains.filesystem.code_tools", FIELD(conf_domain, filesystem.code_tools),
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
-		.doc = "Whether code_lint, code_format and code_analyze may run linters. Without them "
-		       "the worker may not run any program." },
+		.doc = "Whether there are code_lint, code_format, code_analyze and code_check_tools. "
+		       "Without them the worker may not run any program." },
 	{ "domains.filesystem.code_tools_path", FIELD(conf_domain, filesystem.code_tools_path),
 		.reload = CONF_RELOAD_WORKERS, RANGE(1, 16), .def = "[/usr/bin, /usr/local/bin]",
 		.is_valid = is_absolute, .form = "an absolute path",
-		.doc = "Where linters are looked for." },
+		.doc = "Where linters are looked for; in no root that may be written." },
 
 	{ "domains.network.call_timeout", FIELD(conf_domain, call_timeout_ms),
 		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "125s",

@@ -18,6 +18,12 @@
 #       tests_fuzz_fuzz_<thing>_LDADD = $(fuzz_libs)
 fuzz_programs =
 
+# The calculator's expressions.
+fuzz_programs += tests/fuzz/fuzz_expression
+tests_fuzz_fuzz_expression_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_expression_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CRYPTO_LIBS) -lm
+
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
@@ -78,8 +84,8 @@ fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 check_PROGRAMS += $(fuzz_programs)
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz.h tests/fuzz/http1.dict tests/fuzz/message.dict \
-	tests/fuzz/run tests/fuzz/settings.dict tests/fuzz/texts.dict
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/expression.dict tests/fuzz/fuzz.h tests/fuzz/http1.dict \
+	tests/fuzz/message.dict tests/fuzz/run tests/fuzz/settings.dict tests/fuzz/texts.dict
 
 if FUZZING
 fuzz_main = $(FUZZ_MAIN)

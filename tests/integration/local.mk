@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
+	tests/integration/test_filesystem_code.py \
 	tests/integration/test_gateway.py \
 	tests/integration/test_git_https.py \
 	tests/integration/test_git_read.py \
@@ -41,6 +42,7 @@ EXTRA_DIST += \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
+	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
 	tests/integration/workers/fake_worker.py
 

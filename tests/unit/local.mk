@@ -196,6 +196,20 @@ tests_unit_test_roots_SOURCES = tests/unit/test_roots.c
 tests_unit_test_roots_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_roots_LDADD = workers/common/libworker.a $(unit_libs)
 
+# Code tools: which are there, how programs are found and called.
+check_PROGRAMS += tests/unit/test_registry
+TESTS += tests/unit/test_registry
+tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
+tests_unit_test_registry_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_LDADD = workers/common/libworker.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_code_program
+TESTS += tests/unit/test_code_program
+tests_unit_test_code_program_SOURCES = tests/unit/test_code_program.c
+tests_unit_test_code_program_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_code_program_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(unit_libs)
+
 check_PROGRAMS += tests/unit/test_jx
 TESTS += tests/unit/test_jx
 tests_unit_test_jx_SOURCES = tests/unit/test_jx.c

@@ -143,11 +143,12 @@ static void test_decoding_tool_refuses(void **state)
 		"{\"text\":\"\xc3\xa4%zz\",\"encoding\":\"url\"}");
 
 	assert_string_equal(a->code, "invalid_argument");
-	assert_string_equal(a->error, "'text' is no url: character 2 is wrong.");
+	assert_string_equal(a->error,
+		"'text' is no url: character 2 is wrong. Correct it, or name another encoding.");
 	a = fake_run(
 		encoding_tools, "encoding_decode", "{\"text\":\"Zg\",\"encoding\":\"base64\"}");
-	assert_string_equal(
-		a->error, "'text' is no base64: it ends too early, behind character 2.");
+	assert_string_equal(a->error,
+		"'text' is no base64: it ends too early, behind character 2. Give all of it.");
 	a = fake_run(encoding_tools, "encoding_decode", "{\"text\":\"\",\"encoding\":\"rot13\"}");
 	assert_string_equal(a->code, "invalid_argument");
 }

@@ -115,7 +115,7 @@ static const struct {
 		FAILED("invalid_argument: text must be a string, not 5") },
 	{ CALL("probe_echo", "{\"text\":99999999999999999999}"),
 		FAILED("invalid_argument: the arguments cannot be read: too big integer near "
-		       "'99999999999999999999'") },
+		       "'99999999999999999999'. Give integers of at most 64 bits, and each member once.") },
 	{ CALL("probe_echo", "{\"text\":\"a\\u0000b\"}"),
 		FAILED("invalid_argument: text must not hold the character U+0000") },
 	{ CALL("probe_echo", "{\"text\":\"a\",\"text\":\"b\"}"), NULL },

@@ -128,25 +128,36 @@ static struct entry *add_entry(struct registry *registry)
 	return &registry->entries[registry->n++];
 }
 
-static void add_tools(struct registry *registry)
+static bool is_offered(const struct tool *tool, const void *settings)
+{
+	return !tool->is_offered || tool->is_offered(settings);
+}
+
+static void add_tools(struct registry *registry, const void *settings)
 {
 	for (const struct tool *const *table = registry->desc->tools; *table; table++)
 		for (const struct tool *tool = *table; tool->name; tool++) {
 			assert(strlen(tool->name) <= LIMIT_TOOL_NAME);
-			*add_entry(registry) = (struct entry){ .name = tool->name, .tool = tool };
+			if (is_offered(tool, settings))
+				*add_entry(registry) =
+					(struct entry){ .name = tool->name, .tool = tool };
 		}
 }
 
-static void add_aliases(struct registry *registry)
+static void add_aliases(struct registry *registry, const void *settings)
 {
 	for (const struct tool_alias *alias = registry->desc->aliases; alias && alias->name;
 		alias++) {
-		struct entry *entry = add_entry(registry);
+		const struct tool *tool = find_tool(registry->desc, alias->tool);
+		struct entry *entry;
 
+		assert(tool);
+		if (!is_offered(tool, settings))
+			continue;
+		entry = add_entry(registry);
 		entry->name = alias->name;
 		entry->alias = alias;
-		entry->tool = find_tool(registry->desc, alias->tool);
-		assert(entry->tool);
+		entry->tool = tool;
 		make_own_params(entry);
 		if (alias->fixed) {
 			entry->fixed = json_loads(alias->fixed, JSON_REJECT_DUPLICATES, NULL);
@@ -174,16 +185,16 @@ static void sort_by_name(struct registry *registry)
 }
 
 struct registry *registry_new(const struct worker_desc *desc, enum registry_aliases aliases,
-	const char *federation_prefix)
+	const char *federation_prefix, const void *settings)
 {
 	struct registry *registry = alloc_zero(sizeof(*registry));
 
 	registry->desc = desc;
 	registry->aliases = aliases;
 	registry->federation_prefix = federation_prefix ? federation_prefix : "";
-	add_tools(registry);
+	add_tools(registry, settings);
 	if (aliases != ALIASES_OFF)
-		add_aliases(registry);
+		add_aliases(registry, settings);
 	sort_by_name(registry);
 	return registry;
 }

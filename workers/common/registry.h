@@ -20,9 +20,10 @@ struct entry {
 	json_t *fixed; /* arguments that are always so */
 };
 
-/* `federation_prefix` is borrowed; "" or NULL: none. Everything in `desc` must outlive it. */
+/* `federation_prefix` is borrowed; "" or NULL: none. Everything in `desc` must outlive it. `settings`:
+ * the worker's own struct, which decides what is offered. */
 struct registry *registry_new(const struct worker_desc *desc, enum registry_aliases aliases,
-	const char *federation_prefix);
+	const char *federation_prefix, const void *settings);
 void registry_free(struct registry *registry);
 DEFINE_FREEP(struct registry, registry_free)
 

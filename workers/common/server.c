@@ -230,8 +230,9 @@ static bool load_args(struct server *server, struct jspan span, json_t **ret)
 			JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 	if (*ret)
 		return true;
-	(void)call_fail(
-		&server->call, "invalid_argument", "the arguments cannot be read: %s", error.text);
+	(void)call_fail(&server->call, "invalid_argument",
+		"the arguments cannot be read: %s. Give integers of at most 64 bits, and each member once.",
+		error.text);
 	return false;
 }
 
@@ -517,8 +518,8 @@ struct server *server_new(
 
 	server->desc = desc;
 	server->settings = settings;
-	server->registry =
-		registry_new(desc, settings_aliases(settings), settings->federation_prefix);
+	server->registry = registry_new(
+		desc, settings_aliases(settings), settings->federation_prefix, settings->own);
 	server->args = alloc_zero(largest_args(desc));
 	link_init(&server->link, in_fd, out_fd);
 	server->call = (struct call){
@@ -551,8 +552,8 @@ void server_free(struct server *server)
 
 json_t *server_list_tools(const struct worker_desc *desc, const struct settings *settings)
 {
-	auto_(registry_freep) struct registry *registry =
-		registry_new(desc, settings_aliases(settings), settings->federation_prefix);
+	auto_(registry_freep) struct registry *registry = registry_new(
+		desc, settings_aliases(settings), settings->federation_prefix, settings->own);
 
 	return registry_list(registry);
 }

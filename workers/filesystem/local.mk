@@ -27,7 +27,13 @@ workers_filesystem_libfilesystem_tools_a_SOURCES +=
 workers_filesystem_libfilesystem_tools_a_SOURCES +=
 
 # Linters and formatters.
-workers_filesystem_libfilesystem_tools_a_SOURCES +=
+workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/code_check.c \
+	workers/filesystem/code_format.c \
+	workers/filesystem/code_lint.c \
+	workers/filesystem/code_program.c workers/filesystem/code_program.h \
+	workers/filesystem/code_source.c workers/filesystem/code_source.h \
+	workers/filesystem/code_work.c workers/filesystem/code_work.h
 
 pkglibexec_PROGRAMS += worker-filesystem
 worker_filesystem_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

@@ -3,6 +3,7 @@
  * A path is resolved once, by openat2() below its root's descriptor; from then on the descriptor is
  * what is worked on. */
 #include "workers/common/worker.h"
+#include "workers/filesystem/code_program.h"
 #include "workers/filesystem/settings.h"
 #include "workers/filesystem/tools.h"
 
@@ -13,8 +14,19 @@ static const struct tool *const tables[] = {
 	filesystem_read_media_tools,
 	filesystem_get_info_tools,
 	filesystem_list_roots_tools,
+	filesystem_lint_tools,
+	filesystem_format_tools,
+	filesystem_analyze_tools,
+	filesystem_check_tools_tools,
 	NULL,
 };
+
+static int init(const void *settings, struct fail *fail)
+{
+	const struct filesystem_settings *s = settings;
+
+	return s->code_tools ? code_path_open(&s->code_tools_path, fail) : 0;
+}
 
 static const struct worker_desc desc = {
 	.name = "filesystem",
@@ -26,6 +38,8 @@ static const struct worker_desc desc = {
 	.settings = filesystem_settings_params,
 	.settings_size = sizeof(struct filesystem_settings),
 	.has_roots = true,
+	.init = init,
+	.done = code_path_close,
 };
 
 int main(int argc, char **argv)

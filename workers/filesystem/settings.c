@@ -8,3 +8,10 @@ const struct param filesystem_settings_params[] = {
 		.doc = "Where linters are looked for. Default: /usr/bin, /usr/local/bin."),
 	{ 0 },
 };
+
+bool filesystem_has_code_tools(const void *settings)
+{
+	const struct filesystem_settings *s = settings;
+
+	return s->code_tools;
+}

@@ -10,3 +10,6 @@ struct filesystem_settings {
 };
 
 extern const struct param filesystem_settings_params[];
+
+/* tool.is_offered of the code tools. `settings`: struct filesystem_settings. */
+bool filesystem_has_code_tools(const void *settings);

@@ -9,4 +9,9 @@ extern const struct tool filesystem_read_media_tools[]; /* read_media.c: code_re
 extern const struct tool filesystem_get_info_tools[];   /* get_info.c: code_get_info */
 extern const struct tool filesystem_list_roots_tools[]; /* list_roots.c: code_list_roots */
 
+extern const struct tool filesystem_lint_tools[];        /* code_lint.c: code_lint */
+extern const struct tool filesystem_format_tools[];      /* code_format.c: code_format */
+extern const struct tool filesystem_analyze_tools[];     /* code_lint.c: code_analyze */
+extern const struct tool filesystem_check_tools_tools[]; /* code_check.c: code_check_tools */
+
 extern const struct tool_alias filesystem_aliases[]; /* aliases.c */

@@ -14,11 +14,9 @@ enum {
 
 #define TOOL_PURE (TOOL_READ_ONLY | TOOL_IDEMPOTENT)
 
-/* Fails the call with the words of a pure function. Returns 0. */
-static inline int call_failure(struct call *call, const struct failure *fail)
-{
-	return call_fail(call, fail->code, "%s", fail->text);
-}
+/* Fails the call with the words of a pure function. They say what is wrong; where they do not end with
+ * a point, what to do about it is added by the code. Returns 0. */
+int call_failure(struct call *call, const struct failure *fail);
 
 /* Fails the call because its result has more than UTILS_MAX_RESULT_BYTES. Returns 0. */
 static inline int call_result_too_large(struct call *call)

@@ -232,9 +232,10 @@ static int encoding_decode(struct call *call, const void *args)
 		return call_json(call, decoded_result(&bytes));
 	if (wrong >= len)
 		return call_fail(call, "invalid_argument",
-			"'text' is no %s: it ends too early, behind character %zu.", a->encoding,
-			encoding_position(a->text, wrong) - 1);
-	return call_fail(call, "invalid_argument", "'text' is no %s: character %zu is wrong.",
+			"'text' is no %s: it ends too early, behind character %zu. Give all of it.",
+			a->encoding, encoding_position(a->text, wrong) - 1);
+	return call_fail(call, "invalid_argument",
+		"'text' is no %s: character %zu is wrong. Correct it, or name another encoding.",
 		a->encoding, encoding_position(a->text, wrong));
 }
 

@@ -110,8 +110,8 @@ static int check_time(struct eval *e)
 
 	if (used / (CLOCKS_PER_SEC / 1000) <= EXPRESSION_MAX_MS)
 		return 0;
-	return failure_set(e->fail, "timeout", "the expression takes longer than %d ms; split it",
-		EXPRESSION_MAX_MS);
+	return failure_set(
+		e->fail, "timeout", "the expression takes longer than %d ms", EXPRESSION_MAX_MS);
 }
 
 /* Replaces the last `n` values by `value`. */
@@ -417,7 +417,7 @@ static int unexpected(struct eval *e, char c)
 		return bad_at(e, e->at, "'^' is not an operator; use ** for powers");
 	if (c == '"' || c == '\'')
 		return bad_at(e, e->at, "only numbers are calculated, not text");
-	if (c == '=' || c == '<' || c == '>' || c == '!')
+	if (c == '=' || c == '<' || c == '>' || (c == '!' && e->text[e->at + 1] == '='))
 		return bad_at(e, e->at, "comparisons and assignments are not supported");
 	if (!e->want_operand && c == '(')
 		return bad_at(e, e->at, "an operator is missing; write 2*(3), not 2(3)");

@@ -51,12 +51,12 @@ static int hash_compute(struct call *call, const void *args)
 
 	if (!a->text == !a->data_base64)
 		return call_fail(call, "invalid_argument",
-			"exactly one of 'text' and 'data_base64' must be given.");
+			"'text' and 'data_base64' are given both, or none of them. Give exactly one.");
 	if (a->text)
 		return answer_hash(call, a, a->text, strlen(a->text));
 	if (base64_decode(BASE64_PLAIN, a->data_base64, strlen(a->data_base64), &bytes, &wrong) < 0)
 		return call_fail(call, "invalid_argument",
-			"'data_base64' is no base64: character %zu is wrong or missing.",
+			"'data_base64' is no base64: character %zu is wrong or missing. Correct it, or give 'text'.",
 			encoding_position(a->data_base64, wrong));
 	return answer_hash(call, a, strbuf_get(&bytes), bytes.len);
 }

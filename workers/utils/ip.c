@@ -230,8 +230,9 @@ static int ip_subnet_info(struct call *call, const void *args)
 	if (ip_parse(a->cidr, &block, &why) < 0) {
 		char quoted[QUOTE_SIZE];
 
-		return call_fail(
-			call, "invalid_argument", "'cidr' is %s: %s.", quote(quoted, a->cidr), why);
+		return call_fail(call, "invalid_argument",
+			"'cidr' is %s: %s. Write it like 10.1.2.0/24 or 2001:db8::/32.",
+			quote(quoted, a->cidr), why);
 	}
 	ip_format_block(&block, network);
 	ip_format_count(&block, count);

@@ -17,6 +17,7 @@ enum {
 
 static const char want_date[] = "a date is YYYY-MM-DD";
 static const char want_time[] = "a time is HH:MM or HH:MM:SS, optionally with a fraction";
+static const char want_clock[] = "a time of day is HH:MM or HH:MM:SS";
 static const char want_offset[] = "behind the time only Z or an offset like +01:00 may stand";
 static const char want_instant[] =
 	"an instant is an ISO 8601 date and time or a number of seconds since 1970";
@@ -156,11 +157,11 @@ int iso8601_parse_clock(const char *text, struct wall *ret, const char **ret_why
 
 	if (!eat_number(&at, digits, 23, &wall.hour) || !eat_char(&at, ':') ||
 		!eat_number(&at, 2, 59, &wall.minute))
-		return fail_with(ret_why, want_time);
+		return fail_with(ret_why, want_clock);
 	if (eat_char(&at, ':') && !eat_number(&at, 2, 59, &wall.second))
-		return fail_with(ret_why, want_time);
+		return fail_with(ret_why, want_clock);
 	if (*at != '\0')
-		return fail_with(ret_why, want_time);
+		return fail_with(ret_why, want_clock);
 	*ret = wall;
 	return 0;
 }

@@ -104,7 +104,8 @@ static int jwt_decode(struct call *call, const void *args)
 	struct fail fail = { 0 };
 
 	if (jwt_read(a->token, &header, &payload, &fail) < 0)
-		return call_fail(call, "invalid_argument", "%s.", fail.text);
+		return call_fail(call, "invalid_argument",
+			"%s. Give the whole token, without Bearer in front.", fail.text);
 	return call_json(call, json_pack("{s:b, s:o, s:o, s:b}", "success", 1, "header", header,
 				       "payload", payload, "signature_checked", 0));
 }

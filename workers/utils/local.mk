@@ -3,7 +3,7 @@ noinst_LIBRARIES += workers/utils/libutils_tools.a
 workers_utils_libutils_tools_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) \
 	$(YAML_CFLAGS) $(PCRE2_CFLAGS)
 workers_utils_libutils_tools_a_SOURCES = \
-	workers/utils/answer.h \
+	workers/utils/answer.c workers/utils/answer.h \
 	workers/utils/calculator.c \
 	workers/utils/diff_tool.c \
 	workers/utils/encoding.c workers/utils/encoding.h \

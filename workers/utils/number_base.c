@@ -95,8 +95,8 @@ static int number_convert_base(struct call *call, const void *args)
 	wrong = read_digits(digits, a->from_base, number);
 	if (wrong)
 		return call_fail(call, "invalid_argument",
-			"value: at character %d: a digit of base %d is expected.",
-			(int)(wrong - a->value), (int)a->from_base);
+			"'value': character %d is no digit of base %d. Correct it, or from_base.",
+			(int)(wrong - a->value) + 1, (int)a->from_base);
 	if (negative && !BN_is_zero(number))
 		strbuf_addc(&out, '-');
 	add_digits(&out, number, a->to_base);

@@ -42,8 +42,8 @@ static void add_piece(struct replacement *rep, struct piece piece)
 static int fail_at(
 	const struct replacement *rep, const char *at, const char *words, struct failure *fail)
 {
-	return failure_set(fail, "invalid_argument", "replacement: at character %zu: %s",
-		utf8_count(rep->text, (size_t)(at - rep->text)), words);
+	return failure_set(fail, "invalid_argument", "replacement, character %zu: %s",
+		utf8_count(rep->text, (size_t)(at - rep->text)) + 1, words);
 }
 
 static bool all_digits(const char *text, size_t len)
@@ -65,7 +65,8 @@ static int add_group(struct replacement *rep, const struct regex *regex, const c
 			piece.group = piece.group * 10 + (size_t)(name[i] - '0');
 		if (piece.group >= regex_n_groups(regex))
 			return fail_at(rep, at,
-				"the pattern has no such group; write ${1}0 for group 1 and a 0",
+				len > 1 ? "the pattern has no such group; write ${1}0 for group 1 and a 0"
+					: "the pattern has no such group; write $$ for a dollar sign",
 				fail);
 	} else {
 		if (!regex_has_name(regex, name, len))

@@ -26,7 +26,7 @@ static int fail_unknown_zone(struct call *call, const char *name)
 			"%s is not in the tz database. Did you mean %s?", quote(quoted, name),
 			meant);
 	return call_fail(call, "unknown_timezone",
-		"%s is not in the tz database. time_get_timezone_info lists the names.",
+		"%s is not in the tz database. Take a name from time_get_timezone_info.",
 		quote(quoted, name));
 }
 
@@ -34,17 +34,20 @@ static int fail_unknown_zone(struct call *call, const char *name)
 static int fail_clock(struct call *call, int r)
 {
 	if (r == -ERANGE)
-		return call_fail(
-			call, "invalid_argument", "the result is outside of the years 1 to 9999.");
+		return call_fail(call, "invalid_argument",
+			"the result is outside of the years 1 to 9999. Choose another time.");
 	return r;
 }
 
-static int fail_time(struct call *call, const char *name, const char *text, const char *why)
+static int fail_time(
+	struct call *call, const char *name, const char *text, const char *why, bool may_be_clock)
 {
 	char quoted[QUOTE_SIZE];
 
-	return call_fail(
-		call, "invalid_argument", "'%s' is %s: %s.", name, quote(quoted, text), why);
+	return call_fail(call, "invalid_argument",
+		"'%s' is %s: %s. Write it like 2026-05-01T09:30:00+02:00%s.", name,
+		quote(quoted, text), why,
+		may_be_clock ? ", or 09:30" : ", or as seconds since 1970");
 }
 
 struct time_get_current_time_args {
@@ -273,7 +276,7 @@ static int time_convert(struct call *call, const void *args)
 		return fail_unknown_zone(call, source ? a->target_timezone : a->source_timezone);
 	r = read_wall(source, a->time, &wall, &why);
 	if (r == -EINVAL && why)
-		return fail_time(call, "time", a->time, why);
+		return fail_time(call, "time", a->time, why, true);
 	if (r < 0)
 		return fail_clock(call, r);
 	if (wall.has_offset)
@@ -315,9 +318,9 @@ static int time_difference(struct call *call, const void *args)
 	json_t *seconds;
 
 	if (iso8601_parse_instant(a->start, &start, &why) < 0)
-		return fail_time(call, "start", a->start, why);
+		return fail_time(call, "start", a->start, why, false);
 	if (iso8601_parse_instant(a->end, &end, &why) < 0)
-		return fail_time(call, "end", a->end, why);
+		return fail_time(call, "end", a->end, why, false);
 	d = iso8601_subtract(end, start);
 	iso8601_add_duration(&iso, d);
 	iso8601_add_words(&words, d);

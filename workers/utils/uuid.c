@@ -308,7 +308,8 @@ static int uuid_generate_uuid5(struct call *call, const void *args)
 
 	if (!uuid_namespace(a->space, &space) && uuid_parse(a->space, &space, &why) < 0)
 		return call_fail(call, "invalid_argument",
-			"'namespace' must be dns, url, oid, x500 or a UUID; as a UUID, %s.", why);
+			"'namespace' is none of dns, url, oid and x500, and as a UUID %s. Give one of these.",
+			why);
 	r = uuid_make_v5(&space, a->name, &uuid);
 	if (r == -ENOTSUP)
 		return call_fail(call, "invalid_argument",
