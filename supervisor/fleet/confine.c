@@ -136,18 +136,32 @@ static void add_git(const struct conf_domain *domain, json_t *read, json_t *conn
 	}
 }
 
-/* Where the linters lie, and, for those of a Python environment (…/bin), the environment. */
+/* A Python environment (…/bin beside pyvenv.cfg) is read as a whole; its interpreter is a link to that of
+ * the system, or to another installation, which is needed then. */
+static void add_environment(const char *folder, json_t *read, json_t *programs)
+{
+	auto_free char *marker = alloc_printf("%s/../pyvenv.cfg", folder);
+	auto_free char *environment = alloc_printf("%s/..", folder);
+	auto_free char *link = alloc_printf("%s/python3", folder);
+	auto_free char *python = realpath(link, NULL);
+
+	if (access(marker, F_OK) < 0)
+		return;
+	add(read, environment);
+	for (int i = 0; python && i < 2; i++) /* from …/bin/python3 to … */
+		*strrchr(python, '/') = '\0';
+	if (python && *python && !streq(python, "/usr"))
+		add_existing(programs, python);
+}
+
+/* Where the linters lie. */
 static void add_linters(const struct conf_domain *domain, json_t *read, json_t *programs)
 {
 	const struct conf_strs *folders = &domain->filesystem.code_tools_path;
 
 	for (size_t i = 0; domain->filesystem.code_tools && i < folders->n; i++) {
-		auto_free char *marker = alloc_printf("%s/../pyvenv.cfg", folders->items[i]);
-		auto_free char *environment = alloc_printf("%s/..", folders->items[i]);
-
 		add_existing(programs, folders->items[i]);
-		if (access(marker, F_OK) == 0)
-			add(read, environment);
+		add_environment(folders->items[i], read, programs);
 	}
 }
 

@@ -1,13 +1,18 @@
 """A worker driven directly over its standard input and output, without a supervisor.
 
 Speaks just enough MCP to call tools: one JSON-RPC message a line. Used by the tests of single tools;
-what the whole fleet does is tested through the supervisor.
+what the whole fleet does is tested through the supervisor. The worker is confined as the supervisor
+confines it, so that each test of a tool also shows that the sandbox leaves it what it needs.
 """
 import json
 import os
+import pathlib
 import select
 import subprocess
 import time
+
+LINTERS = ["/usr/bin", "/usr/local/bin"]
+PORTS = {"https": "443", "ssh": "22"}
 
 
 class WorkerDied(Exception):
@@ -23,11 +28,40 @@ class ToolFailed(Exception):
         self.code = text.split(":", 1)[0]
 
 
+def confined(program, roots, settings):
+    """The words in front of the worker's command: what supervisor/fleet/confine.c would say."""
+    program = pathlib.Path(program).resolve()
+    wrapper = program.parent / "mcp-fleet-exec"
+    profile = program.name.removeprefix("worker-")
+    if not wrapper.exists() or profile not in ("filesystem", "git", "network", "utils"):
+        return []
+    plan = {"profile": profile, "read": [], "write": [], "connect": [], "programs": [], "memory": 2**30, "files": 1024}
+    for root in [*roots, *settings.get("roots", [])]:
+        path, access = (root["path"], root.get("access", "write")) if isinstance(root, dict) else (root, "write")
+        plan[access].append(str(path))
+    if profile in ("filesystem", "git") and not plan["read"] and not plan["write"]:
+        plan["write"].append(os.getcwd())
+    if profile == "git":
+        plan["connect"] = [PORTS[name] for name in settings.get("allowed_protocols", PORTS) if name in PORTS]
+        plan["read"] += [path for path in [settings.get("credentials_file"), os.path.expanduser("~/.ssh")]
+                         if path and os.path.exists(path)]
+    if profile == "network":
+        plan["connect"] = ["any"]
+    if profile == "filesystem" and settings.get("code_tools", True):
+        for folder in map(str, settings.get("code_tools_path", LINTERS)):
+            plan["programs"] += [folder] if os.path.isdir(folder) else []
+            if os.path.exists(f"{folder}/../pyvenv.cfg"):
+                plan["read"].append(os.path.dirname(folder))
+                plan["programs"].append(os.path.dirname(os.path.dirname(os.path.realpath(f"{folder}/python3"))))
+    plan["read"], plan["write"] = ([path for path in plan[key] if os.path.exists(path)] for key in ("read", "write"))
+    return [str(wrapper), "--plan", json.dumps(plan), "--"]
+
+
 class StdioWorker:
     """Starts `program` and initialises it; a context manager that ends it."""
 
     def __init__(self, program, roots=(), settings=None, env=None, timeout=60):
-        command = [str(program)]
+        command = [*confined(program, roots, settings or {}), str(program)]
         for root in roots:
             command += ["--root", str(root)]
         if settings is not None:

@@ -174,7 +174,8 @@ static const char *find_loader(void)
 	return loader;
 }
 
-static int allow_program(int ruleset, const struct profile *profile, int fd, struct fail *fail)
+static int allow_program(int ruleset, const struct plan *plan, const struct profile *profile,
+	int fd, struct fail *fail)
 {
 	const char *loader = profile->is_native ? find_loader() : NULL;
 	int r = allow_fd(ruleset, fd, MAY_READ_FILE | MAY_EXECUTE);
@@ -183,7 +184,10 @@ static int allow_program(int ruleset, const struct profile *profile, int fd, str
 		r = allow(ruleset, loader, MAY_READ_FILE | MAY_EXECUTE);
 	if (r < 0)
 		return fail_set(fail, r, "cannot grant the program itself");
-	return allow_known(ruleset, profile->programs, MAY_READ | MAY_EXECUTE, fail);
+	if (profile->is_native && plan->programs.n == 0)
+		return 0;
+	r = allow_known(ruleset, profile->programs, MAY_READ | MAY_EXECUTE, fail);
+	return r < 0 ? r : allow_known(ruleset, profile->program_reads, MAY_READ, fail);
 }
 
 static int allow_profile(
@@ -241,7 +245,7 @@ int files_confine(
 	ruleset = create(plan, abi);
 	if (ruleset < 0)
 		return fail_set(fail, -errno, "cannot make a Landlock ruleset");
-	r = allow_program(ruleset, profile, program_fd, fail);
+	r = allow_program(ruleset, plan, profile, program_fd, fail);
 	if (r == 0)
 		r = allow_profile(ruleset, plan, profile, fail);
 	if (r == 0)
