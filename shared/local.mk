@@ -10,6 +10,7 @@ shared_libshared_a_SOURCES = \
 	shared/fd.c shared/fd.h \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
+	shared/landlock.c shared/landlock.h \
 	shared/limits.h \
 	shared/log.c shared/log.h shared/log_journal.c \
 	shared/quote.c shared/quote.h \
