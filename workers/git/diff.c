@@ -3,6 +3,7 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
 #include "workers/git/tools.h"
 
 struct git_diff_args {
@@ -175,7 +176,7 @@ static int git_diff_tool(struct call *call, const void *args)
 	json_t *out;
 
 	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0 ||
-		run(&request, &patch, &why) < 0)
+		special_find(&repo, call, NULL, &why) < 0 || run(&request, &patch, &why) < 0)
 		return refusal_answer(call, &why);
 
 	out = json_pack("{s:o, s:O, s:I, s:I, s:b}", "diff",

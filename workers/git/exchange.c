@@ -182,7 +182,12 @@ static const char *find_home(void)
 	return user && user->pw_dir ? user->pw_dir : "/nonexistent";
 }
 
-/* A file in .ssh there. Yours to free. */
+char *exchange_ssh_dir(void)
+{
+	return alloc_printf("%s/.ssh", find_home());
+}
+
+/* A file in there. Yours to free. */
 static char *ssh_file(const char *name)
 {
 	return alloc_printf("%s/.ssh/%s", find_home(), name);

@@ -124,6 +124,40 @@ int guard_index(struct writer *w, git_index *index, const struct repo_paths *onl
 	return 0;
 }
 
+static bool index_has(git_index *index, const char *path)
+{
+	auto_free char *prefix = alloc_printf("%s/", path);
+	size_t at;
+
+	return git_index_find(&at, index, path) == 0 ||
+	       git_index_find_prefix(&at, index, prefix) == 0;
+}
+
+static bool tree_has(const git_tree *tree, const char *path)
+{
+	auto_git(git_tree_entry) entry = NULL;
+
+	return git_tree_entry_bypath(&entry, tree, path) == 0;
+}
+
+int guard_special(
+	struct writer *w, const git_tree *tree, git_index *index, const struct repo_paths *only)
+{
+	for (size_t i = 0; i < w->special.n; i++) {
+		const char *path = w->special.items[i];
+
+		if (is_wanted(only, path) &&
+			((index && index_has(index, path)) || (tree && tree_has(tree, path))))
+			return refuse(&w->why, "special_file",
+				"%s is a file in git, and a FIFO, a socket or a device on disk. "
+				"Remove it first.",
+				QUOTED(path));
+	}
+
+	git_error_clear();
+	return 0;
+}
+
 /* With `index`, for a comparison with the disk: but for files that a sparse checkout leaves out. */
 static void add_deltas(const git_diff *diff, git_index *index, struct names *ret)
 {
@@ -364,7 +398,8 @@ int guard_reset(struct writer *w, git_tree *target)
 	auto_git(git_index) index = NULL;
 	int rc;
 
-	if (guard_tree(w, target) < 0 || repo_index(&w->repo, &index, &w->why) < 0)
+	if (guard_tree(w, target) < 0 || repo_index(&w->repo, &index, &w->why) < 0 ||
+		guard_special(w, target, index, NULL) < 0)
 		return -1;
 
 	options.checkout_strategy = GIT_CHECKOUT_FORCE;
@@ -385,6 +420,7 @@ int guard_undo(struct writer *w)
 
 	if (repo_index(&w->repo, &index, &w->why) < 0 || writer_head_tree(w, &head) < 0 ||
 		guard_tree(w, head) < 0 || guard_index(w, index, NULL) < 0 ||
+		guard_special(w, head, index, NULL) < 0 ||
 		guard_diff_index(w, head, index, &changed) < 0)
 		return -1;
 	if (!head || changed.n == 0)

@@ -506,8 +506,8 @@ static int check_config(const struct layout *layout, struct refusal *why)
 	return r;
 }
 
-/* libgit2 opens these without a look at what they are, and opening a FIFO can wait for ever. Deeper
- * ones are left to the limit of time that every call has. */
+/* libgit2 opens these without a look at what they are, and opening a FIFO can wait for ever. Those in
+ * deeper directories are special.h's, for the tools that read them. */
 static int check_special(const struct layout *layout, struct refusal *why)
 {
 	static const char *const names[] = { ".gitignore", ".gitattributes", ".gitmodules",

@@ -95,6 +95,22 @@ static const char *code_of_class(int class)
 	}
 }
 
+/* What libgit2 says, without a code of its own, when a file is no longer what it was when libgit2 read
+ * its directory. */
+static bool has_changed_meanwhile(const git_error *last)
+{
+	static const char *const words[] = {
+		"error reading file for hashing",
+		"file changed before we could read it",
+	};
+
+	for (size_t i = 0; last && last->message && i < N_ELEMENTS(words); i++)
+		if (strncmp(last->message, words[i], strlen(words[i])) == 0)
+			return true;
+
+	return false;
+}
+
 void refusal_set_git(struct refusal *why, int rc, const char *fmt, ...)
 {
 	int os_error = errno;
@@ -107,6 +123,9 @@ void refusal_set_git(struct refusal *why, int rc, const char *fmt, ...)
 		code = "permission_denied";
 	if (!code && class == GIT_ERROR_OS && os_error == EROFS)
 		code = "read_only";
+
+	if (!code && has_changed_meanwhile(last))
+		code = "busy";
 
 	va_start(args, fmt);
 	set_words(why, code ? code : code_of_class(class), fmt, args);

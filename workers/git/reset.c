@@ -247,7 +247,8 @@ static int restore_files(
 	bool everything = false;
 	int rc;
 
-	if (guard_index(w, index, paths) < 0 || guard_tree(w, tree) < 0)
+	if (guard_index(w, index, paths) < 0 || guard_tree(w, tree) < 0 ||
+		guard_special(w, tree, index, paths) < 0)
 		return -1;
 
 	for (size_t i = 0; i < paths->n; i++)

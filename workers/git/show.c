@@ -8,6 +8,7 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
 #include "workers/git/tools.h"
 
 struct git_show_args {
@@ -366,7 +367,7 @@ static int git_show(struct call *call, const void *args)
 	struct refusal why;
 
 	if (repo_open(call_settings(call), show.args->repo_path, &repo, &why) < 0 ||
-		run(&show, &why) < 0)
+		special_find(&repo, call, NULL, &why) < 0 || run(&show, &why) < 0)
 		return refusal_answer(call, &why);
 
 	json_object_set_new(show.out, "truncated", json_boolean(show.truncated));

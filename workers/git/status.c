@@ -12,6 +12,7 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
 #include "workers/git/tools.h"
 #include "workers/git/upstream.h"
 
@@ -223,6 +224,8 @@ static int read_status(struct status *status, struct refusal *why)
 	auto_git(git_index) index = NULL;
 	int r = repo_need_worktree(status->repo, why);
 
+	if (r == 0)
+		r = special_find(status->repo, status->call, NULL, why);
 	if (r == 0)
 		r = repo_index(status->repo, &index, why);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include "workers/git/newdir.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
 #include "workers/git/tools.h"
 
 enum { NAME_MAX_LEN = 100, NAMES_TRIED = 1000 };
@@ -288,7 +289,8 @@ static int check_clean(struct removal *removal)
 	git_status_list *status = NULL;
 	int rc;
 
-	if (repo_open(w->repo.settings, removal->real, &repo, &w->why) < 0)
+	if (repo_open(w->repo.settings, removal->real, &repo, &w->why) < 0 ||
+		special_find(&repo, w->call, NULL, &w->why) < 0)
 		return -1;
 
 	options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
