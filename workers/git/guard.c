@@ -17,6 +17,7 @@
 #include "shared/alloc.h"
 #include "workers/common/call.h"
 #include "workers/git/rev.h"
+#include "workers/git/unshare.h"
 
 enum { STOP_CHECK_EVERY = 256 };
 
@@ -268,7 +269,7 @@ int guard_touched(struct writer *w, const struct names *touched, const char *wha
 	if (find_changes(w, &staged, &unstaged, &dirty) < 0)
 		return -1;
 
-	return dirty.n > 0 ? refuse_dirty(w, &dirty, what) : 0;
+	return dirty.n > 0 ? refuse_dirty(w, &dirty, what) : unshare_paths(w, touched);
 }
 
 int guard_clean(struct writer *w, bool also_unstaged, const char *what)
@@ -399,7 +400,8 @@ int guard_reset(struct writer *w, git_tree *target)
 	int rc;
 
 	if (guard_tree(w, target) < 0 || repo_index(&w->repo, &index, &w->why) < 0 ||
-		guard_special(w, target, index, NULL) < 0)
+		guard_special(w, target, index, NULL) < 0 ||
+		unshare_forced(w, target, NULL, NULL) < 0)
 		return -1;
 
 	options.checkout_strategy = GIT_CHECKOUT_FORCE;
@@ -425,6 +427,8 @@ int guard_undo(struct writer *w)
 		return -1;
 	if (!head || changed.n == 0)
 		return 0;
+	if (unshare_forced(w, head, NULL, &(struct repo_paths){ changed.items, changed.n }) < 0)
+		return -1;
 
 	options.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH |
 				    GIT_CHECKOUT_DONT_UPDATE_INDEX;

@@ -17,7 +17,8 @@ int guard_index(struct writer *w, git_index *index, const struct repo_paths *onl
 int guard_special(struct writer *w, const git_tree *tree, git_index *index,
 	const struct repo_paths *only) must_check;
 
-/* `dirty_tree`, with the names, when one of `touched` (sorted) is staged, changed or untracked. */
+/* `dirty_tree`, with the names, when one of `touched` (sorted) is staged, changed or untracked; else they
+ * are unshared (unshare.h) and can be written. */
 int guard_touched(struct writer *w, const struct names *touched, const char *what) must_check;
 
 /* `dirty_tree`, with the names, when something is staged or (with `also_unstaged`) a tracked file is

@@ -59,6 +59,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/take.c workers/git/take.h \
 	workers/git/tools.h \
 	workers/git/transport.c workers/git/transport.h \
+	workers/git/unshare.c workers/git/unshare.h \
 	workers/git/upstream.c workers/git/upstream.h \
 	workers/git/walk.c workers/git/walk.h \
 	workers/git/when.c workers/git/when.h \

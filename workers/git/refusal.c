@@ -95,6 +95,30 @@ static const char *code_of_class(int class)
 	}
 }
 
+/* Codes for what the system said, which stands at the end of libgit2's words: errno itself is often that
+ * of the cleaning up by now. */
+static const char *code_of_words(const git_error *last)
+{
+	static const struct {
+		int err;
+		const char *code;
+	} codes[] = {
+		{ EACCES, "permission_denied" },
+		{ EPERM, "permission_denied" },
+		{ EROFS, "read_only" },
+	};
+	const char *words = last && last->message ? last->message : "";
+	size_t len = strlen(words);
+
+	for (size_t i = 0; i < N_ELEMENTS(codes); i++) {
+		const char *end = strerror(codes[i].err);
+
+		if (len > strlen(end) && streq(words + len - strlen(end), end))
+			return codes[i].code;
+	}
+	return NULL;
+}
+
 /* What libgit2 says, without a code of its own, when a file is no longer what it was when libgit2 read
  * its directory. */
 static bool has_changed_meanwhile(const git_error *last)
@@ -113,17 +137,13 @@ static bool has_changed_meanwhile(const git_error *last)
 
 void refusal_set_git(struct refusal *why, int rc, const char *fmt, ...)
 {
-	int os_error = errno;
 	const git_error *last = git_error_last();
 	int class = last ? last->klass : GIT_ERROR_NONE;
 	const char *code = code_of_return(rc);
 	va_list args;
 
-	if (!code && class == GIT_ERROR_OS && (os_error == EACCES || os_error == EPERM))
-		code = "permission_denied";
-	if (!code && class == GIT_ERROR_OS && os_error == EROFS)
-		code = "read_only";
-
+	if (!code && class == GIT_ERROR_OS)
+		code = code_of_words(last);
 	if (!code && has_changed_meanwhile(last))
 		code = "busy";
 

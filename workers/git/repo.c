@@ -358,21 +358,28 @@ int repo_relative(const struct repo *repo, const char *path, char **ret, struct 
 	return 0;
 }
 
-int repo_check_parents(const struct repo *repo, const char *rel, struct refusal *why)
+int repo_open_parent(const struct repo *repo, const char *rel)
 {
 	auto_free char *parent = alloc_str(rel);
-	auto_close int fd = -1;
 	char *slash = strrchr(parent, '/');
+
+	if (slash)
+		*slash = '\0';
+
+	return path_open_beneath(
+		repo->dir_fd, slash ? parent : ".", O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
+}
+
+int repo_check_parents(const struct repo *repo, const char *rel, struct refusal *why)
+{
+	auto_close int fd = repo_open_parent(repo, rel);
 	char quoted[QUOTE_SIZE];
 
-	if (!slash)
-		return 0;
-	*slash = '\0';
-	fd = path_open_beneath(repo->dir_fd, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
 	if (fd >= 0 || fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd == -ELOOP || fd == -EXDEV)
-		return refuse(why, "outside_roots", "a directory in the path %s is a symbolic link",
+		return refuse(why, "outside_roots",
+			"a directory in the path %s is a symbolic link. Name the file by its own path.",
 			quote(quoted, rel));
 
 	return refuse_errno(why, fd, "cannot look at the path %s", quote(quoted, rel));

@@ -5,6 +5,7 @@
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/unshare.h"
 
 static const char *const reset_modes[] = { "soft", "mixed", "hard", NULL };
 
@@ -253,6 +254,9 @@ static int restore_files(
 
 	for (size_t i = 0; i < paths->n; i++)
 		everything = everything || *paths->items[i] == '\0';
+	if (unshare_forced(w, tree, index, everything ? NULL : paths) < 0)
+		return -1;
+
 	options.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
 	if (!everything)
 		options.paths = (git_strarray){ paths->items, paths->n };

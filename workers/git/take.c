@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
@@ -20,19 +19,6 @@ enum {
 
 DEFINE_FREEP(git_filter_list, git_filter_list_free)
 DEFINE_FREEP(git_odb_stream, git_odb_stream_free)
-
-/* The directory that `path` lies in, without following a link. -ENOENT and -ENOTDIR: there is none. */
-static int open_parent(struct writer *w, const char *path)
-{
-	auto_free char *dir = alloc_str(path);
-	char *slash = strrchr(dir, '/');
-
-	if (slash)
-		*slash = '\0';
-
-	return path_open_beneath(
-		w->repo.dir_fd, slash ? dir : ".", O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
-}
 
 static int refuse_changed(struct writer *w, const char *path)
 {
@@ -157,7 +143,7 @@ int take_blob(struct writer *w, const char *path, git_oid *ret_id, struct stat *
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	auto_close int dir_fd = open_parent(w, path);
+	auto_close int dir_fd = repo_open_parent(&w->repo, path);
 	int r;
 
 	*ret_st = (struct stat){ 0 };
@@ -165,7 +151,8 @@ int take_blob(struct writer *w, const char *path, git_oid *ret_id, struct stat *
 		return 0;
 	if (dir_fd == -ELOOP || dir_fd == -EXDEV)
 		return refuse(&w->why, "outside_roots",
-			"a directory in the path %s is a symbolic link", QUOTED(path));
+			"a directory in the path %s is a symbolic link. Name the file by its own path.",
+			QUOTED(path));
 	if (dir_fd < 0)
 		return refuse_errno(&w->why, dir_fd, "cannot look at %s", QUOTED(path));
 	if (fstatat(dir_fd, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(ret_st->st_mode))
