@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_gateway.py \
+	tests/integration/test_git_big.py \
 	tests/integration/test_git_holes.py \
 	tests/integration/test_git_https.py \
 	tests/integration/test_git_read.py \

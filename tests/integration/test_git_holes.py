@@ -452,6 +452,7 @@ def by_alternates(target, repo):
     (repo.path / ".git/refs/heads/main").write_text(Repo(target).head() + "\n")
 
 
+@pytest.mark.sanitizers
 @pytest.mark.parametrize("how", [as_file, as_relative_file, as_link, as_chain, by_common, by_alternates])
 def test_planted_repository(how, tools, roots):  # noqa: F811
     other = secret_repository(roots[1] / "other")
@@ -635,6 +636,7 @@ def ways_out(roots):  # noqa: F811
             f"//{outside}/f", "./../../outside/f"]
 
 
+@pytest.mark.sanitizers
 def test_paths_that_lead_out(tools, repo, roots):  # noqa: F811
     ways = ways_out(roots)
     before = sorted(os.listdir(roots[1]))
@@ -682,6 +684,7 @@ FORCED = [
 ]
 
 
+@pytest.mark.sanitizers
 @pytest.mark.parametrize("target", ["file", "fifo", "outside"])
 @pytest.mark.parametrize("tool, args", FORCED)
 def test_forced_checkout_replaces_links(tool, args, target, tools, repo, roots):  # noqa: F811
@@ -722,6 +725,7 @@ def in_steps(repo):
     ]
 
 
+@pytest.mark.sanitizers
 @pytest.mark.parametrize("ignore_case", ["false", "true"])
 def test_hard_links_keep_what_they_had(ignore_case, tools, repo, roots):  # noqa: F811
     """A file that is also known elsewhere is replaced, not written to; so does git."""
@@ -762,6 +766,7 @@ def test_copy_of_a_hard_link_keeps_its_mode(tools, repo, roots):  # noqa: F811
 
 # Files that never end, or that nobody writes to
 
+@pytest.mark.sanitizers
 @pytest.mark.parametrize("name", ["a", "fifo", "d/.gitignore", "new/.gitattributes", ".gitignore", "d/.git", ".mailmap"])
 @pytest.mark.parametrize("kind", ["fifo", "link to fifo", "device", "link to device", "socket"])
 def test_special_files_stop_nobody(name, kind, tools, repo, roots):  # noqa: F811

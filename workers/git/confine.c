@@ -94,7 +94,7 @@ static int enter(const struct git_settings *settings)
 	if (git_settings_allows(settings, "https") || git_settings_allows(settings, "ssh"))
 		allow_network(rules, settings);
 #ifdef __SANITIZE_ADDRESS__
-	allow(rules, "/proc"); /* where the sanitizers look at this process */
+	allow(rules, "/"); /* the sanitizers look at /proc, sources and lists of known leaks */
 #endif
 	return landlock_enter(rules);
 }

@@ -176,10 +176,18 @@ static void add_deltas(const git_diff *diff, git_index *index, struct names *ret
 	}
 }
 
-static git_diff_options diff_options(const struct names *only)
+static int on_progress(const git_diff *diff, const char *old_path, const char *new_path, void *arg)
+{
+	return call_stopped(arg) ? GIT_EUSER : 0;
+}
+
+/* Comparing goes before changing, so it may be stopped. */
+static git_diff_options diff_options(struct writer *w, const struct names *only)
 {
 	git_diff_options options = OPTIONS(diff);
 
+	options.progress_cb = on_progress;
+	options.payload = w->call;
 	options.flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INCLUDE_TYPECHANGE |
 			GIT_DIFF_SKIP_BINARY_CHECK;
 	if (only)
@@ -190,7 +198,7 @@ static git_diff_options diff_options(const struct names *only)
 
 int guard_diff_trees(struct writer *w, git_tree *from, git_tree *to, struct names *ret)
 {
-	git_diff_options options = diff_options(NULL);
+	git_diff_options options = diff_options(w, NULL);
 	auto_git(git_diff) diff = NULL;
 	int rc = git_diff_tree_to_tree(&diff, w->repo.git, from, to, &options);
 
@@ -204,7 +212,7 @@ int guard_diff_trees(struct writer *w, git_tree *from, git_tree *to, struct name
 
 int guard_diff_index(struct writer *w, git_tree *from, git_index *to, struct names *ret)
 {
-	git_diff_options options = diff_options(NULL);
+	git_diff_options options = diff_options(w, NULL);
 	auto_git(git_diff) diff = NULL;
 	int rc = git_diff_tree_to_index(&diff, w->repo.git, from, to, &options);
 
@@ -256,7 +264,7 @@ static int refuse_dirty(struct writer *w, const struct names *dirty, const char 
 
 int guard_touched(struct writer *w, const struct names *touched, const char *what)
 {
-	git_diff_options staged = diff_options(touched);
+	git_diff_options staged = diff_options(w, touched);
 	git_diff_options unstaged = staged;
 	auto_names dirty = { 0 };
 
@@ -274,7 +282,7 @@ int guard_touched(struct writer *w, const struct names *touched, const char *wha
 
 int guard_clean(struct writer *w, bool also_unstaged, const char *what)
 {
-	git_diff_options staged = diff_options(NULL);
+	git_diff_options staged = diff_options(w, NULL);
 	git_diff_options unstaged = staged;
 	auto_names dirty = { 0 };
 

@@ -54,6 +54,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/stash_save.c workers/git/stash_save.h \
 	workers/git/stat_table.c workers/git/stat_table.h \
 	workers/git/status.c \
+	workers/git/stop.c workers/git/stop.h \
 	workers/git/stream.c workers/git/stream.h \
 	workers/git/tag.c \
 	workers/git/take.c workers/git/take.h \

@@ -227,7 +227,9 @@ static int start(struct rebase *rebase, const git_signature *who)
 	int rc;
 
 	if (!spec || !*spec)
-		return refuse(&w->why, "invalid_argument", "onto: is required to start a rebase");
+		return refuse(&w->why, "invalid_argument",
+			"onto: is required to start a rebase. "
+			"git_branch lists the branches.");
 	if (writer_check_idle(w, cannot) < 0 || guard_clean(w, true, cannot) < 0 ||
 		find_onto(w, spec, &onto, &commit) < 0)
 		return -1;
@@ -253,7 +255,9 @@ static int open_rebase(struct rebase *rebase)
 	int rc = git_rebase_open(&rebase->git, w->repo.git, &rebase->options);
 
 	if (rc == GIT_ENOTFOUND)
-		return refuse(&w->why, "invalid_argument", "there is no rebase in progress");
+		return refuse(&w->why, "invalid_argument",
+			"there is no rebase in progress. "
+			"Start one with onto.");
 	if (rc < 0)
 		return refuse(&w->why, "repo_refused",
 			"the rebase in progress was started by another program and can only be "
@@ -313,7 +317,9 @@ static int act(struct rebase *rebase)
 	if (streq(action, "abort"))
 		return abort_rebase(rebase);
 	if (!w->head)
-		return refuse(&w->why, "bad_revision", "there is no commit yet to rebase");
+		return refuse(&w->why, "bad_revision",
+			"there is no commit yet to rebase. "
+			"Make one with git_commit first.");
 	if (writer_check_branch(w, cannot) < 0 || repo_identity(&w->repo, &who, &w->why) < 0)
 		return -1;
 	if (streq(action, "continue"))

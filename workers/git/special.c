@@ -58,12 +58,15 @@ static int check_rules_link(struct search *search, const char *path)
 		return 0;
 	if (r < 0)
 		return refuse(search->why, "repo_refused",
-			"%s in it is a link that leads outside of the allowed directories",
+			"%s in it is a link that leads outside of the allowed directories. "
+			"Replace it by a file.",
 			quote(quoted, path));
 	if (stat(real, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		return 0;
 
-	return refuse(search->why, "repo_refused", "%s in it leads to a special file",
+	return refuse(search->why, "repo_refused",
+		"%s in it leads to a special file. "
+		"Replace it by a file.",
 		quote(quoted, path));
 }
 
@@ -76,7 +79,9 @@ static int check_rules(struct search *search, const char *path, unsigned char ty
 
 	return is_file_type(type) ? 0
 				  : refuse(search->why, "repo_refused",
-					    "%s in it is a special file", quote(quoted, path));
+					    "%s in it is a special file. "
+					    "Remove it.",
+					    quote(quoted, path));
 }
 
 static unsigned char type_of(int dir_fd, const struct dirent *entry)
@@ -107,7 +112,8 @@ static int look_at(struct search *search, int dir_fd, const char *dir, const str
 		return -1;
 	if (type == DT_DIR && search->waiting.n >= MAX_WAITING)
 		return refuse(search->why, "too_large",
-			"the working tree has more than %d directories beside each other",
+			"the working tree has more than %d directories beside each other. "
+			"Use the git program for it.",
 			MAX_WAITING);
 	if (type == DT_DIR)
 		names_add(&search->waiting, path);

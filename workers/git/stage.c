@@ -44,7 +44,9 @@ static int check_kind(struct writer *w, const char *path, const struct stat *st)
 			"%s is a repository of its own; it is not added to this one", QUOTED(path));
 	if (!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
 		return refuse(&w->why, "special_file",
-			"%s is neither a file nor a directory nor a symbolic link", QUOTED(path));
+			"%s is neither a file nor a directory nor a symbolic link. "
+			"Remove it, or leave it out.",
+			QUOTED(path));
 
 	return 0;
 }
@@ -74,7 +76,8 @@ static int check_path(
 	if (*path == '\0')
 		return 0;
 	if (repo_is_git_path(path))
-		return refuse(&w->why, "protected", "%s lies in a .git directory", QUOTED(path));
+		return refuse(&w->why, "protected", "%s lies in a .git directory. Leave it out.",
+			QUOTED(path));
 	if (repo_check_parents(&w->repo, path, &w->why) < 0)
 		return -1;
 
@@ -83,7 +86,10 @@ static int check_path(
 		if (tracked && (errno == ENOENT || errno == ENOTDIR))
 			return 0;
 		if (errno == ENOENT || errno == ENOTDIR)
-			return refuse(&w->why, "not_found", "there is no %s", QUOTED(path));
+			return refuse(&w->why, "not_found",
+				"there is no %s. "
+				"git_get_status lists what has changed; names are literal and relative to the repository.",
+				QUOTED(path));
 		return refuse_errno(&w->why, -errno, "cannot look at %s", QUOTED(path));
 	}
 	if (!tracked && check_kind(w, path, &st) < 0)

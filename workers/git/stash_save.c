@@ -112,8 +112,9 @@ static int find_changes(struct stash *stash, git_index *index, bool also_untrack
 		!git_oid_equal(&stash->index_tree, git_tree_id(stash->head)))
 		return 0;
 
-	return refuse(&w->why, "nothing_to_stash", "there are no changes to put aside%s",
-		also_untracked ? "" : " (untracked files only with include_untracked)");
+	return refuse(&w->why, "nothing_to_stash",
+		"there are no changes to put aside. git_get_status shows the state%s.",
+		also_untracked ? "" : "; untracked files are taken with include_untracked");
 }
 
 /* The file as it is on disk becomes an entry; one that is not there loses its entry. */

@@ -13,6 +13,7 @@
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
 #include "workers/git/special.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 #include "workers/git/upstream.h"
 
@@ -344,7 +345,7 @@ static int git_get_status(struct call *call, const void *args)
 	};
 	struct refusal why;
 
-	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0 ||
+	if (repo_open_to_read(call, a->repo_path, &repo, &why) < 0 ||
 		read_status(&status, &why) < 0)
 		return refusal_answer(call, &why);
 

@@ -159,7 +159,9 @@ int take_blob(struct writer *w, const char *path, git_oid *ret_id, struct stat *
 		return 0;
 	if (!S_ISREG(ret_st->st_mode) && !S_ISLNK(ret_st->st_mode))
 		return refuse(&w->why, "special_file",
-			"%s is neither a file nor a directory nor a symbolic link", QUOTED(path));
+			"%s is neither a file nor a directory nor a symbolic link. "
+			"Remove it, or leave it out.",
+			QUOTED(path));
 
 	r = S_ISLNK(ret_st->st_mode) ? take_link(w, dir_fd, name, ret_id)
 				     : take_regular(w, dir_fd, name, path, ret_id);

@@ -121,6 +121,11 @@ int unshare_paths(struct writer *w, const struct names *paths)
 	return 0;
 }
 
+static int on_progress(const git_diff *diff, const char *old_path, const char *new_path, void *arg)
+{
+	return call_stopped(arg) ? GIT_EUSER : 0;
+}
+
 int unshare_forced(
 	struct writer *w, git_tree *tree, git_index *index, const struct repo_paths *only)
 {
@@ -131,6 +136,8 @@ int unshare_forced(
 	options.flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INCLUDE_TYPECHANGE |
 			GIT_DIFF_SKIP_BINARY_CHECK;
 	options.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
+	options.progress_cb = on_progress;
+	options.payload = w->call;
 	if (only)
 		options.pathspec = (git_strarray){ only->items, only->n };
 	rc = tree ? git_diff_tree_to_workdir(&diff, w->repo.git, tree, &options)
