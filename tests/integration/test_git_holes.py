@@ -900,3 +900,39 @@ def test_directory_becomes_a_link_during_calls(race, tools, repo, roots):  # noq
     assert SECRET.encode() not in everything
     if (repo.path / "d").is_symlink():
         os.rename(repo.path / "d", inside / "link2")
+
+
+# Every argument of every tool
+
+NONSENSE = {
+    "string": ["A" * 244, "é" * 240, "A" * 60000, "", "\u202e\u2028x", "\x1b[31m", "x\ny", "HEAD@{9999999999999999999999}",
+               "HEAD^{", "@{u}", "^", "~", "A..B..C", "HEAD^99999999999", "HEAD~99999999999999999999", ":0:a",
+               "refs/heads/", "/" * 200, "\x00"],
+    "integer": [-1, 2 ** 31, 2 ** 63, 1e300, 1.5, True, None, "1"],
+    "boolean": ["true", 1, None],
+    "array": [[], [""], ["A" * 5000], ["a\x01b"], [None], "x", [["x"]], ["\u202e"], ["x"] * 10001],
+}
+
+
+@pytest.mark.sanitizers
+def test_nonsense_in_every_argument(tools, repo):  # noqa: F811
+    """An answer to each, in words that are short, in one piece, and no copy of what was said."""
+    usual = {"string": "x", "integer": 1, "boolean": True, "array": ["x"]}
+    for tool in tools.worker.request("tools/list")["result"]["tools"]:
+        properties = tool["inputSchema"]["properties"]
+        needed = {name: properties[name].get("enum", [usual[properties[name]["type"]]])[0]
+                  for name in tool["inputSchema"].get("required", ())}
+        for name, schema in properties.items():
+            for value in NONSENSE[schema["type"]]:
+                response = tools.worker.request("tools/call", {
+                    "name": tool["name"], "arguments": {**needed, name: value}})
+                if "error" in response:
+                    assert value == "\x00", (tool["name"], name, value)
+                    continue
+                text = response["result"]["content"][0]["text"]
+                where = (tool["name"], name, str(value)[:40], text)
+                assert "\x1b" not in text, where
+                if response["result"].get("isError"):
+                    assert len(text) < 1000 and "A" * 201 not in text and "é" * 201 not in text, where
+                    assert not text.startswith("internal"), where
+    assert repo.git("symbolic-ref", "HEAD").startswith("refs/heads/")
