@@ -12,6 +12,7 @@ shared_libshared_a_SOURCES = \
 	shared/kernel.c shared/kernel.h \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
+	shared/landlock.c shared/landlock.h \
 	shared/limits.h \
 	shared/log.c shared/log.h shared/log_journal.c \
 	shared/quote.c shared/quote.h \

@@ -26,6 +26,8 @@ EXTRA_DIST += \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
 	tests/integration/test_gateway.py \
+	tests/integration/test_git_big.py \
+	tests/integration/test_git_holes.py \
 	tests/integration/test_git_https.py \
 	tests/integration/test_git_read.py \
 	tests/integration/test_git_remote.py \

@@ -28,7 +28,7 @@ class ToolFailed(Exception):
         self.code = text.split(":", 1)[0]
 
 
-def confined(program, roots, settings):
+def confined(program, roots, settings, grant):
     """The words in front of the worker's command: what supervisor/fleet/confine.c would say."""
     program = pathlib.Path(program).resolve()
     wrapper = program.parent / "mcp-fleet-exec"
@@ -54,14 +54,17 @@ def confined(program, roots, settings):
                 plan["read"].append(os.path.dirname(folder))
                 plan["programs"].append(os.path.dirname(os.path.dirname(os.path.realpath(f"{folder}/python3"))))
     plan["read"], plan["write"] = ([path for path in plan[key] if os.path.exists(path)] for key in ("read", "write"))
+    for key, paths in grant.items():
+        plan[key] += [str(path) for path in paths]
     return [str(wrapper), "--plan", json.dumps(plan), "--"]
 
 
 class StdioWorker:
     """Starts `program` and initialises it; a context manager that ends it."""
 
-    def __init__(self, program, roots=(), settings=None, env=None, timeout=60):
-        command = [*confined(program, roots, settings or {}), str(program)]
+    def __init__(self, program, roots=(), settings=None, env=None, timeout=60, grant=None):
+        """`grant`: what the worker may do beside that, for programs of the tests that it runs."""
+        command = [*confined(program, roots, settings or {}, grant or {}), str(program)]
         for root in roots:
             command += ["--root", str(root)]
         if settings is not None:

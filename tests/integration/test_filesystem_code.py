@@ -56,13 +56,13 @@ def project(tmp_path):
 def start(project):
     started = []
 
-    def start(tools=TOOLS, roots=None, **settings):
+    def start(tools=TOOLS, roots=None, grant=None, **settings):
         settings["code_tools_path"] = [str(tools)]
         if roots is None:
             settings["roots"] = [str(project)]
         else:
             settings["roots"] = roots
-        started.append(Worker(PROGRAM, settings=settings))
+        started.append(Worker(PROGRAM, settings=settings, grant=grant))
         return started[-1]
 
     yield start
@@ -444,7 +444,8 @@ env = open("/proc/self/environ").read().split("\\0")[:-1]
 print("1:1:", json.dumps([sys.argv[1:], os.getcwd(), sys.stdin.read(), fds, sorted(env)]))
 """)
     program.chmod(0o755)
-    data, _ = start(program.parent).data_of("code_lint", path="good.py", tool="flake8")
+    data, _ = start(program.parent, grant={"read": ["/proc"], "programs": [sys.prefix, sys.base_prefix]}).data_of(
+        "code_lint", path="good.py", tool="flake8")
     arguments, cwd, text, fds, env = json.loads(data["output"].removeprefix("good.py:1:1: "))
     assert arguments == ["--isolated", "--jobs=1", "--color=never",
                          "--format=%(row)d:%(col)d: %(code)s %(text)s", "-"]
@@ -478,7 +479,7 @@ def test_a_program_that_ends_before_its_children(start, fake, forever):
 @pytest.mark.parametrize("tool", ["code_lint", "code_format", "code_analyze"])
 def test_cancellation(start, fake, forever, tmp_path, tool):
     script = f"trap '' TERM; touch {tmp_path}/runs; setsid sleep {forever} & sleep {forever}"
-    worker = start(fake(script))
+    worker = start(fake(script), grant={"write": [tmp_path]})
     worker.send({"jsonrpc": "2.0", "id": "slow", "method": "tools/call",
                  "params": {"name": tool, "arguments": {"path": "."}}})
     deadline = time.monotonic() + 30 * SLOWNESS

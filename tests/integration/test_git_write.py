@@ -4,8 +4,10 @@ Every test ends with git's own judgement: `git fsck` and a look at what git show
 """
 
 import fcntl
+import functools
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -20,6 +22,10 @@ ENV = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "LC_ALL": "C.UTF-8",
 }
+
+
+# Every failure says what failed, and in another sentence or part of one what to do.
+SAYS_WHAT_TO_DO = re.compile(r"[.;] [\"'A-Za-z_]| must be ")
 
 
 class Repo:
@@ -62,6 +68,22 @@ class Repo:
         return self.git("reflog", "show", "--format=%gs", ref).splitlines()
 
 
+JSON_TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
+
+
+def check_against(schema, value, where):
+    """The few keywords that our output schemas have."""
+    assert isinstance(value, JSON_TYPES[schema["type"]]), where
+    assert schema["type"] == "boolean" or not isinstance(value, bool), where
+    if schema["type"] == "array":
+        for item in value:
+            check_against(schema["items"], item, where)
+    elif schema["type"] == "object" and "properties" in schema:
+        assert set(schema.get("required", ())) <= set(value) <= set(schema["properties"]), where
+        for name, part in value.items():
+            check_against(schema["properties"][name], part, f"{where}.{name}")
+
+
 class Tools:
     """The worker, with the two outcomes of a call told apart."""
 
@@ -72,13 +94,22 @@ class Tools:
         result = self.worker.result(tool, **args)
         assert not result.get("isError"), result["content"][0]["text"]
         self.text = result["content"][0]["text"]
+        if tool in self.schemas:
+            check_against(self.schemas[tool], result["structuredContent"], tool)
         return result["structuredContent"]
+
+    @functools.cached_property
+    def schemas(self):
+        """What each tool says that its answers look like."""
+        listed = self.worker.request("tools/list")["result"]["tools"]
+        return {tool["name"]: tool["outputSchema"] for tool in listed}
 
     def fails(self, code, tool, **args):
         result = self.worker.result(tool, **args)
         text = result["content"][0]["text"]
         assert result.get("isError"), text
         assert text.startswith(code + ": "), text
+        assert SAYS_WHAT_TO_DO.search(text), text
         return text
 
 

@@ -15,6 +15,12 @@ tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
 tests_unit_test_fd_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_fd_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_landlock
+TESTS += tests/unit/test_landlock
+tests_unit_test_landlock_SOURCES = tests/unit/test_landlock.c
+tests_unit_test_landlock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_landlock_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_jspan
 TESTS += tests/unit/test_jspan
 tests_unit_test_jspan_SOURCES = tests/unit/test_jspan.c

@@ -5,6 +5,7 @@
 #include "workers/git/annotate.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 
 struct git_blame_args {
@@ -51,10 +52,15 @@ static int load(const struct repo *repo, git_commit *commit, const char *path, c
 	if (rc == 0)
 		rc = *path ? git_tree_entry_bypath(&entry, tree, path) : GIT_ENOTFOUND;
 	if (rc == GIT_ENOTFOUND)
-		return refuse(why, "not_found", "there is no file %s in this revision",
+		return refuse(why, "not_found",
+			"there is no file %s in this revision. "
+			"git_show of REVISION:DIRECTORY lists what there is.",
 			quote(quoted, asked));
 	if (rc == 0 && git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
-		return refuse(why, "is_a_directory", "%s is not a file", quote(quoted, asked));
+		return refuse(why, "is_a_directory",
+			"%s is not a file. "
+			"Name a file in it; git_show of REVISION:DIRECTORY lists them.",
+			quote(quoted, asked));
 	if (rc == 0)
 		rc = git_blob_lookup(&ret->blob, repo->git, git_tree_entry_id(entry));
 	if (rc < 0)
@@ -64,7 +70,10 @@ static int load(const struct repo *repo, git_commit *commit, const char *path, c
 	ret->end = ret->at + git_blob_rawsize(ret->blob);
 	look = (size_t)git_blob_rawsize(ret->blob);
 	if (memchr(ret->at, '\0', look < BINARY_LOOK_BYTES ? look : BINARY_LOOK_BYTES))
-		return refuse(why, "binary_file", "%s is not a text file", quote(quoted, asked));
+		return refuse(why, "binary_file",
+			"%s is not a text file. "
+			"Blame works on lines of text only.",
+			quote(quoted, asked));
 	return 0;
 }
 
@@ -83,10 +92,14 @@ static int choose_lines(struct file *file, const struct git_blame_args *a, struc
 	file->first = a->start_line.set ? (size_t)a->start_line.value : 1;
 	file->last = a->end_line.set ? (size_t)a->end_line.value : file->n_lines;
 	if (a->end_line.set && file->first > file->last)
-		return refuse(why, "invalid_argument", "start_line %zu is after end_line %zu",
+		return refuse(why, "invalid_argument",
+			"start_line %zu is after end_line %zu. "
+			"Exchange them.",
 			file->first, file->last);
 	if (a->start_line.set && file->first > file->n_lines)
-		return refuse(why, "invalid_argument", "start_line %zu: the file has %zu lines",
+		return refuse(why, "invalid_argument",
+			"start_line %zu: the file has %zu lines. "
+			"Start at one of these.",
 			file->first, file->n_lines);
 	if (file->last > file->n_lines)
 		file->last = file->n_lines;
@@ -168,7 +181,7 @@ static int git_blame_tool(struct call *call, const void *args)
 	struct answer answer = { .repo = &repo, .lines = lines };
 	struct file file = { 0 };
 	struct refusal why;
-	int r = repo_open(call_settings(call), a->repo_path, &repo, &why);
+	int r = repo_open_to_read(call, a->repo_path, &repo, &why);
 
 	if (r == 0)
 		r = run(call, &answer, a, &file, &why);

@@ -37,7 +37,8 @@ static int create(struct writer *w, const struct create_branch_args *a, git_oid 
 
 	if (!w->head && !a->base_branch)
 		return refuse(&w->why, "bad_revision",
-			"there is no commit yet that a branch could start from");
+			"there is no commit yet that a branch could start from. "
+			"Make one with git_commit first.");
 	if (checkout_new_branch(w, a->branch_name, a->base_branch) < 0)
 		return -1;
 	*ret = *git_commit_id(w->head);
@@ -85,7 +86,10 @@ static int look_up(struct writer *w, const char *name, git_reference **ret)
 	int rc = git_branch_lookup(ret, w->repo.git, name, GIT_BRANCH_LOCAL);
 
 	if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC)
-		return refuse(&w->why, "not_found", "there is no local branch %s", QUOTED(name));
+		return refuse(&w->why, "not_found",
+			"there is no local branch %s. "
+			"git_branch lists them.",
+			QUOTED(name));
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot read branch %s", QUOTED(name));
 
@@ -96,13 +100,18 @@ static int look_up(struct writer *w, const char *name, git_reference **ret)
 static int check_movable(struct writer *w, const char *name, bool may_be_current)
 {
 	if (git_settings_is_protected(w->repo.settings, name))
-		return refuse(&w->why, "policy", "branch '%s' is protected", name);
+		return refuse(&w->why, "policy",
+			"branch '%s' is protected. "
+			"Work on another branch; git_get_safety_rules lists the protected ones.",
+			name);
 	if (!may_be_current && w->branch && streq(w->branch, name))
 		return refuse(&w->why, "policy",
 			"'%s' is the current branch. Switch to another one first.", name);
 	if (writer_is_elsewhere(w, name))
-		return refuse(
-			&w->why, "policy", "branch '%s' is checked out in another worktree", name);
+		return refuse(&w->why, "policy",
+			"branch '%s' is checked out in another worktree. "
+			"Switch that one to another branch, or remove it with git_worktree_remove.",
+			name);
 
 	return 0;
 }
@@ -180,9 +189,15 @@ static int check_new_name(struct writer *w, const char *name)
 	if (writer_check_branch_name(w, "new_name", name) < 0)
 		return -1;
 	if (git_settings_is_protected(w->repo.settings, name))
-		return refuse(&w->why, "policy", "'%s' is the name of a protected branch", name);
+		return refuse(&w->why, "policy",
+			"'%s' is the name of a protected branch. "
+			"Choose another name.",
+			name);
 	if (branch_exists(w, name))
-		return refuse(&w->why, "already_exists", "there is already a branch '%s'", name);
+		return refuse(&w->why, "already_exists",
+			"there is already a branch %s. "
+			"Choose another name, or delete that branch first.",
+			QUOTED(name));
 
 	return 0;
 }

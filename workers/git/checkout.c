@@ -69,12 +69,17 @@ static int check_free(struct writer *w, const char *name)
 	auto_free char *obstacle = NULL;
 
 	if (branch_exists(w, name))
-		return refuse(&w->why, "already_exists", "there is already a branch '%s'", name);
+		return refuse(&w->why, "already_exists",
+			"there is already a branch %s. "
+			"Choose another name, or switch to it with git_checkout.",
+			QUOTED(name));
 
 	obstacle = find_obstacle(w, name);
 	if (obstacle)
 		return refuse(&w->why, "already_exists",
-			"branch '%s' cannot be beside the branch '%s'", name, obstacle);
+			"branch '%s' cannot be beside the branch '%s'. "
+			"Choose another name.",
+			name, obstacle);
 
 	return 0;
 }
@@ -99,7 +104,7 @@ static int create_ref(
 	int rc = LOCKED(w,
 		git_reference_create(&ref, w->repo.git, full, git_commit_id(commit), 0, message));
 
-	return rc < 0 ? refuse_git(&w->why, rc, "cannot create branch '%s'", name) : 0;
+	return rc < 0 ? refuse_git(&w->why, rc, "cannot create branch %s", QUOTED(name)) : 0;
 }
 
 int branch_create(struct writer *w, const char *name, const char *start, git_commit **ret)
@@ -149,7 +154,9 @@ int checkout_branch(struct writer *w, const char *name)
 		return 0;
 	if (writer_is_elsewhere(w, name))
 		return refuse(&w->why, "checked_out_elsewhere",
-			"branch '%s' is checked out in another worktree", name);
+			"branch '%s' is checked out in another worktree. "
+			"Work there (git_worktree_list), or switch that one to another branch.",
+			name);
 	if (rev_commit(&w->repo, full, &commit, &w->why) < 0 || switch_tree(w, commit) < 0)
 		return -1;
 
@@ -209,7 +216,9 @@ static int go(struct writer *w, const struct checkout_args *a)
 	if (a->create)
 		return checkout_new_branch(w, a->branch_name, a->base_branch);
 	if (a->base_branch)
-		return refuse(&w->why, "invalid_argument", "base_branch: only with create");
+		return refuse(&w->why, "invalid_argument",
+			"base_branch: only with create. "
+			"Say create=true, or leave base_branch out.");
 	if (branch_exists(w, a->branch_name) || (w->branch && streq(w->branch, a->branch_name)))
 		return checkout_branch(w, a->branch_name);
 

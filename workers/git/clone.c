@@ -77,10 +77,11 @@ static int check_branch_name(struct clone *clone)
 	if (git_branch_name_is_valid(&is_valid, name) < 0)
 		git_error_clear();
 
-	return is_valid && !streq(name, "HEAD")
-		       ? 0
-		       : refuse(&clone->x.why, "invalid_argument",
-				 "branch: %s is not a valid branch name", QUOTED(name));
+	return is_valid && !streq(name, "HEAD") ? 0
+						: refuse(&clone->x.why, "invalid_argument",
+							  "branch: %s is not a valid branch name. "
+							  "Name a branch without refs/heads/.",
+							  QUOTED(name));
 }
 
 /* Makes the directory and an empty repository in it. */
@@ -132,8 +133,10 @@ static int choose_branch(struct clone *clone)
 	if (exchange_find(&clone->x, ref, &clone->tip))
 		return 0;
 
-	return refuse(&clone->x.why, "not_found", "%s has no branch %s", clone->x.shown,
-		QUOTED(clone->branch));
+	return refuse(&clone->x.why, "not_found",
+		"%s has no branch %s. "
+		"Leave branch out to get its default branch.",
+		clone->x.shown, QUOTED(clone->branch));
 }
 
 /* Records where it came from. The URL has no password. */

@@ -44,7 +44,9 @@ static int run_commit(struct call *call, const void *args)
 	json_t *out;
 
 	if (writer_is_blank(a->message)) {
-		(void)refuse(&w.why, "invalid_argument", "message: is blank");
+		(void)refuse(&w.why, "invalid_argument",
+			"message: is blank. "
+			"Say what the commit does.");
 		return refusal_answer(call, &w.why);
 	}
 	if (writer_open(&w, call, a->repo_path, WRITER_TREE) < 0 ||

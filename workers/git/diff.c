@@ -3,6 +3,8 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 
 struct git_diff_args {
@@ -135,7 +137,9 @@ static int read_paths(struct request *request, struct repo_paths *ret, struct re
 	struct str_list one = { (const char **)(uintptr_t)&a->file_path, 1 };
 
 	if (a->file_path && a->paths.n > 0)
-		return refuse(why, "invalid_argument", "give either file_path or paths");
+		return refuse(why, "invalid_argument",
+			"give either file_path or paths. "
+			"paths takes both.");
 	if (a->file_path)
 		return repo_paths(request->repo, one, ret, why);
 
@@ -174,8 +178,8 @@ static int git_diff_tool(struct call *call, const void *args)
 	struct refusal why;
 	json_t *out;
 
-	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0 ||
-		run(&request, &patch, &why) < 0)
+	if (repo_open_to_read(call, a->repo_path, &repo, &why) < 0 ||
+		special_find(&repo, call, NULL, &why) < 0 || run(&request, &patch, &why) < 0)
 		return refusal_answer(call, &why);
 
 	out = json_pack("{s:o, s:O, s:I, s:I, s:b}", "diff",

@@ -182,7 +182,12 @@ static const char *find_home(void)
 	return user && user->pw_dir ? user->pw_dir : "/nonexistent";
 }
 
-/* A file in .ssh there. Yours to free. */
+char *exchange_ssh_dir(void)
+{
+	return alloc_printf("%s/.ssh", find_home());
+}
+
+/* A file in there. Yours to free. */
 static char *ssh_file(const char *name)
 {
 	return alloc_printf("%s/.ssh/%s", find_home(), name);
@@ -338,7 +343,10 @@ static int on_certificate(git_cert *cert, int is_valid, const char *host, void *
 	if (cert->cert_type != GIT_CERT_HOSTKEY_LIBSSH2) {
 		if (is_valid)
 			return 0;
-		(void)refuse(&x->why, "tls_failed", "the certificate of %s is not valid", host);
+		(void)refuse(&x->why, "tls_failed",
+			"the certificate of %s is not valid. "
+			"Its operator has to mend it, or the operator of this server to trust its authority.",
+			host);
 		return GIT_ECERTIFICATE;
 	}
 	if (x->target.kind == TARGET_SSH && (key->type & GIT_CERT_SSH_RAW) &&
@@ -346,7 +354,8 @@ static int on_certificate(git_cert *cert, int is_valid, const char *host, void *
 		return 0;
 
 	(void)refuse(&x->why, "remote_refused",
-		"the key of the SSH host %s is not the one in known_hosts of this server",
+		"the key of the SSH host %s is not the one in known_hosts of this server. "
+		"Ask the operator of this server whether the host has a new key.",
 		x->target.host);
 	return GIT_ECERTIFICATE;
 }
@@ -457,7 +466,8 @@ int exchange_failed(struct exchange *x, int rc, const char *what)
 		return refuse_stopped(&x->why, *x->how_far ? x->how_far : "nothing was received");
 	if (rc == GIT_EBAREREPO)
 		return refuse(&x->why, "remote_refused",
-			"%s: it has a working tree, and this server pushes only to bare repositories",
+			"%s: it has a working tree, and this server pushes only to bare repositories. "
+			"Pull from there instead.",
 			x->shown);
 
 	code = x->target.kind == TARGET_HTTPS ? code_of_words() : NULL;

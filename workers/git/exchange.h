@@ -81,3 +81,6 @@ int exchange_failed(struct exchange *x, int rc, const char *what);
 
 /* Who stands in the reflogs of what is fetched. */
 void exchange_sign_reflogs(const struct repo *repo);
+
+/* Where this service keeps its SSH keys and known hosts, whatever HOME says. Yours to free. */
+char *exchange_ssh_dir(void) must_check;

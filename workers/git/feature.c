@@ -63,7 +63,9 @@ static int start_new(struct writer *w, const char *name, const char *base)
 			"there is already a feature branch, '%s'. Finish it first (git_finish_feature).",
 			other);
 	if (!w->head && !base)
-		return refuse(&w->why, "bad_revision", "there is no commit yet to start from");
+		return refuse(&w->why, "bad_revision",
+			"there is no commit yet to start from. "
+			"Make one with git_commit first.");
 
 	return checkout_new_branch(w, name, base);
 }
@@ -140,17 +142,24 @@ static int find_branch(struct finish *finish)
 
 	if (!git_settings_is_feature(w->repo.settings, name) ||
 		git_settings_is_protected(w->repo.settings, name))
-		return refuse(&w->why, "policy", "'%s' is no feature branch (they start with '%s')",
-			name, w->repo.settings->feature_prefix);
+		return refuse(&w->why, "policy",
+			"%s is no feature branch (they start with '%s'). "
+			"Use git_delete_branch for other branches.",
+			QUOTED(name), w->repo.settings->feature_prefix);
 
 	rc = git_branch_lookup(&finish->branch, w->repo.git, name, GIT_BRANCH_LOCAL);
 	if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC)
-		return refuse(&w->why, "not_found", "there is no branch '%s'", name);
+		return refuse(&w->why, "not_found",
+			"there is no branch %s. "
+			"git_branch lists them.",
+			QUOTED(name));
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot read branch '%s'", name);
 	if (writer_is_elsewhere(w, name))
-		return refuse(
-			&w->why, "policy", "branch '%s' is checked out in another worktree", name);
+		return refuse(&w->why, "policy",
+			"branch '%s' is checked out in another worktree. "
+			"Remove that one with git_worktree_remove first.",
+			name);
 
 	return rev_commit(&w->repo, full, &finish->tip, &w->why);
 }
@@ -168,7 +177,8 @@ static int find_main(struct finish *finish)
 			finish->main = names.items[i];
 	if (!finish->main)
 		return refuse(&w->why, "not_found",
-			"there is none of the protected branches that it could be merged into");
+			"there is none of the protected branches that it could be merged into. "
+			"Fetch or create one, or say force=true.");
 	if (upstream_find(&w->repo, finish->main, &upstream, &w->why) < 0)
 		return -1;
 

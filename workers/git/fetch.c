@@ -46,7 +46,8 @@ static int check_spec(
 	if (strncmp(destination, "refs/", 5) != 0 ||
 		(!repo->is_bare && may_write_to(destination, "refs/heads/")))
 		return refuse(why, "repo_refused",
-			"remote.%s.fetch would overwrite local branches, which this server does not do",
+			"remote.%s.fetch would overwrite local branches, which this server does not do. "
+			"Let it write to refs/remotes/.",
 			remote);
 
 	return 0;
@@ -97,7 +98,10 @@ static int find_tip(struct exchange *x, const struct fetch_what *what, struct fe
 	if (!ref || exchange_find(x, ref, &ret->tip))
 		return 0;
 
-	return refuse(&x->why, "not_found", "%s has no branch '%s'", x->shown, what->branch);
+	return refuse(&x->why, "not_found",
+		"%s has no branch '%s'. "
+		"git_branch with branch_type=remote lists those that were fetched.",
+		x->shown, what->branch);
 }
 
 static int fetch_with(struct exchange *x, struct repo *repo, const struct fetch_what *what,

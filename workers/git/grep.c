@@ -6,6 +6,7 @@
 #include "workers/git/match.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 
 struct git_grep_args {
@@ -221,7 +222,7 @@ static int git_grep(struct call *call, const void *args)
 		.matches = json_array(),
 	};
 
-	if (repo_open(call_settings(call), grep.args->repo_path, &repo, &why) < 0 || run(&grep) < 0)
+	if (repo_open_to_read(call, grep.args->repo_path, &repo, &why) < 0 || run(&grep) < 0)
 		return refusal_answer(call, &why);
 
 	if (grep.text.len == 0)

@@ -17,6 +17,7 @@
 #include "shared/alloc.h"
 #include "workers/common/call.h"
 #include "workers/git/rev.h"
+#include "workers/git/unshare.h"
 
 enum { STOP_CHECK_EVERY = 256 };
 
@@ -124,6 +125,40 @@ int guard_index(struct writer *w, git_index *index, const struct repo_paths *onl
 	return 0;
 }
 
+static bool index_has(git_index *index, const char *path)
+{
+	auto_free char *prefix = alloc_printf("%s/", path);
+	size_t at;
+
+	return git_index_find(&at, index, path) == 0 ||
+	       git_index_find_prefix(&at, index, prefix) == 0;
+}
+
+static bool tree_has(const git_tree *tree, const char *path)
+{
+	auto_git(git_tree_entry) entry = NULL;
+
+	return git_tree_entry_bypath(&entry, tree, path) == 0;
+}
+
+int guard_special(
+	struct writer *w, const git_tree *tree, git_index *index, const struct repo_paths *only)
+{
+	for (size_t i = 0; i < w->special.n; i++) {
+		const char *path = w->special.items[i];
+
+		if (is_wanted(only, path) &&
+			((index && index_has(index, path)) || (tree && tree_has(tree, path))))
+			return refuse(&w->why, "special_file",
+				"%s is a file in git, and a FIFO, a socket or a device on disk. "
+				"Remove it first.",
+				QUOTED(path));
+	}
+
+	git_error_clear();
+	return 0;
+}
+
 /* With `index`, for a comparison with the disk: but for files that a sparse checkout leaves out. */
 static void add_deltas(const git_diff *diff, git_index *index, struct names *ret)
 {
@@ -141,10 +176,18 @@ static void add_deltas(const git_diff *diff, git_index *index, struct names *ret
 	}
 }
 
-static git_diff_options diff_options(const struct names *only)
+static int on_progress(const git_diff *diff, const char *old_path, const char *new_path, void *arg)
+{
+	return call_stopped(arg) ? GIT_EUSER : 0;
+}
+
+/* Comparing goes before changing, so it may be stopped. */
+static git_diff_options diff_options(struct writer *w, const struct names *only)
 {
 	git_diff_options options = OPTIONS(diff);
 
+	options.progress_cb = on_progress;
+	options.payload = w->call;
 	options.flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INCLUDE_TYPECHANGE |
 			GIT_DIFF_SKIP_BINARY_CHECK;
 	if (only)
@@ -155,7 +198,7 @@ static git_diff_options diff_options(const struct names *only)
 
 int guard_diff_trees(struct writer *w, git_tree *from, git_tree *to, struct names *ret)
 {
-	git_diff_options options = diff_options(NULL);
+	git_diff_options options = diff_options(w, NULL);
 	auto_git(git_diff) diff = NULL;
 	int rc = git_diff_tree_to_tree(&diff, w->repo.git, from, to, &options);
 
@@ -169,7 +212,7 @@ int guard_diff_trees(struct writer *w, git_tree *from, git_tree *to, struct name
 
 int guard_diff_index(struct writer *w, git_tree *from, git_index *to, struct names *ret)
 {
-	git_diff_options options = diff_options(NULL);
+	git_diff_options options = diff_options(w, NULL);
 	auto_git(git_diff) diff = NULL;
 	int rc = git_diff_tree_to_index(&diff, w->repo.git, from, to, &options);
 
@@ -221,7 +264,7 @@ static int refuse_dirty(struct writer *w, const struct names *dirty, const char 
 
 int guard_touched(struct writer *w, const struct names *touched, const char *what)
 {
-	git_diff_options staged = diff_options(touched);
+	git_diff_options staged = diff_options(w, touched);
 	git_diff_options unstaged = staged;
 	auto_names dirty = { 0 };
 
@@ -234,12 +277,12 @@ int guard_touched(struct writer *w, const struct names *touched, const char *wha
 	if (find_changes(w, &staged, &unstaged, &dirty) < 0)
 		return -1;
 
-	return dirty.n > 0 ? refuse_dirty(w, &dirty, what) : 0;
+	return dirty.n > 0 ? refuse_dirty(w, &dirty, what) : unshare_paths(w, touched);
 }
 
 int guard_clean(struct writer *w, bool also_unstaged, const char *what)
 {
-	git_diff_options staged = diff_options(NULL);
+	git_diff_options staged = diff_options(w, NULL);
 	git_diff_options unstaged = staged;
 	auto_names dirty = { 0 };
 
@@ -364,7 +407,9 @@ int guard_reset(struct writer *w, git_tree *target)
 	auto_git(git_index) index = NULL;
 	int rc;
 
-	if (guard_tree(w, target) < 0 || repo_index(&w->repo, &index, &w->why) < 0)
+	if (guard_tree(w, target) < 0 || repo_index(&w->repo, &index, &w->why) < 0 ||
+		guard_special(w, target, index, NULL) < 0 ||
+		unshare_forced(w, target, NULL, NULL) < 0)
 		return -1;
 
 	options.checkout_strategy = GIT_CHECKOUT_FORCE;
@@ -385,10 +430,13 @@ int guard_undo(struct writer *w)
 
 	if (repo_index(&w->repo, &index, &w->why) < 0 || writer_head_tree(w, &head) < 0 ||
 		guard_tree(w, head) < 0 || guard_index(w, index, NULL) < 0 ||
+		guard_special(w, head, index, NULL) < 0 ||
 		guard_diff_index(w, head, index, &changed) < 0)
 		return -1;
 	if (!head || changed.n == 0)
 		return 0;
+	if (unshare_forced(w, head, NULL, &(struct repo_paths){ changed.items, changed.n }) < 0)
+		return -1;
 
 	options.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH |
 				    GIT_CHECKOUT_DONT_UPDATE_INDEX;

@@ -12,7 +12,13 @@ int guard_tree(struct writer *w, const git_tree *tree) must_check;
 /* The same for the directories of an index; with `only`, for what touches one of its paths. */
 int guard_index(struct writer *w, git_index *index, const struct repo_paths *only) must_check;
 
-/* `dirty_tree`, with the names, when one of `touched` (sorted) is staged, changed or untracked. */
+/* `special_file` where a file of `tree` or `index` (both may be NULL) has a FIFO, a socket or a device
+ * in its place: a forced checkout would open it to write. With `only`, of these paths. */
+int guard_special(struct writer *w, const git_tree *tree, git_index *index,
+	const struct repo_paths *only) must_check;
+
+/* `dirty_tree`, with the names, when one of `touched` (sorted) is staged, changed or untracked; else they
+ * are unshared (unshare.h) and can be written. */
 int guard_touched(struct writer *w, const struct names *touched, const char *what) must_check;
 
 /* `dirty_tree`, with the names, when something is staged or (with `also_unstaged`) a tracked file is

@@ -58,7 +58,8 @@ static int describe_existing(struct init *init, const char *real)
 		return -1;
 	if (!streq(repo.dir, real))
 		return refuse(&init->why, "repo_refused",
-			"what is there is no repository of its own, but looks like one");
+			"what is there is no repository of its own, but looks like one. "
+			"Choose another path, or remove what is there.");
 	if (rev_branch(&repo, &init->branch, &is_unborn, &init->why) < 0)
 		return -1;
 
@@ -97,7 +98,9 @@ static int initialise(struct init *init)
 		git_error_clear();
 	if (!is_valid || streq(a->initial_branch, "HEAD"))
 		return refuse(&init->why, "invalid_argument",
-			"initial_branch: %s is not a valid branch name", QUOTED(a->initial_branch));
+			"initial_branch: %s is not a valid branch name. "
+			"Choose a name without blanks, \"..\", or a leading \"-\".",
+			QUOTED(a->initial_branch));
 	if (newdir_find("path", a->path, &init->place, &init->why) < 0)
 		return -1;
 
@@ -107,9 +110,11 @@ static int initialise(struct init *init)
 	real = path_of_fd(fd);
 	if (!real || !root_has(init->place.root, real))
 		return refuse(&init->why, "outside_roots",
-			"path: leads outside of the allowed directories");
+			"path: leads outside of the allowed directories. "
+			"Name a path inside of them; git_list_repos shows where they are.");
 	if (repo_is_git_path(real + strlen(init->place.root->path)))
-		return refuse(&init->why, "protected", "path: leads into a .git directory");
+		return refuse(&init->why, "protected",
+			"path: leads into a .git directory. Choose another path.");
 
 	if (has(fd, ".git") || (has(fd, "HEAD") && has(fd, "objects") && has(fd, "refs")))
 		return describe_existing(init, real);

@@ -64,7 +64,9 @@ int layout_resolve(const char *path, char **ret_real)
 static int refuse_outside(struct refusal *why, const char *what)
 {
 	return refuse(why, "repo_refused",
-		"%s of this repository leads outside of the allowed directories", what);
+		"%s of this repository leads outside of the allowed directories. "
+		"Its parts have to lie inside, or the operator has to allow that directory.",
+		what);
 }
 
 static char *join(const char *dir, const char *rest)
@@ -156,7 +158,8 @@ static int find_common_dir(struct layout *layout, struct refusal *why)
 	r = read_link_file(file, "", layout->git_dir, &target);
 	if (r < 0)
 		return refuse(why, "repo_refused",
-			"the file commondir of this repository cannot be read");
+			"the file commondir of this repository cannot be read. "
+			"Its worktree has to be made anew (git_worktree_add).");
 	if (layout_resolve(target, &layout->common_dir) < 0)
 		return refuse_outside(why, "commondir");
 
@@ -225,12 +228,15 @@ static int check_owner(const struct layout *layout, const char *path, struct ref
 	struct stat st, root_st;
 
 	if (!root || lstat(path, &st) < 0 || fstat(root->fd, &root_st) < 0)
-		return refuse(why, "repo_refused", "the owner of this repository cannot be read");
+		return refuse(why, "repo_refused",
+			"the owner of this repository cannot be read. "
+			"Look whether it is still there.");
 	if (st.st_uid == geteuid() || st.st_uid == root_st.st_uid)
 		return 0;
 
 	return refuse(why, "repo_refused",
-		"%s belongs to another user than this server and than the allowed directory",
+		"%s belongs to another user than this server and than the allowed directory. "
+		"Its owner has to be one of the two (chown).",
 		streq(path, layout->dir) ? "its directory" : "its .git");
 }
 
@@ -367,8 +373,9 @@ static int check_alternates(const char *objects, int depth, struct refusal *why)
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
 	if (r < 0 || depth > MAX_ALTERNATE_DEPTH)
-		return refuse(
-			why, "repo_refused", "its alternate object directories cannot be read");
+		return refuse(why, "repo_refused",
+			"its alternate object directories cannot be read. "
+			"Let \"git repack -a -d\" make it independent of them.");
 
 	r = 0;
 	for (char *line = strtok_r(text.data, "\r\n", &next); line && r == 0;
@@ -415,13 +422,17 @@ static int check_includes(const char *file, struct refusal *why)
 	if (layout_has_include(strbuf_get(&text), text.len))
 		return refuse(why, "repo_refused",
 			"its configuration includes another file ([include]), which this server does not "
-			"follow");
+			"follow. "
+			"Write the settings into the configuration itself.");
 	return 0;
 }
 
 static int refuse_format(struct refusal *why, const char *what)
 {
-	return refuse(why, "repo_refused", "it uses %s, which this server cannot read", what);
+	return refuse(why, "repo_refused",
+		"it uses %s, which this server cannot read. "
+		"Use the git program for it.",
+		what);
 }
 
 static bool is_true(const char *value)
@@ -506,8 +517,8 @@ static int check_config(const struct layout *layout, struct refusal *why)
 	return r;
 }
 
-/* libgit2 opens these without a look at what they are, and opening a FIFO can wait for ever. Deeper
- * ones are left to the limit of time that every call has. */
+/* libgit2 opens these without a look at what they are, and opening a FIFO can wait for ever. Those in
+ * deeper directories are special.h's, for the tools that read them. */
 static int check_special(const struct layout *layout, struct refusal *why)
 {
 	static const char *const names[] = { ".gitignore", ".gitattributes", ".gitmodules",
@@ -518,7 +529,10 @@ static int check_special(const struct layout *layout, struct refusal *why)
 		auto_free char *file = join(layout->dir, names[i]);
 
 		if (stat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-			return refuse(why, "repo_refused", "%s in it is a special file", names[i]);
+			return refuse(why, "repo_refused",
+				"%s in it is a special file. "
+				"Remove it.",
+				names[i]);
 	}
 	return 0;
 }
@@ -567,10 +581,14 @@ int layout_check_index(const char *git_dir, struct refusal *why)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : refuse_errno(why, -errno, "cannot read the index");
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return refuse(why, "repo_refused", "its index is not a file");
+		return refuse(why, "repo_refused",
+			"its index is not a file. "
+			"Remove it; git_reset makes it anew.");
 	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, "DIRC", 4) != 0 ||
 		pread(fd, hash, sizeof(hash), st.st_size - INDEX_HASH_BYTES) != sizeof(hash))
-		return refuse(why, "repo_refused", "its index is damaged");
+		return refuse(why, "repo_refused",
+			"its index is damaged. "
+			"Remove the file \"index\" in .git; git_reset makes it anew.");
 	if (head[4] || head[5] || head[6] || head[7] < 2 || head[7] > 4)
 		return refuse_format(why, "an index newer than version 4");
 	if (memcmp(hash, zeros, sizeof(hash)) == 0)

@@ -1,4 +1,6 @@
 /* git_stash_list, git_remote_list, git_worktree_list. */
+#include <fcntl.h>
+
 #include "shared/alloc.h"
 #include "shared/utf8.h"
 #include "workers/common/call.h"
@@ -149,27 +151,43 @@ static const struct param git_worktree_list_params[] = {
 
 struct worktree {
 	const char *path; /* as libgit2 has it */
-	git_reference *head;
+	char *branch;     /* full name, "refs/heads/main"; NULL: detached, or nothing known */
+	git_oid head;
+	bool has_head; /* false before the first commit */
 	bool is_locked;
 	bool is_prunable;
 	bool is_main;
 	bool is_bare;
 };
 
+static void worktree_done(struct worktree *tree)
+{
+	free(tree->branch);
+}
+
+/* "refs/heads/main" is shown as "main". */
+static const char *short_branch(const struct worktree *tree)
+{
+	static const char heads[] = "refs/heads/";
+
+	return strncmp(tree->branch, heads, strlen(heads)) == 0 ? tree->branch + strlen(heads)
+								: tree->branch;
+}
+
 static void add_worktree_text(struct list *list, const struct worktree *tree, const char *shown)
 {
 	char abbrev[REPO_SHORT_SIZE];
-	const git_oid *id = tree->head ? git_reference_target(tree->head) : NULL;
 
 	out_name(&list->text, shown);
-	strbuf_addf(&list->text, "  %s", id ? repo_short(list->repo, id, abbrev) : "-");
+	strbuf_addf(&list->text, "  %s",
+		tree->has_head ? repo_short(list->repo, &tree->head, abbrev) : "-");
 	if (tree->is_bare) {
 		strbuf_adds(&list->text, " (bare)");
-	} else if (tree->head && git_reference_is_branch(tree->head)) {
+	} else if (tree->branch) {
 		strbuf_adds(&list->text, " [");
-		out_name(&list->text, git_reference_shorthand(tree->head));
+		out_name(&list->text, short_branch(tree));
 		strbuf_addc(&list->text, ']');
-	} else if (tree->head) {
+	} else if (tree->has_head) {
 		strbuf_adds(&list->text, " (detached HEAD)");
 	}
 	strbuf_adds(&list->text, tree->is_locked ? " locked" : "");
@@ -180,8 +198,6 @@ static void add_worktree(struct list *list, const struct worktree *tree)
 {
 	auto_free char *path = alloc_str(tree->path);
 	auto_free char *shown = NULL;
-	const git_oid *id = tree->head ? git_reference_target(tree->head) : NULL;
-	bool is_branch = tree->head && git_reference_is_branch(tree->head);
 	size_t len = strlen(path);
 	json_t *entry;
 
@@ -190,59 +206,70 @@ static void add_worktree(struct list *list, const struct worktree *tree)
 	shown = repo_path_is_inside(path) ? out_path(list->repo, path)
 					  : alloc_str("(outside the allowed directories)");
 	entry = json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "path", out_str(shown), "head",
-		id ? out_oid(id) : json_string(""), "detached", tree->head && !is_branch, "locked",
-		tree->is_locked, "prunable", tree->is_prunable, "main", tree->is_main);
-	if (is_branch)
-		json_object_set_new(entry, "branch", out_str(git_reference_shorthand(tree->head)));
+		tree->has_head ? out_oid(&tree->head) : json_string(""), "detached",
+		tree->has_head && !tree->branch, "locked", tree->is_locked, "prunable",
+		tree->is_prunable, "main", tree->is_main);
+	if (tree->branch)
+		json_object_set_new(entry, "branch", out_str(short_branch(tree)));
 	json_array_append_new(list->entries, entry);
 	add_worktree_text(list, tree, shown);
 }
 
+/* Takes over what a HEAD file says, from `dir_fd` of .git: a branch or a commit. What libgit2 has for
+ * it opens the worktree itself, which may lie outside of the roots. */
+static void read_head(struct list *list, int dir_fd, const char *file, struct worktree *tree)
+{
+	static const char ref[] = "ref: ";
+	auto_close int fd = openat(dir_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[1024];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return;
+
+	text[n] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	if (strncmp(text, ref, strlen(ref)) == 0) {
+		tree->branch = alloc_str(text + strlen(ref));
+		tree->has_head =
+			git_reference_name_to_id(&tree->head, list->repo->git, tree->branch) == 0;
+	} else {
+		tree->has_head = git_oid_fromstr(&tree->head, text) == 0;
+	}
+	git_error_clear();
+}
+
 /* The main working tree lies around the common directory; opened from a linked one it is looked at
  * through that directory alone, which repo_open() has checked. */
-static int add_main(struct list *list, struct refusal *why)
+static void add_main(struct list *list, int dir_fd)
 {
 	const char *common = git_repository_commondir(list->repo->git);
 	auto_free char *path = alloc_str(common);
-	auto_git(git_reference) head = NULL;
-	struct worktree tree = { .is_main = true };
-	git_repository *git = NULL;
+	auto_(worktree_done) struct worktree tree = { .path = path, .is_main = true };
 	size_t len = strlen(path);
-	int rc = git_repository_open_ext(&git, common,
-		GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT |
-			GIT_REPOSITORY_OPEN_BARE,
-		NULL);
 
-	if (rc < 0)
-		return refuse_git(why, rc, "cannot read the main working tree");
 	if (len > 6 && streq(path + len - 6, "/.git/"))
 		path[len - 5] = '\0';
 	else
 		tree.is_bare = true;
-	(void)git_repository_head(&head, git);
-	tree.path = path;
-	tree.head = head;
+	read_head(list, dir_fd, "HEAD", &tree);
 	add_worktree(list, &tree);
-	git_reference_free(TAKE(head));
-	git_repository_free(git);
-	return 0;
 }
 
-static void add_linked(struct list *list, const char *name)
+static void add_linked(struct list *list, int dir_fd, const char *name)
 {
 	git_worktree_prune_options options;
 	auto_git(git_worktree) worktree = NULL;
-	auto_git(git_reference) head = NULL;
-	struct worktree tree = { 0 };
+	auto_free char *head = alloc_printf("worktrees/%s/HEAD", name);
+	auto_(worktree_done) struct worktree tree = { 0 };
 
 	(void)git_worktree_prune_options_init(&options, GIT_WORKTREE_PRUNE_OPTIONS_VERSION);
 	if (git_worktree_lookup(&worktree, list->repo->git, name) < 0)
 		return;
-	(void)git_repository_head_for_worktree(&head, list->repo->git, name);
 	tree.path = git_worktree_path(worktree);
-	tree.head = head;
 	tree.is_locked = git_worktree_is_locked(NULL, worktree) > 0;
 	tree.is_prunable = git_worktree_is_prunable(worktree, &options) > 0;
+	read_head(list, dir_fd, head, &tree);
 	add_worktree(list, &tree);
 }
 
@@ -252,19 +279,21 @@ static int git_worktree_list_tool(struct call *call, const void *args)
 	auto_repo repo = { 0 };
 	auto_git_strarray names = { 0 };
 	LIST(list, &repo);
+	auto_close int dir_fd = -1;
 	struct refusal why;
 	int rc;
 
-	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0 ||
-		add_main(&list, &why) < 0)
+	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0)
 		return refusal_answer(call, &why);
-	rc = git_worktree_list(&names, repo.git);
+	dir_fd = open(git_repository_commondir(repo.git), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rc = dir_fd < 0 ? GIT_ERROR : git_worktree_list(&names, repo.git);
 	if (rc < 0) {
 		(void)refuse_git(&why, rc, "cannot read the worktrees");
 		return refusal_answer(call, &why);
 	}
+	add_main(&list, dir_fd);
 	for (size_t i = 0; i < names.count; i++)
-		add_linked(&list, names.strings[i]);
+		add_linked(&list, dir_fd, names.strings[i]);
 
 	return answer(call, &list, "worktrees", "No worktrees.");
 }

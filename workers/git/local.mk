@@ -10,6 +10,7 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/checkout.c workers/git/checkout.h \
 	workers/git/clone.c \
 	workers/git/commit.c \
+	workers/git/confine.c workers/git/confine.h \
 	workers/git/diff.c \
 	workers/git/exchange.c workers/git/exchange.h \
 	workers/git/feature.c \
@@ -47,15 +48,19 @@ workers_git_libgit_tools_a_SOURCES = \
 	workers/git/show.c \
 	workers/git/similar.c workers/git/similar.h \
 	workers/git/smart_commit.c \
+	workers/git/special.c workers/git/special.h \
 	workers/git/stage.c workers/git/stage.h \
 	workers/git/stash.c \
 	workers/git/stash_save.c workers/git/stash_save.h \
 	workers/git/stat_table.c workers/git/stat_table.h \
 	workers/git/status.c \
+	workers/git/stop.c workers/git/stop.h \
 	workers/git/stream.c workers/git/stream.h \
 	workers/git/tag.c \
+	workers/git/take.c workers/git/take.h \
 	workers/git/tools.h \
 	workers/git/transport.c workers/git/transport.h \
+	workers/git/unshare.c workers/git/unshare.h \
 	workers/git/upstream.c workers/git/upstream.h \
 	workers/git/walk.c workers/git/walk.h \
 	workers/git/when.c workers/git/when.h \

@@ -9,6 +9,8 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 #include "workers/git/walk.h"
 #include "workers/git/when.h"
@@ -294,7 +296,8 @@ static int git_log(struct call *call, const void *args)
 	};
 	struct refusal why;
 
-	if (repo_open(call_settings(call), log.args->repo_path, &repo, &why) < 0 ||
+	if (repo_open_to_read(call, log.args->repo_path, &repo, &why) < 0 ||
+		(log.args->stat && special_find(&repo, call, NULL, &why) < 0) ||
 		run(&log, &why) < 0)
 		return refusal_answer(call, &why);
 

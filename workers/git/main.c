@@ -1,7 +1,9 @@
 /* worker-git: the git tools, as an MCP server on standard input and output.
  *
- * Everything is done by libgit2 inside of this process; the git program is never run. */
+ * Everything is done by libgit2 inside of this process; the git program is never run, nor any other:
+ * confine.h takes away the right to. */
 #include "workers/common/worker.h"
+#include "workers/git/confine.h"
 #include "workers/git/repo.h"
 #include "workers/git/settings.h"
 #include "workers/git/tools.h"
@@ -48,8 +50,11 @@ static const struct tool_alias aliases[] = {
 
 static int start(const void *settings, struct fail *fail)
 {
-	(void)settings;
-	return repo_start(fail);
+	int r = repo_start(fail);
+
+	if (r == 0)
+		confine(settings);
+	return r;
 }
 
 static const struct worker_desc desc = {

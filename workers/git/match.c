@@ -33,7 +33,9 @@ static int refuse_pattern(struct refusal *why, int error, size_t offset)
 	char words[256] = "";
 
 	(void)pcre2_get_error_message(error, (PCRE2_UCHAR *)words, sizeof(words));
-	return refuse(why, "bad_regex", "the pattern is wrong at offset %zu: %s", offset, words);
+	return refuse(why, "bad_regex",
+		"the pattern is wrong at offset %zu: %s. Without regex=true it is plain text.",
+		offset, words);
 }
 
 static int compile(struct match *match, const char *pattern, unsigned flags, struct refusal *why)
@@ -53,7 +55,9 @@ static int compile(struct match *match, const char *pattern, unsigned flags, str
 	match->data = pcre2_match_data_create_from_pattern(match->code, NULL);
 	match->limits = pcre2_match_context_create(NULL);
 	if (!match->data || !match->limits)
-		return refuse(why, "internal", "not enough memory for the pattern");
+		return refuse(why, "internal",
+			"not enough memory for the pattern. "
+			"Use a shorter one.");
 	(void)pcre2_set_match_limit(match->limits, MAX_STEPS);
 	(void)pcre2_set_depth_limit(match->limits, MAX_DEPTH);
 	(void)pcre2_set_heap_limit(match->limits, MAX_HEAP_KIB);

@@ -297,9 +297,11 @@ static int abort_merge(struct writer *w, struct merged *ret)
 		return -1;
 	if (streq(state, "rebase"))
 		return refuse(&w->why, "invalid_argument",
-			"a rebase is in progress: abort it with git_rebase, action=abort");
+			"a rebase is in progress. Abort it with git_rebase, action=abort.");
 	if (conflicts.n == 0 && (streq(state, "none") || streq(state, "bisect")))
-		return refuse(&w->why, "invalid_argument", "there is no merge to abort");
+		return refuse(&w->why, "invalid_argument",
+			"there is no merge to abort. "
+			"git_get_status shows the state.");
 	if (guard_undo(w) < 0)
 		return -1;
 
@@ -313,11 +315,17 @@ static int abort_merge(struct writer *w, struct merged *ret)
 static int check_merge_args(struct refusal *why, const struct merge_args *a)
 {
 	if (a->abort && (a->branch || a->no_ff || a->ff_only || a->squash))
-		return refuse(why, "invalid_argument", "abort: takes no other argument");
+		return refuse(why, "invalid_argument",
+			"abort: takes no other argument. "
+			"Leave the others out.");
 	if (!a->abort && (!a->branch || !*a->branch))
-		return refuse(why, "invalid_argument", "branch: is required unless abort");
+		return refuse(why, "invalid_argument",
+			"branch: is required unless abort. "
+			"git_branch lists the branches.");
 	if (a->no_ff && (a->ff_only || a->squash))
-		return refuse(why, "invalid_argument", "no_ff: excludes ff_only and squash");
+		return refuse(why, "invalid_argument",
+			"no_ff: excludes ff_only and squash. "
+			"Say one of them.");
 
 	return 0;
 }

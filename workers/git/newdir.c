@@ -29,12 +29,16 @@ int newdir_find(const char *what, const char *path, struct place *ret, struct re
 	int r = place_find(path, ret, &fail);
 
 	if (r < 0)
-		return refuse(why, path_error_code(r), "%s: %s", what, fail.text);
+		return refuse(why, path_error_code(r),
+			"%s: %s. Use a path inside of the allowed directories.", what, fail.text);
 	if (repo_is_git_path(ret->rest))
-		return refuse(why, "protected", "%s: lies in a .git directory", what);
+		return refuse(why, "protected",
+			"%s: lies in a .git directory. Choose another path.", what);
 	if (!ret->root->writable)
-		return refuse(
-			why, "read_only", "%s: the configuration allows only reading there", what);
+		return refuse(why, "read_only",
+			"%s: the configuration allows only reading there. "
+			"Choose a path in another allowed directory.",
+			what);
 
 	return 0;
 }
@@ -101,15 +105,19 @@ int newdir_target(const struct place *place, char **ret, struct refusal *why)
 		return refuse_errno(why, fd, "cannot open the directory above %s",
 			quote(quoted, newdir_shown(place)));
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return refuse(why, "already_exists", "there is already something at %s",
+		return refuse(why, "already_exists",
+			"there is already something at %s. "
+			"Choose another path.",
 			quote(quoted, newdir_shown(place)));
 
 	real = path_of_fd(fd);
 	if (!real || !root_has(place->root, real))
-		return refuse(
-			why, "outside_roots", "the path leads outside of the allowed directories");
+		return refuse(why, "outside_roots",
+			"the path leads outside of the allowed directories. "
+			"Choose a path inside of them; git_list_repos shows where they are.");
 	if (repo_is_git_path(real + strlen(place->root->path)))
-		return refuse(why, "protected", "the path leads into a .git directory");
+		return refuse(why, "protected",
+			"the path leads into a .git directory. Choose another path.");
 
 	*ret = alloc_printf("%s/%s", streq(real, "/") ? "" : real, name);
 	return 0;

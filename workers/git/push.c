@@ -65,7 +65,8 @@ static int check_rules(struct push *push)
 			push->branch);
 	if (push->force && !settings->allow_force_push)
 		return refuse(&push->x.why, "policy",
-			"this server does not allow to replace remote branches (allow_force_push)");
+			"this server does not allow to replace remote branches (allow_force_push). "
+			"Pull, and push the result.");
 
 	return 0;
 }
@@ -93,7 +94,9 @@ static int find_branch(
 
 	rc = git_branch_lookup(&ref, push->repo.git, push->branch, GIT_BRANCH_LOCAL);
 	if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC)
-		return refuse(why, "not_found", "there is no local branch %s with a commit",
+		return refuse(why, "not_found",
+			"there is no local branch %s with a commit. "
+			"git_branch lists them.",
 			QUOTED(push->branch));
 	push->ref = alloc_printf("refs/heads/%s", push->branch);
 	if (rc == 0)
@@ -280,7 +283,8 @@ static int verify(struct push *push)
 		return 0;
 
 	return refuse(&push->x.why, "conflict",
-		"the push was accepted, but '%s' at '%s' is elsewhere now: somebody else pushed too",
+		"the push was accepted, but '%s' at '%s' is elsewhere now: somebody else pushed too. "
+		"Fetch and look.",
 		push->branch, push->remote);
 }
 

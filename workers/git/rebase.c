@@ -9,6 +9,7 @@
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/unshare.h"
 
 static const char cannot[] = "cannot rebase";
 static const char *const rebase_actions[] = { "start", "continue", "abort", "skip", NULL };
@@ -107,20 +108,38 @@ static int commit_step(struct rebase *rebase, const git_signature *who)
 	return 0;
 }
 
-/* The directories that the next step may write. */
+/* Room for what changes from one tree to the other. */
+static int unshare_changed(struct writer *w, git_tree *from, git_tree *to)
+{
+	auto_names touched = { 0 };
+
+	if (guard_tree(w, to) < 0 || guard_diff_trees(w, from, to, &touched) < 0)
+		return -1;
+
+	return unshare_paths(w, &touched);
+}
+
+/* The directories and files that the next step may write. */
 static int guard_next(struct rebase *rebase)
 {
+	struct writer *w = rebase->w;
 	size_t current = git_rebase_operation_current(rebase->git);
 	size_t next = current == GIT_REBASE_NO_OPERATION ? 0 : current + 1;
 	git_rebase_operation *step = git_rebase_operation_byindex(rebase->git, next);
+	auto_git(git_commit) commit = NULL;
 	auto_git(git_tree) tree = NULL;
+	auto_git(git_tree) parent = NULL;
 
 	if (!step)
 		return 0;
-	if (rev_tree_of(&rebase->w->repo, &step->id, &tree, &rebase->w->why) < 0)
+	if (writer_commit(w, &step->id, &commit) < 0 ||
+		rev_tree_of(&w->repo, &step->id, &tree, &w->why) < 0 ||
+		(git_commit_parentcount(commit) > 0 &&
+			rev_tree_of(&w->repo, git_commit_parent_id(commit, 0), &parent, &w->why) <
+				0))
 		return -1;
 
-	return guard_tree(rebase->w, tree);
+	return unshare_changed(w, parent, tree);
 }
 
 static int take_steps(struct rebase *rebase, const git_signature *who)
@@ -203,11 +222,14 @@ static int start(struct rebase *rebase, const git_signature *who)
 	const char *spec = rebase->args->onto;
 	auto_git(git_annotated_commit) onto = NULL;
 	auto_git(git_commit) commit = NULL;
+	auto_git(git_tree) head = NULL;
 	auto_git(git_tree) tree = NULL;
 	int rc;
 
 	if (!spec || !*spec)
-		return refuse(&w->why, "invalid_argument", "onto: is required to start a rebase");
+		return refuse(&w->why, "invalid_argument",
+			"onto: is required to start a rebase. "
+			"git_branch lists the branches.");
 	if (writer_check_idle(w, cannot) < 0 || guard_clean(w, true, cannot) < 0 ||
 		find_onto(w, spec, &onto, &commit) < 0)
 		return -1;
@@ -216,7 +238,7 @@ static int start(struct rebase *rebase, const git_signature *who)
 		return 0;
 	}
 	if (rev_tree_of(&w->repo, git_commit_id(commit), &tree, &w->why) < 0 ||
-		guard_tree(w, tree) < 0)
+		writer_head_tree(w, &head) < 0 || unshare_changed(w, head, tree) < 0)
 		return -1;
 
 	writer_save_head(w);
@@ -233,7 +255,9 @@ static int open_rebase(struct rebase *rebase)
 	int rc = git_rebase_open(&rebase->git, w->repo.git, &rebase->options);
 
 	if (rc == GIT_ENOTFOUND)
-		return refuse(&w->why, "invalid_argument", "there is no rebase in progress");
+		return refuse(&w->why, "invalid_argument",
+			"there is no rebase in progress. "
+			"Start one with onto.");
 	if (rc < 0)
 		return refuse(&w->why, "repo_refused",
 			"the rebase in progress was started by another program and can only be "
@@ -265,13 +289,15 @@ static int abort_rebase(struct rebase *rebase)
 {
 	struct writer *w = rebase->w;
 	auto_git(git_commit) back = NULL;
+	auto_git(git_index) index = NULL;
 	auto_git(git_tree) tree = NULL;
 	int rc;
 
 	if (open_rebase(rebase) < 0 ||
 		writer_commit(w, git_rebase_orig_head_id(rebase->git), &back) < 0 ||
 		rev_tree_of(&w->repo, git_commit_id(back), &tree, &w->why) < 0 ||
-		guard_tree(w, tree) < 0)
+		repo_index(&w->repo, &index, &w->why) < 0 || guard_tree(w, tree) < 0 ||
+		guard_special(w, tree, index, NULL) < 0 || unshare_forced(w, tree, NULL, NULL) < 0)
 		return -1;
 
 	rc = LOCKED(w, git_rebase_abort(rebase->git));
@@ -291,7 +317,9 @@ static int act(struct rebase *rebase)
 	if (streq(action, "abort"))
 		return abort_rebase(rebase);
 	if (!w->head)
-		return refuse(&w->why, "bad_revision", "there is no commit yet to rebase");
+		return refuse(&w->why, "bad_revision",
+			"there is no commit yet to rebase. "
+			"Make one with git_commit first.");
 	if (writer_check_branch(w, cannot) < 0 || repo_identity(&w->repo, &who, &w->why) < 0)
 		return -1;
 	if (streq(action, "continue"))

@@ -24,7 +24,9 @@ static void parents_done(struct parents *parents)
 static int add_parent(struct parents *parents, const git_oid *id)
 {
 	if (parents->n == WRITER_PARENTS_MAX)
-		return refuse(&parents->w->why, "too_large", "a merge of more than %d heads",
+		return refuse(&parents->w->why, "too_large",
+			"a merge of more than %d heads. "
+			"Conclude it with the git program.",
 			WRITER_PARENTS_MAX);
 	if (writer_commit(parents->w, id, &parents->items[parents->n]) < 0)
 		return -1;
@@ -159,7 +161,8 @@ static int find_author(struct writer *w, const struct record_what *what,
 		     : GIT_EINVALIDSPEC;
 	if (rc < 0)
 		return refuse(&w->why, "invalid_argument",
-			"author_name, author_email: not a usable name and e-mail address");
+			"author_name, author_email: not a usable name and e-mail address. "
+			"Take out control characters and < >.");
 
 	return 0;
 }
@@ -184,9 +187,13 @@ static char *reflog_message(const struct writer *w, const struct record_what *wh
 static int check(struct writer *w, const struct record_what *what)
 {
 	if (writer_is_blank(what->message))
-		return refuse(&w->why, "invalid_argument", "message: is blank");
+		return refuse(&w->why, "invalid_argument",
+			"message: is blank. "
+			"Say what the commit does.");
 	if (what->amend && !w->head)
-		return refuse(&w->why, "nothing_to_commit", "there is no commit to amend yet");
+		return refuse(&w->why, "nothing_to_commit",
+			"there is no commit to amend yet. "
+			"Leave amend out.");
 	if (what->amend && !streq(repo_state(&w->repo), "none") &&
 		!streq(repo_state(&w->repo), "rebase"))
 		return refuse(&w->why, "merge_conflict",

@@ -31,7 +31,10 @@ static int full_name(const struct repo *repo, const char *name, char **ret, stru
 		return 0;
 	}
 	if (git_reference_dwim(&ref, repo->git, name) < 0)
-		return refuse(why, "bad_revision", "there is no reference %s", quote(quoted, name));
+		return refuse(why, "bad_revision",
+			"there is no reference %s. "
+			"Name HEAD or a branch; git_branch lists them.",
+			quote(quoted, name));
 
 	*ret = alloc_str(git_reference_name(ref));
 	return 0;

@@ -5,6 +5,7 @@
 #include "workers/git/glob.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 #include "workers/git/upstream.h"
 
@@ -269,7 +270,7 @@ static int git_branch(struct call *call, const void *args)
 	struct refusal why;
 	json_t *out;
 
-	if (repo_open(call_settings(call), branches.args->repo_path, &repo, &why) < 0 ||
+	if (repo_open_to_read(call, branches.args->repo_path, &repo, &why) < 0 ||
 		run_branch(&branches, &why) < 0)
 		return refusal_answer(call, &why);
 
@@ -419,7 +420,7 @@ static int git_tag_list_tool(struct call *call, const void *args)
 	};
 	struct refusal why;
 
-	if (repo_open(call_settings(call), tags.args->repo_path, &repo, &why) < 0 ||
+	if (repo_open_to_read(call, tags.args->repo_path, &repo, &why) < 0 ||
 		run_tags(&tags, &why) < 0)
 		return refusal_answer(call, &why);
 

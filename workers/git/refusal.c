@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "shared/utf8.h"
 #include "workers/common/call.h"
 #include "workers/common/roots.h"
 
@@ -29,11 +30,15 @@ void refusal_set(struct refusal *why, const char *code, const char *fmt, ...)
 	va_end(args);
 }
 
+/* They may repeat what the caller said, of which no more than this is shown. */
+enum { MAX_WORDS = 200 };
+
 static void add_words(struct refusal *why, const char *words)
 {
 	size_t len = strlen(why->text);
+	int cut = (int)utf8_cut(words, strlen(words), MAX_WORDS);
 
-	(void)snprintf(why->text + len, sizeof(why->text) - len, ": %s", words);
+	(void)snprintf(why->text + len, sizeof(why->text) - len, ": %.*s", cut, words);
 }
 
 /* Codes for what libgit2 returns; GIT_ERROR itself says nothing, then the class of the error does. */
@@ -95,18 +100,89 @@ static const char *code_of_class(int class)
 	}
 }
 
+/* Codes for what the system said, which stands at the end of libgit2's words: errno itself is often that
+ * of the cleaning up by now. */
+static const char *code_of_words(const git_error *last)
+{
+	static const struct {
+		int err;
+		const char *code;
+	} codes[] = {
+		{ EACCES, "permission_denied" },
+		{ EPERM, "permission_denied" },
+		{ EROFS, "read_only" },
+	};
+	const char *words = last && last->message ? last->message : "";
+	size_t len = strlen(words);
+
+	for (size_t i = 0; i < N_ELEMENTS(codes); i++) {
+		const char *end = strerror(codes[i].err);
+
+		if (len > strlen(end) && streq(words + len - strlen(end), end))
+			return codes[i].code;
+	}
+	return NULL;
+}
+
+/* What libgit2 says, without a code of its own, when a file is no longer what it was when libgit2 read
+ * its directory. */
+static bool has_changed_meanwhile(const git_error *last)
+{
+	static const char *const words[] = {
+		"error reading file for hashing",
+		"file changed before we could read it",
+	};
+
+	for (size_t i = 0; last && last->message && i < N_ELEMENTS(words); i++)
+		if (strncmp(last->message, words[i], strlen(words[i])) == 0)
+			return true;
+
+	return false;
+}
+
+/* What to do about it, where the place that failed cannot know better. */
+static void add_hint(struct refusal *why)
+{
+	static const struct {
+		const char *code;
+		const char *hint;
+	} hints[] = {
+		{ "permission_denied", "The user that this server runs as needs the permission." },
+		{ "read_only", "Use another allowed directory." },
+		{ "busy", "Try again." },
+		{ "not_a_directory", "Choose another path." },
+		{ "is_a_directory", "Choose another path." },
+		{ "already_exists", "Choose another name." },
+		{ "special_file", "Choose another path." },
+		{ "invalid_argument", "Choose another value." },
+		{ "too_large", "Choose less." },
+		{ "repo_refused", "The git program tells more about it (git fsck)." },
+		{ "dirty_tree", "Commit local changes, or put them aside with git_stash." },
+		{ "bad_revision", "git_log and git_branch show what there is." },
+		{ "not_found", "git_get_status and git_log show what there is." },
+		{ "outside_roots", "Name a path inside of the allowed directories." },
+		{ "connect_failed", "Try again later." },
+		{ "internal", "Try again; if it stays, tell the operator of this server." },
+	};
+	size_t len = strlen(why->text);
+
+	for (size_t i = 0; i < N_ELEMENTS(hints); i++)
+		if (streq(hints[i].code, why->code))
+			(void)snprintf(
+				why->text + len, sizeof(why->text) - len, ". %s", hints[i].hint);
+}
+
 void refusal_set_git(struct refusal *why, int rc, const char *fmt, ...)
 {
-	int os_error = errno;
 	const git_error *last = git_error_last();
 	int class = last ? last->klass : GIT_ERROR_NONE;
 	const char *code = code_of_return(rc);
 	va_list args;
 
-	if (!code && class == GIT_ERROR_OS && (os_error == EACCES || os_error == EPERM))
-		code = "permission_denied";
-	if (!code && class == GIT_ERROR_OS && os_error == EROFS)
-		code = "read_only";
+	if (!code && class == GIT_ERROR_OS)
+		code = code_of_words(last);
+	if (!code && has_changed_meanwhile(last))
+		code = "busy";
 
 	va_start(args, fmt);
 	set_words(why, code ? code : code_of_class(class), fmt, args);
@@ -117,6 +193,7 @@ void refusal_set_git(struct refusal *why, int rc, const char *fmt, ...)
 		add_words(why, "its configuration cannot be read");
 	else if (last && last->message && *last->message)
 		add_words(why, last->message);
+	add_hint(why);
 }
 
 void refusal_set_errno(struct refusal *why, int err, const char *fmt, ...)
@@ -127,6 +204,7 @@ void refusal_set_errno(struct refusal *why, int err, const char *fmt, ...)
 	set_words(why, path_error_code(err), fmt, args);
 	va_end(args);
 	add_words(why, strerror(err < 0 ? -err : err));
+	add_hint(why);
 }
 
 int refuse_stopped(struct refusal *why, const char *how_far)
@@ -136,7 +214,8 @@ int refuse_stopped(struct refusal *why, const char *how_far)
 
 int refusal_answer(struct call *call, const struct refusal *why)
 {
-	if (why->code == stopped)
+	/* Whatever failed in a call that is to stop, failed because of that (stop.h). */
+	if (why->code == stopped || call_stopped(call))
 		return call_fail_stopped(call, why->text);
 
 	return call_fail(call, why->code, "%s", why->text);

@@ -11,7 +11,7 @@ struct call; /* workers/common/call.h */
 
 struct refusal {
 	const char *code; /* static: "bad_revision"; NULL: none yet */
-	char text[768];
+	char text[1280];
 };
 
 /* What refusing returns; the words are in the refusal. The functions that fill it are wrapped, so that

@@ -119,14 +119,16 @@ static int find_start(const char *path, struct place *place, char **ret_real, st
 	int r = place_find(path, place, &fail);
 
 	if (r < 0)
-		return refuse(why, path_error_code(r), "repo_path: %s", fail.text);
+		return refuse(why, path_error_code(r),
+			"repo_path: %s. git_list_repos shows the repositories inside.", fail.text);
 	fd = place_open(place, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return refuse_errno(why, fd, "cannot open the directory repo_path");
 	*ret_real = path_of_fd(fd);
 	if (!*ret_real || !root_has(place->root, *ret_real))
-		return refuse(
-			why, "outside_roots", "repo_path leads outside of the allowed directories");
+		return refuse(why, "outside_roots",
+			"repo_path leads outside of the allowed directories. "
+			"git_list_repos shows the repositories inside.");
 
 	return 0;
 }
@@ -142,7 +144,8 @@ static int check_workdir(git_repository *git, const struct layout *layout, struc
 		return 0;
 	if (layout_resolve(workdir, &real) < 0 || !streq(real, layout->dir))
 		return refuse(why, "repo_refused",
-			"its configuration (core.worktree) puts its files into another directory");
+			"its configuration (core.worktree) puts its files into another directory. "
+			"Take that setting away.");
 
 	return 0;
 }
@@ -217,7 +220,8 @@ int repo_open(const struct git_settings *settings, const char *path, struct repo
 int repo_need_worktree(const struct repo *repo, struct refusal *why)
 {
 	return repo->is_bare ? refuse(why, "repo_refused",
-				       "this is a bare repository: it has no working tree")
+				       "this is a bare repository: it has no working tree. "
+				       "Use one that has; git_clone makes it.")
 			     : 0;
 }
 
@@ -258,7 +262,8 @@ int repo_need_writable(const struct repo *repo, struct refusal *why)
 		return 0;
 
 	return refuse(why, "read_only",
-		"the configuration allows this server only to read this repository");
+		"the configuration allows this server only to read this repository. "
+		"Its operator can change that (roots, access).");
 }
 
 int repo_index(const struct repo *repo, git_index **ret, struct refusal *why)
@@ -275,10 +280,12 @@ int repo_index(const struct repo *repo, git_index **ret, struct refusal *why)
 	words = git_error_last() ? git_error_last()->message : "";
 	if (strstr(words, "'link'"))
 		return refuse(why, "repo_refused",
-			"it uses a split index, which this server cannot read");
+			"it uses a split index, which this server cannot read. "
+			"Run \"git update-index --no-split-index\" in it.");
 	if (strstr(words, "'sdir'"))
 		return refuse(why, "repo_refused",
-			"it uses a sparse index, which this server cannot read");
+			"it uses a sparse index, which this server cannot read. "
+			"Run \"git sparse-checkout reapply --no-sparse-index\" in it.");
 
 	return refuse_git(why, rc, "cannot read the index");
 }
@@ -343,7 +350,9 @@ int repo_relative(const struct repo *repo, const char *path, char **ret, struct 
 	char quoted[QUOTE_SIZE];
 
 	if (*path == '\0' || strlen(path) > MAX_PATH_BYTES)
-		return refuse(why, "invalid_argument", "a path is empty or longer than %d bytes",
+		return refuse(why, "invalid_argument",
+			"a path is empty or longer than %d bytes. "
+			"Use . for the whole repository.",
 			MAX_PATH_BYTES);
 	if (*path == '/') {
 		rest = below(repo->dir, path);
@@ -351,28 +360,37 @@ int repo_relative(const struct repo *repo, const char *path, char **ret, struct 
 		rest = resolved ? below(repo->dir, resolved) : rest;
 	}
 	if (!rest || !add_components(&clean, rest))
-		return refuse(why, "outside_roots", "the path %s is not inside of the repository",
+		return refuse(why, "outside_roots",
+			"the path %s is not inside of the repository. "
+			"Name it relative to the repository.",
 			quote(quoted, path));
 
 	*ret = strbuf_take(&clean);
 	return 0;
 }
 
-int repo_check_parents(const struct repo *repo, const char *rel, struct refusal *why)
+int repo_open_parent(const struct repo *repo, const char *rel)
 {
 	auto_free char *parent = alloc_str(rel);
-	auto_close int fd = -1;
 	char *slash = strrchr(parent, '/');
+
+	if (slash)
+		*slash = '\0';
+
+	return path_open_beneath(
+		repo->dir_fd, slash ? parent : ".", O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
+}
+
+int repo_check_parents(const struct repo *repo, const char *rel, struct refusal *why)
+{
+	auto_close int fd = repo_open_parent(repo, rel);
 	char quoted[QUOTE_SIZE];
 
-	if (!slash)
-		return 0;
-	*slash = '\0';
-	fd = path_open_beneath(repo->dir_fd, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
 	if (fd >= 0 || fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd == -ELOOP || fd == -EXDEV)
-		return refuse(why, "outside_roots", "a directory in the path %s is a symbolic link",
+		return refuse(why, "outside_roots",
+			"a directory in the path %s is a symbolic link. Name the file by its own path.",
 			quote(quoted, rel));
 
 	return refuse_errno(why, fd, "cannot look at the path %s", quote(quoted, rel));
@@ -451,12 +469,14 @@ int repo_identity(const struct repo *repo, git_signature **ret, struct refusal *
 	if (!name || !email)
 		return refuse(why, "no_identity",
 			"nobody is named as the author: neither user.name and user.email of the "
-			"repository nor user_name and user_email of the server's settings are set");
+			"repository nor user_name and user_email of the server's settings are set. Set the former.");
 
 	rc = repo_is_one_line(name) && repo_is_one_line(email)
 		     ? git_signature_new(ret, name, email, (git_time_t)time(NULL), 0)
 		     : GIT_EINVALIDSPEC;
-	return rc < 0 ? refuse(why, "no_identity", "the configured name or e-mail is not usable")
+	return rc < 0 ? refuse(why, "no_identity",
+				"the configured name or e-mail is not usable. "
+				"Take out control characters and < > (user.name, user.email).")
 		      : 0;
 }
 

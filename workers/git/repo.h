@@ -58,6 +58,10 @@ int repo_relative(const struct repo *repo, const char *path, char **ret, struct 
  * would follow it and read or write outside. Missing parents are fine. outside_roots. */
 int repo_check_parents(const struct repo *repo, const char *rel, struct refusal *why) must_check;
 
+/* The directory that `rel` lies in, of which no part may be a symlink: a descriptor (O_PATH), or -errno:
+ * -ENOENT, -ENOTDIR where there is none, -ELOOP. */
+int repo_open_parent(const struct repo *repo, const char *rel) must_check;
+
 /* True when `rel` has a component .git (without regard to case). */
 bool repo_is_git_path(const char *rel);
 

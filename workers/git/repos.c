@@ -199,14 +199,16 @@ static int find_start(struct finder *finder, char **ret, struct refusal *why)
 	int r = place_find(finder->args->path, &place, &fail);
 
 	if (r < 0)
-		return refuse(why, path_error_code(r), "path: %s", fail.text);
+		return refuse(why, path_error_code(r),
+			"path: %s. Leave it out to look in all of them.", fail.text);
 	fd = place_open(&place, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return refuse_errno(why, fd, "cannot open the directory path");
 	*ret = path_of_fd(fd);
 	if (!*ret || !root_has(place.root, *ret))
-		return refuse(
-			why, "outside_roots", "path leads outside of the allowed directories");
+		return refuse(why, "outside_roots",
+			"path leads outside of the allowed directories. "
+			"Leave it out to look in all of them.");
 	finder->relative = place.relative;
 	return 0;
 }

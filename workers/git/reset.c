@@ -5,6 +5,7 @@
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
 #include "workers/git/tools.h"
+#include "workers/git/unshare.h"
 
 static const char *const reset_modes[] = { "soft", "mixed", "hard", NULL };
 
@@ -148,7 +149,9 @@ static int reset_unborn(struct writer *w, const struct reset_args *a)
 	auto_names unstaged = { 0 };
 
 	if (!streq(a->mode, "mixed") || !streq(a->target, "HEAD")) {
-		(void)refuse(&w->why, "bad_revision", "there is no commit yet");
+		(void)refuse(&w->why, "bad_revision",
+			"there is no commit yet. "
+			"Make one with git_commit first.");
 		return refusal_answer(w->call, &w->why);
 	}
 	if (a->paths.n > 0)
@@ -162,7 +165,9 @@ static int reset_unborn(struct writer *w, const struct reset_args *a)
 static int check_reset_args(struct refusal *why, const struct reset_args *a)
 {
 	if (a->paths.n > 0 && !streq(a->mode, "mixed"))
-		return refuse(why, "invalid_argument", "paths: only with mode mixed");
+		return refuse(why, "invalid_argument",
+			"paths: only with mode mixed. "
+			"Use git_restore to discard changes in paths.");
 	if (streq(a->mode, "hard") && !a->confirm)
 		return refuse(why, "confirm_required",
 			"a hard reset discards all staged and unstaged changes of tracked files for "
@@ -233,7 +238,10 @@ static int check_known(
 		if (tree && git_tree_entry_bypath(&entry, tree, path) == 0)
 			continue;
 		git_error_clear();
-		return refuse(&w->why, "not_found", "git knows no %s there", QUOTED(path));
+		return refuse(&w->why, "not_found",
+			"git knows no %s there. "
+			"git_get_status lists what has changed; untracked files cannot be restored.",
+			QUOTED(path));
 	}
 
 	return 0;
@@ -247,11 +255,15 @@ static int restore_files(
 	bool everything = false;
 	int rc;
 
-	if (guard_index(w, index, paths) < 0 || guard_tree(w, tree) < 0)
+	if (guard_index(w, index, paths) < 0 || guard_tree(w, tree) < 0 ||
+		guard_special(w, tree, index, paths) < 0)
 		return -1;
 
 	for (size_t i = 0; i < paths->n; i++)
 		everything = everything || *paths->items[i] == '\0';
+	if (unshare_forced(w, tree, index, everything ? NULL : paths) < 0)
+		return -1;
+
 	options.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
 	if (!everything)
 		options.paths = (git_strarray){ paths->items, paths->n };
@@ -296,7 +308,9 @@ static int run_restore(struct call *call, const void *args)
 	json_t *list;
 
 	if (!a->staged && !a->worktree)
-		(void)refuse(&w.why, "invalid_argument", "one of staged and worktree must be true");
+		(void)refuse(&w.why, "invalid_argument",
+			"one of staged and worktree must be true. "
+			"Leave worktree out to restore the files.");
 	else if (writer_open(&w, call, a->repo_path, WRITER_TREE) >= 0 &&
 		 repo_paths(&w.repo, a->paths, &paths, &w.why) >= 0)
 		(void)restore(&w, a, &paths);

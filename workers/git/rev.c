@@ -3,6 +3,8 @@
 #include "shared/alloc.h"
 #include "shared/quote.h"
 
+enum { MAX_SPEC = 1024 };
+
 static int refuse_spec(struct refusal *why, int rc, const char *spec)
 {
 	char quoted[QUOTE_SIZE];
@@ -18,7 +20,9 @@ static int refuse_spec(struct refusal *why, int rc, const char *spec)
 			"git_log show what there is.",
 			quote(quoted, spec));
 	if (rc == GIT_EUNBORNBRANCH)
-		return refuse(why, "bad_revision", "the repository has no commit yet");
+		return refuse(why, "bad_revision",
+			"the repository has no commit yet. "
+			"Make one with git_commit first.");
 
 	return refuse_git(why, rc, "cannot look up the revision %s", quote(quoted, spec));
 }
@@ -35,6 +39,11 @@ int rev_object(const struct repo *repo, const char *spec, git_object **ret, stru
 	char quoted[QUOTE_SIZE];
 	int rc;
 
+	if (strlen(spec) > MAX_SPEC)
+		return refuse(why, "bad_revision",
+			"a revision has at most %d bytes. git_branch, git_tag_list and git_log show "
+			"what there is.",
+			MAX_SPEC);
 	if (is_search(spec))
 		return refuse(why, "bad_revision",
 			"%s searches messages, which this server does not do in a revision. "
@@ -61,8 +70,10 @@ static int peel(const struct repo *repo, const char *spec, git_object_t type, co
 		return r;
 	rc = git_object_peel(ret, object, type);
 	if (rc == GIT_EPEEL || rc == GIT_EINVALIDSPEC || rc == GIT_EAMBIGUOUS)
-		return refuse(why, "bad_revision", "%s is a %s, not a %s", quote(quoted, spec),
-			git_object_type2string(git_object_type(object)), what);
+		return refuse(why, "bad_revision",
+			"%s is a %s, not a %s. "
+			"git_log lists commits.",
+			quote(quoted, spec), git_object_type2string(git_object_type(object)), what);
 
 	return rc < 0 ? refuse_git(why, rc, "cannot read %s", quote(quoted, spec)) : 0;
 }

@@ -272,7 +272,9 @@ static int run(struct sequence *seq, struct str_list specs)
 	const char *cannot = seq->kind->cannot;
 
 	if (!w->head)
-		return refuse(&w->why, "bad_revision", "there is no commit yet to build on");
+		return refuse(&w->why, "bad_revision",
+			"there is no commit yet to build on. "
+			"Make one with git_commit first.");
 	if (writer_check_branch(w, cannot) < 0 || writer_check_idle(w, cannot) < 0 ||
 		guard_clean(w, false, cannot) < 0 || look_up(seq, specs) < 0 ||
 		repo_identity(&w->repo, &seq->who, &w->why) < 0 || make_all(seq) < 0)

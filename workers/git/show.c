@@ -8,6 +8,8 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 
 struct git_show_args {
@@ -323,7 +325,9 @@ static int show_tag(struct show *show, const git_tag *tag, int depth, struct ref
 static int show_object(struct show *show, git_object *object, int depth, struct refusal *why)
 {
 	if (depth > MAX_TAG_DEPTH)
-		return refuse(why, "bad_revision", "there are too many tags of tags");
+		return refuse(why, "bad_revision",
+			"there are too many tags of tags. "
+			"Name what they lead to.");
 
 	switch (git_object_type(object)) {
 	case GIT_OBJECT_COMMIT:
@@ -335,7 +339,9 @@ static int show_object(struct show *show, git_object *object, int depth, struct 
 	case GIT_OBJECT_BLOB:
 		return show_blob(show, (const git_blob *)object);
 	default:
-		return refuse(why, "bad_revision", "this kind of object cannot be shown");
+		return refuse(why, "bad_revision",
+			"this kind of object cannot be shown. "
+			"Name a commit, a tag, a directory or a file.");
 	}
 }
 
@@ -365,8 +371,8 @@ static int git_show(struct call *call, const void *args)
 	};
 	struct refusal why;
 
-	if (repo_open(call_settings(call), show.args->repo_path, &repo, &why) < 0 ||
-		run(&show, &why) < 0)
+	if (repo_open_to_read(call, show.args->repo_path, &repo, &why) < 0 ||
+		special_find(&repo, call, NULL, &why) < 0 || run(&show, &why) < 0)
 		return refusal_answer(call, &why);
 
 	json_object_set_new(show.out, "truncated", json_boolean(show.truncated));

@@ -167,8 +167,9 @@ static int check_feature_branch(struct writer *w)
 	const struct git_settings *settings = w->repo.settings;
 
 	if (!w->branch)
-		return refuse(
-			&w->why, "policy", "HEAD is detached: switch to a feature branch first");
+		return refuse(&w->why, "policy",
+			"HEAD is detached: switch to a feature branch first. "
+			"git_start_feature makes one.");
 	if (git_settings_is_protected(settings, w->branch) ||
 		!git_settings_is_feature(settings, w->branch))
 		return refuse(&w->why, "policy",
@@ -201,7 +202,8 @@ static int open_review(struct writer *w, struct review *review)
 	struct fail fail = { 0 };
 
 	if (secrets_new(&w->repo.settings->secret_patterns, &review->secrets, &fail) < 0)
-		return refuse(&w->why, "bad_regex", "%s", fail.text);
+		return refuse(&w->why, "bad_regex",
+			"%s. The operator of this server has to mend secret_patterns.", fail.text);
 
 	return 0;
 }

@@ -1,18 +1,20 @@
 /* Staging by comparing the index with the working tree and taking over each difference.
  *
- * The caller's names are literal. Each is checked before libgit2 sees it: git_index_add_bypath()
- * follows a symlinked directory and would store a file from outside of the repository. What lies
- * below a named directory is found by libgit2's walk, which enters no symlink. Filters of the
- * repository's configuration are not run: libgit2 knows only its own (line endings, ident). */
+ * The caller's names are literal, and each is checked before libgit2 sees it. What lies below a named
+ * directory is found by libgit2's walk, which enters no symlink; what is found is read by take.h.
+ * Filters of the repository's configuration are not run: libgit2 knows only its own (line endings,
+ * ident). */
 #include "workers/git/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <git2/sys/index.h>
 #include <sys/stat.h>
 
 #include "shared/alloc.h"
 #include "workers/common/call.h"
 #include "workers/git/out.h"
+#include "workers/git/take.h"
 
 enum { STOP_CHECK_EVERY = 64 };
 
@@ -42,7 +44,9 @@ static int check_kind(struct writer *w, const char *path, const struct stat *st)
 			"%s is a repository of its own; it is not added to this one", QUOTED(path));
 	if (!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
 		return refuse(&w->why, "special_file",
-			"%s is neither a file nor a directory nor a symbolic link", QUOTED(path));
+			"%s is neither a file nor a directory nor a symbolic link. "
+			"Remove it, or leave it out.",
+			QUOTED(path));
 
 	return 0;
 }
@@ -72,7 +76,8 @@ static int check_path(
 	if (*path == '\0')
 		return 0;
 	if (repo_is_git_path(path))
-		return refuse(&w->why, "protected", "%s lies in a .git directory", QUOTED(path));
+		return refuse(&w->why, "protected", "%s lies in a .git directory. Leave it out.",
+			QUOTED(path));
 	if (repo_check_parents(&w->repo, path, &w->why) < 0)
 		return -1;
 
@@ -81,7 +86,10 @@ static int check_path(
 		if (tracked && (errno == ENOENT || errno == ENOTDIR))
 			return 0;
 		if (errno == ENOENT || errno == ENOTDIR)
-			return refuse(&w->why, "not_found", "there is no %s", QUOTED(path));
+			return refuse(&w->why, "not_found",
+				"there is no %s. "
+				"git_get_status lists what has changed; names are literal and relative to the repository.",
+				QUOTED(path));
 		return refuse_errno(&w->why, -errno, "cannot look at %s", QUOTED(path));
 	}
 	if (!tracked && check_kind(w, path, &st) < 0)
@@ -130,29 +138,82 @@ static const char *status_word(git_delta_t status)
 	return status == GIT_DELTA_CONFLICTED ? "modified" : out_status(status);
 }
 
+/* What is undone by `git checkout --merge`: the sides of a conflict that staging resolves. */
+static int resolve_conflict(git_index *index, const char *path)
+{
+	const git_index_entry *base, *ours, *theirs;
+	int rc = git_index_conflict_get(&base, &ours, &theirs, index, path);
+
+	if (rc == GIT_ENOTFOUND) {
+		git_error_clear();
+		return 0;
+	}
+	if (rc == 0)
+		rc = git_index_reuc_add(index, path, base ? (int)base->mode : 0,
+			base ? &base->id : NULL, ours ? (int)ours->mode : 0,
+			ours ? &ours->id : NULL, theirs ? (int)theirs->mode : 0,
+			theirs ? &theirs->id : NULL);
+
+	return rc == 0 ? git_index_conflict_remove(index, path) : rc;
+}
+
+/* As the repository's core.fileMode and core.symlinks want it: where the disk does not know these,
+ * the index keeps what it had. */
+static uint16_t entry_mode(git_index *index, const char *path, const struct stat *st)
+{
+	const git_index_entry *old = git_index_get_bypath(index, path, 0);
+	int caps = git_index_caps(index);
+
+	if ((caps & GIT_INDEX_CAPABILITY_NO_SYMLINKS) && S_ISREG(st->st_mode) && old &&
+		old->mode == GIT_FILEMODE_LINK)
+		return GIT_FILEMODE_LINK;
+	if ((caps & GIT_INDEX_CAPABILITY_NO_FILEMODE) && S_ISREG(st->st_mode))
+		return old && old->mode == GIT_FILEMODE_BLOB_EXECUTABLE
+			       ? GIT_FILEMODE_BLOB_EXECUTABLE
+			       : GIT_FILEMODE_BLOB;
+
+	return take_mode(st);
+}
+
+static int add_entry(git_index *index, const char *path, const git_oid *id, const struct stat *st)
+{
+	git_index_entry entry = {
+		.ctime = { (int32_t)st->st_ctim.tv_sec, (uint32_t)st->st_ctim.tv_nsec },
+		.mtime = { (int32_t)st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec },
+		.dev = (uint32_t)st->st_dev,
+		.ino = (uint32_t)st->st_ino,
+		.mode = entry_mode(index, path, st),
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.file_size = (uint32_t)st->st_size,
+		.id = *id,
+		.path = path,
+	};
+	int rc = resolve_conflict(index, path);
+
+	return rc == 0 ? git_index_add(index, &entry) : rc;
+}
+
 /* 1: the index changed. 0: left out. */
 static int take_change(struct writer *w, git_index *index, const git_diff_delta *delta,
 	const char *path, struct staged *ret)
 {
 	struct stat st;
 	size_t len = strlen(path);
-	bool is_gone;
-	int rc;
+	git_oid id;
+	int r, rc;
 
 	if (len == 0 || path[len - 1] == '/' || delta->new_file.mode == GIT_FILEMODE_COMMIT) {
 		ret->n_nested++;
 		return 0;
 	}
-	if (repo_check_parents(&w->repo, path, &w->why) < 0)
-		return -1;
-
-	is_gone = fstatat(w->repo.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0;
-	if (!is_gone && S_ISDIR(st.st_mode) && delta->old_file.mode == GIT_FILEMODE_COMMIT)
+	r = take_blob(w, path, &id, &st);
+	if (r < 0)
+		return r;
+	if (r == 0 && S_ISDIR(st.st_mode) && delta->old_file.mode == GIT_FILEMODE_COMMIT)
 		return 0; /* a submodule that is not filled */
-	if (is_gone || S_ISDIR(st.st_mode))
-		rc = git_index_remove_bypath(index, path);
-	else
-		rc = git_index_add_bypath(index, path);
+
+	rc = r > 0 ? add_entry(index, path, &id, &st) : git_index_remove_bypath(index, path);
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot stage %s", QUOTED(path));
 

@@ -68,7 +68,9 @@ static int find_stash(struct writer *w, size_t index, git_commit **ret)
 static int push(struct writer *w, const struct stash_args *a, git_oid *ret)
 {
 	if (!w->head)
-		return refuse(&w->why, "nothing_to_stash", "there is no commit yet");
+		return refuse(&w->why, "nothing_to_stash",
+			"there is no commit yet. "
+			"Make one with git_commit first.");
 	if (writer_check_idle(w, "cannot stash") < 0)
 		return -1;
 
@@ -132,7 +134,9 @@ static int check_untracked(struct writer *w, const git_commit *stash)
 		return 0;
 
 	list = names_text(&there);
-	return refuse(&w->why, "dirty_tree", "%s: these untracked files are there already: %s",
+	return refuse(&w->why, "dirty_tree",
+		"%s: these untracked files are there already: %s. "
+		"Move them away first.",
 		cannot, list);
 }
 
@@ -143,7 +147,9 @@ static int check_room(struct writer *w, const git_commit *stash)
 	auto_names touched = { 0 };
 
 	if (git_commit_parentcount(stash) < 2)
-		return refuse(&w->why, "repo_refused", "the stash is not one that git made");
+		return refuse(&w->why, "repo_refused",
+			"the stash is not one that git made. "
+			"Drop it, or look at it with git_show.");
 	if (rev_tree_of(&w->repo, git_commit_parent_id(stash, 0), &base, &w->why) < 0 ||
 		rev_tree_of(&w->repo, git_commit_id(stash), &tree, &w->why) < 0 ||
 		guard_tree(w, tree) < 0 || guard_diff_trees(w, base, tree, &touched) < 0 ||

@@ -15,6 +15,7 @@
 #include "workers/common/call.h"
 #include "workers/git/guard.h"
 #include "workers/git/rev.h"
+#include "workers/git/take.h"
 
 enum { STOP_CHECK_EVERY = 64 };
 
@@ -111,8 +112,9 @@ static int find_changes(struct stash *stash, git_index *index, bool also_untrack
 		!git_oid_equal(&stash->index_tree, git_tree_id(stash->head)))
 		return 0;
 
-	return refuse(&w->why, "nothing_to_stash", "there are no changes to put aside%s",
-		also_untracked ? "" : " (untracked files only with include_untracked)");
+	return refuse(&w->why, "nothing_to_stash",
+		"there are no changes to put aside. git_get_status shows the state%s.",
+		also_untracked ? "" : "; untracked files are taken with include_untracked");
 }
 
 /* The file as it is on disk becomes an entry; one that is not there loses its entry. */
@@ -123,20 +125,13 @@ static int take_file(struct stash *stash, git_index *index, const char *path)
 	char quoted[QUOTE_SIZE];
 	struct stat st;
 	int rc;
+	int r = take_blob(w, path, &entry.id, &st);
 
-	if (repo_check_parents(&w->repo, path, &w->why) < 0)
-		return -1;
+	if (r < 0)
+		return r;
 
-	if (fstatat(w->repo.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode)) {
-		rc = git_index_remove(index, path, 0);
-	} else {
-		entry.mode = S_ISLNK(st.st_mode)      ? GIT_FILEMODE_LINK
-			     : (st.st_mode & S_IXUSR) ? GIT_FILEMODE_BLOB_EXECUTABLE
-						      : GIT_FILEMODE_BLOB;
-		rc = git_blob_create_from_workdir(&entry.id, w->repo.git, path);
-		if (rc == 0)
-			rc = git_index_add(index, &entry);
-	}
+	entry.mode = take_mode(&st);
+	rc = r > 0 ? git_index_add(index, &entry) : git_index_remove(index, path, 0);
 	if (rc < 0)
 		return refuse_git(&w->why, rc, "cannot put %s aside", quote(quoted, path));
 

@@ -12,6 +12,8 @@
 #include "workers/git/out.h"
 #include "workers/git/patch.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
+#include "workers/git/stop.h"
 #include "workers/git/tools.h"
 #include "workers/git/upstream.h"
 
@@ -224,6 +226,8 @@ static int read_status(struct status *status, struct refusal *why)
 	int r = repo_need_worktree(status->repo, why);
 
 	if (r == 0)
+		r = special_find(status->repo, status->call, NULL, why);
+	if (r == 0)
 		r = repo_index(status->repo, &index, why);
 	if (r == 0)
 		r = rev_branch(status->repo, &status->branch, &status->is_unborn, why);
@@ -341,7 +345,7 @@ static int git_get_status(struct call *call, const void *args)
 	};
 	struct refusal why;
 
-	if (repo_open(call_settings(call), a->repo_path, &repo, &why) < 0 ||
+	if (repo_open_to_read(call, a->repo_path, &repo, &why) < 0 ||
 		read_status(&status, &why) < 0)
 		return refusal_answer(call, &why);
 

@@ -36,8 +36,10 @@ static int check_name(struct writer *w, const char *name)
 	if (is_valid && !streq(name, "HEAD"))
 		return 0;
 
-	return refuse(
-		&w->why, "invalid_argument", "name: %s is not a valid tag name", QUOTED(name));
+	return refuse(&w->why, "invalid_argument",
+		"name: %s is not a valid tag name. "
+		"Choose a name without blanks, \"..\", or a leading \"-\".",
+		QUOTED(name));
 }
 
 static int write_tag(
@@ -55,9 +57,10 @@ static int write_tag(
 					    ret, w->repo.git, a->name, target, a->force));
 	if (rc == GIT_EEXISTS)
 		return refuse(&w->why, "already_exists",
-			"there is already a tag '%s'. Say force=true to replace it.", a->name);
+			"there is already a tag %s. Say force=true to replace it.",
+			QUOTED(a->name));
 	if (rc < 0)
-		return refuse_git(&w->why, rc, "cannot create tag '%s'", a->name);
+		return refuse_git(&w->why, rc, "cannot create tag %s", QUOTED(a->name));
 
 	return 0;
 }
@@ -70,7 +73,9 @@ static int create(struct writer *w, const struct tag_args *a)
 	git_oid id;
 
 	if (a->message && writer_is_blank(a->message)) {
-		(void)refuse(&w->why, "invalid_argument", "message: is blank");
+		(void)refuse(&w->why, "invalid_argument",
+			"message: is blank. "
+			"Leave it out for a tag without one.");
 		return refusal_answer(w->call, &w->why);
 	}
 	if (check_name(w, a->name) < 0 || rev_object(&w->repo, a->revision, &target, &w->why) < 0 ||
@@ -99,9 +104,12 @@ static int remove_tag(struct writer *w, const struct tag_args *a)
 	if (rc == 0)
 		rc = LOCKED(w, git_tag_delete(w->repo.git, a->name));
 	if (rc == GIT_ENOTFOUND)
-		(void)refuse(&w->why, "not_found", "there is no tag '%s'", a->name);
+		(void)refuse(&w->why, "not_found",
+			"there is no tag %s. "
+			"git_tag_list lists them.",
+			QUOTED(a->name));
 	else if (rc < 0)
-		(void)refuse_git(&w->why, rc, "cannot delete tag '%s'", a->name);
+		(void)refuse_git(&w->why, rc, "cannot delete tag %s", QUOTED(a->name));
 	if (rc < 0)
 		return refusal_answer(w->call, &w->why);
 

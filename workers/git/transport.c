@@ -21,7 +21,8 @@ static int refuse_url(struct refusal *why, const char *url, const char *reason)
 	auto_free char *shown = out_url(url);
 	char quoted[QUOTE_SIZE];
 
-	return refuse(why, "remote_refused", "%s: %s", quote(quoted, shown), reason);
+	return refuse(why, "remote_refused", "%s: %s. Use https://HOST/PATH or ssh://HOST/PATH.",
+		quote(quoted, shown), reason);
 }
 
 void target_done(struct target *target)
@@ -88,7 +89,8 @@ static int check_host(const struct target *target, const char *url, struct refus
 		return 0;
 	if (address_is_local_name(host) || is_odd_address(host) || is_blocked_literal(host))
 		return refuse(why, "address_refused",
-			"%s is not a public host, and this server connects to public ones only",
+			"%s is not a public host, and this server connects to public ones only. "
+			"Use a remote with a public address.",
 			host);
 
 	return 0;
@@ -150,7 +152,9 @@ static int check_allowed(const struct git_settings *settings, const char *protoc
 		return 0;
 
 	shown = out_url(url);
-	return refuse(why, "remote_refused", "%s: this server does not allow remotes by %s",
+	return refuse(why, "remote_refused",
+		"%s: this server does not allow remotes by %s. "
+		"Its operator decides (allowed_protocols).",
 		quote(quoted, shown), protocol);
 }
 
@@ -257,8 +261,10 @@ int target_parse(const struct git_settings *settings, const char *url, struct ta
 	size_t word = strcspn(url, ":/");
 
 	if (*url == '\0' || strlen(url) > MAX_URL)
-		return refuse(
-			why, "remote_refused", "the URL is empty or longer than %d bytes", MAX_URL);
+		return refuse(why, "remote_refused",
+			"the URL is empty or longer than %d bytes. "
+			"Shorten it.",
+			MAX_URL);
 	if (*url == '-' || strstr(url, "::"))
 		return refuse_url(why, url, "URLs like this one run programs");
 

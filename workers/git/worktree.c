@@ -14,6 +14,7 @@
 #include "workers/git/newdir.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
 #include "workers/git/tools.h"
 
 enum { NAME_MAX_LEN = 100, NAMES_TRIED = 1000 };
@@ -60,7 +61,9 @@ static int choose_name(struct writer *w, const char *path, char **ret)
 		}
 	}
 
-	return refuse(&w->why, "already_exists", "there is no free name for the worktree");
+	return refuse(&w->why, "already_exists",
+		"there is no free name for the worktree. "
+		"Give the directory another name.");
 }
 
 /* The branch of the new worktree; *ret_is_new: it was created for it. */
@@ -79,7 +82,9 @@ static int find_branch(struct writer *w, const struct worktree_add_args *a, cons
 		*ret_is_new = true;
 	} else if ((w->branch && streq(w->branch, branch)) || writer_is_elsewhere(w, branch)) {
 		return refuse(&w->why, "checked_out_elsewhere",
-			"branch '%s' is already checked out", branch);
+			"branch %s is already checked out. "
+			"Name another branch, or a new one.",
+			QUOTED(branch));
 	}
 
 	rc = git_branch_lookup(ret, w->repo.git, branch, GIT_BRANCH_LOCAL);
@@ -218,7 +223,8 @@ static int find_directory(struct removal *removal)
 	removal->real = path_of_fd(fd);
 	if (!removal->real || !root_has(removal->place.root, removal->real))
 		return refuse(why, "outside_roots",
-			"worktree_path: leads outside of the allowed directories");
+			"worktree_path: leads outside of the allowed directories. "
+			"git_worktree_list shows the worktrees.");
 
 	return 0;
 }
@@ -248,7 +254,9 @@ static int find_worktree(struct removal *removal)
 		}
 	}
 
-	return refuse(&w->why, "not_found", "%s is no worktree of this repository%s",
+	return refuse(&w->why, "not_found",
+		"%s is no worktree of this repository%s. "
+		"git_worktree_list shows them.",
 		quote(quoted, newdir_shown(&removal->place)),
 		removal->real && streq(removal->real, w->repo.dir) ? " besides the main one" : "");
 }
@@ -273,7 +281,8 @@ static int check_link(struct removal *removal)
 	}
 	if (n <= 0 || !streq(text, expected))
 		return refuse(&w->why, "repo_refused",
-			"the repository calls this directory its worktree, but the directory does not");
+			"the repository calls this directory its worktree, but the directory does not. "
+			"Remove the directory by other means, if it is not needed.");
 
 	return 0;
 }
@@ -288,7 +297,8 @@ static int check_clean(struct removal *removal)
 	git_status_list *status = NULL;
 	int rc;
 
-	if (repo_open(w->repo.settings, removal->real, &repo, &w->why) < 0)
+	if (repo_open(w->repo.settings, removal->real, &repo, &w->why) < 0 ||
+		special_find(&repo, w->call, NULL, &w->why) < 0)
 		return -1;
 
 	options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
@@ -323,7 +333,9 @@ static int remove_worktree(struct removal *removal)
 	if (find_directory(removal) < 0 || find_worktree(removal) < 0)
 		return -1;
 	if (git_worktree_is_locked(NULL, removal->worktree) != 0)
-		return refuse(&w->why, "policy", "the worktree is locked (git worktree lock)");
+		return refuse(&w->why, "policy",
+			"the worktree is locked (git worktree lock). "
+			"Who locked it has to unlock it (git worktree unlock).");
 	if (removal->real &&
 		(check_link(removal) < 0 || (!removal->args->force && check_clean(removal) < 0)))
 		return -1;

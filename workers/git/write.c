@@ -23,6 +23,7 @@
 #include "workers/common/call.h"
 #include "workers/git/out.h"
 #include "workers/git/rev.h"
+#include "workers/git/special.h"
 
 enum { LOCK_STEP_MS = 25 };
 
@@ -119,8 +120,12 @@ static int open_locked(struct writer *w, enum writer_needs needs)
 
 	if (!w->repo.root->writable)
 		return refuse(&w->why, "read_only",
-			"the configuration allows only reading below '%s'", w->repo.root->path);
-	if (needs == WRITER_TREE && repo_need_worktree(&w->repo, &w->why) < 0)
+			"the configuration allows only reading below '%s'. "
+			"Its operator can change that (roots, access).",
+			w->repo.root->path);
+	if (needs == WRITER_TREE &&
+		(repo_need_worktree(&w->repo, &w->why) < 0 ||
+			special_find(&w->repo, w->call, &w->special, &w->why) < 0))
 		return -1;
 	if (take_locks(w) < 0)
 		return -1;
@@ -144,6 +149,7 @@ void writer_close(struct writer *w)
 {
 	git_commit_free(w->head);
 	free(w->branch);
+	names_done(&w->special);
 	repo_close(&w->repo);
 	if (w->call)
 		fd_close(w->lock_fd);
@@ -371,8 +377,10 @@ int writer_check_branch_name(struct writer *w, const char *what, const char *nam
 	if (is_valid && !streq(name, "HEAD"))
 		return 0;
 
-	return refuse(&w->why, "invalid_argument", "%s: %s is not a valid branch name", what,
-		QUOTED(name));
+	return refuse(&w->why, "invalid_argument",
+		"%s: %s is not a valid branch name. "
+		"Choose a name without blanks, \"..\", or a leading \"-\".",
+		what, QUOTED(name));
 }
 
 bool writer_is_hidden(git_index *index, const char *path)

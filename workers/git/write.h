@@ -13,16 +13,17 @@ struct writer {
 	struct call *call;
 	struct repo repo;
 	struct refusal why;
-	int lock_fd;      /* the repository's directory, with a flock on it */
-	char *branch;     /* of HEAD, also before its first commit; NULL: detached */
-	git_commit *head; /* NULL: no commit yet */
+	int lock_fd;          /* the repository's directory, with a flock on it */
+	char *branch;         /* of HEAD, also before its first commit; NULL: detached */
+	git_commit *head;     /* NULL: no commit yet */
+	struct names special; /* FIFOs, sockets and devices in the working tree (WRITER_TREE) */
 };
 
 #define auto_writer auto_(writer_close) struct writer
 
 enum writer_needs {
 	WRITER_ANY,  /* a bare repository will do */
-	WRITER_TREE, /* a working tree is needed */
+	WRITER_TREE, /* a working tree is needed; special.h has looked through it */
 };
 
 /* Opens the repository for writing: repo_open(); read_only when its root is; waits for the locks
