@@ -154,11 +154,12 @@ static char *program_of(const struct fleet *fleet, const struct conf_domain *con
 }
 
 /* What is not enforced is never passed over in silence. */
-static void tell_missing(const struct fleet *fleet, const struct conf_domain *conf)
+static void tell_plan(const struct fleet *fleet, const struct conf_domain *conf, const char *plan)
 {
 	const struct log_about about = { .domain = conf->name };
 	auto_strbuf missing = { 0 };
 
+	log_debug_about(&about, "%s: plan for mcp-fleet-exec: %s", conf->name, plan);
 	confine_add_missing(conf, &fleet->support, &missing);
 	if (missing.len > 0)
 		log_warn_about(&about, "%s: %s", conf->name, missing.data);
@@ -184,7 +185,7 @@ static void add_domain(struct fleet *fleet, const struct conf_domain *conf)
 	const struct domain_programs programs = { native, fleet->wrapper, plan };
 	struct member *member = alloc_zero(sizeof(*member));
 
-	tell_missing(fleet, conf);
+	tell_plan(fleet, conf, plan);
 	member->id = ++fleet->last_id;
 	member->domain =
 		domain_new(fleet->loop, fleet->launcher, conf, &programs, &own_hooks, fleet);
@@ -200,7 +201,7 @@ static void reload_domain(struct fleet *fleet, struct member *member,
 	const struct domain_programs programs = { native, fleet->wrapper, plan };
 
 	if (replace)
-		tell_missing(fleet, conf);
+		tell_plan(fleet, conf, plan);
 	domain_reload(member->domain, conf, &programs, replace, drain_ms);
 }
 
