@@ -193,6 +193,18 @@ tests_unit_test_walk_SOURCES = tests/unit/test_walk.c
 tests_unit_test_walk_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_walk_LDADD = $(filesystem_walk_libs)
 
+check_PROGRAMS += tests/unit/test_patterns
+TESTS += tests/unit/test_patterns
+tests_unit_test_patterns_SOURCES = tests/unit/test_patterns.c
+tests_unit_test_patterns_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_patterns_LDADD = $(filesystem_walk_libs)
+
+check_PROGRAMS += tests/unit/test_ignore
+TESTS += tests/unit/test_ignore
+tests_unit_test_ignore_SOURCES = tests/unit/test_ignore.c
+tests_unit_test_ignore_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ignore_LDADD = $(filesystem_walk_libs)
+
 check_PROGRAMS += tests/unit/test_jx
 TESTS += tests/unit/test_jx
 tests_unit_test_jx_SOURCES = tests/unit/test_jx.c

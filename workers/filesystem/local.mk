@@ -13,6 +13,9 @@ workers_filesystem_libfilesystem_tools_a_SOURCES += \
 
 # Walking and searching.
 workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/glob.c workers/filesystem/glob.h \
+	workers/filesystem/ignore.c workers/filesystem/ignore.h \
+	workers/filesystem/patterns.c workers/filesystem/patterns.h \
 	workers/filesystem/shortlist.c workers/filesystem/shortlist.h \
 	workers/filesystem/walk.c workers/filesystem/walk.h
 

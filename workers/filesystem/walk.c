@@ -16,6 +16,7 @@
 #include "shared/strbuf.h"
 #include "workers/common/call.h"
 #include "workers/common/roots.h"
+#include "workers/filesystem/ignore.h"
 #include "workers/filesystem/shortlist.h"
 
 enum {
@@ -34,7 +35,9 @@ struct level {
 	int fd;    /* -1: closed meanwhile */
 	dev_t dev; /* to know it again when it is opened anew */
 	ino_t ino;
-	size_t path_len; /* its path is so much of walk.path */
+	size_t path_len;            /* its path is so much of walk.path */
+	struct ignore *own_rules;   /* of its .gitignore; NULL: it has none */
+	const struct ignore *rules; /* those, or of the nearest directory above that has some */
 	bool is_loaded;
 	struct shortlist items;
 	size_t next;
@@ -52,6 +55,7 @@ struct walk {
 	size_t name_bytes; /* bound of held_bytes, and of one list */
 	struct strbuf path;
 	struct strbuf record;
+	size_t rule_bytes; /* in all own_rules */
 	size_t n_seen;
 };
 
@@ -222,6 +226,8 @@ static void take_name(struct walk *walk, struct level *level, const struct diren
 	if (!level->done)
 		walk->n_seen++;
 	set_name(walk, name, strlen(name), &entry);
+	if (ignore_has(level->rules, entry.path, entry.type == S_IFDIR))
+		return;
 	wish = ask_filter(walk, &entry);
 	if (wish & WALK_SEE)
 		add_item(walk, level, &entry, false);
@@ -284,6 +290,14 @@ static int load(struct walk *walk)
 
 /* The stack */
 
+static void read_rules(struct walk *walk, struct level *level)
+{
+	const struct ignore *above = walk->n_levels > 1 ? level[-1].rules : NULL;
+
+	level->own_rules = ignore_read(above, level->path_len, level->fd, &walk->rule_bytes);
+	level->rules = level->own_rules ? level->own_rules : above;
+}
+
 static void add_level(struct walk *walk, int fd, const struct stat *st)
 {
 	if (walk->n_levels == walk->levels_size) {
@@ -296,6 +310,8 @@ static void add_level(struct walk *walk, int fd, const struct stat *st)
 		.ino = st->st_ino,
 		.path_len = walk->path.len,
 	};
+	if (walk->options->respects_gitignore)
+		read_rules(walk, top(walk));
 }
 
 static void pop(struct walk *walk)
@@ -304,6 +320,8 @@ static void pop(struct walk *walk)
 
 	give_up_items(walk, level);
 	free(level->done);
+	walk->rule_bytes -= ignore_bytes(level->own_rules);
+	ignore_free(level->own_rules);
 	if (level->fd != walk->start_fd)
 		(void)fd_close(level->fd);
 	walk->n_levels--;

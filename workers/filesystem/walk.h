@@ -67,6 +67,9 @@ struct walk_options {
 	 * not in order. NULL: WALK_SEE | WALK_ENTER. What nobody wants takes no memory. */
 	unsigned (*filter)(void *arg, const struct walk_entry *entry);
 	void *arg;
+	/* Pass over what .gitignore files exclude: those from the start down to the entry. The filter
+	 * is not asked about it. */
+	bool respects_gitignore;
 	/* Tell the call's asker how many names were read (call_progress()). */
 	bool tells_progress;
 	size_t name_bytes; /* 0: WALK_NAME_BYTES */
