@@ -36,6 +36,11 @@ bool call_is_alias(const struct call *call, const char *name)
 	return call->alias && streq(call->alias->name, name);
 }
 
+size_t call_max_result(const struct call *call)
+{
+	return call->max_result_bytes;
+}
+
 static void begin_result(struct call *call)
 {
 	assert(!call->answered);
@@ -76,31 +81,49 @@ static int refuse_too_large(struct call *call)
 		call->max_result_bytes);
 }
 
-/* Behind the content. */
-static int end_result(struct call *call, json_t *structured)
+/* Behind the content and what belongs to it. */
+static int end_result(struct call *call, bool is_error)
+{
+	strbuf_adds(call->out, is_error ? ",\"isError\":true}}" : "}}");
+	return call->out->len > call->max_result_bytes ? refuse_too_large(call) : 0;
+}
+
+/* Takes over `structured`. */
+static void add_structured(struct call *call, json_t *structured)
 {
 	strbuf_adds(call->out, ",\"structuredContent\":");
 	if (call->out->len <= call->max_result_bytes)
 		jx_dump(call->out, structured);
-	strbuf_adds(call->out, "}}");
 	json_decref(structured);
-	return call->out->len > call->max_result_bytes ? refuse_too_large(call) : 0;
 }
 
-int call_result(struct call *call, json_t *structured, const char *text, size_t len)
+static int answer_text(
+	struct call *call, json_t *structured, const char *text, size_t len, bool is_error)
 {
 	if (!structured)
 		return -EINVAL;
 	begin_answer(call);
 	add_text(call->out, text, len);
 	strbuf_adds(call->out, "}]");
-	if (!call->alias || !call->alias->text_only)
-		return end_result(call, structured);
+	if (!call->alias || !call->alias->text_only) {
+		add_structured(call, structured);
+		return end_result(call, is_error);
+	}
 	json_decref(structured);
 	strbuf_adds(call->out, ",\"structuredContent\":{\"content\":");
 	add_text(call->out, text, len);
-	strbuf_adds(call->out, "}}}");
-	return call->out->len > call->max_result_bytes ? refuse_too_large(call) : 0;
+	strbuf_addc(call->out, '}');
+	return end_result(call, is_error);
+}
+
+int call_result(struct call *call, json_t *structured, const char *text, size_t len)
+{
+	return answer_text(call, structured, text, len, false);
+}
+
+int call_fail_result(struct call *call, json_t *structured, const char *text, size_t len)
+{
+	return answer_text(call, structured, text, len, true);
 }
 
 int call_result_blocks(struct call *call, json_t *structured, json_t *content)
@@ -113,7 +136,8 @@ int call_result_blocks(struct call *call, json_t *structured, json_t *content)
 	begin_result(call);
 	jx_dump(call->out, content);
 	json_decref(content);
-	return end_result(call, structured);
+	add_structured(call, structured);
+	return end_result(call, false);
 }
 
 json_t *call_text_block(const char *text, size_t len)

@@ -14,7 +14,8 @@
 const void *call_settings(const struct call *call);
 
 /* Answers. Each takes over `structured` (an object), also on failure, and returns 0; when it is NULL,
- * because it could not be built, -EINVAL and nothing is answered. Exactly one answer or failure a call. Text is made valid UTF-8 (other bytes become U+FFFD).
+ * because it could not be built, -EINVAL and nothing is answered. Exactly one answer or failure a
+ * call. Text is made valid UTF-8 (other bytes become U+FFFD).
  * The whole answer may be at most tools.max_result_bytes, else the call fails with too_large. */
 int call_json(struct call *call, json_t *structured); /* text = JSON of structured */
 int call_result(struct call *call, json_t *structured, const char *text, size_t len);
@@ -27,11 +28,18 @@ int call_result_blocks(struct call *call, json_t *structured, json_t *content);
 /* {"type": "text", "text": …}: a new reference. Bytes that are not UTF-8 become U+FFFD. */
 json_t *call_text_block(const char *text, size_t len) must_check;
 
+/* Bytes that the whole answer may have, for whoever can stop before he has built too much. What an
+ * answer holds is there twice, in the text and in the structured content, both escaped as in JSON. */
+size_t call_max_result(const struct call *call);
+
 /* Whether the tool was called by this alias (tool.h), so that its text has that alias's form. */
 bool call_is_alias(const struct call *call, const char *name);
 
 /* The tool failed: isError with the text "code: …". What failed, on what, what to do. Returns 0. */
 int call_fail(struct call *call, const char *code, const char *fmt, ...) printf_like(3, 4);
+
+/* The same for a tool that has a result to show all the same: what each of its parts failed by. */
+int call_fail_result(struct call *call, json_t *structured, const char *text, size_t len);
 
 /* True when the call was cancelled, or its time is nearly over, or the peer is gone: clean up, then
  * return call_fail_stopped(). Cheap enough for inner loops (it asks the kernel at most every 20 ms). */

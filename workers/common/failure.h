@@ -6,7 +6,7 @@
 
 struct failure {
 	const char *code; /* a literal */
-	char text[512];
+	char text[1024];
 };
 
 /* Both return -EINVAL, so that they can be returned at once. Long words are cut. */

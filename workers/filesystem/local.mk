@@ -8,8 +8,17 @@ workers_filesystem_libfilesystem_tools_a_SOURCES = \
 
 # Paths and reading.
 workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/attributes.c workers/filesystem/attributes.h \
+	workers/filesystem/blocks.c workers/filesystem/blocks.h \
+	workers/filesystem/get_info.c \
+	workers/filesystem/kind.c workers/filesystem/kind.h \
 	workers/filesystem/list_roots.c \
-	workers/filesystem/paths.c workers/filesystem/paths.h
+	workers/filesystem/part.c workers/filesystem/part.h \
+	workers/filesystem/paths.c workers/filesystem/paths.h \
+	workers/filesystem/read.c \
+	workers/filesystem/read_many.c \
+	workers/filesystem/read_media.c \
+	workers/filesystem/text.c workers/filesystem/text.h
 
 # Walking and searching.
 workers_filesystem_libfilesystem_tools_a_SOURCES += \

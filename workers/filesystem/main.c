@@ -8,6 +8,10 @@
 
 /* In the order in which tools/list shows them. */
 static const struct tool *const tables[] = {
+	filesystem_read_tools,
+	filesystem_read_many_tools,
+	filesystem_read_media_tools,
+	filesystem_get_info_tools,
 	filesystem_list_roots_tools,
 	NULL,
 };

@@ -44,31 +44,51 @@ bool paths_find(struct call *call, const char *path, struct place *ret)
 	return false;
 }
 
-int paths_fail(struct call *call, const char *path, int err)
+int paths_failure(struct failure *fail, const char *path, int err)
 {
 	char quoted[QUOTE_SIZE];
 
 	err = err < 0 ? -err : err;
 	for (size_t i = 0; i < N_ELEMENTS(known); i++)
 		if (known[i].err == err)
-			return call_fail(call, path_error_code(err), "%s %s", quote(quoted, path),
+			return failure_set(fail, path_error_code(err), "%s %s", quote(quoted, path),
 				known[i].words);
-	return call_fail(call, path_error_code(err), "%s: %s.", quote(quoted, path), strerror(err));
+	return failure_set(
+		fail, path_error_code(err), "%s: %s.", quote(quoted, path), strerror(err));
+}
+
+int paths_fail(struct call *call, const char *path, int err)
+{
+	struct failure fail;
+
+	(void)paths_failure(&fail, path, err);
+	return call_fail(call, fail.code, "%s", fail.text);
+}
+
+/* 0: a regular file; -errno. */
+static int check_regular(int fd, struct stat *ret)
+{
+	if (fstat(fd, ret) < 0)
+		return -errno;
+	if (S_ISDIR(ret->st_mode))
+		return -EISDIR;
+	return S_ISREG(ret->st_mode) ? 0 : -ENXIO;
 }
 
 int paths_open_file(const struct place *place, struct stat *ret_stat)
 {
-	auto_close int fd = place_open(place, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	auto_close int looked_at = place_open(place, O_PATH, 0);
+	auto_close int fd = -1;
 	struct stat st;
+	int r = looked_at < 0 ? looked_at : check_regular(looked_at, &st);
 
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -ENXIO;
+	if (r < 0)
+		return r;
+	/* It may have been replaced meanwhile: hence O_NONBLOCK, and the same check. */
+	fd = place_open(place, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	r = fd < 0 ? fd : check_regular(fd, &st);
+	if (r < 0)
+		return r;
 	if (ret_stat)
 		*ret_stat = st;
 	return TAKE_FD(fd);

@@ -4,6 +4,7 @@
 
 #include "shared/strbuf.h"
 #include "workers/common/call.h"
+#include "workers/common/failure.h"
 #include "workers/common/roots.h"
 
 /* The place that `path` names. False: the call has failed. place_done() it. */
@@ -12,7 +13,11 @@ bool paths_find(struct call *call, const char *path, struct place *ret) must_che
 /* Fails the call with the code and the words for -errno `err` on `path`; returns 0, as call_fail(). */
 int paths_fail(struct call *call, const char *path, int err);
 
-/* Opens the regular file at `place` for reading, never waiting for a FIFO; *ret_stat may be NULL.
+/* The same into *fail, for who does not want to fail the whole call; returns -EINVAL. */
+int paths_failure(struct failure *fail, const char *path, int err);
+
+/* Opens the regular file at `place` for reading; *ret_stat may be NULL. A FIFO is not opened at all,
+ * so neither do we wait for a writer, nor does a writer take us for the reader it waits for.
  * A descriptor, or -errno: -EISDIR a directory, -ENXIO a special file. */
 struct stat;
 int paths_open_file(const struct place *place, struct stat *ret_stat) must_check;
