@@ -101,7 +101,8 @@ static int member_has(const char **at, unsigned flags, uint32_t c)
 		if (!take_member(at, flags, &high))
 			return -1;
 	}
-	return low <= c && c <= high;
+	/* The first of a range is in it even when the last is smaller, as git has it. */
+	return c == low || (low <= c && c <= high);
 }
 
 /* Whether the class behind a '[' has `c`; *ret_end is behind its ']'. -1: it is broken. */
@@ -166,11 +167,15 @@ static bool take_one(struct cursor *at, unsigned flags)
 	return r > 0;
 }
 
-/* Whether a component `**` begins here. */
-static bool is_deep(const char *glob, const char *start)
+/* How many stars the component that begins here has, when it has nothing but two or more; else 0. */
+static size_t count_deep(const char *glob, const char *start)
 {
-	return glob[0] == '*' && glob[1] == '*' && (glob[2] == '/' || glob[2] == '\0') &&
-	       (glob == start || glob[-1] == '/');
+	size_t n;
+
+	if (glob != start && glob[-1] != '/')
+		return 0;
+	n = strspn(glob, "*");
+	return n >= 2 && (glob[n] == '/' || glob[n] == '\0') ? n : 0;
 }
 
 /* Lets the last star take one character more, or else the last `**` one component more. */
@@ -199,11 +204,13 @@ bool glob_matches_path(const char *glob, const char *path, unsigned flags, size_
 	struct cursor deep = { 0 }; /* the same for the last component `**` */
 
 	while (*fuel > 0) {
+		size_t n_stars = count_deep(at.glob, glob);
+
 		--*fuel;
-		if (is_deep(at.glob, glob)) {
-			if (at.glob[2] == '\0')
+		if (n_stars > 0) {
+			if (at.glob[n_stars] == '\0')
 				return true;
-			at.glob += 3;
+			at.glob += n_stars + 1;
 			deep = at;
 			star = (struct cursor){ 0 };
 		} else if (*at.glob == '*') {
