@@ -213,6 +213,12 @@ tests_unit_test_ignore_SOURCES = tests/unit/test_ignore.c
 tests_unit_test_ignore_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ignore_LDADD = $(filesystem_walk_libs)
 
+check_PROGRAMS += tests/unit/test_needle
+TESTS += tests/unit/test_needle
+tests_unit_test_needle_SOURCES = tests/unit/test_needle.c
+tests_unit_test_needle_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_needle_LDADD = $(filesystem_walk_libs)
+
 check_PROGRAMS += tests/unit/test_jx
 TESTS += tests/unit/test_jx
 tests_unit_test_jx_SOURCES = tests/unit/test_jx.c

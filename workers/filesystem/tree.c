@@ -133,7 +133,7 @@ static bool find_type(int dir_fd, const struct dirent *dirent, mode_t *ret)
 {
 	struct stat st;
 
-	*ret = DTTOIF(dirent->d_type);
+	*ret = (mode_t)DTTOIF(dirent->d_type);
 	if (dirent->d_type == DT_UNKNOWN) {
 		if (fstatat(dir_fd, dirent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return false;
