@@ -47,7 +47,7 @@ int fd_pipe(int ret[2])
 	return pipe2(ret, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
-static int read_all(int fd, size_t max, struct strbuf *ret)
+int fd_read_all(int fd, size_t max, struct strbuf *ret)
 {
 	for (;;) {
 		char *at = strbuf_reserve(ret, 16 * KIB);
@@ -76,7 +76,7 @@ int fd_read_file(const char *path, size_t max, struct strbuf *ret)
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return read_all(fd, max, ret);
+	return fd_read_all(fd, max, ret);
 }
 
 int fd_write_all(int fd, const void *bytes, size_t len)

@@ -20,6 +20,9 @@ int fd_set_nonblock(int fd, bool on);
 int fd_socketpair(int ret[2]) must_check;
 int fd_pipe(int ret[2]) must_check;
 
+/* Reads from where the descriptor is to its end: 0, -errno, -EFBIG when there are more than `max` bytes. */
+int fd_read_all(int fd, size_t max, struct strbuf *ret) must_check;
+
 /* Reads all of a regular file of at most `max` bytes: 0, -errno, -EFBIG over `max`. */
 int fd_read_file(const char *path, size_t max, struct strbuf *ret) must_check;
 

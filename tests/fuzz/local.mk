@@ -28,6 +28,17 @@ fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
 
+# Walking and searching of the filesystem worker.
+fuzz_programs += tests/fuzz/fuzz_ignore
+tests_fuzz_fuzz_ignore_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_ignore_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_patterns
+tests_fuzz_fuzz_patterns_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)

@@ -21,7 +21,24 @@ workers_filesystem_libfilesystem_tools_a_SOURCES += \
 	workers/filesystem/text.c workers/filesystem/text.h
 
 # Walking and searching.
-workers_filesystem_libfilesystem_tools_a_SOURCES +=
+workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/choice.c workers/filesystem/choice.h \
+	workers/filesystem/disk_usage.c \
+	workers/filesystem/excerpt.c workers/filesystem/excerpt.h \
+	workers/filesystem/find_file.c \
+	workers/filesystem/glob.c workers/filesystem/glob.h \
+	workers/filesystem/hits.c workers/filesystem/hits.h \
+	workers/filesystem/ignore.c workers/filesystem/ignore.h \
+	workers/filesystem/list_directory.c \
+	workers/filesystem/list_files.c \
+	workers/filesystem/needle.c workers/filesystem/needle.h \
+	workers/filesystem/patterns.c workers/filesystem/patterns.h \
+	workers/filesystem/room.c workers/filesystem/room.h \
+	workers/filesystem/search.c \
+	workers/filesystem/shortlist.c workers/filesystem/shortlist.h \
+	workers/filesystem/start.c workers/filesystem/start.h \
+	workers/filesystem/tree.c \
+	workers/filesystem/walk.c workers/filesystem/walk.h
 
 # Writing.
 workers_filesystem_libfilesystem_tools_a_SOURCES +=

@@ -13,11 +13,17 @@ static const struct tool *const tables[] = {
 	filesystem_read_many_tools,
 	filesystem_read_media_tools,
 	filesystem_get_info_tools,
+	filesystem_list_files_tools,
+	filesystem_list_directory_tools,
+	filesystem_tree_tools,
+	filesystem_find_file_tools,
+	filesystem_search_tools,
 	filesystem_list_roots_tools,
 	filesystem_lint_tools,
 	filesystem_format_tools,
 	filesystem_analyze_tools,
 	filesystem_check_tools_tools,
+	filesystem_disk_usage_tools,
 	NULL,
 };
 

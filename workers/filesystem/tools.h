@@ -7,6 +7,13 @@ extern const struct tool filesystem_read_tools[];       /* read.c: code_read */
 extern const struct tool filesystem_read_many_tools[];  /* read_many.c: code_read_many */
 extern const struct tool filesystem_read_media_tools[]; /* read_media.c: code_read_media */
 extern const struct tool filesystem_get_info_tools[];   /* get_info.c: code_get_info */
+extern const struct tool filesystem_list_files_tools[]; /* list_files.c: code_list_files */
+extern const struct tool
+	filesystem_list_directory_tools[];              /* list_directory.c: code_list_directory */
+extern const struct tool filesystem_tree_tools[];       /* tree.c: code_tree */
+extern const struct tool filesystem_find_file_tools[];  /* find_file.c: code_find_file */
+extern const struct tool filesystem_search_tools[];     /* search.c: code_search_content */
+extern const struct tool filesystem_disk_usage_tools[]; /* disk_usage.c: code_disk_usage */
 extern const struct tool filesystem_list_roots_tools[]; /* list_roots.c: code_list_roots */
 
 extern const struct tool filesystem_lint_tools[];        /* code_lint.c: code_lint */
