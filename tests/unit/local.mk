@@ -171,6 +171,14 @@ tests_unit_test_server_SOURCES = tests/unit/test_server.c tests/probe/probe.c
 tests_unit_test_server_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_server_LDADD = workers/common/libworker.a $(unit_libs)
 
+# What the filesystem worker reads.
+check_PROGRAMS += tests/unit/test_text
+TESTS += tests/unit/test_text
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_text_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(unit_libs)
+
 check_PROGRAMS += tests/unit/test_roots
 TESTS += tests/unit/test_roots
 tests_unit_test_roots_SOURCES = tests/unit/test_roots.c

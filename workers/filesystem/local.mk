@@ -9,7 +9,8 @@ workers_filesystem_libfilesystem_tools_a_SOURCES = \
 # Paths and reading.
 workers_filesystem_libfilesystem_tools_a_SOURCES += \
 	workers/filesystem/list_roots.c \
-	workers/filesystem/paths.c workers/filesystem/paths.h
+	workers/filesystem/paths.c workers/filesystem/paths.h \
+	workers/filesystem/text.c workers/filesystem/text.h
 
 # Walking and searching.
 workers_filesystem_libfilesystem_tools_a_SOURCES +=
