@@ -185,6 +185,22 @@ tests_unit_test_roots_SOURCES = tests/unit/test_roots.c
 tests_unit_test_roots_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_roots_LDADD = workers/common/libworker.a $(unit_libs)
 
+# Walking and searching of the filesystem worker.
+filesystem_walk_libs = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(unit_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
+
+check_PROGRAMS += tests/unit/test_shortlist
+TESTS += tests/unit/test_shortlist
+tests_unit_test_shortlist_SOURCES = tests/unit/test_shortlist.c
+tests_unit_test_shortlist_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_shortlist_LDADD = $(filesystem_walk_libs)
+
+check_PROGRAMS += tests/unit/test_walk
+TESTS += tests/unit/test_walk
+tests_unit_test_walk_SOURCES = tests/unit/test_walk.c
+tests_unit_test_walk_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_walk_LDADD = $(filesystem_walk_libs)
+
 check_PROGRAMS += tests/unit/test_jx
 TESTS += tests/unit/test_jx
 tests_unit_test_jx_SOURCES = tests/unit/test_jx.c

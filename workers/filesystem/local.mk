@@ -13,7 +13,9 @@ workers_filesystem_libfilesystem_tools_a_SOURCES += \
 	workers/filesystem/text.c workers/filesystem/text.h
 
 # Walking and searching.
-workers_filesystem_libfilesystem_tools_a_SOURCES +=
+workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/shortlist.c workers/filesystem/shortlist.h \
+	workers/filesystem/walk.c workers/filesystem/walk.h
 
 # Writing.
 workers_filesystem_libfilesystem_tools_a_SOURCES +=
