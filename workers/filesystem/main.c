@@ -8,6 +8,12 @@
 
 /* In the order in which tools/list shows them. */
 static const struct tool *const tables[] = {
+	filesystem_write_tools,
+	filesystem_edit_tools,
+	filesystem_delete_tools,
+	filesystem_create_directory_tools,
+	filesystem_move_tools,
+	filesystem_copy_tools,
 	filesystem_list_roots_tools,
 	NULL,
 };
