@@ -201,6 +201,27 @@ tests_unit_test_walk_SOURCES = tests/unit/test_walk.c
 tests_unit_test_walk_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_walk_LDADD = $(filesystem_walk_libs)
 
+# Writing tools of the filesystem worker: what is pure in them.
+filesystem_write_libs = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_patch
+TESTS += tests/unit/test_patch
+tests_unit_test_patch_SOURCES = tests/unit/test_patch.c
+tests_unit_test_patch_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_patch_LDADD = $(filesystem_write_libs)
+
+check_PROGRAMS += tests/unit/test_protect
+TESTS += tests/unit/test_protect
+tests_unit_test_protect_SOURCES = tests/unit/test_protect.c
+tests_unit_test_protect_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_protect_LDADD = $(filesystem_write_libs)
+
+check_PROGRAMS += tests/unit/test_replace
+TESTS += tests/unit/test_replace
+tests_unit_test_replace_SOURCES = tests/unit/test_replace.c
+tests_unit_test_replace_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_replace_LDADD = $(filesystem_write_libs)
+
 check_PROGRAMS += tests/unit/test_jx
 TESTS += tests/unit/test_jx
 tests_unit_test_jx_SOURCES = tests/unit/test_jx.c

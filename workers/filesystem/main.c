@@ -10,6 +10,7 @@
 static const struct tool *const tables[] = {
 	filesystem_write_tools,
 	filesystem_edit_tools,
+	filesystem_apply_patch_tools,
 	filesystem_delete_tools,
 	filesystem_create_directory_tools,
 	filesystem_move_tools,
