@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_errors.py \
+	tests/integration/test_filesystem_write.py \
 	tests/integration/test_gateway.py \
 	tests/integration/test_git_https.py \
 	tests/integration/test_git_read.py \

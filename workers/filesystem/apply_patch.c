@@ -149,7 +149,7 @@ static bool find_old(const struct job *job, struct change *c)
 
 static bool find_new(const struct job *job, struct change *c)
 {
-	unsigned flags = job->args->dry_run ? 0 : TARGET_PARENTS;
+	unsigned flags = job->args->dry_run ? TARGET_LOOK : TARGET_PARENTS;
 
 	if (is_deleted(c) || (!is_created(c) && !c->patch->is_rename))
 		return true;

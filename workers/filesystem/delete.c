@@ -89,7 +89,7 @@ static int delete_entry(struct job *job, int dir_fd, const struct walk_entry *en
 	if (S_ISDIR(st.st_mode))
 		return -ENOTEMPTY;
 	if (unlinkat(dir_fd, entry->name, 0) < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT ? 0 : errno == EISDIR ? -ENOTEMPTY : -errno;
 	job->deleted++;
 	if (S_ISREG(st.st_mode))
 		job->bytes += st.st_size;
@@ -98,8 +98,9 @@ static int delete_entry(struct job *job, int dir_fd, const struct walk_entry *en
 
 static int leave_dir(struct job *job, int dir_fd, const struct walk_entry *entry)
 {
+	/* ENOTDIR: something else has its name now. */
 	if (unlinkat(dir_fd, entry->name, AT_REMOVEDIR) < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT ? 0 : errno == ENOTDIR ? -ENOTEMPTY : -errno;
 	job->deleted++;
 	return 0;
 }

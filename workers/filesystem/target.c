@@ -177,6 +177,33 @@ static void forget_place(struct target *t)
 	t->full = NULL;
 }
 
+/* Where `rest` would be if its missing parents were made: below the last one that is there. */
+static int find_missing(const struct search *s, const char *rest)
+{
+	auto_free char *parent = alloc_str(rest);
+	auto_free char *dir = NULL;
+	auto_close int fd = -ENOENT;
+	size_t len = 0;
+	int r;
+
+	while (fd == -ENOENT) {
+		char *slash = strrchr(parent, '/');
+
+		len = slash ? (size_t)(slash - parent) : 0;
+		parent[len] = '\0';
+		fd = open_dir(s->t->root, len ? parent : ".");
+		if (len == 0)
+			break;
+	}
+	if (fd < 0)
+		return fd;
+	r = path_in_root(s->t->root, fd, &dir);
+	if (r < 0)
+		return r;
+	s->t->full = join(dir, rest + len + (len > 0));
+	return 0;
+}
+
 /* Opens the directory that holds `rest` and looks the last component up in it. */
 static int find_name(const struct search *s, const char *rest)
 {
@@ -189,6 +216,9 @@ static int find_name(const struct search *s, const char *rest)
 	t->dir_fd = open_dir(t->root, parent);
 	if (t->dir_fd == -ENOENT && (s->flags & TARGET_PARENTS))
 		t->dir_fd = open_made_dir(s, parent);
+	t->exists = false;
+	if (t->dir_fd == -ENOENT && (s->flags & TARGET_LOOK))
+		return find_missing(s, rest);
 	if (t->dir_fd < 0)
 		return t->dir_fd;
 	r = path_in_root(t->root, t->dir_fd, &t->dir);

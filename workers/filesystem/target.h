@@ -14,6 +14,8 @@ enum target_flags {
 	TARGET_FOLLOW =
 		1 << 0, /* a symlink at the end is resolved: what it leads to is the target */
 	TARGET_PARENTS = 1 << 1, /* missing parents are created */
+	TARGET_LOOK = 1 << 2, /* missing parents do not matter: the target is only asked about, and
+				    has no dir_fd when they are missing */
 };
 
 struct target {
