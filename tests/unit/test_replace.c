@@ -153,12 +153,34 @@ static void test_hostile(void **state)
 	assert_true(clock() - started < 60 * CLOCKS_PER_SEC);
 }
 
+/* Many matches far from the only CRLF, before it and behind it. */
+static void test_hostile_line_ends(void **state)
+{
+	clock_t started = clock();
+
+	for (int last = 0; last < 2; last++) {
+		auto_strbuf text = { 0 };
+		struct replace_edit edit = edit_of("x\n", "y\n", true);
+		struct failure fail = { 0 };
+		size_t count = 0;
+
+		fill(&text, last ? "x\n" : "\r\n", last ? 4 * 1024 * 1024 : 2);
+		while (text.len < 4 * 1024 * 1024)
+			strbuf_adds(&text, "x\n");
+		strbuf_adds(&text, last ? "\r\n" : "");
+		assert_int_equal(replace_once(&text, &edit, 0, MUCH, &count, &fail), 0);
+		assert_true(count >= 2 * 1024 * 1024 - 1);
+	}
+	assert_true(clock() - started < 60 * CLOCKS_PER_SEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_hostile_line_ends),
 	};
 
 	return cmocka_run_group_tests_name("replace", tests, NULL, NULL);

@@ -294,7 +294,21 @@ static int read_side(struct reader *r, const struct line *line, char **ret)
 	return set_name(r, ret, &name, r->strip);
 }
 
-/* What the two lines say must fit what git's lines before said. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return a && b ? streq(a, b) : a == b;
+}
+
+/* Whether the two lines say what git's lines before said; those of a new file may leave out a name. */
+static bool fits_header(const struct patch_file *file, const char *old_name, const char *new_name)
+{
+	if (file->is_rename)
+		return is_same_name(file->old_name, old_name) &&
+		       is_same_name(file->new_name, new_name);
+	return (!file->old_name || !old_name || streq(file->old_name, old_name)) &&
+	       (!file->new_name || !new_name || streq(file->new_name, new_name));
+}
+
 static int merge_names(struct reader *r, char **old_name, char **new_name, bool has_header)
 {
 	struct patch_file *file = r->file;
@@ -302,13 +316,7 @@ static int merge_names(struct reader *r, char **old_name, char **new_name, bool 
 	if (!*old_name && !*new_name)
 		return bad(r, "both names are /dev/null");
 	if (has_header && (file->old_name || file->new_name)) {
-		if (file->is_rename
-				? !*old_name || !*new_name || !streq(*old_name, file->old_name) ||
-					  !streq(*new_name, file->new_name)
-				: (file->old_name && *old_name &&
-					  !streq(file->old_name, *old_name)) ||
-					  (file->new_name && *new_name &&
-						  !streq(file->new_name, *new_name)))
+		if (!fits_header(file, *old_name, *new_name))
 			return bad(r, "the names are others than those before");
 	} else if (*old_name && *new_name && !streq(*old_name, *new_name)) {
 		/* diff -u x.orig x: the new name is meant. */

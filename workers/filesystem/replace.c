@@ -29,12 +29,21 @@ struct search {
 	struct strbuf plain; /* the text with LF in the place of CRLF */
 	size_t plain_at;     /* a place in it that corresponds … */
 	size_t text_at;      /* … with this one in the text */
+	const char *crlf;    /* the first at or behind it */
 	size_t next;         /* where to go on: in `plain`, or in the text */
 };
 
-static bool has_crlf(const char *bytes, size_t len)
+/* The first CRLF; NULL: there is none. */
+static const char *find_crlf(const char *at, const char *end)
 {
-	return memmem(bytes, len, "\r\n", 2) != NULL;
+	const char *cr = at;
+
+	while (cr < end && (cr = memchr(cr, '\r', (size_t)(end - cr)))) {
+		if (cr + 1 < end && cr[1] == '\n')
+			return cr;
+		cr++;
+	}
+	return NULL;
 }
 
 /* Copies without the CR of each CRLF. */
@@ -42,7 +51,7 @@ static void fold(struct strbuf *out, const char *at, const char *end)
 {
 	(void)strbuf_reserve(out, (size_t)(end - at));
 	while (at < end) {
-		const char *crlf = memmem(at, (size_t)(end - at), "\r\n", 2);
+		const char *crlf = find_crlf(at, end);
 
 		strbuf_add(out, at, (size_t)((crlf ? crlf : end) - at));
 		if (!crlf)
@@ -56,9 +65,12 @@ static void search_init(
 {
 	*s = (struct search){ .text = strbuf_get(text), .len = text->len, .edit = edit };
 	s->is_folded = memchr(edit->old_text, '\n', edit->old_len) &&
-		       !memchr(edit->old_text, '\r', edit->old_len) && has_crlf(s->text, s->len);
-	if (s->is_folded)
-		fold(&s->plain, s->text, s->text + s->len);
+		       !memchr(edit->old_text, '\r', edit->old_len) &&
+		       find_crlf(s->text, s->text + s->len);
+	if (!s->is_folded)
+		return;
+	fold(&s->plain, s->text, s->text + s->len);
+	s->crlf = find_crlf(s->text, s->text + s->len);
 }
 
 static void search_done(struct search *s)
@@ -70,9 +82,8 @@ static void search_done(struct search *s)
 static size_t unfold(struct search *s, size_t plain)
 {
 	while (s->plain_at < plain) {
-		const char *at = s->text + s->text_at;
-		const char *crlf = memmem(at, s->len - s->text_at, "\r\n", 2);
-		size_t run = crlf ? (size_t)(crlf - at) : s->len - s->text_at;
+		size_t to = s->crlf ? (size_t)(s->crlf - s->text) : s->len;
+		size_t run = to - s->text_at;
 
 		if (run >= plain - s->plain_at) {
 			s->text_at += plain - s->plain_at;
@@ -80,6 +91,7 @@ static size_t unfold(struct search *s, size_t plain)
 		} else {
 			s->text_at += run + 2;
 			s->plain_at += run + 1;
+			s->crlf = find_crlf(s->text + s->text_at, s->text + s->len);
 		}
 	}
 	return s->text_at;
