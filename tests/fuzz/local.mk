@@ -90,6 +90,16 @@ tests_fuzz_fuzz_network_url_LDADD = $(fuzz_network_libs)
 fuzz_programs += tests/fuzz/fuzz_robots
 tests_fuzz_fuzz_robots_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
 tests_fuzz_fuzz_robots_LDADD = $(fuzz_network_libs)
+# Edits and patches of files.
+fuzz_programs += tests/fuzz/fuzz_patch
+tests_fuzz_fuzz_patch_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_patch_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CRYPTO_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_replace
+tests_fuzz_fuzz_replace_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a $(fuzz_libs) \
+	$(CRYPTO_LIBS)
 
 fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)

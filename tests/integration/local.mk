@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
 	tests/integration/test_filesystem_walk.py \
+	tests/integration/test_filesystem_write.py \
 	tests/integration/test_gateway.py \
 	tests/integration/test_git_big.py \
 	tests/integration/test_git_holes.py \

@@ -194,7 +194,8 @@ check_PROGRAMS += tests/unit/test_text
 TESTS += tests/unit/test_text
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_text_LDADD = workers/filesystem/libfilesystem_tools.a $(unit_libs)
+tests_unit_test_text_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(unit_libs)
 
 check_PROGRAMS += tests/unit/test_roots
 TESTS += tests/unit/test_roots
@@ -249,6 +250,26 @@ TESTS += tests/unit/test_needle
 tests_unit_test_needle_SOURCES = tests/unit/test_needle.c
 tests_unit_test_needle_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_needle_LDADD = $(filesystem_walk_libs)
+# Writing tools of the filesystem worker: what is pure in them.
+filesystem_write_libs = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_patch
+TESTS += tests/unit/test_patch
+tests_unit_test_patch_SOURCES = tests/unit/test_patch.c
+tests_unit_test_patch_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_patch_LDADD = $(filesystem_write_libs)
+
+check_PROGRAMS += tests/unit/test_protect
+TESTS += tests/unit/test_protect
+tests_unit_test_protect_SOURCES = tests/unit/test_protect.c
+tests_unit_test_protect_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_protect_LDADD = $(filesystem_write_libs)
+
+check_PROGRAMS += tests/unit/test_replace
+TESTS += tests/unit/test_replace
+tests_unit_test_replace_SOURCES = tests/unit/test_replace.c
+tests_unit_test_replace_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_replace_LDADD = $(filesystem_write_libs)
 
 check_PROGRAMS += tests/unit/test_jx
 TESTS += tests/unit/test_jx

@@ -18,6 +18,7 @@ enum {
 	TOTAL_STEPS = 50000000, /* compared lines and tried diagonals; less than a second */
 	MAX_BOXES = 128,        /* waiting; each is at most half as hard as the one below */
 	EMPTY_SLOT = -1,
+	MAX_LINES = 2000000, /* of each side, without those that are equal at both ends */
 };
 
 /* One of the two texts. */
@@ -26,7 +27,8 @@ struct side {
 	int32_t *ids;       /* equal lines have equal ids */
 	bool *changed;
 	int32_t n;
-	int32_t *kept; /* indexes of the lines that stand in the other text too */
+	int32_t skipped; /* lines before the first */
+	int32_t *kept;   /* indexes of the lines that stand in the other text too */
 	int32_t n_kept;
 };
 
@@ -63,17 +65,23 @@ static void side_done(struct side *side)
 	free(side->kept);
 }
 
-static void split_lines(struct side *side, const char *text)
+static size_t count_lines(const char *at, const char *end)
 {
-	const char *end = text + strlen(text);
 	size_t n = 0;
-	size_t i = 0;
 
-	for (const char *at = text; at < end; n++) {
+	for (; at < end; n++) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 
 		at = newline ? newline + 1 : end;
 	}
+	return n;
+}
+
+static void split_lines(struct side *side, const char *text, const char *end)
+{
+	const size_t n = count_lines(text, end);
+	size_t i = 0;
+
 	side->lines = alloc_zero((n + 1) * sizeof(*side->lines));
 	side->ids = alloc_zero((n + 1) * sizeof(*side->ids));
 	side->changed = alloc_zero((n + 1) * sizeof(*side->changed));
@@ -423,30 +431,156 @@ static void add_hunk(struct strbuf *out, const struct side *a, const struct side
 	add_lines(&body, ' ', a, at, at + after);
 
 	strbuf_adds(out, "@@ ");
-	add_range(out, '-', first.a_from - before, at + after - first.a_from + before);
+	add_range(out, '-', a->skipped + first.a_from - before, at + after - first.a_from + before);
 	strbuf_addc(out, ' ');
-	add_range(out, '+', first.b_from - before, change->b_to + after - first.b_from + before);
+	add_range(out, '+', b->skipped + first.b_from - before,
+		change->b_to + after - first.b_from + before);
 	strbuf_adds(out, " @@\n");
 	strbuf_add(out, body.data, body.len);
+}
+
+/* What lies between the lines that both texts have at their ends. */
+struct middle {
+	const char *a, *a_end;
+	const char *b, *b_end;
+	size_t skipped; /* lines before it */
+};
+
+static const char *line_before(const char *text, const char *at)
+{
+	const char *newline = at > text ? memrchr(text, '\n', (size_t)(at - text - 1)) : NULL;
+
+	return newline ? newline + 1 : text;
+}
+
+static const char *line_behind(const char *at, const char *end)
+{
+	const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+	return newline ? newline + 1 : end;
+}
+
+/* Leaves out the lines at the beginning that are equal, but for the context. */
+static void skip_head(struct middle *m, size_t context)
+{
+	const char *text = m->a;
+	const char *same_to = m->a;
+	const char *b = m->b;
+	size_t len;
+
+	while (same_to < m->a_end && b < m->b_end && *same_to == *b) {
+		same_to++;
+		b++;
+	}
+	while (same_to > text && same_to[-1] != '\n')
+		same_to--;
+	for (size_t i = 0; i < context && same_to > text; i++)
+		same_to = line_before(text, same_to);
+	len = (size_t)(same_to - text);
+	m->skipped = count_lines(text, same_to);
+	m->a += len;
+	m->b += len;
+}
+
+/* The same at the end. Both sides keep what skip_head() left them, so they still correspond. */
+static void skip_tail(struct middle *m, size_t context)
+{
+	const char *a = m->a_end;
+	const char *b = m->b_end;
+
+	while (a > m->a && b > m->b && a[-1] == b[-1]) {
+		a--;
+		b--;
+	}
+	/* To the beginning of a line, in both. */
+	if (!(a == m->a && b == m->b))
+		a = line_behind(a, m->a_end);
+	for (size_t i = 0; i < context && a < m->a_end; i++)
+		a = line_behind(a, m->a_end);
+	m->b_end -= m->a_end - a;
+	m->a_end = a;
+}
+
+static bool needs_quotes(const char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < 0x20 || strchr("\"\\\x7f", *name))
+			return true;
+	return false;
+}
+
+void diff_add_name(struct strbuf *out, const char *name)
+{
+	static const char escaped[] = "\a\b\t\n\v\f\r\"\\";
+	static const char letters[] = "abtnvfr\"\\";
+
+	if (!needs_quotes(name)) {
+		strbuf_adds(out, name);
+		return;
+	}
+	strbuf_addc(out, '"');
+	for (; *name; name++) {
+		const char *at = strchr(escaped, *name);
+
+		if (at)
+			strbuf_addf(out, "\\%c", letters[at - escaped]);
+		else if ((unsigned char)*name < 0x20 || *name == 0x7f)
+			strbuf_addf(out, "\\%03o", (unsigned)(unsigned char)*name);
+		else
+			strbuf_addc(out, *name);
+	}
+	strbuf_addc(out, '"');
+}
+
+static void add_name_line(struct strbuf *out, const char *sign, const char *name)
+{
+	strbuf_adds(out, sign);
+	diff_add_name(out, name);
+	/* Tells where the name ends to programs that look for a date behind it. */
+	if (strchr(name, ' '))
+		strbuf_addc(out, '\t');
+	strbuf_addc(out, '\n');
+}
+
+int diff_unified_texts(const struct diff_text *a_text, const struct diff_text *b_text,
+	size_t context, size_t max_bytes, struct strbuf *out)
+{
+	auto_(side_done) struct side a = { 0 };
+	auto_(side_done) struct side b = { 0 };
+	struct middle m = { a_text->bytes, a_text->bytes + a_text->len, b_text->bytes,
+		b_text->bytes + b_text->len, 0 };
+	struct change change = { 0 };
+
+	if (a_text->len == b_text->len && memcmp(m.a, m.b, a_text->len) == 0)
+		return 0;
+	skip_head(&m, context);
+	skip_tail(&m, context);
+	if (count_lines(m.a, m.a_end) > MAX_LINES || count_lines(m.b, m.b_end) > MAX_LINES)
+		return -E2BIG;
+	split_lines(&a, m.a, m.a_end);
+	split_lines(&b, m.b, m.b_end);
+	a.skipped = (int32_t)m.skipped;
+	b.skipped = (int32_t)m.skipped;
+	find_changes(&a, &b);
+	add_name_line(out, "--- ", a_text->name);
+	add_name_line(out, "+++ ", b_text->name);
+	while (next_change(&a, &b, change.a_to, change.b_to, &change)) {
+		size_t len = out->len;
+
+		add_hunk(out, &a, &b, (int32_t)context, &change);
+		if (out->len > max_bytes) {
+			strbuf_cut(out, len);
+			return -E2BIG;
+		}
+	}
+	return 0;
 }
 
 int diff_unified(const char *a_text, const char *b_text, size_t context, size_t max_bytes,
 	struct strbuf *out)
 {
-	auto_(side_done) struct side a = { 0 };
-	auto_(side_done) struct side b = { 0 };
-	struct change change = { 0 };
+	const struct diff_text a = { "a", a_text, strlen(a_text) };
+	const struct diff_text b = { "b", b_text, strlen(b_text) };
 
-	if (streq(a_text, b_text))
-		return 0;
-	split_lines(&a, a_text);
-	split_lines(&b, b_text);
-	find_changes(&a, &b);
-	strbuf_adds(out, "--- a\n+++ b\n");
-	while (next_change(&a, &b, change.a_to, change.b_to, &change)) {
-		add_hunk(out, &a, &b, (int32_t)context, &change);
-		if (out->len > max_bytes)
-			return -E2BIG;
-	}
-	return 0;
+	return diff_unified_texts(&a, &b, context, max_bytes, out);
 }

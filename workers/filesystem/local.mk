@@ -41,7 +41,22 @@ workers_filesystem_libfilesystem_tools_a_SOURCES += \
 	workers/filesystem/walk.c workers/filesystem/walk.h
 
 # Writing.
-workers_filesystem_libfilesystem_tools_a_SOURCES +=
+workers_filesystem_libfilesystem_tools_a_SOURCES += \
+	workers/filesystem/apply_patch.c \
+	workers/filesystem/atomic.c workers/filesystem/atomic.h \
+	workers/filesystem/content.c workers/filesystem/content.h \
+	workers/filesystem/copy.c \
+	workers/filesystem/create_directory.c \
+	workers/filesystem/delete.c \
+	workers/filesystem/edit.c \
+	workers/filesystem/move.c \
+	workers/filesystem/patch.c workers/filesystem/patch.h \
+	workers/filesystem/patch_apply.c \
+	workers/filesystem/protect.c workers/filesystem/protect.h \
+	workers/filesystem/replace.c workers/filesystem/replace.h \
+	workers/filesystem/survey.c workers/filesystem/survey.h \
+	workers/filesystem/target.c workers/filesystem/target.h \
+	workers/filesystem/write.c
 
 # Linters and formatters.
 workers_filesystem_libfilesystem_tools_a_SOURCES += \

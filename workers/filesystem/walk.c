@@ -210,7 +210,7 @@ static unsigned ask_filter(const struct walk *walk, const struct walk_entry *ent
 
 	if (walk->options->filter)
 		wish = walk->options->filter(walk->options->arg, entry);
-	if (entry->type != S_IFDIR || streq(entry->name, ".git"))
+	if (entry->type != S_IFDIR || (!walk->options->enters_git && streq(entry->name, ".git")))
 		wish &= ~(unsigned)WALK_ENTER;
 	return wish;
 }

@@ -1,6 +1,6 @@
 /* What lies below a directory, one entry after the other, in the order of their paths' bytes.
  *
- * - Symlinks are never followed, other mounts never crossed, `.git` never entered. Each directory is
+ * - Symlinks are never followed, other mounts never crossed, `.git` entered only if told. Each directory is
  *   opened below the one that the walk started in, and must be the one whose name was read.
  * - Memory is bounded, however wide or deep the tree is: at most WALK_OPEN_DIRS descriptors and
  *   WALK_NAME_BYTES of names are held. A directory with more names is read again, as often as needed.
@@ -70,6 +70,7 @@ struct walk_options {
 	/* Pass over what .gitignore files exclude: those from the start down to the entry. The filter
 	 * is not asked about it. */
 	bool respects_gitignore;
+	bool enters_git; /* `.git` as any other directory */
 	/* Tell the call's asker how many names were read (call_progress()). */
 	bool tells_progress;
 	size_t name_bytes; /* 0: WALK_NAME_BYTES */
