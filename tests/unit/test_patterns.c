@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "shared/alloc.h"
+#include "shared/strbuf.h"
 #include "workers/filesystem/glob.h"
 #include "workers/filesystem/patterns.h"
 
@@ -132,27 +133,37 @@ static void test_directories_only(void **state)
 	assert_false(matches("/", "x", true));
 }
 
+/* `what` repeated, in all at most `max` bytes, and `end`. */
+static char *repeated(const char *what, size_t max, const char *end)
+{
+	auto_strbuf text = { 0 };
+
+	while (text.len + strlen(what) <= max)
+		strbuf_adds(&text, what);
+	strbuf_adds(&text, end);
+	return strbuf_take(&text);
+}
+
+static void check_fails_in_time(const char *glob, const char *path)
+{
+	size_t fuel = GLOB_FUEL;
+
+	assert_false(glob_matches_path(glob, path, 0, &fuel));
+	assert_in_range(fuel, 1, GLOB_FUEL);
+}
+
 /* What would take a naive matcher longer than the universe lasts. */
 static void test_stars_end(void **state)
 {
-	auto_free char *glob = alloc_zero(1025);
-	auto_free char *path = alloc_zero(4097);
-	size_t fuel = GLOB_FUEL;
+	auto_free char *stars = repeated("*a", 1020, "*b");
+	auto_free char *name = repeated("a", 4096, "");
+	auto_free char *deep = repeated("**/a/", 1020, "b");
+	auto_free char *path = repeated("a/", 4094, "a");
 
-	for (size_t i = 0; i < 1020; i += 2)
-		memcpy(glob + i, "*a", 2);
-	strcpy(glob + 1020, "*b");
-	memset(path, 'a', 4096);
-	assert_false(glob_matches_path(glob, path, 0, &fuel));
-	assert_in_range(fuel, 1, GLOB_FUEL);
-
-	fuel = GLOB_FUEL;
-	for (size_t i = 0; i < 4096; i += 2)
-		memcpy(path + i, "a/", 2);
-	for (size_t i = 0; i + 5 < 1020; i += 5)
-		memcpy(glob + i, "**/a/", 5);
-	assert_false(glob_matches_path(glob, path, 0, &fuel));
-	assert_in_range(fuel, 1, GLOB_FUEL);
+	check_fails_in_time(stars, name);
+	check_fails_in_time(deep, path);
+	check_fails_in_time(deep, name);
+	check_fails_in_time(stars, path);
 }
 
 static void test_fuel_ends(void **state)
@@ -178,23 +189,26 @@ static void check_refused(const char *text, const char *words)
 
 static void test_too_many_braces(void **state)
 {
-	auto_free char *text = alloc_zero(PATTERN_MAX_BYTES + 2);
+	auto_free char *product = repeated("{a,b}", PATTERN_MAX_BYTES, "");
+	auto_free char *commas = repeated(",", PATTERN_MAX_BYTES - 2, "}");
+	auto_free char *sum = alloc_printf("{%s", commas);
+	auto_free char *longer = repeated("x", PATTERN_MAX_BYTES + 1, "");
 
-	for (size_t i = 0; i + 5 <= PATTERN_MAX_BYTES; i += 5)
-		memcpy(text + i, "{a,b}", 5);
-	check_refused(text, "stand for too many patterns");
-	memset(text, '{', PATTERN_MAX_BYTES);
-	assert_false(matches(text, "x", false));
-	memset(text + PATTERN_MAX_BYTES / 2, '}', PATTERN_MAX_BYTES / 2);
-	text[PATTERN_MAX_BYTES / 2 - 1] = ',';
-	assert_false(matches(text, "x", false));
-	memset(text, 'x', PATTERN_MAX_BYTES + 1);
-	check_refused(text, "may have 4096 bytes");
-	memset(text, ',', PATTERN_MAX_BYTES);
-	text[0] = '{';
-	text[PATTERN_MAX_BYTES - 1] = '}';
-	text[PATTERN_MAX_BYTES] = '\0';
-	check_refused(text, "stand for too many patterns");
+	check_refused(product, "stand for too many patterns");
+	check_refused(sum, "stand for too many patterns");
+	check_refused(longer, "may have 4096 bytes");
+}
+
+static void test_many_braces_of_one(void **state)
+{
+	auto_free char *open = repeated("{", PATTERN_MAX_BYTES, "");
+	auto_free char *half = repeated("{", PATTERN_MAX_BYTES / 2 - 1, ",");
+	auto_free char *close = repeated("}", PATTERN_MAX_BYTES / 2, "");
+	auto_free char *nested = alloc_printf("%s%s", half, close);
+
+	assert_false(matches(open, "x", false));
+	assert_false(matches(nested, "x", false));
+	assert_true(matches(open, open, false));
 }
 
 /* The bound is for all patterns together, and what is just within it works. */
@@ -234,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_stars_end),
 		cmocka_unit_test(test_fuel_ends),
 		cmocka_unit_test(test_too_many_braces),
+		cmocka_unit_test(test_many_braces_of_one),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_list),
 	};

@@ -34,7 +34,9 @@ void needle_free(struct needle *needle)
 
 static char small(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c | 0x20);
+	return c;
 }
 
 static void copy_small(char *to, const char *from, size_t len)
