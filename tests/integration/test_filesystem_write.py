@@ -658,8 +658,8 @@ def test_special_files(worker, root):
             started = time.monotonic()
             assert error(worker, tool, path=name, **arguments) == "special_file"
             assert time.monotonic() - started < 10
-        worker.call("code_move", source=name, destination=f"{name}.moved")
-        worker.call("code_delete", path=f"{name}.moved")
+        assert error(worker, "code_move", source=name, destination=f"{name}.moved") == "special_file"
+        worker.call("code_delete", path=name)
     sock.close()
 
 

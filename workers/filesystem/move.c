@@ -69,6 +69,12 @@ static bool check_destination(const struct job *job)
 			quote(quoted, path));
 		return false;
 	}
+	/* To make one, even by moving it, takes a right that this worker does not have. */
+	if (!S_ISDIR(job->from.st.st_mode) && !S_ISREG(job->from.st.st_mode) &&
+		!S_ISLNK(job->from.st.st_mode)) {
+		(void)paths_fail(job->call, job->args->source, ENXIO);
+		return false;
+	}
 	if (!job->to.exists)
 		return true;
 	if (!job->args->overwrite)
