@@ -28,9 +28,19 @@ def succeeds(gateway, name, arguments, expected):
     return bool(result) and not result.get("isError") and expected in str(result["content"])
 
 
-def assert_both_answer(gateway, names, repository):
+DOMAINS = ("filesystem", "git", "network", "utils")
+
+
+def all_domains(repository):
+    """The four workers, each listing all that it has: 105 tools."""
+    return {"filesystem": {"roots": [str(repository.root)]}, "git": sdk.git_domain(repository), "network": {}, "utils": {}}
+
+
+def assert_all_answer(gateway, names, repository):
     """One tool of each domain, called through the gateway."""
     calls = {
+        "code_list_directory": ({"path": str(repository.repo)}, "[DIR] .git"),
+        "net_parse_url": ({"url": "http://127.0.0.1/a?b=c"}, "address_refused"),
         "git_get_status": ({"repo_path": str(repository.repo)}, "Branch: main"),
         "string_to_upper": ({"text": "through the gateway"}, "THROUGH THE GATEWAY"),
     }
@@ -47,26 +57,26 @@ def listed(fleet, domain):
 
 
 def test_registration_discovery_calls_and_restarts(gateway, start_fleet, repository):
-    fleet = start_fleet({"git": sdk.git_domain(repository), "utils": {}})
+    fleet = start_fleet(all_domains(repository))
     names, peers = {}, {}
-    for domain in ("git", "utils"):
+    for domain in DOMAINS:
         peers[domain] = gateway.register(f"fleet-{domain}", f"{fleet.url}/{domain}/sse")
         found = gateway.tools(peers[domain])
         # Every single one, and nothing else.
         assert set(found) == listed(fleet, domain)
         names.update(found)
-    assert_both_answer(gateway, names, repository)
+    assert_all_answer(gateway, names, repository)
 
-    for domain in ("git", "utils"):
+    for domain in DOMAINS:
         for pid in fleet.workers(domain):
             os.kill(pid, signal.SIGKILL)
-    assert_both_answer(gateway, names, repository)
+    assert_all_answer(gateway, names, repository)
 
     fleet.stop()
     fleet.start()
     fleets.wait_until(
         lambda: succeeds(gateway, names["string_to_upper"], {"text": "again"}, "AGAIN"), 30, "a call gets through")
-    assert_both_answer(gateway, names, repository)
+    assert_all_answer(gateway, names, repository)
     for domain, peer in peers.items():
         fleets.wait_until(lambda peer=peer: gateway.peer(peer)["reachable"], 20, "the peer is reachable")
         assert set(gateway.tools(peer)) == listed(fleet, domain)
@@ -82,9 +92,10 @@ def test_a_health_check_passes(gateway, utils):
 
 
 def test_the_whole_fleet_as_one_peer(gateway, start_fleet, repository):
-    fleet = start_fleet({"git": sdk.git_domain(repository), "utils": {}})
+    fleet = start_fleet(all_domains(repository))
     peer = gateway.register("fleet-all", f"{fleet.url}/sse")
     names = gateway.tools(peer)
-    assert set(names) == listed(fleet, "git") | listed(fleet, "utils")
-    assert_both_answer(gateway, names, repository)
+    assert set(names) == set().union(*(listed(fleet, domain) for domain in DOMAINS))
+    assert len(names) == 105
+    assert_all_answer(gateway, names, repository)
     assert gateway.request("DELETE", f"/v1/gateways/{peer}")[0] == 200
