@@ -288,6 +288,7 @@ struct conf_key {
 	const char *def;                   /* as it is written in YAML; NULL: must be given */
 	const struct conf_choice *choices; /* CONF_TYPE_ENUM; ends with { 0 } */
 	const char *doc;                   /* one or two sentences */
+	bool is_short; /* a text in the place of its section is this key: "sandbox: strict" */
 	size_t offset; /* in struct conf, or in struct conf_domain for domains.… */
 	/* A further condition on a text or on each text of a list; NULL: none. False: `form` says
 	 * what is allowed. */

@@ -226,6 +226,18 @@ static const struct conf_key *key_of(const struct conf_scope *scope, const char 
 	return key && conf_scope_has(scope, key) ? key : NULL;
 }
 
+/* The key that a text in the place of the section stands for; NULL: none. */
+static const struct conf_key *short_key_of(const struct conf_scope *scope, const char *section)
+{
+	for (const struct conf_key *key = conf_table(); key->path; key++) {
+		const char *name = conf_scope_name(scope, key);
+
+		if (key->is_short && name && behind(name, section))
+			return key;
+	}
+	return NULL;
+}
+
 static int decode_section(const struct conf_scope *scope, const char *section,
 	const struct conf_node *map, const char *skip, void *owner, struct fail *fail);
 
@@ -246,9 +258,12 @@ static int decode_entry(const struct conf_scope *scope, const char *section,
 		return fail_unknown(scope, section, node, skip, fail);
 	if (conf_node_is_null(node)) /* all of its keys are commented out */
 		return 0;
+	inner = alloc_printf("%s.", name);
+	dec.key = node->kind == CONF_NODE_TEXT ? short_key_of(scope, inner) : NULL;
+	if (dec.key)
+		return conf_key_decode(&dec, node, owner);
 	if (node->kind != CONF_NODE_MAP)
 		return conf_fail_form(&dec, node, "a mapping of keys and values");
-	inner = alloc_printf("%s.", name);
 	return decode_section(scope, inner, node, NULL, owner, fail);
 }
 

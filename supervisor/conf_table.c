@@ -322,10 +322,11 @@ static const struct conf_key table[] = {
 		.doc = "Only tools that say that they change nothing." },
 
 	{ "domains.*.sandbox.profile", CHOICE(conf_domain, sandbox.profile, profile_choices),
-		.reload = CONF_RELOAD_WORKERS, .def = "auto",
+		.reload = CONF_RELOAD_WORKERS, .is_short = true, .def = "auto",
 		.doc = "What confines the worker (mcp-fleet's doc/sandbox.md). auto is its own profile "
 		       "for a worker that is built in, and none for a command; strict, node and python "
-		       "are for commands; none sets limits only." },
+		       "are for commands; none sets limits only. "
+		       "sandbox: strict is short for sandbox: {profile: strict}." },
 	{ "domains.*.sandbox.read", FIELD(conf_domain, sandbox.read), .reload = CONF_RELOAD_WORKERS,
 		RANGE(0, 256), .def = "[]", .is_valid = is_absolute, .form = "an absolute path",
 		.doc = "Files and directories that it may read beside those of its profile." },

@@ -825,7 +825,7 @@ static void test_bad_command_line(void **state)
 	src.n_domains = 1;
 	expect_failure(&src, -EINVAL,
 		"--domain: there is no domain 'nowhere': the settings have filesystem, "
-			      "git, network, utils");
+		"git, network, utils");
 }
 
 /* A listener for a domain that is left out goes with it; without another one there is nothing to
@@ -910,6 +910,31 @@ static void test_bad_drop_ins(void **state)
 	assert_int_equal(mkdir("conf.d/1.yaml", 0755), 0);
 	expect_failure(&src, -EISDIR, "conf.d/1.yaml: cannot be read: Is a directory");
 	assert_int_equal(rmdir("conf.d/1.yaml"), 0);
+}
+
+static void test_sandbox(void **state)
+{
+	auto_(conf_freep) struct conf *conf = NULL;
+	struct conf_sources src = { .path = "fleet.yaml", .get_env = fake_env };
+
+	write_file("fleet.yaml",
+		"domains:\n"
+		"  a: {command: [x], sandbox: python}\n"
+		"  b: {command: [x], sandbox: {profile: strict, connect: [443, any], "
+		"memory: 512MiB, processes: 64, cpu: 2, read: [/a], required: true}}\n"
+		"  utils: {sandbox: none}\n");
+	conf = load(&src);
+	assert_int_equal(conf->domains[0].sandbox.profile, CONF_PROFILE_PYTHON);
+	assert_int_equal(conf->domains[1].sandbox.profile, CONF_PROFILE_STRICT);
+	assert_string_equal(conf->domains[1].sandbox.connect.items[0], "443");
+	assert_int_equal(conf->domains[1].sandbox.memory, 512 * 1024 * 1024);
+	assert_int_equal(conf->domains[1].sandbox.processes, 64);
+	assert_int_equal(conf->domains[1].sandbox.cpu, 2);
+	assert_true(conf->domains[1].sandbox.required);
+	assert_int_equal(conf->domains[2].sandbox.profile, CONF_PROFILE_NONE);
+	write_file("fleet.yaml", "domains: {a: {command: [x], sandbox: pyton}}\n");
+	expect_failure(&src, -EINVAL,
+		"fleet.yaml:1:38: domains.a.sandbox: 'pyton' is not one of auto, strict, node, python, none");
 }
 
 static void test_tool_filter(void **state)
@@ -1072,6 +1097,7 @@ int main(void)
 		TEST(drop_ins),
 		TEST(drop_in_of_same_command),
 		TEST(bad_drop_ins),
+		TEST(sandbox),
 		TEST(tool_filter),
 		TEST(diff_of_same),
 		TEST(diff_of_values),
