@@ -47,6 +47,7 @@ workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/connect.c workers/network/connect.h \
 	workers/network/dns_lookup.c \
 	workers/network/dns_message.c workers/network/dns_message.h \
+	workers/network/reverse.c workers/network/reverse.h \
 	workers/network/tcp_check.c \
 	workers/network/tls_check.c
 
