@@ -83,6 +83,29 @@ static bool wants_get(const struct exchange *exchange)
 	return !exchange_failure(exchange) && (status == 405 || status == 501);
 }
 
+/* The same with GET in the time that is left. When nothing comes of it, the answer to HEAD remains: the
+ * site has answered. -ECANCELED, or 0. */
+static int ask_again(struct call *call, const char *url, const struct exchange_spec *spec,
+	struct exchange **exchange)
+{
+	struct exchange_spec get = *spec;
+	auto_(exchange_freep) struct exchange *second = NULL;
+	int r;
+
+	get.method = "GET";
+	get.timeout_ms -= exchange_elapsed_ms(*exchange);
+	if (get.timeout_ms <= 0)
+		return 0;
+
+	second = exchange_new(&get, url);
+	r = exchange_run(call, second);
+	if (r == 0 && !exchange_failure(second)) {
+		exchange_free(*exchange);
+		*exchange = TAKE(second);
+	}
+	return r;
+}
+
 static int check_site_status(struct call *call, const void *args)
 {
 	const struct check_site_status_args *a = args;
@@ -96,13 +119,8 @@ static int check_site_status(struct call *call, const void *args)
 	const struct failure *failure;
 	int r = exchange_run(call, exchange);
 
-	if (r == 0 && streq(a->method, "HEAD") && wants_get(exchange)) {
-		spec.method = "GET";
-		spec.timeout_ms -= exchange_elapsed_ms(exchange);
-		exchange_free(exchange);
-		exchange = exchange_new(&spec, a->url);
-		r = exchange_run(call, exchange);
-	}
+	if (r == 0 && streq(a->method, "HEAD") && wants_get(exchange))
+		r = ask_again(call, a->url, &spec, &exchange);
 	if (r < 0)
 		return call_fail_stopped(call, "the site had not answered yet");
 

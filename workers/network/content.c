@@ -119,6 +119,8 @@ static int convert(struct call *call, const struct exchange *exchange, enum page
 
 static void add_line(struct strbuf *out, size_t depth)
 {
+	if (out->len > CONTENT_INDENT_BYTES)
+		return;
 	strbuf_addc(out, '\n');
 	for (size_t i = 0; i < depth; i++)
 		strbuf_adds(out, "  ");

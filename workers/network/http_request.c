@@ -170,8 +170,8 @@ static int read_headers(
 	return 0;
 }
 
-/* Names in lower case; several of one name are one, with commas between them (RFC 9110, 5.3). */
-static json_t *describe_headers(const struct response *response)
+/* Names in lower case, each with the list of its values. */
+static json_t *collect_headers(const struct response *response)
 {
 	json_t *ret = json_object();
 	const char *name;
@@ -181,18 +181,39 @@ static json_t *describe_headers(const struct response *response)
 
 	while (response_next_header(response, &cursor, &name, &len, &value)) {
 		auto_free char *key = alloc_mem(name, len);
-		auto_strbuf all = { 0 };
-		json_t *before;
+		json_t *values;
 
 		if (!is_token(key))
 			continue;
 		for (size_t i = 0; i < len; i++)
 			key[i] = ascii_to_lower(key[i]);
-		before = json_object_get(ret, key);
-		if (before)
-			strbuf_addf(&all, "%s, ", json_string_value(before));
-		strbuf_adds(&all, value);
-		answer_set_text(ret, key, strbuf_get(&all));
+		values = json_object_get(ret, key);
+		if (!values) {
+			values = json_array();
+			(void)json_object_set_new(ret, key, values);
+		}
+		(void)json_array_append_new(values, answer_text(value, strlen(value)));
+	}
+
+	return ret;
+}
+
+/* Several of one name are one, with commas between them (RFC 9110, 5.3). */
+static json_t *describe_headers(const struct response *response)
+{
+	json_auto_t *collected = collect_headers(response);
+	json_t *ret = json_object();
+	const char *name;
+	json_t *values;
+
+	json_object_foreach(collected, name, values) {
+		auto_strbuf all = { 0 };
+		json_t *value;
+		size_t i;
+
+		json_array_foreach(values, i, value)
+			strbuf_addf(&all, "%s%s", i > 0 ? ", " : "", json_string_value(value));
+		(void)json_object_set_new(ret, name, json_stringn(strbuf_get(&all), all.len));
 	}
 
 	return ret;
@@ -202,6 +223,9 @@ static int answer(struct call *call, const struct exchange *exchange, const stru
 {
 	const struct response *response = exchange_response(exchange);
 	json_t *headers = describe_headers(response);
+	const char *body = strbuf_get(&content->text);
+	size_t len = answer_fit(call, body, content->text.len, 1);
+	bool is_cut = response->truncated || len < content->text.len;
 	auto_strbuf text = { 0 };
 	const char *name;
 	json_t *value;
@@ -210,17 +234,16 @@ static int answer(struct call *call, const struct exchange *exchange, const stru
 	json_object_foreach(headers, name, value)
 		strbuf_addf(&text, "%s: %s\n", name, json_string_value(value));
 	strbuf_addc(&text, '\n');
-	strbuf_add(&text, strbuf_get(&content->text), content->text.len);
-	if (response->truncated)
+	strbuf_add(&text, body, len);
+	if (is_cut)
 		strbuf_addf(&text,
 			"\n\nBody truncated: the first %zu bytes. Ask for other parts with a Range "
 			"header, if the server knows it.",
-			response->body.len);
+			len < content->text.len ? len : response->body.len);
 
 	return call_result(call,
 		json_pack("{s:i, s:o, s:o, s:b, s:I}", "status", response->status, "headers",
-			headers, "body", answer_text(strbuf_get(&content->text), content->text.len),
-			"truncated", response->truncated, "elapsed_ms",
+			headers, "body", answer_text(body, len), "truncated", is_cut, "elapsed_ms",
 			(json_int_t)exchange_elapsed_ms(exchange)),
 		strbuf_get(&text), text.len);
 }
