@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	.ci/run \
 	packaging/needs \
 	tests/data/calls/git.json \
+	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
