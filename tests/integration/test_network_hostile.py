@@ -82,14 +82,34 @@ def test_compressed_once_in_each_way(worker, server):
 
 
 def test_json_deep_down_is_not_multiplied(worker, server):
-    """Each of these numbers stands on a line with 4000 blanks before it, if that were done to the end."""
-    body = "[" * 2000 + "1," * 500000 + "1" + "]" * 2000
+    """Each of these numbers stands on a line with 1000 blanks before it, if that were done to the end."""
+    body = "[" * 500 + "1," * 500000 + "1" + "]" * 500
     server.page("/", body, headers=["Content-Type: application/json"])
     total = worker.data("fetch_url", url=server.url, format="json")["total_length"]
     assert total < 40 << 20
     data = worker.data("fetch_url", url=server.url, format="json", start_index=total - 3000)
     assert data["content"] == body[-3000:]
     assert peak_mib(worker) < 300 or fleets.SLOWNESS > 1
+
+
+def test_json_needs_no_tree(worker, server):
+    server.page("/", "[" + "{}," * 1500000 + "0]", headers=["Content-Type: application/json"])
+    assert worker.data("fetch_url", url=server.url, format="json")["total_length"] > 9000000
+    assert peak_mib(worker) < 150 * fleets.SLOWNESS
+
+
+def test_numbers_of_json_are_not_judged(worker, server):
+    server.page("/", "[123456789012345678901234567890, 1e999]", headers=["Content-Type: application/json"])
+    assert worker.text("fetch_url", url=server.url, format="json") == \
+        "[\n  123456789012345678901234567890,\n  1e999\n]"
+
+
+def test_bad_json_says_where(worker, server):
+    for body, words in (("[1,\n ä]", "line 2, column 2"), ("[1,", "ends too soon: line 1, column 4"), ("", "ends too soon"),
+                        ('{"a": "\\ud800"}', "line 1"), ("[1] x", "line 1, column 5"), ("[" * 513, "at most 512 levels.* column 513")):
+        server.page("/", body, headers=["Content-Type: application/json"])
+        with pytest.raises(ToolFailed, match="^bad_json: .*" + words):
+            worker.call("fetch_url", url=server.url, format="json")
 
 
 def test_small_json_is_indented_to_its_end(worker, server):

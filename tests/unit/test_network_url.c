@@ -269,20 +269,21 @@ static void test_json(void **state)
 /* A number deep down is one byte, and its line thousands. */
 static void test_json_is_not_multiplied(void **state)
 {
-	enum { DEPTH = 2000, NUMBERS = 50000 };
+	enum { NUMBERS = 50000 };
+	const size_t depth = 2000;
 	auto_strbuf json = { 0 };
 	auto_strbuf out = { 0 };
 
-	for (int i = 0; i < DEPTH; i++)
+	for (size_t i = 0; i < depth; i++)
 		strbuf_addc(&json, '[');
 	for (int i = 0; i < NUMBERS; i++)
 		strbuf_adds(&json, "1,");
 	strbuf_adds(&json, "1");
-	for (int i = 0; i < DEPTH; i++)
+	for (size_t i = 0; i < depth; i++)
 		strbuf_addc(&json, ']');
 	content_indent_json(&out, json.data, json.len);
 	assert_in_range(out.len, CONTENT_INDENT_BYTES, CONTENT_INDENT_BYTES + 2 * json.len);
-	assert_string_equal(out.data + out.len - 2 * DEPTH, json.data + json.len - 2 * DEPTH);
+	assert_string_equal(out.data + out.len - 2 * depth, json.data + json.len - 2 * depth);
 }
 
 int main(void)

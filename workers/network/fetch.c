@@ -142,9 +142,10 @@ json_t *fetch_result(const char *url, const struct exchange *exchange,
 	const struct content *content, const struct fetch_part *part)
 {
 	bool truncated = part->to < part->total;
+	const char *type = content->type ? content->type : "";
 	json_t *ret = json_pack("{s:o, s:s, s:i, s:o}", "url", asked_url(url), "final_url",
 		exchange_url(exchange)->text, "status", exchange_response(exchange)->status,
-		"content_type", answer_text(content->type, strlen(content->type)));
+		"content_type", answer_text(type, strlen(type)));
 
 	if (!ret)
 		return NULL;
@@ -203,7 +204,7 @@ static int fetch_url(struct call *call, const void *args)
 	struct fetch_window window = { a->start_index, a->max_length, 1 };
 	auto_(exchange_freep) struct exchange *exchange = exchange_new(&spec, a->url);
 	auto_content content = { 0 };
-	struct fetch_part part;
+	struct fetch_part part = { 0 };
 	struct failure why;
 	int r = exchange_run(call, exchange);
 

@@ -29,13 +29,10 @@ struct net_http_request_args {
 	double timeout_seconds;
 };
 
-static const char *const methods[] = { "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE",
-	NULL };
-
 static const struct param net_http_request_params[] = {
 	PARAM(net_http_request_args, url, .required = true, RANGE(1, URL_MAX_BYTES),
 		.doc = "http or https URL."),
-	PARAM(net_http_request_args, method, .required = true, .choices = methods,
+	PARAM(net_http_request_args, method, .required = true, .choices = network_methods,
 		.doc = "Method."),
 	PARAM(net_http_request_args, headers, .json_type = "object",
 		.doc = "Header fields; names are tokens, values without CR, LF or NUL."),
@@ -55,9 +52,9 @@ static int check_method(
 {
 	const struct str_list *allowed = &settings->allow_methods;
 
-	if (allowed->items == NULL && (streq(method, "GET") || streq(method, "HEAD")))
+	if (!allowed->items && (streq(method, "GET") || streq(method, "HEAD")))
 		return 0;
-	for (size_t i = 0; i < allowed->n; i++)
+	for (size_t i = 0; allowed->items && i < allowed->n; i++)
 		if (streq(method, allowed->items[i]))
 			return 0;
 
