@@ -163,6 +163,15 @@ def test_the_answer_to_a_request_is_not_lost(start, server):
     assert "Body truncated" in text.splitlines()[-1]
 
 
+def test_a_body_that_is_no_text_is_left_out(start, server):
+    """And all else is said, for the same reason."""
+    server.page("/", b"\x89PNG\0", status="201 Made", headers=["Content-Type: image/png", "Location: /new"])
+    data, text = start(allow_methods=["POST"]).call("net_http_request", url=server.url, method="POST")
+    assert data["status"] == 201 and data["headers"]["location"] == "/new"
+    assert data["body"] == "" and data["truncated"]
+    assert text.startswith("201 Made\n") and 'Body left out: the answer is "image/png" of 5 bytes.' in text
+
+
 # Fields
 
 @pytest.mark.sanitizers
@@ -194,6 +203,15 @@ def test_a_site_that_answers_only_to_head_is_up(worker, server):
     data, text = worker.call("check_site_status", url=server.url, timeout_seconds=0.5)
     assert data["up"] and not data["ok"] and data["status"] == 405 and "is UP (Status: 405)" in text
     assert [request.split()[0] for request in server.requests] == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_site_whose_answer_cannot_be_read_is_up(worker, server, method):
+    for body, field in ((b"x", "Content-Encoding: gzip, gzip"), (b"x" * 100, "Content-Encoding: gzip"),
+                        (b"x", "X: " + "y" * 70000)):
+        server.page("/", body, headers=[field])
+        data, text = worker.call("check_site_status", url=server.url, method=method)
+        assert data["up"] and " is UP (" in text, text
 
 
 def test_slow_first_byte(worker, server):

@@ -216,13 +216,16 @@ static json_t *describe_headers(const struct response *response)
 	return ret;
 }
 
-static int answer(struct call *call, const struct exchange *exchange, const struct content *content)
+/* The request may have taken effect: what came of it is said also when its body cannot be shown. `left_out`
+ * says why; NULL: it can. */
+static int answer(struct call *call, const struct exchange *exchange, const struct content *content,
+	const char *left_out)
 {
 	const struct response *response = exchange_response(exchange);
 	json_t *headers = describe_headers(response);
 	const char *body = strbuf_get(&content->text);
 	size_t len = answer_fit(call, body, content->text.len, 1);
-	bool is_cut = response->truncated || len < content->text.len;
+	bool is_cut = response->truncated || len < content->text.len || left_out;
 	auto_strbuf text = { 0 };
 	const char *name;
 	json_t *value;
@@ -232,7 +235,9 @@ static int answer(struct call *call, const struct exchange *exchange, const stru
 		strbuf_addf(&text, "%s: %s\n", name, json_string_value(value));
 	strbuf_addc(&text, '\n');
 	strbuf_add(&text, body, len);
-	if (is_cut)
+	if (left_out)
+		strbuf_addf(&text, "Body left out: %s", left_out);
+	else if (is_cut)
 		strbuf_addf(&text,
 			"\n\nBody truncated: the first %zu bytes. Ask for other parts with a Range "
 			"header, if the server knows it.",
@@ -270,7 +275,7 @@ static int net_http_request(struct call *call, const void *args)
 	auto_(exchange_freep) struct exchange *exchange = NULL;
 	auto_content content = { 0 };
 	struct exchange_spec spec;
-	struct failure why;
+	struct failure why = { 0 };
 	int r;
 
 	if (check(call, a, &headers, &why) < 0)
@@ -296,7 +301,7 @@ static int net_http_request(struct call *call, const void *args)
 	if (r == -ECANCELED)
 		return call_fail_stopped(call, "the request may have taken effect");
 
-	return r < 0 ? answer_failure(call, &why) : answer(call, exchange, &content);
+	return answer(call, exchange, &content, r < 0 ? why.text : NULL);
 }
 
 const struct tool network_http_request_tools[] = {
