@@ -793,6 +793,16 @@ def test_http_request_refuses(worker, server):
     assert server.n_connections == 0
 
 
+def test_http_request_without_a_body_has_no_type(start, server):
+    server.page("/", "x")
+    worker = start(allow=["127.0.0.1"], allow_methods=["POST", "PUT"])
+    for method in ("POST", "PUT"):
+        worker.call("net_http_request", url=server.url, method=method)
+        assert "content-type" not in server.requests[-1].lower() and "Content-Length: 0\r\n" in server.requests[-1]
+    worker.call("net_http_request", url=server.url, method="POST", headers={"Content-type": "a/b"})
+    assert server.requests[-1].count("a/b") == server.requests[-1].lower().count("content-type") == 1
+
+
 def test_http_request_without_any_method(start, server):
     worker = start(allow=["127.0.0.1"], allow_methods=[])
     assert worker.error_code("net_http_request", url=server.url, method="GET") == "policy"

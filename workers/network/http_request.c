@@ -160,9 +160,10 @@ static int read_headers(
 			return -EINVAL;
 		has_type = has_type || strcasecmp(name, "Content-Type") == 0;
 	}
-	/* Else libcurl would say that it is a form. */
-	if (has_body && !has_type)
-		add_line(ret, "Content-Type: text/plain; charset=utf-8");
+	/* Else libcurl would say that it is a form, even of nothing. Without a value it is not sent. */
+	if (!has_type)
+		add_line(ret,
+			has_body ? "Content-Type: text/plain; charset=utf-8" : "Content-Type:");
 
 	return 0;
 }
