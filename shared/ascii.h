@@ -27,5 +27,8 @@ static inline int ascii_hex_value(char c)
 
 static inline char ascii_to_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+
+	return c;
 }

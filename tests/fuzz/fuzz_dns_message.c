@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct dns_record *record = &message.records[i];
 
 		CHECK(dns_type_find(record->type) > 0);
-		CHECK(*record->name && strlen(record->name) <= 4 * 254);
+		CHECK(*record->name && strlen(record->name) <= (size_t)4 * 254);
 		check_line(record->name);
 		if (streq(record->type, "TXT"))
 			CHECK(utf8_valid(record->data, strlen(record->data)));

@@ -38,7 +38,7 @@ static void check_handle(const struct url *url)
 
 	CHECK(host && port && !user && !password);
 	CHECK(host_normalize(host, normal, &why) == 0 && streq(normal, url->host));
-	CHECK(atoi(port) == url->port && url->port > 0 && url->port < 65536);
+	CHECK(strtol(port, NULL, 10) == url->port && url->port > 0 && url->port < 65536);
 	curl_free(host);
 	curl_free(port);
 }

@@ -33,7 +33,7 @@ static void check_page(const struct strbuf *html, enum page_format format)
 	CHECK(page_convert(&call, strbuf_get(html), html->len, "https://example.org/a/b?c", format,
 		      &page, &fail) == 0);
 	CHECK(utf8_valid(strbuf_get(&page.text), page.text.len));
-	CHECK(page.text.len <= 8 * html->len + 128 * 1024);
+	CHECK(page.text.len <= 8 * html->len + (size_t)128 * 1024);
 	CHECK(page.text.len == 0 || page.text.data[page.text.len - 1] != '\n');
 	CHECK(!page.title || (*page.title && utf8_valid(page.title, strlen(page.title))));
 	page_done(&page);

@@ -26,11 +26,14 @@ static void check_response(const char *text, size_t len)
 		size_t line = stop ? (size_t)(stop + 1 - text) : (size_t)(end - text);
 
 		response_add_line(&response, text, line);
+		CHECK(response_line_codings(text, line) <= line);
 		text += line;
 	}
 	while (response_next_header(&response, &cursor, &name, &name_len, &value)) {
 		CHECK(name_len > 0 && value > name + name_len);
 		CHECK(value <= response.head.data + response.head.len);
+		for (const char *at = value; *at; at++)
+			CHECK((unsigned char)*at >= ' ' && *at != 0x7f);
 	}
 	CHECK(strlen(response_reason(&response)) <= response.head.len);
 	(void)response_header(&response, "Location");

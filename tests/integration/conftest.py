@@ -128,6 +128,13 @@ def repository(tmp_path):
     return sdk.Repository(tmp_path / "repositories")
 
 
+@pytest.fixture
+def hosts(tmp_path):
+    started = sdk.Hosts(tmp_path / "hosts")
+    yield started
+    started.close()
+
+
 @pytest.fixture(scope="session")
 def envs():
     """The folder with the virtual environments and node modules that ./check has made."""

@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	.ci/run \
 	packaging/needs \
 	tests/data/calls/git.json \
+	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
@@ -35,8 +36,10 @@ EXTRA_DIST += \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_lifecycle.py \
+	tests/integration/test_network_hostile.py \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
+	tests/integration/test_network_reverse.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \

@@ -99,7 +99,7 @@ class HttpServer:
             return
 
 
-A, AAAA, CNAME = 1, 28, 5
+A, AAAA, CNAME, PTR = 1, 28, 5, 12
 
 
 class NameServer:

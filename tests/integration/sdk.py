@@ -4,11 +4,14 @@ repository it works on, and the table of calls in tests/data/calls."""
 import json
 import os
 import pathlib
+import socket
+import ssl
 import subprocess
 
 import jsonschema
 
 import fleet as fleets
+import netpeers
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALLS = HERE.parent / "data" / "calls"
@@ -107,15 +110,7 @@ class Repository:
 
     def fill(self, value):
         """A table's value with its placeholders filled in."""
-        if isinstance(value, str):
-            for name in ("root", "repo", "remote"):
-                value = value.replace("{%s}" % name, str(getattr(self, name)))
-            return value
-        if isinstance(value, list):
-            return [self.fill(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self.fill(item) for key, item in value.items()}
-        return value
+        return fill(value, {name: str(getattr(self, name)) for name in ("root", "repo", "remote")})
 
     def check_after_the_calls(self):
         """What git itself says of the repository when all of the table's calls were made."""
@@ -140,11 +135,70 @@ class Repository:
         assert self.git("symbolic-ref", "HEAD", where=self.root / "fresh") == "refs/heads/main"
 
 
+# --- hosts to talk to -------------------------------------------------------------------------------
+
+
+class Hosts:
+    """A web server, one with TLS, a port where nobody listens, and a name server, on loopback."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=www.example.test", "-addext", "subjectAltName=DNS:www.example.test",
+                        "-keyout", "key.pem", "-out", "cert.pem"],
+                       cwd=folder, check=True, capture_output=True, timeout=60)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+        self.web = netpeers.HttpServer()
+        self.web_tls = netpeers.HttpServer(tls=context)
+        self.names = netpeers.NameServer(self.answers)
+        self.web.page("/robots.txt", "User-agent: *\nDisallow: /private\n")
+        self.web.page("/page", "<title>A page</title><h1>Words</h1><p>and <a href=more>more</a>",
+                      headers=["Content-Type: text/html"])
+        self.web.redirect("/moved", "page")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.closed = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+    @staticmethod
+    def answers(name, kind, n):
+        if name != "www.example.test":
+            return None
+        return [(netpeers.A, "127.0.0.1")] if kind == netpeers.A else []
+
+    def close(self):
+        for each in (self.web, self.web_tls, self.names):
+            each.close()
+
+    def domain(self):
+        """Settings of the domain network."""
+        return {"allow": ["127.0.0.1"], "dns_servers": [self.names.address]}
+
+    def fill(self, value):
+        """A table's value with its placeholders filled in."""
+        return fill(value, {"web": self.web.url, "closed": self.closed, "name_server": self.names.address,
+                            "port": self.web.port, "tls_port": self.web_tls.port})
+
+
 # --- the table of calls ---------------------------------------------------------------------------
 
 
 def table(domain):
     return json.loads((CALLS / f"{domain}.json").read_text())
+
+
+def fill(value, places):
+    """A table's value with {name} replaced by places[name]; a text that is nothing else takes its type."""
+    if isinstance(value, str):
+        for name, text in places.items():
+            if value == "{%s}" % name:
+                return text
+            value = value.replace("{%s}" % name, str(text))
+        return value
+    if isinstance(value, list):
+        return [fill(item, places) for item in value]
+    if isinstance(value, dict):
+        return {key: fill(item, places) for key, item in value.items()}
+    return value
 
 
 def assert_fits(expected, found, where="result"):
@@ -211,6 +265,13 @@ def every_tool_of_git(client, transport, repository):
     check_tools(outcome["tools"])
     check_calls(calls, outcome)
     repository.check_after_the_calls()
+
+
+def every_tool_of_network(client, transport, hosts):
+    calls = hosts.fill(table("network"))
+    outcome = client.run(transport, "calls", calls=calls)
+    check_tools(outcome["tools"])
+    check_calls(calls, outcome)
 
 
 def progress(client, transport):

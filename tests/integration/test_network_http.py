@@ -238,7 +238,8 @@ def test_ports_of_allow_rules(start, server):
 def test_wrong_settings_name_the_rule():
     for settings, words in (({"allow": ["300.1.1.1/8"]}, 'allow: rule \\"300.1.1.1/8\\"'),
                             ({"deny": ["10.0.0.1/8"]}, "deny: rule"),
-                            ({"dns_servers": ["dns.example"]}, "dns_servers")):
+                            ({"dns_servers": ["dns.example"]}, "dns_servers"),
+                            ({"allow_methods": ["GET", "post"]}, 'allow_methods: \\"post\\" is none of')):
         done = subprocess.run([WORKER, "--settings", json.dumps(settings)], stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=30, text=True)
         assert done.returncode != 0
@@ -445,7 +446,7 @@ def test_compressed(worker, server):
     assert len(bomb) < 300000
     assert worker.error_code("fetch_url", url=server.url + "/bomb") == "response_too_large"
     server.page("/twice", gzip.compress(bomb), headers=["Content-Encoding: gzip, gzip"])
-    assert worker.error_code("fetch_url", url=server.url + "/twice") == "response_too_large"
+    assert worker.error_code("fetch_url", url=server.url + "/twice") == "unsupported_content"
     server.page("/broken", b"no gzip at all", headers=["Content-Encoding: gzip"])
     assert worker.error_code("fetch_url", url=server.url + "/broken") == "unsupported_content"
 
@@ -789,6 +790,22 @@ def test_http_request_refuses(worker, server):
         assert worker.error_code("net_http_request", url=server.url, method="GET",
                                  headers=headers) == "invalid_argument", headers
     assert worker.error_code("net_http_request", url="http://10.0.0.1/", method="GET") == "address_refused"
+    assert server.n_connections == 0
+
+
+def test_http_request_without_a_body_has_no_type(start, server):
+    server.page("/", "x")
+    worker = start(allow=["127.0.0.1"], allow_methods=["POST", "PUT"])
+    for method in ("POST", "PUT"):
+        worker.call("net_http_request", url=server.url, method=method)
+        assert "content-type" not in server.requests[-1].lower() and "Content-Length: 0\r\n" in server.requests[-1]
+    worker.call("net_http_request", url=server.url, method="POST", headers={"Content-type": "a/b"})
+    assert server.requests[-1].count("a/b") == server.requests[-1].lower().count("content-type") == 1
+
+
+def test_http_request_without_any_method(start, server):
+    worker = start(allow=["127.0.0.1"], allow_methods=[])
+    assert worker.error_code("net_http_request", url=server.url, method="GET") == "policy"
     assert server.n_connections == 0
 
 

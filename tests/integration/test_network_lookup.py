@@ -213,7 +213,7 @@ def test_alias_is_followed_by_the_server(start):
 
 
 def test_addresses_backwards(start):
-    worker = start()
+    worker = start(allow=["192.0.2.0/24", "2001:db8::/32"])
     assert worker.data("net_dns_lookup", name="192.0.2.1", type="PTR")["answers"][0]["data"] == "www.test"
     assert worker.data("net_dns_lookup", name="2001:db8::1", type="PTR")["answers"][0]["data"] == "six.test"
     assert worker.error_code("net_dns_lookup", name="192.0.2.1") == "invalid_argument"

@@ -516,4 +516,10 @@ TESTS += tests/unit/test_dns_message
 tests_unit_test_dns_message_SOURCES = tests/unit/test_dns_message.c
 tests_unit_test_dns_message_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dns_message_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_network_reverse
+TESTS += tests/unit/test_network_reverse
+tests_unit_test_network_reverse_SOURCES = tests/unit/test_network_reverse.c
+tests_unit_test_network_reverse_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_network_reverse_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
 endif

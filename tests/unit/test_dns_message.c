@@ -75,10 +75,10 @@ static void test_cut(void **state)
 		strbuf_add(&bytes, records[i].bytes, records[i].len);
 		for (size_t len = 0; len < bytes.len; len++) {
 			struct dns_message message = { 0 };
-			char *copy = malloc(len + 1);
+			char *copy = malloc(len ? len : 1);
 
+			assert_non_null(copy);
 			memcpy(copy, bytes.data, len);
-			copy = realloc(copy, len ? len : 1);
 			assert_int_equal(dns_message_parse(copy, len, &message), -EBADMSG);
 			dns_message_done(&message);
 			free(copy);

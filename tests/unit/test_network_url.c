@@ -198,15 +198,45 @@ static void test_response(void **state)
 	add(&response, ": no name\r\n");
 	add(&response, "blank : x\r\n");
 	response_add_line(&response, "Nul: a\0b\r\n", 10);
+	add(&response, "Forged: a\rHTTP/1.1 200 OK\x1b[0m\t\x7f \t \r\n");
 	add(&response, "Empty: second\r\n");
 	assert_string_equal(response_reason(&response), "Not here at all");
-	assert_string_equal(response_header(&response, "Content-Type"), "text/html ");
+	assert_string_equal(response_header(&response, "Content-Type"), "text/html");
 	assert_string_equal(response_header(&response, "empty"), "");
 	assert_null(response_header(&response, "Nul"));
+	assert_string_equal(response_header(&response, "Forged"), "a HTTP/1.1 200 OK [0m  ");
 	assert_null(response_header(&response, "blank"));
 	while (response_next_header(&response, &cursor, &name, &len, &value))
 		n++;
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 4);
+}
+
+static void test_codings(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t n;
+	} cases[] = {
+		{ "Content-Encoding: gzip\r\n", 1 },
+		{ "content-ENCODING:gzip,deflate\r\n", 2 },
+		{ "Content-Encoding: x , , y\t,\r\n", 2 },
+		{ "Content-Encoding: gzip gzip\r\n", 2 },
+		{ "Content-Encoding: identity, GZIP, Identity\r\n", 1 },
+		{ "Content-Encoding:\r\n", 0 },
+		{ "Content-Encoding", 0 },
+		{ "Transfer-Encoding: gzip, Chunked\r\n", 1 },
+		{ "Transfer-Encoding: chunked\r\n", 0 },
+		{ "X-Content-Encoding: gzip, gzip\r\n", 0 },
+		{ "Content-Encodings: gzip, gzip\r\n", 0 },
+		{ "", 0 },
+	};
+	static const char nul[] = "Content-Encoding: gzip\0, gzip";
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		if (response_line_codings(cases[i].line, strlen(cases[i].line)) != cases[i].n)
+			fail_msg("not %zu: %s", cases[i].n, cases[i].line);
+	/* libcurl may read up to the NUL or past it: both are counted. */
+	assert_int_equal(response_line_codings(nul, sizeof(nul) - 1), 2);
 }
 
 static void test_json(void **state)
@@ -236,6 +266,26 @@ static void test_json(void **state)
 	}
 }
 
+/* A number deep down is one byte, and its line thousands. */
+static void test_json_is_not_multiplied(void **state)
+{
+	enum { NUMBERS = 50000 };
+	const size_t depth = 2000;
+	auto_strbuf json = { 0 };
+	auto_strbuf out = { 0 };
+
+	for (size_t i = 0; i < depth; i++)
+		strbuf_addc(&json, '[');
+	for (int i = 0; i < NUMBERS; i++)
+		strbuf_adds(&json, "1,");
+	strbuf_adds(&json, "1");
+	for (size_t i = 0; i < depth; i++)
+		strbuf_addc(&json, ']');
+	content_indent_json(&out, json.data, json.len);
+	assert_in_range(out.len, CONTENT_INDENT_BYTES, CONTENT_INDENT_BYTES + 2 * json.len);
+	assert_string_equal(out.data + out.len - 2 * depth, json.data + json.len - 2 * depth);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,7 +294,9 @@ int main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_response),
+		cmocka_unit_test(test_codings),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_json_is_not_multiplied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

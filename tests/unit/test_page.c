@@ -266,6 +266,9 @@ static void test_text(void **state)
 		{ "<table><tr><th>a<th>b|c<tr><td>1<br>2<td><code>d</code></table>",
 			"a\tb|c\n1 2\td" },
 		{ "<img src=a alt='b [c]'><img src=d>", "b [c]" },
+		/* Of a row without text nothing is left. */
+		{ "<table><tr><td>a<td>b<tr><td><tr><td>c<td>d<tr><td><td></table>", "a\tb\nc\td" },
+		{ "x<table><tr><td rowspan=2><td rowspan=2>1<tr><td></table>", "x\n\n\t1" },
 	};
 
 	check_examples(cases, N_ELEMENTS(cases), PAGE_TEXT);

@@ -26,22 +26,26 @@ static const struct param check_site_status_params[] = {
 };
 
 /* What cannot be asked at all, as opposed to a site that does not answer. */
-static bool is_refusal(const struct failure *failure)
-{
-	static const char *const codes[] = { "invalid_url", "scheme_refused", "address_refused" };
+static const char *const refusals[] = { "invalid_url", "scheme_refused", "address_refused", NULL };
 
-	for (size_t i = 0; i < N_ELEMENTS(codes); i++)
-		if (streq(failure->code, codes[i]))
+/* Failures of an answer, which there was. */
+static const char *const answered[] = { "too_many_redirects", "response_too_large",
+	"unsupported_content", NULL };
+
+static bool is_among(const struct failure *failure, const char *const *codes)
+{
+	for (; *codes; codes++)
+		if (streq(failure->code, *codes))
 			return true;
 
 	return false;
 }
 
-static int answer_down(
+static int answer_failed(
 	struct call *call, const struct exchange *exchange, const struct failure *failure)
 {
 	const char *url = exchange_url(exchange)->text;
-	bool up = streq(failure->code, "too_many_redirects"); /* each was an answer */
+	bool up = is_among(failure, answered);
 	json_t *ret = json_pack("{s:s, s:b, s:b, s:I}", "url", url, "up", up, "ok", 0, "elapsed_ms",
 		(json_int_t)exchange_elapsed_ms(exchange));
 	auto_strbuf error = { 0 };
@@ -83,6 +87,29 @@ static bool wants_get(const struct exchange *exchange)
 	return !exchange_failure(exchange) && (status == 405 || status == 501);
 }
 
+/* The same with GET in the time that is left. When nothing comes of it, the answer to HEAD remains: the
+ * site has answered. -ECANCELED, or 0. */
+static int ask_again(struct call *call, const char *url, const struct exchange_spec *spec,
+	struct exchange **exchange)
+{
+	struct exchange_spec get = *spec;
+	auto_(exchange_freep) struct exchange *second = NULL;
+	int r;
+
+	get.method = "GET";
+	get.timeout_ms -= exchange_elapsed_ms(*exchange);
+	if (get.timeout_ms <= 0)
+		return 0;
+
+	second = exchange_new(&get, url);
+	r = exchange_run(call, second);
+	if (r == 0 && !exchange_failure(second)) {
+		exchange_free(*exchange);
+		*exchange = TAKE(second);
+	}
+	return r;
+}
+
 static int check_site_status(struct call *call, const void *args)
 {
 	const struct check_site_status_args *a = args;
@@ -96,21 +123,16 @@ static int check_site_status(struct call *call, const void *args)
 	const struct failure *failure;
 	int r = exchange_run(call, exchange);
 
-	if (r == 0 && streq(a->method, "HEAD") && wants_get(exchange)) {
-		spec.method = "GET";
-		spec.timeout_ms -= exchange_elapsed_ms(exchange);
-		exchange_free(exchange);
-		exchange = exchange_new(&spec, a->url);
-		r = exchange_run(call, exchange);
-	}
+	if (r == 0 && streq(a->method, "HEAD") && wants_get(exchange))
+		r = ask_again(call, a->url, &spec, &exchange);
 	if (r < 0)
 		return call_fail_stopped(call, "the site had not answered yet");
 
 	failure = exchange_failure(exchange);
-	if (failure && is_refusal(failure))
+	if (failure && is_among(failure, refusals))
 		return answer_failure(call, failure);
 
-	return failure ? answer_down(call, exchange, failure) : answer_up(call, exchange);
+	return failure ? answer_failed(call, exchange, failure) : answer_up(call, exchange);
 }
 
 const struct tool network_check_site_tools[] = {

@@ -7,6 +7,8 @@
 
 #include "shared/alloc.h"
 #include "shared/ascii.h"
+#include "shared/jspan.h"
+#include "shared/limits.h"
 #include "shared/quote.h"
 #include "shared/utf8.h"
 
@@ -119,6 +121,8 @@ static int convert(struct call *call, const struct exchange *exchange, enum page
 
 static void add_line(struct strbuf *out, size_t depth)
 {
+	if (out->len > CONTENT_INDENT_BYTES)
+		return;
 	strbuf_addc(out, '\n');
 	for (size_t i = 0; i < depth; i++)
 		strbuf_adds(out, "  ");
@@ -189,21 +193,37 @@ void content_indent_json(struct strbuf *out, const char *text, size_t len)
 	}
 }
 
+static int bad_json(const struct content *content, size_t at, struct failure *fail)
+{
+	const char *text = strbuf_get(&content->text);
+	size_t line = 1;
+	size_t start = 0; /* of the line */
+
+	for (size_t i = 0; i < at; i++) {
+		if (text[i] != '\n')
+			continue;
+		line++;
+		start = i + 1;
+	}
+	return failure_set(fail, "bad_json",
+		"the answer (%.60s) is not valid JSON of at most %d levels%s: line %zu, "
+		"column %zu. Ask with format raw to see it.",
+		*content->type ? content->type : "no content type", LIMIT_JSON_DEPTH,
+		at == content->text.len ? ", it ends too soon" : "", line,
+		utf8_count(text + start, at - start) + 1);
+}
+
+/* Checked without building it: a tree would take a hundred times the memory, and refuse large numbers. */
 static int read_json(struct content *content, struct failure *fail)
 {
-	json_error_t error;
 	auto_strbuf out = { 0 };
-	json_auto_t *json = json_loadb(strbuf_get(&content->text), content->text.len,
-		JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	struct jspan value;
+	size_t error_at = 0;
 
-	if (!json)
-		return failure_set(fail, "bad_json",
-			"the answer (%s) is not valid JSON: line %d, column %d: %s. Ask with format "
-			"raw to see it.",
-			*content->type ? content->type : "no content type", error.line,
-			error.column, error.text);
+	if (jspan_check(strbuf_get(&content->text), content->text.len, &value, &error_at) < 0)
+		return bad_json(content, error_at, fail);
 
-	content_indent_json(&out, strbuf_get(&content->text), content->text.len);
+	content_indent_json(&out, value.at, value.len);
 	strbuf_done(&content->text);
 	content->text = out;
 	/* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): its clean-up reads it */

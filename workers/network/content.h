@@ -35,5 +35,7 @@ int content_read(struct call *call, const struct exchange *exchange, enum conten
 	struct content *ret, struct failure *fail) must_check;
 
 /* Appends JSON that is known to be valid, with line breaks and indents of two; numbers, texts and
- * the order of members stay as they are. */
+ * the order of members stay as they are. From CONTENT_INDENT_BYTES on it goes on in one line: a few
+ * bytes deep down could be thousands with their indents. */
+enum { CONTENT_INDENT_BYTES = 32 * 1024 * 1024 };
 void content_indent_json(struct strbuf *out, const char *text, size_t len);

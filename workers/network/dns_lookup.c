@@ -10,6 +10,7 @@
 #include "workers/network/dns_message.h"
 #include "workers/network/policy.h"
 #include "workers/network/resolve.h"
+#include "workers/network/reverse.h"
 #include "workers/network/tools.h"
 
 struct net_dns_lookup_args {
@@ -83,29 +84,29 @@ static int on_socket(ares_socket_t fd, int type, void *arg)
 	return ARES_SUCCESS;
 }
 
-/* "4.3.2.1.in-addr.arpa" */
-static void write_reverse(const struct sockaddr_storage *address, char ret[NAME_SIZE])
+/* Whether a name may be asked for, which may stand for an address. Whoever keeps us from an address does
+ * not want us to ask what it is called, either: so its neighbours would be found one after the other. */
+static int check_name(const char *name, struct failure *fail)
 {
-	struct sockaddr_in in4;
-	struct sockaddr_in6 in6;
-	size_t at = 0;
+	struct sockaddr_storage address;
+	char text[INET6_ADDRSTRLEN];
 
-	if (address->ss_family == AF_INET) {
-		uint32_t host;
+	if (!reverse_parse(name, &address))
+		return policy_check_name(name, 0, fail);
 
-		memcpy(&in4, address, sizeof(in4));
-		host = ntohl(in4.sin_addr.s_addr);
-		(void)snprintf(ret, NAME_SIZE, "%u.%u.%u.%u.in-addr.arpa", host & 0xff,
-			host >> 8 & 0xff, host >> 16 & 0xff, host >> 24);
-		return;
+	policy_address_text((const struct sockaddr *)&address, text);
+	return policy_check_address((const struct sockaddr *)&address, text, 0, fail);
+}
+
+/* An alias must lead nowhere that could not be asked for at once. */
+static int check_answers(const struct dns_message *message, struct failure *fail)
+{
+	for (size_t i = 0; i < message->n_records; i++) {
+		if (check_name(message->records[i].name, fail) < 0)
+			return -EINVAL;
 	}
-	memcpy(&in6, address, sizeof(in6));
-	for (size_t i = sizeof(in6.sin6_addr.s6_addr); i > 0; i--) {
-		unsigned byte = in6.sin6_addr.s6_addr[i - 1];
 
-		at += (size_t)snprintf(ret + at, NAME_SIZE - at, "%x.%x.", byte & 0xf, byte >> 4);
-	}
-	(void)snprintf(ret + at, NAME_SIZE - at, "ip6.arpa");
+	return 0;
 }
 
 /* The name that is asked for. */
@@ -119,8 +120,8 @@ static int find_name(const struct net_dns_lookup_args *a, char ret[NAME_SIZE], s
 			return failure_set(fail, "invalid_argument",
 				"%s is an address, and has no %s records. Ask for type PTR.",
 				quote(quoted, a->name), a->type);
-		write_reverse(&address, ret);
-		return 0;
+		reverse_write(&address, ret);
+		return check_name(ret, fail);
 	}
 	if (host_normalize(a->name, ret, fail) < 0) {
 		if (streq(fail->code, "address_refused"))
@@ -128,7 +129,7 @@ static int find_name(const struct net_dns_lookup_args *a, char ret[NAME_SIZE], s
 		return -EINVAL;
 	}
 
-	return policy_check_name(ret, 0, fail);
+	return check_name(ret, fail);
 }
 
 static int ask(struct call *call, const struct net_dns_lookup_args *a, const char *name,
@@ -156,7 +157,7 @@ static int ask(struct call *call, const struct net_dns_lookup_args *a, const cha
 			"%s: the answer of %s is malformed. Try another type, or later.", name,
 			query->server);
 
-	return 0;
+	return check_answers(&query->message, fail);
 }
 
 /* What a server said, where c-ares keeps the message for itself. */

@@ -36,8 +36,8 @@ static const struct param fetch_url_params[] = {
 	{ 0 },
 };
 
-int fetch_cut(const struct content *content, const struct fetch_window *window,
-	struct fetch_part *ret, struct failure *fail)
+int fetch_cut(const struct call *call, const struct content *content,
+	const struct fetch_window *window, struct fetch_part *ret, struct failure *fail)
 {
 	const char *text = strbuf_get(&content->text);
 	size_t len = content->text.len;
@@ -56,6 +56,7 @@ int fetch_cut(const struct content *content, const struct fetch_window *window,
 		.from = (size_t)window->start,
 		.total = total,
 	};
+	ret->len = answer_fit(call, ret->text, ret->len, window->n);
 	ret->to = ret->from + utf8_count(ret->text, ret->len);
 	return 0;
 }
@@ -141,9 +142,10 @@ json_t *fetch_result(const char *url, const struct exchange *exchange,
 	const struct content *content, const struct fetch_part *part)
 {
 	bool truncated = part->to < part->total;
+	const char *type = content->type ? content->type : "";
 	json_t *ret = json_pack("{s:o, s:s, s:i, s:o}", "url", asked_url(url), "final_url",
 		exchange_url(exchange)->text, "status", exchange_response(exchange)->status,
-		"content_type", answer_text(content->type, strlen(content->type)));
+		"content_type", answer_text(type, strlen(type)));
 
 	if (!ret)
 		return NULL;
@@ -199,17 +201,17 @@ static int fetch_url(struct call *call, const void *args)
 	const struct fetch_url_args *a = args;
 	enum content_format format = a->raw ? CONTENT_RAW : content_format(a->format);
 	struct exchange_spec spec = fetch_spec(call, a->timeout_seconds);
-	struct fetch_window window = { a->start_index, a->max_length };
+	struct fetch_window window = { a->start_index, a->max_length, 1 };
 	auto_(exchange_freep) struct exchange *exchange = exchange_new(&spec, a->url);
 	auto_content content = { 0 };
-	struct fetch_part part;
+	struct fetch_part part = { 0 };
 	struct failure why;
 	int r = exchange_run(call, exchange);
 
 	if (r == 0)
 		r = fetch_content(call, exchange, format, &content, &why);
 	if (r == 0)
-		r = fetch_cut(&content, &window, &part, &why);
+		r = fetch_cut(call, &content, &window, &part, &why);
 	if (r == -ECANCELED)
 		return call_fail_stopped(call, "the page was not read to its end");
 

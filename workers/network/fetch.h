@@ -9,6 +9,7 @@
 struct fetch_window {
 	int64_t start;
 	int64_t max;
+	size_t n; /* of such parts in the answer, which all must fit */
 };
 
 struct fetch_part {
@@ -19,9 +20,10 @@ struct fetch_part {
 	size_t total;
 };
 
-/* -EINVAL: a failure invalid_argument, the start is behind the end. */
-int fetch_cut(const struct content *content, const struct fetch_window *window,
-	struct fetch_part *ret, struct failure *fail) must_check;
+/* Less than the window when the answer would be too large. -EINVAL: a failure invalid_argument, the start
+ * is behind the end. */
+int fetch_cut(const struct call *call, const struct content *content,
+	const struct fetch_window *window, struct fetch_part *ret, struct failure *fail) must_check;
 
 /* The content of an exchange that is over. As content_read(), and http_status (4xx, 5xx, and 3xx that
  * lead nowhere), with an excerpt of what the server says. */

@@ -87,15 +87,15 @@ static void add_page(
 /* -ECANCELED, or 0. */
 static int add_result(struct many *many, size_t i)
 {
-	const struct fetch_window window = { 0, many->args->max_length };
+	const struct fetch_window window = { 0, many->args->max_length, many->n };
 	auto_content content = { 0 };
-	struct fetch_part part;
+	struct fetch_part part = { 0 };
 	struct failure why;
 	int r = fetch_content(
 		many->call, many->exchanges[i], content_format(many->args->format), &content, &why);
 
 	if (r == 0)
-		r = fetch_cut(&content, &window, &part, &why);
+		r = fetch_cut(many->call, &content, &window, &part, &why);
 	if (r == -ECANCELED)
 		return r;
 	if (r < 0)

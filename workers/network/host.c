@@ -173,7 +173,7 @@ static int odd_number(struct failure *fail, const char *host)
 int host_normalize(const char *host, char ret[HOST_MAX + 2], struct failure *fail)
 {
 	struct sockaddr_storage address;
-	char ascii[HOST_MAX + 2];
+	char ascii[HOST_MAX + 2] = "";
 
 	if (*host == '\0')
 		return bad_host(fail, host, "is empty");

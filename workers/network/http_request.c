@@ -29,13 +29,10 @@ struct net_http_request_args {
 	double timeout_seconds;
 };
 
-static const char *const methods[] = { "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE",
-	NULL };
-
 static const struct param net_http_request_params[] = {
 	PARAM(net_http_request_args, url, .required = true, RANGE(1, URL_MAX_BYTES),
 		.doc = "http or https URL."),
-	PARAM(net_http_request_args, method, .required = true, .choices = methods,
+	PARAM(net_http_request_args, method, .required = true, .choices = network_methods,
 		.doc = "Method."),
 	PARAM(net_http_request_args, headers, .json_type = "object",
 		.doc = "Header fields; names are tokens, values without CR, LF or NUL."),
@@ -55,9 +52,9 @@ static int check_method(
 {
 	const struct str_list *allowed = &settings->allow_methods;
 
-	if (allowed->items == NULL && (streq(method, "GET") || streq(method, "HEAD")))
+	if (!allowed->items && (streq(method, "GET") || streq(method, "HEAD")))
 		return 0;
-	for (size_t i = 0; i < allowed->n; i++)
+	for (size_t i = 0; allowed->items && i < allowed->n; i++)
 		if (streq(method, allowed->items[i]))
 			return 0;
 
@@ -163,15 +160,16 @@ static int read_headers(
 			return -EINVAL;
 		has_type = has_type || strcasecmp(name, "Content-Type") == 0;
 	}
-	/* Else libcurl would say that it is a form. */
-	if (has_body && !has_type)
-		add_line(ret, "Content-Type: text/plain; charset=utf-8");
+	/* Else libcurl would say that it is a form, even of nothing. Without a value it is not sent. */
+	if (!has_type)
+		add_line(ret,
+			has_body ? "Content-Type: text/plain; charset=utf-8" : "Content-Type:");
 
 	return 0;
 }
 
-/* Names in lower case; several of one name are one, with commas between them (RFC 9110, 5.3). */
-static json_t *describe_headers(const struct response *response)
+/* Names in lower case, each with the list of its values. */
+static json_t *collect_headers(const struct response *response)
 {
 	json_t *ret = json_object();
 	const char *name;
@@ -181,27 +179,54 @@ static json_t *describe_headers(const struct response *response)
 
 	while (response_next_header(response, &cursor, &name, &len, &value)) {
 		auto_free char *key = alloc_mem(name, len);
-		auto_strbuf all = { 0 };
-		json_t *before;
+		json_t *values;
 
 		if (!is_token(key))
 			continue;
 		for (size_t i = 0; i < len; i++)
 			key[i] = ascii_to_lower(key[i]);
-		before = json_object_get(ret, key);
-		if (before)
-			strbuf_addf(&all, "%s, ", json_string_value(before));
-		strbuf_adds(&all, value);
-		answer_set_text(ret, key, strbuf_get(&all));
+		values = json_object_get(ret, key);
+		if (!values) {
+			values = json_array();
+			(void)json_object_set_new(ret, key, values);
+		}
+		(void)json_array_append_new(values, answer_text(value, strlen(value)));
 	}
 
 	return ret;
 }
 
-static int answer(struct call *call, const struct exchange *exchange, const struct content *content)
+/* Several of one name are one, with commas between them (RFC 9110, 5.3). */
+static json_t *describe_headers(const struct response *response)
+{
+	json_auto_t *collected = collect_headers(response);
+	json_t *ret = json_object();
+	const char *name;
+	json_t *values;
+
+	json_object_foreach(collected, name, values) {
+		auto_strbuf all = { 0 };
+		json_t *value;
+		size_t i;
+
+		json_array_foreach(values, i, value)
+			strbuf_addf(&all, "%s%s", i > 0 ? ", " : "", json_string_value(value));
+		(void)json_object_set_new(ret, name, json_stringn(strbuf_get(&all), all.len));
+	}
+
+	return ret;
+}
+
+/* The request may have taken effect: what came of it is said also when its body cannot be shown. `left_out`
+ * says why; NULL: it can. */
+static int answer(struct call *call, const struct exchange *exchange, const struct content *content,
+	const char *left_out)
 {
 	const struct response *response = exchange_response(exchange);
 	json_t *headers = describe_headers(response);
+	const char *body = strbuf_get(&content->text);
+	size_t len = answer_fit(call, body, content->text.len, 1);
+	bool is_cut = response->truncated || len < content->text.len || left_out;
 	auto_strbuf text = { 0 };
 	const char *name;
 	json_t *value;
@@ -210,17 +235,18 @@ static int answer(struct call *call, const struct exchange *exchange, const stru
 	json_object_foreach(headers, name, value)
 		strbuf_addf(&text, "%s: %s\n", name, json_string_value(value));
 	strbuf_addc(&text, '\n');
-	strbuf_add(&text, strbuf_get(&content->text), content->text.len);
-	if (response->truncated)
+	strbuf_add(&text, body, len);
+	if (left_out)
+		strbuf_addf(&text, "Body left out: %s", left_out);
+	else if (is_cut)
 		strbuf_addf(&text,
 			"\n\nBody truncated: the first %zu bytes. Ask for other parts with a Range "
 			"header, if the server knows it.",
-			response->body.len);
+			len < content->text.len ? len : response->body.len);
 
 	return call_result(call,
 		json_pack("{s:i, s:o, s:o, s:b, s:I}", "status", response->status, "headers",
-			headers, "body", answer_text(strbuf_get(&content->text), content->text.len),
-			"truncated", response->truncated, "elapsed_ms",
+			headers, "body", answer_text(body, len), "truncated", is_cut, "elapsed_ms",
 			(json_int_t)exchange_elapsed_ms(exchange)),
 		strbuf_get(&text), text.len);
 }
@@ -250,7 +276,7 @@ static int net_http_request(struct call *call, const void *args)
 	auto_(exchange_freep) struct exchange *exchange = NULL;
 	auto_content content = { 0 };
 	struct exchange_spec spec;
-	struct failure why;
+	struct failure why = { 0 };
 	int r;
 
 	if (check(call, a, &headers, &why) < 0)
@@ -276,7 +302,7 @@ static int net_http_request(struct call *call, const void *args)
 	if (r == -ECANCELED)
 		return call_fail_stopped(call, "the request may have taken effect");
 
-	return r < 0 ? answer_failure(call, &why) : answer(call, exchange, &content);
+	return answer(call, exchange, &content, r < 0 ? why.text : NULL);
 }
 
 const struct tool network_http_request_tools[] = {

@@ -35,7 +35,9 @@ static void open_list(struct lists *lists, char sign, char other_sign, int64_t n
 		return;
 	list->is_list = true;
 	list->number = number;
-	list->sign = lists->last_sign == sign ? other_sign : sign;
+	list->sign = sign;
+	if (lists->last_sign == sign)
+		list->sign = other_sign;
 }
 
 void lists_open_bullets(struct lists *lists)

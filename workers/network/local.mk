@@ -32,6 +32,7 @@ workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/blocks.c workers/network/blocks.h \
 	workers/network/charset.c workers/network/charset.h \
 	workers/network/cuts.c workers/network/cuts.h \
+	workers/network/document.c workers/network/document.h \
 	workers/network/element.c workers/network/element.h \
 	workers/network/href.c workers/network/href.h \
 	workers/network/inlines.c workers/network/inlines.h \
@@ -47,6 +48,7 @@ workers_network_libnetwork_tools_a_SOURCES += \
 	workers/network/connect.c workers/network/connect.h \
 	workers/network/dns_lookup.c \
 	workers/network/dns_message.c workers/network/dns_message.h \
+	workers/network/reverse.c workers/network/reverse.h \
 	workers/network/tcp_check.c \
 	workers/network/tls_check.c
 

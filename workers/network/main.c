@@ -31,8 +31,10 @@ static const struct tool_alias aliases[] = {
 
 static int start(const void *settings, struct fail *fail)
 {
-	int r = policy_start(settings, fail);
+	int r = network_settings_check(settings, fail);
 
+	if (r == 0)
+		r = policy_start(settings, fail);
 	if (r == 0)
 		r = resolve_start(settings, fail);
 	return r < 0 ? r : request_start(fail);

@@ -23,7 +23,7 @@ static void decode(struct strbuf *out, const char *text, size_t len)
 		int low = high >= 0 ? ascii_hex_value(text[i + 2]) : -1;
 
 		if (low < 0) {
-			strbuf_addc(out, text[i] == '+' ? ' ' : text[i]);
+			strbuf_add(out, text[i] == '+' ? " " : &text[i], 1);
 			continue;
 		}
 		if (high + low == 0)

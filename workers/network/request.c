@@ -40,6 +40,7 @@ struct request {
 	CURLcode result;
 	bool finished; /* `result` is set */
 	size_t head_bytes;
+	size_t n_codings; /* compressions of the body */
 	bool head_too_large;
 	bool body_too_large;
 	bool body_cut;
@@ -84,6 +85,11 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	request->head_bytes += len;
+	/* Of several libcurl would undo one after the other, and ask nobody in between: a few kilobytes
+	 * could keep it busy for hours. No server has a reason for a second. */
+	request->n_codings += response_line_codings(line, len);
+	if (request->n_codings > 1)
+		return 0;
 	response_add_line(&request->response, line, len);
 	return len;
 }
@@ -363,8 +369,9 @@ static int fail_timeout(struct request *request)
 			REQUEST_CONNECT_MS / 1000);
 
 	return failure_set(&request->failure, "timeout",
-		"%s sent less than %d bytes in %d s (%zu bytes were read).", host,
-		REQUEST_SLOW_BYTES, REQUEST_SLOW_S, request->response.body.len);
+		"%s sent less than %d bytes in %d s (%zu bytes were read). Whoever is slower is not "
+		"waited for, whatever timeout_seconds is. Try again later.",
+		host, REQUEST_SLOW_BYTES, REQUEST_SLOW_S, request->response.body.len);
 }
 
 static int fail_too_large(struct request *request)
@@ -427,6 +434,10 @@ static int judge(struct request *request)
 	if (request->head_too_large || request->body_too_large ||
 		(request->result == CURLE_OUT_OF_MEMORY && request->response.body.len == 0))
 		return fail_too_large(request);
+	if (request->n_codings > 1)
+		return failure_set(&request->failure, "unsupported_content",
+			"%s sent a body that is compressed more than once, which is not read.",
+			request->to.host);
 	if (request->result == CURLE_OPERATION_TIMEDOUT)
 		return fail_timeout(request);
 	if (request->result != CURLE_OK && !request->body_cut)

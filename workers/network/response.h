@@ -21,8 +21,13 @@ void response_done(struct response *response);
 /* Whether Location, if it is there, is where to go: 301, 302, 303, 307, 308. */
 bool response_is_redirect(int status);
 
-/* A line as it came, line break and all. A status line begins anew. */
+/* A line as it came, line break and all. A status line begins anew. Control characters become blanks;
+ * a line with a NUL is left out. */
 void response_add_line(struct response *response, const char *line, size_t len);
+
+/* How many compressions the line says that the body was put through, as Content-Encoding or
+ * Transfer-Encoding. */
+size_t response_line_codings(const char *line, size_t len);
 
 /* The value of the first field of that name, "" too; NULL: there is none. Borrowed. */
 const char *response_header(const struct response *response, const char *name);

@@ -242,6 +242,9 @@ bool robots_allow(const struct robots *robots, const char *path)
 	size_t longest = 0;
 	bool allow = true;
 
+	/* The file itself may always be read (RFC 9309, section 2.2.2). */
+	if (streq(normal, "/robots.txt"))
+		return true;
 	for (size_t i = 0; i < rules->n; i++) {
 		const struct robots_rule *rule = &rules->items[i];
 

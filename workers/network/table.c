@@ -123,8 +123,15 @@ static void write_rows(struct table *table, struct blocks *blocks)
 		strbuf_addc(&out, '|');
 	}
 	while (*at) {
+		size_t before = out.len;
+		size_t row;
+
 		strbuf_adds(&out, out.len > 0 ? "\n" : "");
+		row = out.len;
 		at = add_row(&out, at, 0, is_plain);
+		/* Without marks nothing would be left of it but blanks at the end of the text. */
+		if (is_plain && strspn(strbuf_get(&out) + row, "\t") == out.len - row)
+			strbuf_cut(&out, before);
 	}
 	blocks_add(blocks, strbuf_get(&out), out.len);
 }

@@ -176,7 +176,7 @@ static int read_port(struct url *url, const char *text, struct failure *fail)
 	auto_free char *port = copy_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
 	auto_free char *own = copy_part(url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
 
-	url->port = port ? atoi(port) : 0; /* libcurl has checked it */
+	url->port = port ? (int)strtol(port, NULL, 10) : 0; /* libcurl has checked it */
 	url->has_port = own != NULL;
 	if (own && url->port == 0)
 		return bad_url(fail, text, "has the port 0");
