@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import time
@@ -147,7 +148,7 @@ def test_network(hostile):
     with socket.socket() as listener, socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as abstract:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        path = hostile.fleet.folder / "named.sock" if hasattr(hostile.fleet, "folder") else None
+        path = hostile.fleet.folder / "named.sock"
         port = listener.getsockname()[1]
         name = f"hostile-{uuid.uuid4()}"
         abstract.bind("\0" + name)
@@ -158,10 +159,9 @@ def test_network(hostile):
         assert udp == "worked" if hostile.domain in CONNECTED else udp in REFUSED, udp
         assert hostile.attempt("bind", number=0) in REFUSED
         assert hostile.attempt("abstract", path=name) in REFUSED
-        if path:
-            named.bind(str(path))
-            named.listen()
-            assert hostile.attempt("unix", path=path) in REFUSED
+        named.bind(str(path))
+        named.listen()
+        assert hostile.attempt("unix", path=path) in REFUSED
     for what in ("raw", "packet", "vsock"):
         assert hostile.attempt(what) in REFUSED, what
 
@@ -171,6 +171,53 @@ def test_other_processes(hostile):
     for pid in (os.getpid(), hostile.fleet.pid, 1):
         for what in ("signal", "ptrace", "peek"):
             assert hostile.attempt(what, number=pid) in REFUSED, (what, pid)
+
+
+def test_other_processes_without_signals(hostile):
+    """Limits, priorities and owners of sockets reach other processes of the same user too."""
+    strangers = [os.getpid(), hostile.fleet.pid]
+    for what in ("limit_other", "nice_other", "affinity_other", "scheduler_other"):
+        for pid in strangers:
+            assert hostile.attempt(what, number=pid) in REFUSED, (what, pid)
+    for what in ("nice_user", "shared_memory"):
+        assert hostile.attempt(what) in REFUSED, what
+    if hostile.domain in NATIVE:
+        assert hostile.attempt("signal_by_owner", number=hostile.fleet.pid) in REFUSED
+        assert hostile.attempt("outlive") in REFUSED
+    assert os.getpriority(os.PRIO_PROCESS, hostile.fleet.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_unix_datagram(hostile):
+    """A pair of sockets would do to send a message to the journal or the service manager."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named:
+        path = hostile.fleet.folder / "datagram.sock"
+        named.bind(str(path))
+        named.setblocking(False)
+        assert hostile.attempt("unix_datagram", path=path) in REFUSED
+        with pytest.raises(BlockingIOError):
+            named.recv(10)
+
+
+def test_set_id(hostile, ground):
+    """A program with the set-user-ID bit would give its starter our rights, unconfined."""
+    if hostile.domain in NATIVE:
+        assert hostile.attempt("set_id_open", path=ground / "writable" / "one") in REFUSED
+        assert hostile.attempt("set_id_fchmod", path=ground / "writable" / "two") in REFUSED
+        return
+    for what in ("set_id_open", "set_id_openat2", "set_id_fchmod", "set_id_chmod"):
+        assert hostile.attempt(what, path=ground / "writable" / "file") in REFUSED, what
+    assert not os.stat(ground / "writable" / "file").st_mode & 0o6000
+
+
+@pytest.mark.parametrize("what", ["x32", "i386"])
+def test_other_abis(what):
+    """The numbers of system calls mean something else there: the kernel ends who tries."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "hostile_attempt", "arguments": {"what": what}}}
+    for profile in ("utils", "strict", "python"):
+        done = fleets.run([fleets.build_dir() / "mcp-fleet-exec", "--plan", json.dumps({"profile": profile}), "--", program("hostile")],
+                          input=json.dumps(call) + "\n", text=True)
+        if os.uname().machine == "x86_64":
+            assert done.returncode == -signal.SIGSYS, (profile, done)
 
 
 def test_programs(hostile):
@@ -198,7 +245,7 @@ def test_system(hostile, ground):
     """Nothing of what changes the system, or gives other rights; as root too."""
     for what in ("mount", "chroot", "unshare_user", "unshare_mount", "clone_user", "setuid", "keyctl", "bpf", "perf",
                  "io_uring", "userfaultfd", "module", "kexec", "reboot", "swap", "clock", "personality", "terminal",
-                 "raise_limit"):
+                 "terminal_wide", "terminal_paste", "clone_wide", "raise_limit"):
         assert hostile.attempt(what, path=ground / "writable") in REFUSED, what
     if hostile.domain in NATIVE:
         for what in ("clone3", "exec_memory"):
@@ -241,6 +288,12 @@ def test_ports_of_an_external_server(start_fleet, ground):
         assert one.attempt("tcp", number=port) == "worked"
         assert one.attempt("tcp", number=other.getsockname()[1]) in REFUSED
         assert one.attempt("bind", number=0) in REFUSED
+        # Neither data that starts the connection nor another protocol gets around the port.
+        for what in ("fast_sendto", "fast_sendmsg", "fast_sendmmsg", "mptcp", "sctp", "smc"):
+            assert one.attempt(what, number=other.getsockname()[1]) in REFUSED, what
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
         one.session.close()
 
 
