@@ -13,18 +13,23 @@
 enum {
 	NATIVE_MEMORY = 1 * GIB,
 	NATIVE_FILES = 1024,
+	NATIVE_PROCESSES = 256, /* a linter of the file tools may have many threads */
 };
 
 static const char ANY[] = "any";
 
-void confine_probe(const struct cgroups *cgroups, const char *why, struct confine_support *ret)
+void confine_probe(const struct launcher *launcher, struct confine_support *ret)
 {
+	const char *why;
+	const struct cgroups *cgroups = launcher_get_cgroups(launcher, &why);
+
 	*ret = (struct confine_support){
 		.landlock_abi = kernel_landlock_abi(),
 		.seccomp = kernel_has_seccomp(),
 		.has_cgroup = cgroups != NULL,
 		.controllers = cgroups ? cgroups_controllers(cgroups) : 0,
 		.cgroup_missing = why,
+		.finds_orphans = launcher_finds_orphans(launcher),
 	};
 }
 
@@ -82,6 +87,13 @@ static size_t memory_of(const struct conf_domain *domain)
 	if (domain->sandbox.memory > 0 || !domain->native)
 		return domain->sandbox.memory;
 	return is_confined(domain) ? (size_t)NATIVE_MEMORY : 0;
+}
+
+static unsigned processes_of(const struct conf_domain *domain)
+{
+	if (domain->sandbox.processes > 0 || !domain->native)
+		return domain->sandbox.processes;
+	return is_confined(domain) ? (unsigned)NATIVE_PROCESSES : 0;
 }
 
 /* --- the plan ----------------------------------------------------------------------------------- */
@@ -175,6 +187,9 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 		"programs", programs, "memory", (json_int_t)memory_of(domain), "files",
 		(json_int_t)(domain->native ? NATIVE_FILES : 0), "processes",
 		(json_int_t)(bounded ? sandbox->processes : 0));
+	if (is_confined(domain) &&
+		domain->native) /* whose paths are absolute, wherever we were started */
+		(void)json_object_set_new(plan, "directory", json_string("/"));
 	text = json_dumps(plan, JSON_COMPACT);
 	if (!text)
 		abort(); /* out of memory: settings are valid UTF-8 */
@@ -185,7 +200,7 @@ void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *
 {
 	*ret = (struct cgroup_limits){
 		.memory = memory_of(domain),
-		.processes = domain->sandbox.processes,
+		.processes = processes_of(domain),
 		.cpu = domain->sandbox.cpu,
 	};
 }
@@ -220,6 +235,9 @@ static void add_missing_limits(
 		add_words(out, "cpu has no effect without a cgroup");
 	if (sandbox->processes > 0 && !(support->controllers & CGROUP_PIDS) && geteuid() == 0)
 		add_words(out, "processes has no effect on root without a cgroup");
+	if (!support->has_cgroup && !support->finds_orphans)
+		add_words(out, "what leaves the worker's process group may outlive it "
+			       "(/proc/PID/task/TID/children, CONFIG_PROC_CHILDREN)");
 }
 
 void confine_add_missing(
@@ -233,6 +251,13 @@ void confine_add_missing(
 	strbuf_adds(out, strbuf_get(&words));
 }
 
+static bool is_required(const struct conf *conf, const struct conf_domain *domain)
+{
+	if (domain->sandbox.required)
+		return true;
+	return conf->sandbox_required && domain->sandbox.profile != CONF_PROFILE_NONE;
+}
+
 int confine_check_required(
 	const struct conf *conf, const struct confine_support *support, struct fail *fail)
 {
@@ -240,8 +265,14 @@ int confine_check_required(
 		const struct conf_domain *domain = &conf->domains[i];
 		auto_strbuf missing = { 0 };
 
-		if (!conf->sandbox_required && !domain->sandbox.required)
+		if (!is_required(conf, domain))
 			continue;
+		if (!is_confined(domain))
+			return fail_set(fail, -ENOTSUP,
+				"domains.%s: sandbox.required, but nothing confines it. Give it a "
+				"sandbox.profile (strict, node, python), or leave "
+				"sandbox.required out",
+				domain->name);
 		confine_add_missing(domain, support, &missing);
 		if (missing.len > 0)
 			return fail_set(fail, -ENOTSUP,

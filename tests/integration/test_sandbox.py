@@ -262,6 +262,7 @@ def test_status_of_a_worker(hostile):
         assert int(status[key], 16) & ~files_only == 0 or (key == "CapBnd" and os.geteuid() != 0), key
     limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
     assert "Max core file size        0" in limits
+    assert os.readlink(f"/proc/{pid}/cwd") == "/" or hostile.domain in EXTERNAL
     assert os.getsid(pid) == pid and os.getpgid(pid) == pid
     # 0, 1, 2 and nothing of the supervisor's.
     assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
@@ -337,6 +338,26 @@ def test_required(start_fleet, ground):
     if "no cgroup" in fleet.status()["sandbox"]:
         refused = start_fleet({"strict": settings_of("strict", ground, cpu=1, required=True)}, start=False)
         check_refusal(refused, "sandbox.required", "cpu")
+
+
+def test_required_without_a_profile(start_fleet, ground):
+    """Nothing confines a command that has no profile: only its own word makes that right."""
+    command = [str(program("hostile"))]
+    for sandbox in ({"required": True}, {"required": True, "profile": "none"}):
+        check_refusal(start_fleet({"free": {"command": command, "sandbox": sandbox}}, start=False), "domains.free", "nothing confines it")
+    check_refusal(start_fleet({"free": {"command": command}}, settings={"sandbox": {"required": True}}, start=False),
+                  "domains.free", "nothing confines it")
+    fleet = start_fleet({"free": {"command": command, "sandbox": {"profile": "none"}}}, settings={"sandbox": {"required": True}})
+    assert fleet.status()["domains"]["free"]["sandbox"] == "none"
+
+
+def test_without_mcp_fleet_exec(start_fleet, libexec):
+    """Nothing runs unconfined instead, and the reason is told."""
+    (libexec / "mcp-fleet-exec").unlink()
+    fleet = start_fleet({"utils": {}}, env={"MCP_FLEET_LIBEXEC": str(libexec)}, wait=False)
+    fleet.wait_listening()
+    fleets.wait_until(lambda: fleet.status()["domains"]["utils"]["state"] == "parked", 10, "the domain is parked")
+    assert "mcp-fleet-exec" in fleet.status()["domains"]["utils"]["last_death"]
 
 
 def test_missing_path(start_fleet, ground):
@@ -482,4 +503,19 @@ def test_restart_in_its_own_cgroup(start_fleet, delegated):
     start_in(start_fleet, delegated, {"utils": {}}).stop()
     fleet = start_in(start_fleet, delegated / "supervisor", {"utils": {}})
     assert "a cgroup for each worker" in fleet.status()["sandbox"]
+    fleet.stop()
+
+
+def test_leftovers_of_a_killed_daemon(start_fleet, delegated):
+    """A daemon that is killed cannot kill: the next one finds what lived on, in its old cgroups."""
+    name = f"wild-{uuid.uuid4().hex[:8]}"
+    killed = start_in(start_fleet, delegated, {"wild": {"command": [str(program("hostile"))]}})
+    breed(killed, "wild", 8, name)
+    killed.signal(signal.SIGKILL)
+    killed.expected_exit = -signal.SIGKILL
+    killed.process.wait()
+    assert named(name)
+    fleet = start_in(start_fleet, delegated / "supervisor", {"wild": {"command": [str(program("hostile"))]}})
+    fleets.wait_until(lambda: not named(name), 10, "nothing of the killed daemon's worker is left")
+    assert fleet.status()["domains"]["wild"]["state"] == "up"
     fleet.stop()
