@@ -223,7 +223,7 @@ void cgroup_free(struct cgroup *cgroup)
 
 void cgroups_free(struct cgroups *cgroups)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	const struct timespec pause = { .tv_nsec = 10000000L };
 	struct cgroup *cgroup;
 
 	if (!cgroups)
@@ -245,8 +245,8 @@ void cgroups_free(struct cgroups *cgroups)
 
 /* --- taking over ------------------------------------------------------------------------------ */
 
-/* The delegated cgroup: ours, or the one above where the service manager (DelegateSubgroup=), or an
- * earlier exec of us, has put us into a child of it. NULL and why. */
+/* The delegated cgroup: ours, or the one above where the service manager (DelegateSubgroup=supervisor),
+ * or an earlier exec of us, has put us into a child of it. NULL and why. */
 static char *find_delegated(const char **ret_why)
 {
 	auto_free char *mount = find_mount();
@@ -260,7 +260,8 @@ static char *find_delegated(const char **ret_why)
 	*ret_why = "no cgroup is delegated (Delegate=yes in the unit)";
 	if (is_delegated(path))
 		return path;
-	if (strrchr(path, '/') > path + strlen(mount)) {
+	if (streq(strrchr(path, '/') + 1, SUPERVISOR) &&
+		strrchr(path, '/') > path + strlen(mount)) {
 		*strrchr(path, '/') = '\0';
 		if (is_delegated(path))
 			return path;

@@ -163,6 +163,30 @@ static void add_linters(const struct conf_domain *domain, json_t *read, json_t *
 	}
 }
 
+static bool is_below(const char *path, const char *above)
+{
+	size_t len = strlen(above);
+
+	while (len > 0 && above[len - 1] == '/')
+		len--;
+	return strncmp(path, above, len) == 0 && path[len] == '/' && path[len + 1];
+}
+
+/* Takes out what lies below a directory that may be written: it is granted with that. As a grant of its
+ * own it would be opened at each start, when the worker may have put a symlink in its place. */
+static void drop_below_writable(json_t *list, json_t *write)
+{
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		const char *path = json_string_value(json_array_get(list, i));
+		bool below = false;
+
+		for (size_t n = 0; !below && n < json_array_size(write); n++)
+			below = is_below(path, json_string_value(json_array_get(write, n)));
+		if (below)
+			(void)json_array_remove(list, i);
+	}
+}
+
 char *confine_make_plan(const struct conf_domain *domain, const struct confine_support *support)
 {
 	const char *native = domain->native ? domain->native : "";
@@ -182,6 +206,8 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 		add(connect, ANY);
 	else if (streq(native, "filesystem"))
 		add_linters(domain, read, programs);
+	drop_below_writable(read, write);
+	drop_below_writable(write, write);
 	plan = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "profile",
 		confine_profile(domain), "read", read, "write", write, "connect", connect,
 		"programs", programs, "memory", (json_int_t)memory_of(domain), "files",

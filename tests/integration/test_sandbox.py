@@ -133,6 +133,26 @@ def test_files_inside(hostile, ground):
     assert (ground / "readable" / "file").read_text() == "content"
 
 
+def test_a_symlink_in_the_place_of_a_grant(start_fleet, ground):
+    """What a worker may write it may replace; its next start must not follow that."""
+    place = ground / "writable" / "sub"
+    place.mkdir()
+    fleet = start_fleet({"strict": settings_of("strict", ground, read=[str(place)])})
+    one = Hostile(fleet, "strict")
+    assert one.attempt("rename", path=place, to=ground / "writable" / "away") == "worked"
+    assert one.attempt("symlink", path=place, to=ground / "outside") == "worked"
+    one.session.close()
+    [before] = fleets.descendants(fleet.pid)
+    os.kill(before, signal.SIGKILL)
+    fleets.wait_until(lambda: fleets.descendants(fleet.pid) not in ([], [before]), 10, "it is started again")
+    fleet.wait_ready()
+    again = Hostile(fleet, "strict")
+    assert again.attempt("read", path=ground / "writable" / "file") == "worked"
+    assert again.attempt("read", path=place / "file") in REFUSED
+    assert again.attempt("read", path=ground / "outside" / "file") in REFUSED
+    again.session.close()
+
+
 def test_metadata_by_path(hostile, ground):
     """Landlock does not judge chmod and its like: native workers have no such calls."""
     if hostile.domain in EXTERNAL:

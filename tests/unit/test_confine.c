@@ -148,6 +148,21 @@ static void test_command(void **unused)
 	assert_int_equal(limits.cpu, 2);
 }
 
+/* What may be written may be replaced by a symlink, and would be followed at the next start. */
+static void test_below_writable(void **unused)
+{
+	char *reads[] = { (char[]){ "/data/venv" }, (char[]){ "/database" }, (char[]){ "/data" } };
+	char *writes[] = { (char[]){ "/data/" }, (char[]){ "/data/a/b" } };
+	const struct conf_domain domain = { .name = name,
+		.sandbox = { .profile = CONF_PROFILE_PYTHON,
+			.read = { .items = reads, .n = 3 },
+			.write = { .items = writes, .n = 2 } } };
+	json_auto_t *plan = plan_of(&domain, &full);
+
+	assert_list(plan, "read", "[\"/database\",\"/data\"]");
+	assert_list(plan, "write", "[\"/data/\"]");
+}
+
 /* A native worker is bounded without being told; who switches its profile off bounds it himself. */
 static void test_limits_of_native(void **unused)
 {
@@ -263,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_git),
 		cmocka_unit_test(test_filesystem),
 		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_below_writable),
 		cmocka_unit_test(test_limits_of_native),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_description),

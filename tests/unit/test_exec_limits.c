@@ -46,7 +46,8 @@ static int in_child(const struct plan *plan, int (*check)(void))
 static int check_native(void)
 {
 #ifndef WITH_SANITIZERS
-	if (limit_of(RLIMIT_DATA) != MEMORY * MIB || limit_of(RLIMIT_AS) != 4 * MEMORY * MIB + GIB)
+	if (limit_of(RLIMIT_DATA) != MEMORY * MIB ||
+		limit_of(RLIMIT_AS) != INT64_C(4) * MEMORY * MIB + GIB)
 		return DIFFERENT;
 #endif
 	if (limit_of(RLIMIT_NOFILE) != 64 || limit_of(RLIMIT_NPROC) != 32)
