@@ -250,7 +250,8 @@ static const struct conf_key table[] = {
 		.doc = "Tools in one page of tools/list; 0: all in one page." },
 
 	{ "sandbox.required", FIELD(conf, sandbox_required), .reload = CONF_RELOAD_LIVE,
-		.def = "false", .doc = "As if every domain had sandbox.required." },
+		.def = "false",
+		.doc = "As if every domain had sandbox.required, but for those whose profile is none." },
 
 	{ "domains.*.command", FIELD(conf_domain, command), .reload = CONF_RELOAD_WORKERS,
 		RANGE(0, 256), .def = "[]",
@@ -329,7 +330,8 @@ static const struct conf_key table[] = {
 		       "sandbox: strict is short for sandbox: {profile: strict}." },
 	{ "domains.*.sandbox.read", FIELD(conf_domain, sandbox.read), .reload = CONF_RELOAD_WORKERS,
 		RANGE(0, 256), .def = "[]", .is_valid = is_absolute, .form = "an absolute path",
-		.doc = "Files and directories that it may read beside those of its profile." },
+		.doc = "Files and directories that it may read, and a command execute from, beside "
+		       "those of its profile." },
 	{ "domains.*.sandbox.write", FIELD(conf_domain, sandbox.write),
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "[]", .is_valid = is_absolute,
 		.form = "an absolute path", .doc = "Those that it may change." },
@@ -337,7 +339,7 @@ static const struct conf_key table[] = {
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 256), .def = "[]",
 		.is_valid = is_port_or_any, .form = "a port, or any",
 		.doc = "TCP ports that it may connect to beside those of its profile. Without any it "
-		       "has no sockets at all." },
+		       "has no sockets at all; with some it also sends UDP, to anywhere." },
 	{ "domains.*.sandbox.memory", FIELD(conf_domain, sandbox.memory),
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 1024 * GIB), .def = "0",
 		.doc = "Memory of a process, or of it and what it starts where there is a cgroup; 0: "
@@ -345,13 +347,14 @@ static const struct conf_key table[] = {
 	{ "domains.*.sandbox.processes", FIELD(conf_domain, sandbox.processes),
 		.reload = CONF_RELOAD_WORKERS, RANGE(0, 1000000), .def = "0",
 		.doc = "Processes and threads in the worker's cgroup, or of its user without one; 0: "
-		       "no limit." },
+		       "256 in the cgroup of a worker that is built in, no limit for a command." },
 	{ "domains.*.sandbox.cpu", FIELD(conf_domain, sandbox.cpu), .reload = CONF_RELOAD_WORKERS,
 		RANGE(0, 1024), .def = "0",
 		.doc = "Processors that it may use at one time, which needs a cgroup; 0: no limit." },
 	{ "domains.*.sandbox.required", FIELD(conf_domain, sandbox.required),
 		.reload = CONF_RELOAD_LIVE, .def = "false",
-		.doc = "Whether to refuse to start where the kernel cannot enforce all of this." },
+		.doc = "Whether to refuse to start where nothing confines it, or the kernel cannot "
+		       "enforce all of this." },
 
 	{ "domains.git.roots", FIELD(conf_domain, roots), .reload = CONF_RELOAD_WORKERS,
 		RANGE(1, 64), .def = "[.]",

@@ -1,6 +1,7 @@
 /* See cgroup.h. */
 #include "supervisor/fleet/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -142,15 +143,17 @@ int cgroup_new(struct cgroups *cgroups, const char *name, const struct cgroup_li
 {
 	struct cgroup *cgroup = alloc_zero(sizeof(*cgroup));
 	auto_free char *procs = NULL;
-	int r = 0;
+	int r;
 
 	cgroup->owner = cgroups;
 	cgroup->procs_fd = -1;
-	cgroup->path =
-		alloc_printf("%s/%s%s.%u", cgroups->path, WORKER_PREFIX, name, ++cgroups->n_made);
-	/* One that an earlier supervisor left behind is as good as new. */
-	if (mkdir(cgroup->path, 0755) < 0 && errno != EEXIST)
-		r = -errno;
+	/* One that is there is an earlier supervisor's, and what lives in it still dies. */
+	do {
+		free(cgroup->path);
+		cgroup->path = alloc_printf(
+			"%s/%s%s.%u", cgroups->path, WORKER_PREFIX, name, ++cgroups->n_made);
+		r = mkdir(cgroup->path, 0755) < 0 ? -errno : 0;
+	} while (r == -EEXIST);
 	if (r == 0)
 		r = set_limits(cgroup, limits);
 	procs = alloc_printf("%s/cgroup.procs", cgroup->path);
@@ -220,7 +223,7 @@ void cgroup_free(struct cgroup *cgroup)
 
 void cgroups_free(struct cgroups *cgroups)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	const struct timespec pause = { .tv_nsec = 10000000L };
 	struct cgroup *cgroup;
 
 	if (!cgroups)
@@ -242,8 +245,8 @@ void cgroups_free(struct cgroups *cgroups)
 
 /* --- taking over ------------------------------------------------------------------------------ */
 
-/* The delegated cgroup: ours, or the one above where the service manager (DelegateSubgroup=), or an
- * earlier exec of us, has put us into a child of it. NULL and why. */
+/* The delegated cgroup: ours, or the one above where the service manager (DelegateSubgroup=supervisor),
+ * or an earlier exec of us, has put us into a child of it. NULL and why. */
 static char *find_delegated(const char **ret_why)
 {
 	auto_free char *mount = find_mount();
@@ -257,7 +260,8 @@ static char *find_delegated(const char **ret_why)
 	*ret_why = "no cgroup is delegated (Delegate=yes in the unit)";
 	if (is_delegated(path))
 		return path;
-	if (strrchr(path, '/') > path + strlen(mount)) {
+	if (streq(strrchr(path, '/') + 1, SUPERVISOR) &&
+		strrchr(path, '/') > path + strlen(mount)) {
 		*strrchr(path, '/') = '\0';
 		if (is_delegated(path))
 			return path;
@@ -294,6 +298,28 @@ static unsigned enable_controllers(const char *path)
 	return enabled;
 }
 
+/* What an earlier supervisor has left behind when it was killed. */
+static void remove_earlier(struct cgroups *cgroups)
+{
+	DIR *dir = opendir(cgroups->path);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		struct cgroup *cgroup;
+
+		if (strncmp(entry->d_name, WORKER_PREFIX, strlen(WORKER_PREFIX)) != 0)
+			continue;
+		log_info("killing what is left in cgroup %s", entry->d_name);
+		cgroup = alloc_zero(sizeof(*cgroup));
+		cgroup->owner = cgroups;
+		cgroup->procs_fd = -1;
+		cgroup->path = alloc_printf("%s/%s", cgroups->path, entry->d_name);
+		cgroup_free(cgroup);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 struct cgroups *cgroups_new(struct loop *loop, const char **ret_why)
 {
 	auto_free char *path = find_delegated(ret_why);
@@ -309,6 +335,7 @@ struct cgroups *cgroups_new(struct loop *loop, const char **ret_why)
 	cgroups->controllers = enable_controllers(cgroups->path);
 	LIST_INIT(&cgroups->dying);
 	cgroups->timer = timer_new(loop, on_timer, cgroups);
+	remove_earlier(cgroups);
 	return cgroups;
 }
 

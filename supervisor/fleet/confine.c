@@ -13,18 +13,23 @@
 enum {
 	NATIVE_MEMORY = 1 * GIB,
 	NATIVE_FILES = 1024,
+	NATIVE_PROCESSES = 256, /* a linter of the file tools may have many threads */
 };
 
 static const char ANY[] = "any";
 
-void confine_probe(const struct cgroups *cgroups, const char *why, struct confine_support *ret)
+void confine_probe(const struct launcher *launcher, struct confine_support *ret)
 {
+	const char *why;
+	const struct cgroups *cgroups = launcher_get_cgroups(launcher, &why);
+
 	*ret = (struct confine_support){
 		.landlock_abi = kernel_landlock_abi(),
 		.seccomp = kernel_has_seccomp(),
 		.has_cgroup = cgroups != NULL,
 		.controllers = cgroups ? cgroups_controllers(cgroups) : 0,
 		.cgroup_missing = why,
+		.finds_orphans = launcher_finds_orphans(launcher),
 	};
 }
 
@@ -82,6 +87,13 @@ static size_t memory_of(const struct conf_domain *domain)
 	if (domain->sandbox.memory > 0 || !domain->native)
 		return domain->sandbox.memory;
 	return is_confined(domain) ? (size_t)NATIVE_MEMORY : 0;
+}
+
+static unsigned processes_of(const struct conf_domain *domain)
+{
+	if (domain->sandbox.processes > 0 || !domain->native)
+		return domain->sandbox.processes;
+	return is_confined(domain) ? (unsigned)NATIVE_PROCESSES : 0;
 }
 
 /* --- the plan ----------------------------------------------------------------------------------- */
@@ -165,6 +177,30 @@ static void add_linters(const struct conf_domain *domain, json_t *read, json_t *
 	}
 }
 
+static bool is_below(const char *path, const char *above)
+{
+	size_t len = strlen(above);
+
+	while (len > 0 && above[len - 1] == '/')
+		len--;
+	return strncmp(path, above, len) == 0 && path[len] == '/' && path[len + 1];
+}
+
+/* Takes out what lies below a directory that may be written: it is granted with that. As a grant of its
+ * own it would be opened at each start, when the worker may have put a symlink in its place. */
+static void drop_below_writable(json_t *list, json_t *write)
+{
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		const char *path = json_string_value(json_array_get(list, i));
+		bool below = false;
+
+		for (size_t n = 0; !below && n < json_array_size(write); n++)
+			below = is_below(path, json_string_value(json_array_get(write, n)));
+		if (below)
+			(void)json_array_remove(list, i);
+	}
+}
+
 char *confine_make_plan(const struct conf_domain *domain, const struct confine_support *support)
 {
 	const char *native = domain->native ? domain->native : "";
@@ -184,11 +220,16 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 		add(connect, ANY);
 	else if (streq(native, "filesystem"))
 		add_linters(domain, read, programs);
+	drop_below_writable(read, write);
+	drop_below_writable(write, write);
 	plan = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "profile",
 		confine_profile(domain), "read", read, "write", write, "connect", connect,
 		"programs", programs, "memory", (json_int_t)memory_of(domain), "files",
 		(json_int_t)(domain->native ? NATIVE_FILES : 0), "processes",
 		(json_int_t)(bounded ? sandbox->processes : 0));
+	if (is_confined(domain) &&
+		domain->native) /* whose paths are absolute, wherever we were started */
+		(void)json_object_set_new(plan, "directory", json_string("/"));
 	text = json_dumps(plan, JSON_COMPACT);
 	if (!text)
 		abort(); /* out of memory: settings are valid UTF-8 */
@@ -199,7 +240,7 @@ void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *
 {
 	*ret = (struct cgroup_limits){
 		.memory = memory_of(domain),
-		.processes = domain->sandbox.processes,
+		.processes = processes_of(domain),
 		.cpu = domain->sandbox.cpu,
 	};
 }
@@ -234,6 +275,9 @@ static void add_missing_limits(
 		add_words(out, "cpu has no effect without a cgroup");
 	if (sandbox->processes > 0 && !(support->controllers & CGROUP_PIDS) && geteuid() == 0)
 		add_words(out, "processes has no effect on root without a cgroup");
+	if (!support->has_cgroup && !support->finds_orphans)
+		add_words(out, "what leaves the worker's process group may outlive it "
+			       "(/proc/PID/task/TID/children, CONFIG_PROC_CHILDREN)");
 }
 
 void confine_add_missing(
@@ -247,6 +291,13 @@ void confine_add_missing(
 	strbuf_adds(out, strbuf_get(&words));
 }
 
+static bool is_required(const struct conf *conf, const struct conf_domain *domain)
+{
+	if (domain->sandbox.required)
+		return true;
+	return conf->sandbox_required && domain->sandbox.profile != CONF_PROFILE_NONE;
+}
+
 int confine_check_required(
 	const struct conf *conf, const struct confine_support *support, struct fail *fail)
 {
@@ -254,8 +305,14 @@ int confine_check_required(
 		const struct conf_domain *domain = &conf->domains[i];
 		auto_strbuf missing = { 0 };
 
-		if (!conf->sandbox_required && !domain->sandbox.required)
+		if (!is_required(conf, domain))
 			continue;
+		if (!is_confined(domain))
+			return fail_set(fail, -ENOTSUP,
+				"domains.%s: sandbox.required, but nothing confines it. Give it a "
+				"sandbox.profile (strict, node, python), or leave "
+				"sandbox.required out",
+				domain->name);
 		confine_add_missing(domain, support, &missing);
 		if (missing.len > 0)
 			return fail_set(fail, -ENOTSUP,

@@ -6,6 +6,7 @@
 #include "shared/strbuf.h"
 #include "supervisor/conf.h"
 #include "supervisor/fleet/cgroup.h"
+#include "supervisor/fleet/launch.h"
 
 /* What this system can enforce. */
 struct confine_support {
@@ -14,10 +15,10 @@ struct confine_support {
 	bool has_cgroup;
 	unsigned controllers;       /* enum cgroup_controller */
 	const char *cgroup_missing; /* why has_cgroup is false */
+	bool finds_orphans;         /* so that they end with their worker; needs no cgroup */
 };
 
-/* `cgroups` NULL: none, because of `why`. */
-void confine_probe(const struct cgroups *cgroups, const char *why, struct confine_support *ret);
+void confine_probe(const struct launcher *launcher, struct confine_support *ret);
 
 /* "Landlock 7, seccomp, no cgroup: …": for the log and for /ready. */
 void confine_describe(const struct confine_support *support, struct strbuf *out);
@@ -36,6 +37,7 @@ void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *
 void confine_add_missing(const struct conf_domain *domain, const struct confine_support *support,
 	struct strbuf *out);
 
-/* 0, or -ENOTSUP with words: a domain that has sandbox.required misses something. */
+/* 0, or -ENOTSUP with words: a domain that has sandbox.required misses something. One without any
+ * profile misses all, unless the key profile says none and only the whole fleet's required is set. */
 int confine_check_required(const struct conf *conf, const struct confine_support *support,
 	struct fail *fail) must_check;

@@ -511,31 +511,45 @@ static void add_text(struct text_list *list, char *text)
 	list->items[list->n] = NULL;
 }
 
+/* Names that end with "=" or are the beginning of names. */
+static bool is_among(const char *variable, const char *const *names)
+{
+	for (; *names; names++)
+		if (strncmp(variable, *names, strlen(*names)) == 0)
+			return true;
+	return false;
+}
+
 /* Variables of the supervisor that would mean something else to a worker. */
 static bool is_private(const char *variable)
 {
 	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_",
 		"LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "MCP_TRANSPORT=", "PORT=",
 		"SSE_HEARTBEAT_SECONDS=", "JOURNAL_STREAM=", "INVOCATION_ID=",
-		"CREDENTIALS_DIRECTORY=" };
+		"CREDENTIALS_DIRECTORY=", NULL };
 
-	for (size_t i = 0; i < N_ELEMENTS(names); i++)
-		if (strncmp(variable, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
+	return is_among(variable, names);
 }
 
-/* What a native worker gets of our environment; the rest could steer a library that it uses. */
-static bool is_for_native(const char *variable)
+/* What a native worker gets of our environment; the rest could steer a library that it uses. A confined
+ * command also gets what it cannot find its way without. Secrets of the supervisor's, agents and what
+ * changes how a run-time starts are for the domain's `env` to give. */
+static bool is_inherited(const char *variable, const struct conf_domain *conf)
 {
-	static const char *const names[] = { "PATH=", "LANG=", "LC_",
+	static const char *const native[] = { "PATH=", "LANG=", "LC_",
 		"TZ=", "TZDIR=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
-		"SSL_CERT_FILE=", "SSL_CERT_DIR=" };
+		"SSL_CERT_FILE=", "SSL_CERT_DIR=", NULL };
+	static const char *const confined[] = { "HOME=", "USER=", "LOGNAME=", "SHELL=", "TERM=",
+		"TMPDIR=", "XDG_", "http_proxy=", "https_proxy=", "no_proxy=", "HTTP_PROXY=",
+		"HTTPS_PROXY=", "NO_PROXY=", "NODE_EXTRA_CA_CERTS=", "REQUESTS_CA_BUNDLE=", NULL };
 
-	for (size_t i = 0; i < N_ELEMENTS(names); i++)
-		if (strncmp(variable, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
+	if (is_private(variable))
+		return false;
+	if (is_among(variable, native))
+		return true;
+	if (conf->native)
+		return false;
+	return streq(confine_profile(conf), "none") || is_among(variable, confined);
 }
 
 static bool is_overridden(const char *variable, const struct conf_envs *envs)
@@ -554,8 +568,7 @@ static char **make_env(const struct conf_domain *conf)
 	struct text_list list = { 0 };
 
 	for (char **at = environ; *at; at++)
-		if (!is_private(*at) && (!conf->native || is_for_native(*at)) &&
-			!is_overridden(*at, &conf->env))
+		if (is_inherited(*at, conf) && !is_overridden(*at, &conf->env))
 			add_text(&list, alloc_str(*at));
 	for (size_t i = 0; i < conf->env.n; i++)
 		add_text(&list,

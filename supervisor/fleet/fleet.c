@@ -107,15 +107,12 @@ struct fleet *fleet_new(
 	struct loop *loop, const char *libexec, const struct domain_hooks *hooks, void *arg)
 {
 	struct fleet *fleet = alloc_zero(sizeof(*fleet));
-	const struct cgroups *cgroups;
-	const char *why;
 
 	fleet->loop = loop;
 	fleet->launcher = launcher_new(loop);
 	fleet->libexec = alloc_str(libexec);
 	fleet->wrapper = alloc_printf("%s/mcp-fleet-exec", libexec);
-	cgroups = launcher_get_cgroups(fleet->launcher, &why);
-	confine_probe(cgroups, why, &fleet->support);
+	confine_probe(fleet->launcher, &fleet->support);
 	fleet->hooks = *hooks;
 	fleet->arg = arg;
 	TAILQ_INIT(&fleet->members);

@@ -23,10 +23,11 @@ enum {
 
 /* The variable that marks a process and what it starts; its value is of MARK_BYTES random bytes. */
 static const char MARK[] = "MCP_FLEET_WORKER=";
-enum { MARK_BYTES = 16, MARK_SIZE = sizeof(MARK) + 2 * MARK_BYTES };
+enum { MARK_BYTES = 16, MARK_SIZE = sizeof(MARK) + 2UL * MARK_BYTES };
 
 struct process {
 	LIST_ENTRY(process) next;
+	uint64_t id; /* pids come again, this does not */
 	pid_t pid;
 	int exec_fd; /* the child writes a struct exec_report here when it cannot be run */
 	char mark[MARK_SIZE];
@@ -35,8 +36,18 @@ struct process {
 	void *arg;
 };
 
+/* A child that we have not started; `owner` is the id of the process that it belongs to, 0: none. */
+struct orphan {
+	pid_t pid;
+	uint64_t owner;
+};
+
 struct launcher {
 	LIST_HEAD(, process) processes;
+	uint64_t n_started;
+	struct orphan *orphans; /* by pid; as found when we looked last */
+	size_t n_orphans;
+	bool finds_orphans;
 	struct loop *loop;
 	struct event *on_child;
 	struct cgroups *cgroups; /* NULL: none, because of `cgroups_why` */
@@ -66,9 +77,18 @@ static void process_free(struct process *process)
 
 /* --- what a dead process has left behind ------------------------------------------------------- */
 
-/* Whether it has the mark of a process that lives. Its environment may be unreadable or emptied: then it
- * has none. */
-static bool belongs_to_living(const struct launcher *launcher, pid_t pid)
+static const struct process *find_id(const struct launcher *launcher, uint64_t id)
+{
+	const struct process *process;
+
+	LIST_FOREACH(process, &launcher->processes, next)
+		if (process->id == id)
+			return process;
+	return NULL;
+}
+
+/* By the mark of a process that lives. Its environment may be unreadable or emptied: then it has none. */
+static uint64_t find_owner_by_mark(const struct launcher *launcher, pid_t pid)
 {
 	auto_free char *path = alloc_printf("/proc/%d/environ", (int)pid);
 	auto_strbuf environ_text = { 0 };
@@ -76,33 +96,83 @@ static bool belongs_to_living(const struct launcher *launcher, pid_t pid)
 
 	if (LIST_EMPTY(&launcher->processes) ||
 		fd_read_file(path, ENVIRON_BYTES, &environ_text) < 0 || environ_text.len == 0)
-		return false;
+		return 0;
 	LIST_FOREACH(process, &launcher->processes, next)
 		if (memmem(environ_text.data, environ_text.len, process->mark,
 			    strlen(process->mark)))
-			return true;
-	return false;
+			return process->id;
+	return 0;
+}
+
+/* The session is that of its process unless it has made one of its own. */
+static uint64_t find_owner(const struct launcher *launcher, pid_t pid)
+{
+	const struct process *leader = find_process(launcher, getsid(pid));
+
+	return leader ? leader->id : find_owner_by_mark(launcher, pid);
+}
+
+static int compare_orphans(const void *a, const void *b)
+{
+	const struct orphan *one = a;
+	const struct orphan *two = b;
+
+	return (one->pid > two->pid) - (one->pid < two->pid);
+}
+
+/* Whose it is is found out once: with thousands of orphans, each end of one would cost as many looks. */
+static uint64_t owner_of(const struct launcher *launcher, pid_t pid)
+{
+	const struct orphan key = { .pid = pid };
+	const struct orphan *known = NULL;
+
+	if (launcher->n_orphans > 0)
+		known = bsearch(
+			&key, launcher->orphans, launcher->n_orphans, sizeof(key), compare_orphans);
+	if (!known)
+		return find_owner(launcher, pid);
+	return known->owner && find_id(launcher, known->owner) ? known->owner : 0;
+}
+
+/* The pids of our children as text, which ends with "\n" or " "; -errno. */
+static int read_children(struct strbuf *ret)
+{
+	auto_free char *path = alloc_printf("/proc/self/task/%d/children", (int)getpid());
+
+	return fd_read_file(path, CHILDREN_BYTES, ret);
 }
 
 /* Kills our children but for processes that live and what belongs to them. True: there was one. */
-static bool kill_strays(const struct launcher *launcher)
+static bool kill_strays(struct launcher *launcher)
 {
-	auto_free char *path = alloc_printf("/proc/self/task/%d/children", (int)getpid());
 	auto_strbuf pids = { 0 };
+	struct orphan *orphans = NULL;
 	char *save = NULL;
+	size_t n = 0;
 	bool any = false;
 
-	if (fd_read_file(path, CHILDREN_BYTES, &pids) < 0 || pids.len == 0)
+	if (read_children(&pids) < 0)
 		return false;
-	for (char *text = strtok_r(pids.data, " \n", &save); text;
+	if (pids.len > 0) /* a pid and the blank behind it are two bytes at least */
+		orphans = alloc_zero((pids.len / 2 + 1) * sizeof(*orphans));
+	for (char *text = pids.len > 0 ? strtok_r(pids.data, " \n", &save) : NULL; text;
 		text = strtok_r(NULL, " \n", &save)) {
-		pid_t pid = (pid_t)strtol(text, NULL, 10);
+		struct orphan orphan = { .pid = (pid_t)strtol(text, NULL, 10) };
 
-		if (find_process(launcher, pid) || belongs_to_living(launcher, pid))
+		if (find_process(launcher, orphan.pid))
 			continue;
-		(void)kill(pid, SIGKILL);
+		orphan.owner = owner_of(launcher, orphan.pid);
+		orphans[n++] = orphan;
+		if (orphan.owner)
+			continue;
+		(void)kill(orphan.pid, SIGKILL);
 		any = true;
 	}
+	if (n > 0)
+		qsort(orphans, n, sizeof(*orphans), compare_orphans);
+	free(launcher->orphans);
+	launcher->orphans = orphans;
+	launcher->n_orphans = n;
 	return any;
 }
 
@@ -166,6 +236,7 @@ static void raise_nofile(struct launcher *launcher)
 struct launcher *launcher_new(struct loop *loop)
 {
 	struct launcher *launcher = alloc_zero(sizeof(*launcher));
+	auto_strbuf children = { 0 };
 
 	LIST_INIT(&launcher->processes);
 	launcher->loop = loop;
@@ -174,7 +245,13 @@ struct launcher *launcher_new(struct loop *loop)
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		log_warn("cannot become a subreaper: what a worker leaves behind may live on");
 	launcher->cgroups = cgroups_new(loop, &launcher->cgroups_why);
+	launcher->finds_orphans = read_children(&children) == 0;
 	return launcher;
+}
+
+bool launcher_finds_orphans(const struct launcher *launcher)
+{
+	return launcher->finds_orphans;
 }
 
 const struct cgroups *launcher_get_cgroups(const struct launcher *launcher, const char **ret_why)
@@ -190,16 +267,18 @@ void launcher_free(struct launcher *launcher)
 	if (!launcher)
 		return;
 	while ((process = LIST_FIRST(&launcher->processes))) {
+		/* The analyzer loses LIST_REMOVE. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		(void)kill(-process->pid, SIGKILL);
 		LIST_REMOVE(process, next);
 		process_free(process);
 	}
 	/* Each round ends one generation; their orphans come to us and end in the next. */
-	while (kill_strays(launcher))
-		if (waitpid(-1, NULL, 0) < 0)
-			break;
+	while (kill_strays(launcher) && waitpid(-1, NULL, 0) > 0)
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
 	cgroups_free(launcher->cgroups);
 	ev_free(launcher->on_child);
+	free(launcher->orphans);
 	free(launcher);
 }
 
@@ -220,12 +299,14 @@ static _Noreturn void give_up(const struct child *child, int err, const char *wh
 {
 	struct exec_report report = { .err = err };
 
-	for (size_t i = 0; what[i] && i < sizeof(report.text) - 1; i++)
+	for (size_t i = 0; i < sizeof(report.text) - 1 && what[i]; i++)
 		report.text[i] = what[i];
 	(void)!write(child->exec_fd, &report, sizeof(report));
 	_exit(EXEC_FAILED);
 }
 
+/* All signals are blocked here: a handler of ours would write to the pipe by which our loop learns of
+ * signals, and the supervisor would take a signal to the child for one to itself. */
 static _Noreturn void run_child(const struct child *child)
 {
 	sigset_t none;
@@ -251,7 +332,7 @@ static _Noreturn void run_child(const struct child *child)
 	if (child->is_wrapped && fcntl(child->exec_fd, F_SETFD, 0) < 0)
 		give_up(child, errno, "cannot pass on a descriptor");
 	(void)execve(child->argv[0], child->argv, child->env);
-	give_up(child, errno, "cannot run it");
+	give_up(child, errno, child->is_wrapped ? "cannot run mcp-fleet-exec" : "cannot run it");
 }
 
 /* Lists for execve(2), which does not write to the texts: those of `spec` are borrowed. */
@@ -304,11 +385,11 @@ static char **make_env(const struct process_spec *spec, const char *mark)
 static int make_mark(char ret[MARK_SIZE])
 {
 	uint8_t bytes[MARK_BYTES];
-	size_t len = strlen(MARK);
+	const size_t len = sizeof(MARK) - 1;
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return -errno;
-	memcpy(ret, MARK, len);
+	memcpy(ret, MARK, sizeof(MARK));
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		(void)snprintf(ret + len + 2 * i, 3, "%02x", bytes[i]);
 	return 0;
@@ -321,6 +402,8 @@ static int fork_child(const struct launcher *launcher, const struct process_spec
 	auto_free char *fd_text = alloc_printf("%d", child->exec_fd);
 	auto_free char **argv = make_argv(spec, fd_text);
 	auto_free char **env = make_env(spec, process->mark);
+	sigset_t all, before;
+	int r;
 
 	child->argv = argv;
 	child->env = env;
@@ -328,10 +411,14 @@ static int fork_child(const struct launcher *launcher, const struct process_spec
 	child->cgroup = process->cgroup;
 	child->is_wrapped = spec->wrapper != NULL;
 	child->parent = getpid();
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	process->pid = fork();
 	if (process->pid == 0)
 		run_child(child);
-	return process->pid < 0 ? -errno : 0;
+	r = process->pid < 0 ? -errno : 0;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 /* A process that was not forked yet. */
@@ -385,6 +472,7 @@ int process_start(struct launcher *launcher, const struct process_spec *spec, pr
 	if (r < 0)
 		return r;
 	process->exec_fd = TAKE_FD(exec_read);
+	process->id = ++launcher->n_started;
 	process->fn = fn;
 	process->arg = arg;
 	LIST_INSERT_HEAD(&launcher->processes, process, next);

@@ -2,8 +2,8 @@
  *
  * Each process leads a session and a process group of its own, and has a cgroup of its own where one is
  * delegated. The supervisor is a child subreaper: whatever a dead worker leaves behind comes to us.
- * Each process has a random mark in its environment, which what it forks inherits: an orphan with the
- * mark of a process that lives stays with it, every other one is killed. So nothing outlives its
+ * Each process has a random mark in its environment, which what it forks inherits: an orphan in the
+ * session or with the mark of a process that lives stays with it, every other one is killed. So nothing outlives its
  * worker, however it has detached itself. Ends are noticed by SIGCHLD, and a pid is signalled only
  * before it was reaped, so it cannot belong to somebody else. */
 #pragma once
@@ -38,6 +38,9 @@ void launcher_free(struct launcher *launcher); /* ends what is left, with SIGKIL
 
 /* NULL: none was delegated; *ret_why says what is missing. */
 const struct cgroups *launcher_get_cgroups(const struct launcher *launcher, const char **ret_why);
+
+/* Whether /proc tells what a dead process has left behind; without that only its group ends with it. */
+bool launcher_finds_orphans(const struct launcher *launcher);
 
 typedef void process_ended_fn(void *arg, const struct process_end *end);
 

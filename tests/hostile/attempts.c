@@ -28,14 +28,6 @@
 
 #include "shared/fd.h"
 
-struct ask {
-	const char *path;
-	const char *to;
-	int number;
-};
-
-typedef int attempt_fn(const struct ask *ask);
-
 static int result_of(long value)
 {
 	return value < 0 ? -errno : 0;
@@ -445,10 +437,7 @@ static int try_memory(const struct ask *ask)
 	return result_of(munmap(at, size));
 }
 
-static const struct {
-	const char *name;
-	attempt_fn *fn;
-} attempts[] = {
+static const struct attempt attempts[] = {
 	{ "read", try_read },
 	{ "write", try_write },
 	{ "create", try_create },
@@ -501,6 +490,7 @@ static const struct {
 	{ "terminal", try_terminal },
 	{ "raise_limit", try_raise_limit },
 	{ "memory", try_memory },
+	{ 0 },
 };
 
 static const char *text_of(json_t *args, const char *name)
@@ -510,6 +500,14 @@ static const char *text_of(json_t *args, const char *name)
 	return text ? text : "";
 }
 
+static const struct attempt *find(const struct attempt *among, const char *name)
+{
+	for (; among->name; among++)
+		if (streq(among->name, name))
+			return among;
+	return NULL;
+}
+
 int attempt(json_t *args)
 {
 	const struct ask ask = {
@@ -517,9 +515,9 @@ int attempt(json_t *args)
 		.to = text_of(args, "to"),
 		.number = (int)json_integer_value(json_object_get(args, "number")),
 	};
+	const struct attempt *found = find(attempts, text_of(args, "what"));
 
-	for (size_t i = 0; i < N_ELEMENTS(attempts); i++)
-		if (streq(attempts[i].name, text_of(args, "what")))
-			return attempts[i].fn(&ask);
-	return 1;
+	if (!found)
+		found = find(tricks, text_of(args, "what"));
+	return found ? found->fn(&ask) : 1;
 }

@@ -3,6 +3,20 @@
 
 #include <jansson.h>
 
+struct ask {
+	const char *path;
+	const char *to;
+	int number;
+};
+
+struct attempt {
+	const char *name;
+	int (*fn)(const struct ask *ask); /* 0: it worked; -errno */
+};
+
+/* Ways around a rule that is there: flags, other protocols, upper halves, other ABIs. NULL at the end. */
+extern const struct attempt tricks[];
+
 /* Tries what `args` says ({"what": name, "path": …, "to": …, "number": …}). 0: it worked;
  * -errno; 1: there is no such attempt. */
 int attempt(json_t *args);

@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
+	tests/integration/test_sandbox_servers.py \
 	tests/integration/test_service.py \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
@@ -51,7 +52,9 @@ EXTRA_DIST += \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
-	tests/integration/workers/fake_worker.py
+	tests/integration/workers/fake_worker.py \
+	tests/integration/workers/sdk_server.mjs \
+	tests/integration/workers/sdk_server.py
 
 # make check-integration PYTEST_ARGS="-k kill_9"
 PYTEST_ARGS =

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import time
@@ -132,6 +133,26 @@ def test_files_inside(hostile, ground):
     assert (ground / "readable" / "file").read_text() == "content"
 
 
+def test_a_symlink_in_the_place_of_a_grant(start_fleet, ground):
+    """What a worker may write it may replace; its next start must not follow that."""
+    place = ground / "writable" / "sub"
+    place.mkdir()
+    fleet = start_fleet({"strict": settings_of("strict", ground, read=[str(place)])})
+    one = Hostile(fleet, "strict")
+    assert one.attempt("rename", path=place, to=ground / "writable" / "away") == "worked"
+    assert one.attempt("symlink", path=place, to=ground / "outside") == "worked"
+    one.session.close()
+    [before] = fleets.descendants(fleet.pid)
+    os.kill(before, signal.SIGKILL)
+    fleets.wait_until(lambda: fleets.descendants(fleet.pid) not in ([], [before]), 10, "it is started again")
+    fleet.wait_ready()
+    again = Hostile(fleet, "strict")
+    assert again.attempt("read", path=ground / "writable" / "file") == "worked"
+    assert again.attempt("read", path=place / "file") in REFUSED
+    assert again.attempt("read", path=ground / "outside" / "file") in REFUSED
+    again.session.close()
+
+
 def test_metadata_by_path(hostile, ground):
     """Landlock does not judge chmod and its like: native workers have no such calls."""
     if hostile.domain in EXTERNAL:
@@ -147,7 +168,7 @@ def test_network(hostile):
     with socket.socket() as listener, socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as abstract:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        path = hostile.fleet.folder / "named.sock" if hasattr(hostile.fleet, "folder") else None
+        path = hostile.fleet.folder / "named.sock"
         port = listener.getsockname()[1]
         name = f"hostile-{uuid.uuid4()}"
         abstract.bind("\0" + name)
@@ -158,10 +179,9 @@ def test_network(hostile):
         assert udp == "worked" if hostile.domain in CONNECTED else udp in REFUSED, udp
         assert hostile.attempt("bind", number=0) in REFUSED
         assert hostile.attempt("abstract", path=name) in REFUSED
-        if path:
-            named.bind(str(path))
-            named.listen()
-            assert hostile.attempt("unix", path=path) in REFUSED
+        named.bind(str(path))
+        named.listen()
+        assert hostile.attempt("unix", path=path) in REFUSED
     for what in ("raw", "packet", "vsock"):
         assert hostile.attempt(what) in REFUSED, what
 
@@ -171,6 +191,53 @@ def test_other_processes(hostile):
     for pid in (os.getpid(), hostile.fleet.pid, 1):
         for what in ("signal", "ptrace", "peek"):
             assert hostile.attempt(what, number=pid) in REFUSED, (what, pid)
+
+
+def test_other_processes_without_signals(hostile):
+    """Limits, priorities and owners of sockets reach other processes of the same user too."""
+    strangers = [os.getpid(), hostile.fleet.pid]
+    for what in ("limit_other", "nice_other", "affinity_other", "scheduler_other"):
+        for pid in strangers:
+            assert hostile.attempt(what, number=pid) in REFUSED, (what, pid)
+    for what in ("nice_user", "shared_memory"):
+        assert hostile.attempt(what) in REFUSED, what
+    if hostile.domain in NATIVE:
+        assert hostile.attempt("signal_by_owner", number=hostile.fleet.pid) in REFUSED
+        assert hostile.attempt("outlive") in REFUSED
+    assert os.getpriority(os.PRIO_PROCESS, hostile.fleet.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_unix_datagram(hostile):
+    """A pair of sockets would do to send a message to the journal or the service manager."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named:
+        path = hostile.fleet.folder / "datagram.sock"
+        named.bind(str(path))
+        named.setblocking(False)
+        assert hostile.attempt("unix_datagram", path=path) in REFUSED
+        with pytest.raises(BlockingIOError):
+            named.recv(10)
+
+
+def test_set_id(hostile, ground):
+    """A program with the set-user-ID bit would give its starter our rights, unconfined."""
+    if hostile.domain in NATIVE:
+        assert hostile.attempt("set_id_open", path=ground / "writable" / "one") in REFUSED
+        assert hostile.attempt("set_id_fchmod", path=ground / "writable" / "two") in REFUSED
+        return
+    for what in ("set_id_open", "set_id_openat2", "set_id_fchmod", "set_id_chmod"):
+        assert hostile.attempt(what, path=ground / "writable" / "file") in REFUSED, what
+    assert not os.stat(ground / "writable" / "file").st_mode & 0o6000
+
+
+@pytest.mark.parametrize("what", ["x32", "i386"])
+def test_other_abis(what):
+    """The numbers of system calls mean something else there: the kernel ends who tries."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "hostile_attempt", "arguments": {"what": what}}}
+    for profile in ("utils", "strict", "python"):
+        done = fleets.run([fleets.build_dir() / "mcp-fleet-exec", "--plan", json.dumps({"profile": profile}), "--", program("hostile")],
+                          input=json.dumps(call) + "\n", text=True)
+        if os.uname().machine == "x86_64":
+            assert done.returncode == -signal.SIGSYS, (profile, done)
 
 
 def test_programs(hostile):
@@ -198,7 +265,7 @@ def test_system(hostile, ground):
     """Nothing of what changes the system, or gives other rights; as root too."""
     for what in ("mount", "chroot", "unshare_user", "unshare_mount", "clone_user", "setuid", "keyctl", "bpf", "perf",
                  "io_uring", "userfaultfd", "module", "kexec", "reboot", "swap", "clock", "personality", "terminal",
-                 "raise_limit"):
+                 "terminal_wide", "terminal_paste", "clone_wide", "raise_limit"):
         assert hostile.attempt(what, path=ground / "writable") in REFUSED, what
     if hostile.domain in NATIVE:
         for what in ("clone3", "exec_memory"):
@@ -215,6 +282,7 @@ def test_status_of_a_worker(hostile):
         assert int(status[key], 16) & ~files_only == 0 or (key == "CapBnd" and os.geteuid() != 0), key
     limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
     assert "Max core file size        0" in limits
+    assert os.readlink(f"/proc/{pid}/cwd") == "/" or hostile.domain in EXTERNAL
     assert os.getsid(pid) == pid and os.getpgid(pid) == pid
     # 0, 1, 2 and nothing of the supervisor's.
     assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
@@ -241,6 +309,12 @@ def test_ports_of_an_external_server(start_fleet, ground):
         assert one.attempt("tcp", number=port) == "worked"
         assert one.attempt("tcp", number=other.getsockname()[1]) in REFUSED
         assert one.attempt("bind", number=0) in REFUSED
+        # Neither data that starts the connection nor another protocol gets around the port.
+        for what in ("fast_sendto", "fast_sendmsg", "fast_sendmmsg", "mptcp", "sctp", "smc"):
+            assert one.attempt(what, number=other.getsockname()[1]) in REFUSED, what
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
         one.session.close()
 
 
@@ -284,6 +358,26 @@ def test_required(start_fleet, ground):
     if "no cgroup" in fleet.status()["sandbox"]:
         refused = start_fleet({"strict": settings_of("strict", ground, cpu=1, required=True)}, start=False)
         check_refusal(refused, "sandbox.required", "cpu")
+
+
+def test_required_without_a_profile(start_fleet, ground):
+    """Nothing confines a command that has no profile: only its own word makes that right."""
+    command = [str(program("hostile"))]
+    for sandbox in ({"required": True}, {"required": True, "profile": "none"}):
+        check_refusal(start_fleet({"free": {"command": command, "sandbox": sandbox}}, start=False), "domains.free", "nothing confines it")
+    check_refusal(start_fleet({"free": {"command": command}}, settings={"sandbox": {"required": True}}, start=False),
+                  "domains.free", "nothing confines it")
+    fleet = start_fleet({"free": {"command": command, "sandbox": {"profile": "none"}}}, settings={"sandbox": {"required": True}})
+    assert fleet.status()["domains"]["free"]["sandbox"] == "none"
+
+
+def test_without_mcp_fleet_exec(start_fleet, libexec):
+    """Nothing runs unconfined instead, and the reason is told."""
+    (libexec / "mcp-fleet-exec").unlink()
+    fleet = start_fleet({"utils": {}}, env={"MCP_FLEET_LIBEXEC": str(libexec)}, wait=False)
+    fleet.wait_listening()
+    fleets.wait_until(lambda: fleet.status()["domains"]["utils"]["state"] == "parked", 10, "the domain is parked")
+    assert "mcp-fleet-exec" in fleet.status()["domains"]["utils"]["last_death"]
 
 
 def test_missing_path(start_fleet, ground):
@@ -429,4 +523,19 @@ def test_restart_in_its_own_cgroup(start_fleet, delegated):
     start_in(start_fleet, delegated, {"utils": {}}).stop()
     fleet = start_in(start_fleet, delegated / "supervisor", {"utils": {}})
     assert "a cgroup for each worker" in fleet.status()["sandbox"]
+    fleet.stop()
+
+
+def test_leftovers_of_a_killed_daemon(start_fleet, delegated):
+    """A daemon that is killed cannot kill: the next one finds what lived on, in its old cgroups."""
+    name = f"wild-{uuid.uuid4().hex[:8]}"
+    killed = start_in(start_fleet, delegated, {"wild": {"command": [str(program("hostile"))]}})
+    breed(killed, "wild", 8, name)
+    killed.signal(signal.SIGKILL)
+    killed.expected_exit = -signal.SIGKILL
+    killed.process.wait()
+    assert named(name)
+    fleet = start_in(start_fleet, delegated / "supervisor", {"wild": {"command": [str(program("hostile"))]}})
+    fleets.wait_until(lambda: not named(name), 10, "nothing of the killed daemon's worker is left")
+    assert fleet.status()["domains"]["wild"]["state"] == "up"
     fleet.stop()

@@ -429,6 +429,25 @@ tests_unit_test_launch_SOURCES = tests/unit/test_launch.c
 tests_unit_test_launch_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_launch_LDADD = $(supervisor_unit_libs)
 
+# The sandbox: what a domain asks for, and what mcp-fleet-exec makes of it.
+check_PROGRAMS += tests/unit/test_confine
+TESTS += tests/unit/test_confine
+tests_unit_test_confine_SOURCES = tests/unit/test_confine.c
+tests_unit_test_confine_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_confine_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_exec_plan
+TESTS += tests/unit/test_exec_plan
+tests_unit_test_exec_plan_SOURCES = tests/unit/test_exec_plan.c
+tests_unit_test_exec_plan_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_exec_plan_LDADD = workers/exec/libexec.a $(unit_libs) $(SECCOMP_LIBS)
+
+check_PROGRAMS += tests/unit/test_exec_limits
+TESTS += tests/unit/test_exec_limits
+tests_unit_test_exec_limits_SOURCES = tests/unit/test_exec_limits.c
+tests_unit_test_exec_limits_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_exec_limits_LDADD = workers/exec/libexec.a $(unit_libs) $(SECCOMP_LIBS)
+
 check_PROGRAMS += tests/unit/test_link
 TESTS += tests/unit/test_link
 tests_unit_test_link_SOURCES = tests/unit/test_link.c

@@ -41,6 +41,11 @@ const struct cgroups *launcher_get_cgroups(const struct launcher *launcher, cons
 	return NULL;
 }
 
+bool launcher_finds_orphans(const struct launcher *launcher)
+{
+	return true;
+}
+
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	const struct conf_domain *conf, const struct domain_programs *programs,
 	const struct domain_hooks *hooks, void *arg)

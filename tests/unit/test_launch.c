@@ -186,6 +186,64 @@ static void test_free_ends_what_runs(void **unused)
 	assert_string_equal(read_all(world.fd), "");
 }
 
+/* One that is in its session stays, even without an environment; what another one leaves behind does not
+ * change that. Each `gone` is reaped by us, and each time we look for strays. */
+static void test_orphans_of_a_living_process_stay(void **unused)
+{
+	start("kept=$(env -i sleep 1000 >/dev/null 2>&1 & echo $!)\n"
+	      "for i in 1 2 3; do\n"
+	      "gone=$(true >/dev/null 2>&1 & echo $!)\n"
+	      "while kill -0 $gone 2>/dev/null; do sleep 0.01; done\n"
+	      "done\n"
+	      "kill -0 $kept && echo $kept");
+	pid_t kept;
+
+	wait_for_end();
+	kept = (pid_t)strtol(read_all(world.fd), NULL, 10);
+	assert_true(kept > 1);
+	launcher_free(world.launcher);
+	world.launcher = NULL;
+	assert_int_equal(kill(kept, 0), -1);
+}
+
+/* The C library keeps two signals for itself: those stay as whoever started this program left them. */
+static void test_no_signal_is_blocked_or_ignored(void **unused)
+{
+	const unsigned long long of_libc = 3ULL << 31;
+	unsigned long long blocked, ignored;
+	const char *text;
+	char *end;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	start("sed -n 's/^Sig\\(Blk\\|Ign\\)://p' /proc/self/status");
+	wait_for_end();
+	(void)signal(SIGPIPE, SIG_DFL);
+	text = read_all(world.fd);
+	blocked = strtoull(text, &end, 16);
+	assert_ptr_not_equal(end, text);
+	text = end;
+	ignored = strtoull(text, &end, 16);
+	assert_ptr_not_equal(end, text);
+	assert_true(blocked == 0);
+	assert_true((ignored & ~of_libc) == 0);
+}
+
+static void test_missing_wrapper(void **unused)
+{
+	static const char *const env[] = { NULL };
+	static const char *const argv[] = { "/bin/true", NULL };
+	const struct process_spec spec = {
+		.argv = argv, .env = env, .wrapper = "/nonexistent/mcp-fleet-exec", .plan = "{}"
+	};
+
+	assert_int_equal(process_start(world.launcher, &spec, on_end, NULL, &world.process,
+				 &world.fd, &world.err_fd),
+		0);
+	wait_for_end();
+	assert_true(world.end.failed_exec);
+	assert_non_null(strstr(end_text(), "mcp-fleet-exec"));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -199,6 +257,9 @@ int main(void)
 		TEST(test_what_it_left_in_its_group_ends),
 		TEST(test_what_left_its_group_ends_with_us),
 		TEST(test_free_ends_what_runs),
+		TEST(test_orphans_of_a_living_process_stay),
+		TEST(test_no_signal_is_blocked_or_ignored),
+		TEST(test_missing_wrapper),
 	};
 
 	/* What this program inherited is not what is tested. */

@@ -118,7 +118,7 @@ static int allow_known(int ruleset, const char *const *paths, uint64_t access, s
 	for (; paths && *paths; paths++) {
 		int r = allow(ruleset, *paths, access);
 
-		if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES)
+		if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES && r != -ELOOP)
 			return fail_set(fail, r, "cannot grant '%s'", *paths);
 	}
 	return 0;
@@ -204,9 +204,13 @@ static int allow_profile(
 	return r < 0 ? r : allow_from_environment(ruleset, fail);
 }
 
-static int allow_plan(int ruleset, const struct plan *plan, struct fail *fail)
+/* Programs of others find parts of themselves, and the interpreter that runs them, in what they may
+ * read; never in what they may write. */
+static int allow_plan(
+	int ruleset, const struct plan *plan, const struct profile *profile, struct fail *fail)
 {
-	int r = allow_listed(ruleset, "read", plan->read, MAY_READ, fail);
+	const uint64_t access = profile->is_native ? MAY_READ : MAY_READ | MAY_EXECUTE;
+	int r = allow_listed(ruleset, "read", plan->read, access, fail);
 
 	if (r == 0)
 		r = allow_listed(ruleset, "write", plan->write, MAY_CHANGE, fail);
@@ -249,7 +253,7 @@ int files_confine(
 	if (r == 0)
 		r = allow_profile(ruleset, plan, profile, fail);
 	if (r == 0)
-		r = allow_plan(ruleset, plan, fail);
+		r = allow_plan(ruleset, plan, profile, fail);
 	if (r == 0 && abi >= LANDLOCK_ABI_TCP)
 		r = allow_ports(ruleset, plan, fail);
 	if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

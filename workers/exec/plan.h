@@ -9,7 +9,8 @@
 struct plan {
 	const char *profile;      /* profile.h */
 	const char *directory;    /* working directory; NULL: as it is */
-	struct str_list read;     /* paths that must exist: read, list */
+	struct str_list read;     /* paths that must exist: read, list; execute too
+	                             where the profile is not native */
 	struct str_list write;    /* the same, and everything that changes files */
 	struct str_list programs; /* the same as read, and execute */
 	struct str_list connect;  /* TCP ports, or "any"; empty: no sockets at all */

@@ -36,16 +36,17 @@ static const char *const network_reads[] = { RESOLVER, CERTIFICATES, NULL };
 static const char *const time_reads[] = { "/etc/timezone", CERTIFICATES, NULL };
 
 /* What a program finds on every system, and may run. Not /etc, /home, /root, /run, /srv, /tmp, /var. */
-static const char *const strict_reads[] = { ACCOUNTS, CERTIFICATES, "/etc/ld.so.conf",
-	"/etc/ld.so.conf.d", "/etc/alternatives", "/etc/mime.types", "/etc/os-release",
-	"/etc/timezone", "/usr/share", "/usr/include", NULL };
-static const char *const runtime_reads[] = { ACCOUNTS, CERTIFICATES, "/etc/ld.so.conf",
-	"/etc/ld.so.conf.d", "/etc/alternatives", "/etc/mime.types", "/etc/os-release",
-	"/etc/timezone", "/usr/share", "/usr/include", "/usr/local/share", "/usr/local/include",
-	"/etc/python3", "/etc/python3.11", "/etc/python3.12", "/etc/python3.13", "/etc/npmrc",
-	"/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/version_signature",
-	"/proc/uptime", "/proc/loadavg", "/proc/sys/kernel", "/proc/sys/vm",
-	"/sys/devices/system/cpu", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage", NULL };
+static const char *const strict_reads[] = { ACCOUNTS, CERTIFICATES, "/etc/gitconfig",
+	"/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/mime.types",
+	"/etc/os-release", "/etc/timezone", "/usr/share", "/usr/include", NULL };
+static const char *const runtime_reads[] = { ACCOUNTS, CERTIFICATES, "/etc/gitconfig",
+	"/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/mime.types",
+	"/etc/os-release", "/etc/timezone", "/usr/share", "/usr/include", "/usr/local/share",
+	"/usr/local/include", "/etc/python3", "/etc/python3.11", "/etc/python3.12",
+	"/etc/python3.13", "/etc/npmrc", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat",
+	"/proc/version", "/proc/version_signature", "/proc/uptime", "/proc/loadavg",
+	"/proc/sys/kernel", "/proc/sys/vm", "/sys/devices/system/cpu", "/sys/fs/cgroup",
+	"/sys/kernel/mm/transparent_hugepage", NULL };
 static const char *const connected_reads[] = { RESOLVER, NULL };
 static const char *const system_programs[] = { "/bin", "/sbin", "/usr/bin", "/usr/sbin",
 	"/usr/local/bin", "/usr/local/sbin", "/lib", "/lib64", "/usr/lib", "/usr/lib64",
