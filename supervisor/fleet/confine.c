@@ -2,18 +2,22 @@
 #include "supervisor/fleet/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include "shared/alloc.h"
+#include "shared/fd.h"
 #include "shared/kernel.h"
+#include "shared/landlock.h"
 #include "shared/limits.h"
 
 enum {
 	NATIVE_MEMORY = 1 * GIB,
 	NATIVE_FILES = 1024,
-	NATIVE_PROCESSES = 256, /* a linter of the file tools may have many threads */
+	INTERPRETER_BYTES = 256, /* of a script's first line; the kernel takes no more */
+	NATIVE_PROCESSES = 256,  /* a linter of the file tools may have many threads */
 };
 
 static const char ANY[] = "any";
@@ -24,7 +28,7 @@ void confine_probe(const struct launcher *launcher, struct confine_support *ret)
 	const struct cgroups *cgroups = launcher_get_cgroups(launcher, &why);
 
 	*ret = (struct confine_support){
-		.landlock_abi = kernel_landlock_abi(),
+		.landlock_abi = landlock_abi(),
 		.seccomp = kernel_has_seccomp(),
 		.has_cgroup = cgroups != NULL,
 		.controllers = cgroups ? cgroups_controllers(cgroups) : 0,
@@ -148,32 +152,80 @@ static void add_git(const struct conf_domain *domain, json_t *read, json_t *conn
 	}
 }
 
+/* By the file that it is in the end: rights belong to files. */
+static void add_program(const char *path, json_t *programs)
+{
+	auto_free char *file = realpath(path, NULL);
+
+	if (file && access(file, X_OK) == 0)
+		add(programs, file);
+}
+
 /* A Python environment (…/bin beside pyvenv.cfg) is read as a whole; its interpreter is a link to that of
- * the system, or to another installation, which is needed then. */
-static void add_environment(const char *folder, json_t *read, json_t *programs)
+ * the system, or to another installation, which is read too then. */
+static void add_environment(const char *folder, json_t *read)
 {
 	auto_free char *marker = alloc_printf("%s/../pyvenv.cfg", folder);
 	auto_free char *environment = alloc_printf("%s/..", folder);
 	auto_free char *link = alloc_printf("%s/python3", folder);
 	auto_free char *python = realpath(link, NULL);
 
+	add_existing(read, folder);
 	if (access(marker, F_OK) < 0)
 		return;
 	add(read, environment);
 	for (int i = 0; python && i < 2; i++) /* from …/bin/python3 to … */
 		*strrchr(python, '/') = '\0';
-	if (python && *python && !streq(python, "/usr"))
-		add_existing(programs, python);
+	if (python && *python)
+		add_existing(read, python);
 }
 
-/* Where the linters lie. */
+/* What runs a script: the first word behind "#!", and with env(1) the program that it would find. */
+static void add_interpreter(const char *script, const struct conf_strs *folders, json_t *programs)
+{
+	char line[INTERPRETER_BYTES] = "";
+	auto_close int fd = open(script, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	char *save = NULL;
+	char *word;
+
+	if (n < 2 || memcmp(line, "#!", 2) != 0)
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	word = strtok_r(line + 2, " \t", &save);
+	if (!word)
+		return;
+	add_program(word, programs);
+	word = strlen(word) >= 4 && streq(word + strlen(word) - 4, "/env")
+		       ? strtok_r(NULL, " \t", &save)
+		       : NULL;
+	for (size_t i = 0; word && i < folders->n; i++) {
+		auto_free char *path = alloc_printf("%s/%s", folders->items[i], word);
+
+		add_program(path, programs);
+	}
+}
+
+/* The linters that are there, each as the one file that it is, and what runs it: nothing else can be
+ * executed. One that is installed later needs a restart of the domain. */
 static void add_linters(const struct conf_domain *domain, json_t *read, json_t *programs)
 {
+	static const char *const names[] = { "ruff", "black", "pylint", "flake8", "mypy" };
 	const struct conf_strs *folders = &domain->filesystem.code_tools_path;
 
 	for (size_t i = 0; domain->filesystem.code_tools && i < folders->n; i++) {
-		add_existing(programs, folders->items[i]);
-		add_environment(folders->items[i], read, programs);
+		size_t before = json_array_size(programs);
+
+		for (size_t k = 0; k < N_ELEMENTS(names); k++) {
+			auto_free char *path = alloc_printf("%s/%s", folders->items[i], names[k]);
+
+			if (access(path, X_OK) < 0)
+				continue;
+			add_program(path, programs);
+			add_interpreter(path, folders, programs);
+		}
+		if (json_array_size(programs) > before)
+			add_environment(folders->items[i], read);
 	}
 }
 
@@ -255,10 +307,12 @@ static void add_words(struct strbuf *out, const char *words)
 static void add_missing_kernel(const struct confine_support *support, struct strbuf *out)
 {
 	if (support->landlock_abi < LANDLOCK_ABI_FILES)
-		add_words(out, "files are not confined (Landlock ABI 3, Linux 6.2)");
+		add_words(out, "files are not confined (Landlock ABI 2, Linux 5.19)");
+	else if (support->landlock_abi < LANDLOCK_ABI_TRUNCATE)
+		add_words(out, "files may be emptied (Landlock ABI 3, Linux 6.2)");
 	if (support->landlock_abi < LANDLOCK_ABI_TCP)
 		add_words(out, "TCP ports are not confined (Landlock ABI 4, Linux 6.7)");
-	if (support->landlock_abi < LANDLOCK_ABI_SCOPES)
+	if (support->landlock_abi < LANDLOCK_ABI_OTHERS)
 		add_words(out, "signals and abstract sockets are not confined (Landlock ABI 6, "
 			       "Linux 6.12)");
 	if (!support->seccomp)

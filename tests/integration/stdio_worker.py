@@ -48,12 +48,18 @@ def confined(program, roots, settings, grant):
     if profile == "network":
         plan["connect"] = ["any"]
     if profile == "filesystem" and settings.get("code_tools", True):
-        for folder in map(str, settings.get("code_tools_path", LINTERS)):
-            plan["programs"] += [folder] if os.path.isdir(folder) else []
+        for folder in map(pathlib.Path, settings.get("code_tools_path", LINTERS)):
+            for linter in filter(os.path.exists, (folder / name for name in ("ruff", "black", "pylint", "flake8", "mypy"))):
+                plan["programs"].append(os.path.realpath(linter))
+                first = linter.read_bytes()[:256].split(b"\n")[0].decode(errors="replace")
+                if first.startswith("#!"):
+                    plan["programs"].append(os.path.realpath(first[2:].split()[0]))
+            plan["read"] += [str(folder)]
             if os.path.exists(f"{folder}/../pyvenv.cfg"):
                 plan["read"].append(os.path.dirname(folder))
-                plan["programs"].append(os.path.dirname(os.path.dirname(os.path.realpath(f"{folder}/python3"))))
-    plan["read"], plan["write"] = ([path for path in plan[key] if os.path.exists(path)] for key in ("read", "write"))
+                plan["read"].append(os.path.dirname(os.path.dirname(os.path.realpath(f"{folder}/python3"))))
+    plan["read"], plan["write"], plan["programs"] = (
+        [path for path in plan[key] if os.path.exists(path)] for key in ("read", "write", "programs"))
     for key, paths in grant.items():
         plan[key] += [str(path) for path in paths]
     return [str(wrapper), "--plan", json.dumps(plan), "--"]

@@ -62,6 +62,8 @@ def start(project):
             settings["roots"] = [str(project)]
         else:
             settings["roots"] = roots
+        if tools != TOOLS:  # shell scripts of ours, which call other programs
+            grant = {"programs": ["/usr/bin", "/bin"], **(grant or {})}
         started.append(Worker(PROGRAM, settings=settings, grant=grant))
         return started[-1]
 
@@ -444,7 +446,7 @@ env = open("/proc/self/environ").read().split("\\0")[:-1]
 print("1:1:", json.dumps([sys.argv[1:], os.getcwd(), sys.stdin.read(), fds, sorted(env)]))
 """)
     program.chmod(0o755)
-    data, _ = start(program.parent, grant={"read": ["/proc"], "programs": [sys.prefix, sys.base_prefix]}).data_of(
+    data, _ = start(program.parent, grant={"read": ["/proc", sys.prefix, sys.base_prefix]}).data_of(
         "code_lint", path="good.py", tool="flake8")
     arguments, cwd, text, fds, env = json.loads(data["output"].removeprefix("good.py:1:1: "))
     assert arguments == ["--isolated", "--jobs=1", "--color=never",

@@ -261,6 +261,22 @@ def test_programs_outside(hostile, ground):
     assert hostile.attempt("exec_fd", path=copy) in REFUSED
 
 
+def test_linters_only(start_fleet, libexec, ground):
+    """With code tools the file worker may execute the linters that are there, and no other program."""
+    tools = ground / "tools"
+    tools.mkdir()
+    (tools / "ruff").write_bytes(pathlib.Path("/bin/true").read_bytes())
+    (tools / "other").write_bytes(pathlib.Path("/bin/true").read_bytes())
+    for path in tools.iterdir():
+        path.chmod(0o755)
+    settings = {**settings_of("filesystem", ground), "code_tools": True, "code_tools_path": [str(tools)]}
+    one = Hostile(start_fleet({"filesystem": settings}, env={"MCP_FLEET_LIBEXEC": str(libexec)}), "filesystem")
+    assert one.attempt("exec", path=tools / "ruff") == "worked"
+    for path in (tools / "other", "/bin/true", "/bin/sh", program("hostile")):
+        assert one.attempt("exec", path=path) in REFUSED, path
+    one.session.close()
+
+
 def test_system(hostile, ground):
     """Nothing of what changes the system, or gives other rights; as root too."""
     for what in ("mount", "chroot", "unshare_user", "unshare_mount", "clone_user", "setuid", "keyctl", "bpf", "perf",

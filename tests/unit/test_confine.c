@@ -3,17 +3,21 @@
 #include "supervisor/fleet/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "shared/alloc.h"
-#include "shared/kernel.h"
+#include "shared/fd.h"
+#include "shared/landlock.h"
 #include "shared/limits.h"
 
 static char readable[] = "/usr";
@@ -25,7 +29,7 @@ static char port[] = "8080";
 static char folder[] = "/opt";
 static char name[] = "x";
 
-static const struct confine_support full = { .landlock_abi = LANDLOCK_ABI_SCOPES,
+static const struct confine_support full = { .landlock_abi = LANDLOCK_ABI_OTHERS,
 	.seccomp = true,
 	.has_cgroup = true,
 	.controllers = CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU,
@@ -102,20 +106,54 @@ static void test_git(void **unused)
 	assert_list(local, "connect", "[]");
 }
 
+static void write_program(const char *dir, const char *file, const char *text)
+{
+	auto_free char *path = alloc_printf("%s/%s", dir, file);
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+}
+
+static void remove_program(const char *dir, const char *file)
+{
+	auto_free char *path = alloc_printf("%s/%s", dir, file);
+
+	assert_int_equal(unlink(path), 0);
+}
+
+/* The linters that are there, and what runs them; nothing else of their folder. */
 static void test_filesystem(void **unused)
 {
-	char *folders[] = { readable, (char[]){ "/nonexistent" } };
+	char dir[] = "/tmp/test_confine.XXXXXX";
+	char *folders[] = { dir, (char[]){ "/nonexistent" } };
 	struct conf_domain domain = { .name = name,
 		.native = "filesystem",
 		.filesystem = {
 			.code_tools = true, .code_tools_path = { .items = folders, .n = 2 } } };
-	json_auto_t *plan = plan_of(&domain, &full);
+	auto_free char *shell = realpath("/bin/sh", NULL);
+	auto_free char *expected = NULL;
+	json_auto_t *none = NULL;
+	json_auto_t *plan = NULL;
+	json_auto_t *without = NULL;
 
-	assert_list(plan, "programs", "[\"/usr\"]");
+	assert_non_null(mkdtemp(dir));
+	write_program(dir, "other", "#!/bin/sh\n");
+	none = plan_of(&domain, &full);
+	assert_list(none, "programs", "[]");
+	write_program(dir, "ruff", "\177ELF");
+	write_program(dir, "black", "#! /bin/sh -e\n");
+	plan = plan_of(&domain, &full);
+	expected = alloc_printf("[\"%s/ruff\",\"%s/black\",\"%s\"]", dir, dir, shell);
+	assert_list(plan, "programs", expected);
 	assert_list(plan, "connect", "[]");
 	domain.filesystem.code_tools = false;
-	json_auto_t *without = plan_of(&domain, &full);
+	without = plan_of(&domain, &full);
 	assert_list(without, "programs", "[]");
+	remove_program(dir, "other");
+	remove_program(dir, "ruff");
+	remove_program(dir, "black");
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void test_command(void **unused)
@@ -204,7 +242,7 @@ static void test_missing(void **unused)
 		.name = name, .native = "utils", .sandbox = { .cpu = 1 }
 	};
 	const struct conf_domain free_one = { .name = name };
-	const struct confine_support old = { .landlock_abi = LANDLOCK_ABI_FILES,
+	const struct confine_support old = { .landlock_abi = LANDLOCK_ABI_TRUNCATE,
 		.seccomp = true,
 		.has_cgroup = true,
 		.controllers = CGROUP_CPU };

@@ -61,7 +61,7 @@ static int enter(void)
 	auto_free char *may_write = path_of("write");
 	auto_close int rules = -1;
 
-	if (landlock_new(&rules) < 0 || landlock_allow(rules, may_read, LANDLOCK_READ) < 0 ||
+	if (landlock_new(0, &rules) < 0 || landlock_allow(rules, may_read, LANDLOCK_READ) < 0 ||
 		landlock_allow(rules, may_write, LANDLOCK_READ | LANDLOCK_WRITE) < 0 ||
 		landlock_allow(rules, "/nonexistent/x", LANDLOCK_READ) != -ENOENT)
 		return -1;
@@ -108,7 +108,7 @@ static void test_rules(void **unused)
 	int status = -1;
 	pid_t pid;
 
-	if (landlock_new(&rules) == -EOPNOTSUPP)
+	if (landlock_new(0, &rules) == -EOPNOTSUPP)
 		skip();
 	pid = fork();
 	assert_true(pid >= 0);
@@ -124,7 +124,7 @@ static void test_file(void **unused)
 	auto_free char *path = path_of("none/f");
 	auto_close int rules = -1;
 
-	if (landlock_new(&rules) == -EOPNOTSUPP)
+	if (landlock_new(0, &rules) == -EOPNOTSUPP)
 		skip();
 	assert_int_equal(landlock_allow(rules, path, LANDLOCK_READ | LANDLOCK_WRITE), 0);
 	assert_int_equal(landlock_allow_fd(rules, -1, LANDLOCK_READ), -EBADF);

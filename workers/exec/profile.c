@@ -5,6 +5,8 @@
 
 #include "shared/cleanup.h"
 
+#include "config.h"
+
 /* Libraries and what they read by themselves. The kernel's view of the process itself: no more of
  * /proc, where other processes can be looked at. */
 const char *const profile_common_reads[] = { "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32",
@@ -12,7 +14,7 @@ const char *const profile_common_reads[] = { "/lib", "/lib32", "/lib64", "/usr/l
 	"/etc/ld.so.preload", "/etc/localtime", "/usr/share/zoneinfo", "/usr/share/locale",
 	"/usr/share/i18n", "/dev/random", "/dev/urandom", "/dev/zero", "/proc/self",
 #ifdef WITH_SANITIZERS
-	"/proc",
+	"/", /* sources, /proc, the list of known leaks */
 #endif
 	NULL };
 
@@ -64,7 +66,6 @@ static const struct profile profiles[] = {
 		.is_native = true,
 		.calls = CALLS_BASE | CALLS_WRITE,
 		.reads = crypto_reads,
-		.programs = system_programs,
 		.program_reads = runtime_reads },
 	{ .name = "network",
 		.is_confined = true,

@@ -22,10 +22,8 @@ struct profile {
 	const char *const
 		*reads; /* beside profile_common_reads; those that do not exist are left out */
 	const char *const *connected_reads; /* with sockets only */
-	/* Directories to execute from, and what such programs read: of a native worker only where its
-	 * plan has programs. */
-	const char *const *programs;
-	const char *const *program_reads;
+	const char *const *programs;        /* directories to execute from */
+	const char *const *program_reads;   /* for what the plan's programs read */
 };
 
 /* What every program needs: libraries, the time zone, /dev/null. NULL at the end. */

@@ -82,7 +82,7 @@ static void allow_network(int rules, const struct git_settings *settings)
 static int enter(const struct git_settings *settings)
 {
 	auto_close int rules = -1;
-	int r = landlock_new(&rules);
+	int r = landlock_new(0, &rules);
 
 	if (r == 0)
 		r = allow_roots(rules);
