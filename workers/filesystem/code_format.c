@@ -5,6 +5,7 @@
 #include "shared/limits.h"
 #include "shared/quote.h"
 #include "workers/filesystem/code_work.h"
+#include "workers/filesystem/content.h"
 #include "workers/filesystem/settings.h"
 #include "workers/filesystem/tools.h"
 
@@ -157,8 +158,9 @@ static int answer(struct format *format)
 		json_pack("{s:s, s:o, s:b, s:b, s:I, s:o, s:i, s:b}", "tool", work->command.tool,
 			"path", paths_json(work->path), "success", format->n_failed == 0,
 			"modified", !format->check_only && format->n_changed > 0, "changed_files",
-			(json_int_t)format->n_changed, "output", code_json(&format->out),
-			"exit_code", code, "truncated", work->sources.is_cut),
+			(json_int_t)format->n_changed, "output",
+			content_json(strbuf_get(&format->out), format->out.len), "exit_code", code,
+			"truncated", work->sources.is_cut),
 		text.data, text.len);
 }
 

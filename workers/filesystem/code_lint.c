@@ -5,6 +5,7 @@
 #include "shared/ascii.h"
 #include "shared/limits.h"
 #include "workers/filesystem/code_work.h"
+#include "workers/filesystem/content.h"
 #include "workers/filesystem/settings.h"
 #include "workers/filesystem/tools.h"
 
@@ -114,7 +115,8 @@ static int answer_lint(struct lint *lint)
 	return call_result(work->call,
 		json_pack("{s:s, s:o, s:b, s:b, s:o, s:i, s:b}", "tool", work->command.tool, "path",
 			paths_json(work->path), "issues_found", lint->issues_found, "success",
-			!lint->failed, "output", code_json(&lint->out), "exit_code",
+			!lint->failed, "output",
+			content_json(strbuf_get(&lint->out), lint->out.len), "exit_code",
 			lint->exit_code, "truncated", lint->truncated || work->sources.is_cut),
 		text.data, text.len);
 }
@@ -270,7 +272,8 @@ static int answer_statistics(const struct code_work *work, struct statistics *st
 	strbuf_add(&text, out.data, out.len);
 	return call_result(work->call,
 		json_pack("{s:o, s:b, s:o, s:b}", "path", paths_json(work->path), "success",
-			!failed, "statistics", code_json(&out), "truncated", work->sources.is_cut),
+			!failed, "statistics", content_json(strbuf_get(&out), out.len), "truncated",
+			work->sources.is_cut),
 		text.data, text.len);
 }
 
