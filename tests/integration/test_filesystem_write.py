@@ -658,8 +658,8 @@ def test_special_files(worker, root):
             started = time.monotonic()
             assert error(worker, tool, path=name, **arguments) == "special_file"
             assert time.monotonic() - started < 10
-        worker.call("code_move", source=name, destination=f"{name}.moved")
-        worker.call("code_delete", path=f"{name}.moved")
+        assert error(worker, "code_move", source=name, destination=f"{name}.moved") == "special_file"
+        worker.call("code_delete", path=name)
     sock.close()
 
 
@@ -763,6 +763,7 @@ def race_step(rng, i):
     """A call that goes through `d`, which is a directory or a symlink that leads outside."""
     name = rng.choice(("d/f", "d/g", "d/sub/f", "d/sub/deep/f"))
     return rng.choice((
+        ("code_read", {"path": name}),
         ("code_write", {"path": name, "content": "inside", "backup": bool(i & 1)}),
         ("code_write", {"path": name, "content": "inside", "mode": "append", "backup": False}),
         ("code_write", {"path": f"d/new/{i}", "content": "inside"}),
