@@ -1,10 +1,12 @@
-"""What the tests of the official SDKs have in common: the plan that a client carries out, the real
-repository it works on, and the table of calls in tests/data/calls."""
+"""What the tests of the official SDKs have in common: the plan that a client carries out, the files and
+the real repository it works on, and the tables of calls in tests/data/calls."""
 
+import base64
 import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import jsonschema
 
@@ -12,6 +14,11 @@ import fleet as fleets
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALLS = HERE.parent / "data" / "calls"
+
+
+def filesystem_domain(files):
+    """Settings of the domain filesystem: the linters are those of the tests' own environment."""
+    return {"roots": [str(files.root)], "code_tools_path": [str(pathlib.Path(sys.prefix) / "bin")]}
 
 
 def git_domain(repository):
@@ -49,6 +56,53 @@ def python_client(envs, major):
 
 def typescript_client(envs):
     return Client("typescript", ["node", HERE / "clients" / "sdk_typescript.mjs"], envs)
+
+
+def fill(value, **places):
+    """A table's value with its placeholders filled in."""
+    if isinstance(value, str):
+        for name, place in places.items():
+            value = value.replace("{%s}" % name, str(place))
+        return value
+    if isinstance(value, list):
+        return [fill(item, **places) for item in value]
+    if isinstance(value, dict):
+        return {key: fill(item, **places) for key, item in value.items()}
+    return value
+
+
+# --- some files -----------------------------------------------------------------------------------
+
+
+# An image of one pixel.
+DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+
+
+class Files:
+    """A folder that the tools of the domain filesystem read and change."""
+
+    def __init__(self, root):
+        self.root = root
+        (root / "src").mkdir(parents=True)
+        (root / "README.md").write_text("# Files\n\nSome words.\n")
+        (root / "src" / "app.py").write_text("import os\nx=1\n")
+        (root / "dot.png").write_bytes(DOT)
+
+    def fill(self, value):
+        return fill(value, root=self.root)
+
+    def check_after_the_calls(self):
+        """What is there when all of the table's calls were made: that, and nothing else."""
+        found = {str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+        assert found == {
+            "README.md": b"# Files\n\nSome words.\n",
+            "dot.png": DOT,
+            "made/moved.py": b"import os\n\nx = 1\n",
+            "notes/todo.txt": b"eins\nzwo\ndrei\nvier\n",
+            "src/app.py": b"import os\nx=1\n",
+        }
+        assert not list((self.root / "made" / "src").iterdir())
+        assert not (self.root / "made" / "deep").exists()
 
 
 # --- a real repository ----------------------------------------------------------------------------
@@ -106,16 +160,7 @@ class Repository:
         self.git("push", "-q", "origin", "main", where=other)
 
     def fill(self, value):
-        """A table's value with its placeholders filled in."""
-        if isinstance(value, str):
-            for name in ("root", "repo", "remote"):
-                value = value.replace("{%s}" % name, str(getattr(self, name)))
-            return value
-        if isinstance(value, list):
-            return [self.fill(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self.fill(item) for key, item in value.items()}
-        return value
+        return fill(value, root=self.root, repo=self.repo, remote=self.remote)
 
     def check_after_the_calls(self):
         """What git itself says of the repository when all of the table's calls were made."""
@@ -190,7 +235,7 @@ def check_call(call, answer, tool):
     assert "result" in answer, answer
     result = answer["result"]
     assert not result.get("isError"), result["content"]
-    assert result["content"][0]["type"] == "text"
+    assert result["content"][0]["type"] == call.get("content", "text")
     jsonschema.validate(result["structuredContent"], tool["outputSchema"])
     assert_fits(call.get("expect", {}), result["structuredContent"])
 
@@ -211,6 +256,14 @@ def every_tool_of_git(client, transport, repository):
     check_tools(outcome["tools"])
     check_calls(calls, outcome)
     repository.check_after_the_calls()
+
+
+def every_tool_of_filesystem(client, transport, files):
+    calls = files.fill(table("filesystem"))
+    outcome = client.run(transport, "calls", calls=calls)
+    check_tools(outcome["tools"])
+    check_calls(calls, outcome)
+    files.check_after_the_calls()
 
 
 def progress(client, transport):

@@ -21,6 +21,11 @@ def test_every_tool_of_git(client, reach, repository):
     sdk.every_tool_of_git(client, reach({"git": sdk.git_domain(repository)}), repository)
 
 
+@pytest.mark.sanitizers
+def test_every_tool_of_filesystem(client, reach, files):
+    sdk.every_tool_of_filesystem(client, reach({"filesystem": sdk.filesystem_domain(files)}), files)
+
+
 def test_progress(client, reach):
     sdk.progress(client, reach({"fake": fleets.fake_domain("fake")}))
 
