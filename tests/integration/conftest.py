@@ -124,6 +124,11 @@ def start_stdio(request, tmp_path):
 
 
 @pytest.fixture
+def files(tmp_path):
+    return sdk.Files(tmp_path / "files")
+
+
+@pytest.fixture
 def repository(tmp_path):
     return sdk.Repository(tmp_path / "repositories")
 

@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	quickstart \
 	.ci/run \
 	packaging/needs \
+	tests/data/calls/filesystem.json \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
@@ -27,6 +28,7 @@ EXTRA_DIST += \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
 	tests/integration/test_filesystem_walk.py \
+	tests/integration/test_filesystem_words.py \
 	tests/integration/test_filesystem_write.py \
 	tests/integration/test_gateway.py \
 	tests/integration/test_git_big.py \

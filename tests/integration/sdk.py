@@ -1,12 +1,14 @@
-"""What the tests of the official SDKs have in common: the plan that a client carries out, the real
-repository it works on, and the table of calls in tests/data/calls."""
+"""What the tests of the official SDKs have in common: the plan that a client carries out, the files and
+the real repository it works on, and the tables of calls in tests/data/calls."""
 
+import base64
 import json
 import os
 import pathlib
 import socket
 import ssl
 import subprocess
+import sys
 
 import jsonschema
 
@@ -15,6 +17,11 @@ import netpeers
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALLS = HERE.parent / "data" / "calls"
+
+
+def filesystem_domain(files):
+    """Settings of the domain filesystem: the linters are those of the tests' own environment."""
+    return {"roots": [str(files.root)], "code_tools_path": [str(pathlib.Path(sys.prefix) / "bin")]}
 
 
 def git_domain(repository):
@@ -52,6 +59,55 @@ def python_client(envs, major):
 
 def typescript_client(envs):
     return Client("typescript", ["node", HERE / "clients" / "sdk_typescript.mjs"], envs)
+
+
+def fill(value, places):
+    """A table's value with {name} replaced by places[name]; a text that is nothing else takes its type."""
+    if isinstance(value, str):
+        for name, text in places.items():
+            if value == "{%s}" % name:
+                return text
+            value = value.replace("{%s}" % name, str(text))
+        return value
+    if isinstance(value, list):
+        return [fill(item, places) for item in value]
+    if isinstance(value, dict):
+        return {key: fill(item, places) for key, item in value.items()}
+    return value
+
+
+# --- some files -----------------------------------------------------------------------------------
+
+
+# An image of one pixel.
+DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+
+
+class Files:
+    """A folder that the tools of the domain filesystem read and change."""
+
+    def __init__(self, root):
+        self.root = root
+        (root / "src").mkdir(parents=True)
+        (root / "README.md").write_text("# Files\n\nSome words.\n")
+        (root / "src" / "app.py").write_text("import os\nx=1\n")
+        (root / "dot.png").write_bytes(DOT)
+
+    def fill(self, value):
+        return fill(value, {"root": str(self.root)})
+
+    def check_after_the_calls(self):
+        """What is there when all of the table's calls were made: that, and nothing else."""
+        found = {str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+        assert found == {
+            "README.md": b"# Files\n\nSome words.\n",
+            "dot.png": DOT,
+            "made/moved.py": b"import os\n\nx = 1\n",
+            "notes/todo.txt": b"eins\nzwo\ndrei\nvier\n",
+            "src/app.py": b"import os\nx=1\n",
+        }
+        assert not list((self.root / "made" / "src").iterdir())
+        assert not (self.root / "made" / "deep").exists()
 
 
 # --- a real repository ----------------------------------------------------------------------------
@@ -186,21 +242,6 @@ def table(domain):
     return json.loads((CALLS / f"{domain}.json").read_text())
 
 
-def fill(value, places):
-    """A table's value with {name} replaced by places[name]; a text that is nothing else takes its type."""
-    if isinstance(value, str):
-        for name, text in places.items():
-            if value == "{%s}" % name:
-                return text
-            value = value.replace("{%s}" % name, str(text))
-        return value
-    if isinstance(value, list):
-        return [fill(item, places) for item in value]
-    if isinstance(value, dict):
-        return {key: fill(item, places) for key, item in value.items()}
-    return value
-
-
 def assert_fits(expected, found, where="result"):
     """`found` has all that `expected` says: objects may have more members, lists not more items."""
     if isinstance(expected, dict):
@@ -244,7 +285,7 @@ def check_call(call, answer, tool):
     assert "result" in answer, answer
     result = answer["result"]
     assert not result.get("isError"), result["content"]
-    assert result["content"][0]["type"] == "text"
+    assert result["content"][0]["type"] == call.get("content", "text")
     jsonschema.validate(result["structuredContent"], tool["outputSchema"])
     assert_fits(call.get("expect", {}), result["structuredContent"])
 
@@ -272,6 +313,14 @@ def every_tool_of_network(client, transport, hosts):
     outcome = client.run(transport, "calls", calls=calls)
     check_tools(outcome["tools"])
     check_calls(calls, outcome)
+
+
+def every_tool_of_filesystem(client, transport, files):
+    calls = files.fill(table("filesystem"))
+    outcome = client.run(transport, "calls", calls=calls)
+    check_tools(outcome["tools"])
+    check_calls(calls, outcome)
+    files.check_after_the_calls()
 
 
 def progress(client, transport):

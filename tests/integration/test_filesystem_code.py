@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -303,6 +304,13 @@ def test_read_only_roots_and_git(start, project):
     assert worker.failure_of("code_format", path=".git/hooks/x.py")[0] == "protected"
     assert worker.failure_of("code_format", path="inner/ugly.py")[0] == "read_only"
     assert worker.failure_of("code_format", path="inner")[0] == "read_only"
+    # Under names that other file systems take for .git as well.
+    (project / "git~1").mkdir()
+    (project / "git~1" / "x.py").write_text(UGLY)
+    assert worker.failure_of("code_format", path="git~1/x.py")[0] == "protected"
+    (project / "git~1" / "x.py").unlink()
+    (project / "git~1").rmdir()
+    before = snapshot(project)
     # Nothing of a directory is changed when a part of it may not be.
     code, text = worker.failure_of("code_format", path=".")
     assert code == "read_only" and "inner/ugly.py" in text
@@ -542,6 +550,40 @@ def test_a_file_that_changes_meanwhile_is_left_alone(start, fake, project):
     assert code == "conflict" and "Try again" in text
     assert (project / "ugly.py").read_text() == UGLY + "new\n"
     assert not list(project.glob(".mcp-fleet*"))
+
+
+def test_format_keeps_attributes(start, fake, project):
+    path = project / "ugly.py"
+    path.chmod(0o4740)
+    # Version 2: the owner, one user more, the group, the mask, others.
+    acl = struct.pack("<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 65534, 4, 4, 2**32 - 1, 16, 4, 2**32 - 1, 32, 0, 2**32 - 1)
+    try:
+        os.setxattr(path, "system.posix_acl_access", acl)
+    except OSError:
+        pytest.skip("no ACLs here")
+    worker = start(fake("cat >/dev/null; echo formatted"))
+    assert worker.data_of("code_format", path="ugly.py")[0]["modified"]
+    assert path.read_text() == "formatted\n"
+    assert os.getxattr(path, "system.posix_acl_access") == acl
+    assert path.stat().st_mode & 0o7777 == 0o640
+    assert not list(project.glob(".*mcp-fleet*"))
+
+
+def test_what_is_not_named_any_more_is_told(start, fake, project):
+    """The output has its limit, and the answer says that it was reached."""
+    deep = project / "/".join(["d" * 200] * 10)
+    deep.mkdir(parents=True)
+    for i in range(140):
+        (deep / f"{i}.py").write_text(UGLY)
+    worker = start(fake("cat >/dev/null; echo formatted"))
+    data, text = worker.data_of("code_format", path="d" * 200, check_only=True)
+    assert data["truncated"] and data["changed_files"] == 140
+    assert "Not all files are named here" in text and len(data["output"]) < 300_000
+    worker = start(fake("exit 3"))
+    for tool in ("code_format", "code_lint", "code_analyze"):
+        data, text = worker.data_of(tool, path="d" * 200)
+        assert data["truncated"] and not data["success"], tool
+        assert "name a" in text.splitlines()[-1] or "name a" in text.splitlines()[-2], tool
 
 
 def test_a_program_that_gives_garbage(start, fake):

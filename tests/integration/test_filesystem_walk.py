@@ -149,6 +149,11 @@ def test_permission_denied(start, root, tmp_path):
     data, text = worker.call("code_search_content", query="needle")
     assert [m["file"] for m in data["matches"]] == ["open/a"]
     assert "2 files or directories may not be read" in text
+    told = "(1 files or directories may not be read by this server.)"
+    assert worker.text("code_find_file", name_pattern="?") == f"Found 1 file(s):\n  open/a\n{told}"
+    assert worker.text("code_list_files", path=".", recursive=True).endswith(told)
+    assert worker.text("code_list_files", path=".", recursive=True, max_files=1).count(told) == 1
+    assert worker.text("code_disk_usage").splitlines() == ["14 bytes in 2 files, 2 directories", told]
     assert names(worker.data("code_tree")["tree"]) == ["closed", ["open", ["a"]], "unreadable"]
 
 

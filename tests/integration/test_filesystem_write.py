@@ -763,6 +763,7 @@ def race_step(rng, i):
     """A call that goes through `d`, which is a directory or a symlink that leads outside."""
     name = rng.choice(("d/f", "d/g", "d/sub/f", "d/sub/deep/f"))
     return rng.choice((
+        ("code_read", {"path": name}),
         ("code_write", {"path": name, "content": "inside", "backup": bool(i & 1)}),
         ("code_write", {"path": name, "content": "inside", "mode": "append", "backup": False}),
         ("code_write", {"path": f"d/new/{i}", "content": "inside"}),

@@ -26,6 +26,11 @@ def test_every_tool_of_network(client, reach, hosts):
     sdk.every_tool_of_network(client, reach({"network": hosts.domain()}), hosts)
 
 
+@pytest.mark.sanitizers
+def test_every_tool_of_filesystem(client, reach, files):
+    sdk.every_tool_of_filesystem(client, reach({"filesystem": sdk.filesystem_domain(files)}), files)
+
+
 def test_progress(client, reach):
     sdk.progress(client, reach({"fake": fleets.fake_domain("fake")}))
 

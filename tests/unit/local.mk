@@ -259,6 +259,12 @@ tests_unit_test_patch_SOURCES = tests/unit/test_patch.c
 tests_unit_test_patch_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_patch_LDADD = $(filesystem_write_libs)
 
+check_PROGRAMS += tests/unit/test_precious
+TESTS += tests/unit/test_precious
+tests_unit_test_precious_SOURCES = tests/unit/test_precious.c
+tests_unit_test_precious_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_precious_LDADD = workers/common/libworker.a $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_protect
 TESTS += tests/unit/test_protect
 tests_unit_test_protect_SOURCES = tests/unit/test_protect.c

@@ -1,4 +1,4 @@
-/* Names of feature branches, high-risk files and secret patterns of the git worker. */
+/* Names of feature branches, lost lines and secret patterns of the git worker. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,15 +58,6 @@ static void test_feature_branch(void **state)
 
 	assert_string_equal(plain, "feature/task-42-add-login");
 	assert_string_equal(no_slug, "f/task-0");
-}
-
-static void test_high_risk(void **state)
-{
-	assert_true(policy_is_high_risk(".env"));
-	assert_true(policy_is_high_risk("deep/er/package.json"));
-	assert_false(policy_is_high_risk("package.json/x"));
-	assert_false(policy_is_high_risk("my.env"));
-	assert_false(policy_is_high_risk(""));
 }
 
 static void test_lost_most(void **state)
@@ -179,7 +170,6 @@ int main(void)
 		cmocka_unit_test(test_slug),
 		cmocka_unit_test(test_slug_is_cut),
 		cmocka_unit_test(test_feature_branch),
-		cmocka_unit_test(test_high_risk),
 		cmocka_unit_test(test_lost_most),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_secrets_length),

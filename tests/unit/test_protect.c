@@ -48,21 +48,10 @@ static void test_git(void **state)
 			fail_msg("%s", paths[i].path);
 }
 
-static void test_precious(void **state)
-{
-	assert_true(protect_is_precious(".env"));
-	assert_true(protect_is_precious("a/b/package.json"));
-	assert_true(protect_is_precious("/x/Dockerfile"));
-	assert_false(protect_is_precious("package.json/x"));
-	assert_false(protect_is_precious("dockerfile"));
-	assert_false(protect_is_precious("my.env"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_git),
-		cmocka_unit_test(test_precious),
 	};
 
 	return cmocka_run_group_tests_name("protect", tests, NULL, NULL);

@@ -84,9 +84,10 @@ static size_t finish(struct digest *digest, uint8_t ret[DIGEST_MAX_BYTES])
 
 void digest_finish_hex(struct digest *digest, char ret[DIGEST_HEX_SIZE])
 {
-	uint8_t bytes[DIGEST_MAX_BYTES];
+	uint8_t bytes[DIGEST_MAX_BYTES] = { 0 };
+	size_t len = finish(digest, bytes);
 
-	digest_to_hex(bytes, finish(digest, bytes), ret);
+	digest_to_hex(bytes, len, ret);
 }
 
 void digest_to_hex(const uint8_t *bytes, size_t len, char ret[DIGEST_HEX_SIZE])

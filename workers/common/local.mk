@@ -9,6 +9,7 @@ workers_common_libworker_a_SOURCES = \
 	workers/common/digest.c workers/common/digest.h \
 	workers/common/failure.c workers/common/failure.h \
 	workers/common/link.c workers/common/link.h \
+	workers/common/precious.c workers/common/precious.h \
 	workers/common/proc.c workers/common/proc.h \
 	workers/common/regex.c workers/common/regex.h \
 	workers/common/registry.c workers/common/registry.h \

@@ -127,7 +127,7 @@ static bool check_name(const struct job *job, const char *name)
 
 		if ((at == name && len == 0) || (len == 2 && memcmp(at, "..", 2) == 0)) {
 			(void)call_fail(job->call, "outside_roots",
-				"the patch names %s; names in a patch must stay below path.",
+				"the patch names %s, which does not lie below path. Name a directory above it as path, or set strip.",
 				quote(quoted, name));
 			return false;
 		}

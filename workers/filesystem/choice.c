@@ -3,7 +3,7 @@
 
 static bool fail(struct call *call, const char *name, const struct fail *why)
 {
-	(void)call_fail(call, "invalid_argument", "%s: %s.", name, why->text);
+	(void)call_fail(call, "invalid_argument", "%s: %s. Give a simpler one.", name, why->text);
 	return false;
 }
 

@@ -5,6 +5,7 @@
 #include "shared/limits.h"
 #include "shared/quote.h"
 #include "workers/filesystem/code_work.h"
+#include "workers/filesystem/content.h"
 #include "workers/filesystem/settings.h"
 #include "workers/filesystem/tools.h"
 
@@ -20,6 +21,7 @@ struct format {
 	size_t n_changed;
 	size_t n_same;
 	size_t n_failed;
+	bool is_cut;   /* not all files are named in `out` */
 	int exit_code; /* of a formatter that failed, the highest */
 };
 
@@ -64,6 +66,13 @@ static bool may_write_all(const struct format *format)
 	return true;
 }
 
+/* Whether there is room for one more file in the output. */
+static bool has_room(struct format *format)
+{
+	format->is_cut |= format->out.len >= CODE_OUTPUT_BYTES;
+	return !format->is_cut;
+}
+
 static bool is_same(const struct code_file *file)
 {
 	return file->text.len == file->result.out.len &&
@@ -102,7 +111,7 @@ static int take(struct format *format, const struct code_file *file)
 		format->n_failed++;
 		if (code > format->exit_code)
 			format->exit_code = code;
-		if (format->out.len < CODE_OUTPUT_BYTES)
+		if (has_room(format))
 			code_add_failure(&format->out, format->work, file);
 		return 1;
 	}
@@ -113,7 +122,7 @@ static int take(struct format *format, const struct code_file *file)
 	if (!format->check_only && put(format, file) == 0)
 		return 0;
 	format->n_changed++;
-	if (format->out.len < CODE_OUTPUT_BYTES)
+	if (has_room(format))
 		strbuf_addf(&format->out, "%s %s\n",
 			format->check_only ? "would reformat" : "reformatted", file->source->shown);
 	return 1;
@@ -130,6 +139,8 @@ static void add_summary(struct strbuf *out, const struct format *format)
 {
 	auto_strbuf counts = { 0 };
 
+	if (format->is_cut)
+		strbuf_adds(out, "Not all files are named here: name a smaller directory.\n");
 	add_count(&counts, format->n_changed,
 		format->check_only ? "would be reformatted" : "reformatted");
 	add_count(&counts, format->n_same, "left unchanged");
@@ -157,8 +168,9 @@ static int answer(struct format *format)
 		json_pack("{s:s, s:o, s:b, s:b, s:I, s:o, s:i, s:b}", "tool", work->command.tool,
 			"path", paths_json(work->path), "success", format->n_failed == 0,
 			"modified", !format->check_only && format->n_changed > 0, "changed_files",
-			(json_int_t)format->n_changed, "output", code_json(&format->out),
-			"exit_code", code, "truncated", work->sources.is_cut),
+			(json_int_t)format->n_changed, "output",
+			content_json(strbuf_get(&format->out), format->out.len), "exit_code", code,
+			"truncated", format->is_cut || work->sources.is_cut),
 		text.data, text.len);
 }
 

@@ -5,6 +5,7 @@
 #include "shared/ascii.h"
 #include "shared/limits.h"
 #include "workers/filesystem/code_work.h"
+#include "workers/filesystem/content.h"
 #include "workers/filesystem/settings.h"
 #include "workers/filesystem/tools.h"
 
@@ -88,6 +89,8 @@ static void take(struct lint *lint, const struct code_file *file)
 		lint->failed = true;
 		if (lint->out.len < CODE_OUTPUT_BYTES)
 			code_add_failure(&lint->out, lint->work, file);
+		else
+			lint->truncated = true;
 	} else {
 		add_lines(lint, file);
 	}
@@ -114,7 +117,8 @@ static int answer_lint(struct lint *lint)
 	return call_result(work->call,
 		json_pack("{s:s, s:o, s:b, s:b, s:o, s:i, s:b}", "tool", work->command.tool, "path",
 			paths_json(work->path), "issues_found", lint->issues_found, "success",
-			!lint->failed, "output", code_json(&lint->out), "exit_code",
+			!lint->failed, "output",
+			content_json(strbuf_get(&lint->out), lint->out.len), "exit_code",
 			lint->exit_code, "truncated", lint->truncated || work->sources.is_cut),
 		text.data, text.len);
 }
@@ -173,6 +177,7 @@ struct statistics {
 	struct rule *rules;
 	size_t n;
 	struct strbuf failures;
+	bool is_cut; /* not all failures are in it */
 };
 
 static void statistics_done(struct statistics *statistics)
@@ -261,6 +266,8 @@ static int answer_statistics(const struct code_work *work, struct statistics *st
 
 	add_rules(&out, statistics);
 	strbuf_add(&out, strbuf_get(&statistics->failures), statistics->failures.len);
+	if (statistics->is_cut)
+		strbuf_adds(&out, "More files could not be counted: name a smaller directory.\n");
 	code_add_remarks(&out, work);
 	if (out.len == 0)
 		strbuf_adds(&out, "No issues found\n");
@@ -270,7 +277,8 @@ static int answer_statistics(const struct code_work *work, struct statistics *st
 	strbuf_add(&text, out.data, out.len);
 	return call_result(work->call,
 		json_pack("{s:o, s:b, s:o, s:b}", "path", paths_json(work->path), "success",
-			!failed, "statistics", code_json(&out), "truncated", work->sources.is_cut),
+			!failed, "statistics", content_json(strbuf_get(&out), out.len), "truncated",
+			statistics->is_cut || work->sources.is_cut),
 		text.data, text.len);
 }
 
@@ -299,9 +307,12 @@ static int code_analyze(struct call *call, const void *args)
 
 		if (!code_work_run(&work, i, CODE_OUTPUT_BYTES, &file))
 			return 0;
-		if ((file.error < 0 || !count_file(&statistics, &file.result)) &&
-			statistics.failures.len < CODE_OUTPUT_BYTES)
+		if (file.error == 0 && count_file(&statistics, &file.result))
+			continue;
+		if (statistics.failures.len < CODE_OUTPUT_BYTES)
 			code_add_failure(&statistics.failures, &work, &file);
+		else
+			statistics.is_cut = true;
 	}
 	return answer_statistics(&work, &statistics);
 }

@@ -1,25 +1,27 @@
 /* See code_source.h. */
 #include "workers/filesystem/code_source.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
-#include <strings.h>
-#include <sys/random.h>
 
 #include "shared/alloc.h"
 #include "shared/fd.h"
 #include "shared/quote.h"
 #include "workers/common/roots.h"
+#include "workers/filesystem/atomic.h"
+#include "workers/filesystem/content.h"
+#include "workers/filesystem/protect.h"
+#include "workers/filesystem/start.h"
+#include "workers/filesystem/target.h"
+#include "workers/filesystem/walk.h"
 
 enum {
 	MAX_FILES = 5000,
 	MAX_ENTRIES = 200000, /* of all directories that are walked through */
-	LOOK_EVERY = 256,     /* entries, for a cancellation */
-	READ_BYTES = 64 * KIB,
 	SHEBANG_BYTES = 128,
+	PRIVATE_MODE = 0600, /* until it gets the old file's */
 };
 
 /* What one link more would lead to is no longer what was named. */
@@ -66,22 +68,10 @@ static void add_source(struct code_sources *sources, char *shown, char *rest, en
 
 /* Walking. */
 
-struct walk {
-	struct call *call;
+struct search {
 	struct code_sources *sources;
-	const char *asked;
-	char **pending; /* directories, below dir_fd */
-	size_t n_pending;
 	size_t n_entries;
-	bool stopped;
 };
-
-static void walk_done(struct walk *w)
-{
-	while (w->n_pending > 0)
-		free(w->pending[--w->n_pending]);
-	free(w->pending);
-}
 
 static bool is_passed_over(const char *name)
 {
@@ -91,106 +81,57 @@ static bool is_passed_over(const char *name)
 	return name[0] == '.';
 }
 
-/* How the asker would name what lies at `rest` below the directory asked for. */
-static char *show(const char *asked, const char *rest)
+/* Once there were too many entries, nothing that is still to come is entered. */
+static unsigned filter(void *arg, const struct walk_entry *entry)
 {
-	auto_free char *full = NULL;
-	auto_strbuf shown = { 0 };
-	size_t len = strlen(asked);
-
-	while (len > 1 && asked[len - 1] == '/')
-		len--;
-	if (streq(asked, "."))
-		full = alloc_str(rest);
-	else
-		full = alloc_printf(
-			"%.*s%s%s", (int)len, asked, asked[len - 1] == '/' ? "" : "/", rest);
-	paths_show(&shown, full);
-	return strbuf_take(&shown);
-}
-
-static void take_entry(struct walk *w, const char *parent, const char *name, unsigned char type)
-{
-	char *rest = *parent ? alloc_printf("%s/%s", parent, name) : alloc_str(name);
+	struct search *search = arg;
 	enum code_kind kind;
 
-	if (type == DT_DIR && !is_passed_over(name)) {
-		w->pending = alloc_resize(w->pending, w->n_pending + 1, sizeof(char *));
-		w->pending[w->n_pending++] = rest;
-	} else if (type == DT_REG && kind_of(name, &kind) && kind != CODE_NOTEBOOK) {
-		w->sources->is_cut = w->sources->n == MAX_FILES;
-		if (w->sources->is_cut)
-			free(rest);
-		else
-			add_source(w->sources, show(w->asked, rest), rest, kind);
-	} else {
-		free(rest);
-	}
+	search->sources->is_cut |= ++search->n_entries > MAX_ENTRIES;
+	if (search->sources->is_cut)
+		return WALK_PASS_OVER;
+	if (entry->type == S_IFDIR)
+		return is_passed_over(entry->name) ? WALK_PASS_OVER : WALK_ENTER;
+	return entry->type == S_IFREG && kind_of(entry->name, &kind) && kind != CODE_NOTEBOOK
+		       ? WALK_SEE
+		       : WALK_PASS_OVER;
 }
 
-static unsigned char type_of(DIR *dir, const struct dirent *entry)
+/* False: no more are taken. */
+static bool take_entry(
+	struct code_sources *sources, struct start *start, const struct walk_entry *entry)
 {
-	struct stat st;
+	auto_strbuf shown = { 0 };
+	enum code_kind kind = CODE_SOURCE;
 
-	if (entry->d_type != DT_UNKNOWN)
-		return entry->d_type;
-	if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return DT_UNKNOWN;
-	return S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_UNKNOWN;
-}
-
-static bool goes_on(struct walk *w)
-{
-	if (++w->n_entries % LOOK_EVERY == 0 && call_stopped(w->call))
-		w->stopped = true;
-	if (w->n_entries > MAX_ENTRIES)
-		w->sources->is_cut = true;
-	return !w->stopped && !w->sources->is_cut;
-}
-
-/* What cannot be read, or is gone meanwhile, or is another file system, is not entered. */
-static void walk_directory(struct walk *w, const char *rest)
-{
-	int fd = path_open_beneath(
-		w->sources->dir_fd, rest, O_RDONLY | O_DIRECTORY, 0, no_links | RESOLVE_NO_XDEV);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-
-	if (!dir) {
-		(void)fd_close(fd);
-		return;
-	}
-	while (goes_on(w) && (entry = readdir(dir)))
-		if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
-			take_entry(w, rest, entry->d_name, type_of(dir, entry));
-	(void)closedir(dir);
-}
-
-static int compare_sources(const void *a, const void *b)
-{
-	const struct code_source *x = a;
-	const struct code_source *y = b;
-
-	return strcmp(x->rest, y->rest);
-}
-
-static bool find_below(struct call *call, const char *asked, struct code_sources *sources)
-{
-	auto_(walk_done) struct walk w = { .call = call, .sources = sources, .asked = asked };
-
-	walk_directory(&w, "");
-	while (w.n_pending > 0 && !w.stopped && !sources->is_cut) {
-		auto_free char *rest = w.pending[--w.n_pending];
-
-		walk_directory(&w, rest);
-	}
-	if (w.stopped) {
-		(void)call_fail_stopped(call, "the directory was not yet walked through");
+	sources->is_cut |= sources->n == MAX_FILES;
+	if (sources->n == MAX_FILES)
 		return false;
-	}
-	if (sources->n > 0)
-		qsort(sources->items, sources->n, sizeof(*sources->items), compare_sources);
+	(void)kind_of(entry->name, &kind);
+	paths_show(&shown, start_path(start, entry->path));
+	add_source(sources, strbuf_take(&shown), alloc_str(entry->path), kind);
 	return true;
+}
+
+/* In the order of their names. What cannot be read, or is gone meanwhile, is passed over. */
+static bool find_below(
+	struct call *call, const char *asked, struct start *start, struct code_sources *sources)
+{
+	struct search search = { .sources = sources };
+	const struct walk_options options = { .filter = filter, .arg = &search };
+	auto_(walk_freep) struct walk *walk = walk_new(&options, start->fd, call);
+	struct walk_entry entry;
+	int r;
+
+	while ((r = walk_next(walk, &entry)) > 0) {
+		if (start_failed(call, asked, r, &entry))
+			return false;
+		if (r == WALK_ENTRY && !take_entry(sources, start, &entry))
+			return true;
+	}
+	if (r < 0)
+		(void)call_fail_stopped(call, "the directory was not yet walked through");
+	return r == WALK_END;
 }
 
 /* One file. */
@@ -294,38 +235,26 @@ static int find_project(struct code_sources *sources)
 	}
 }
 
-static bool find(struct call *call, const char *path, struct code_sources *ret)
+static bool find(struct call *call, const char *path, struct start *start, struct code_sources *ret)
 {
-	auto_(place_done) struct place place = { 0 };
-	auto_close int fd = -1;
-	struct stat st;
-	int r;
-
-	if (!paths_find(call, path, &place))
+	if (!start_open(call, path, true, start))
 		return false;
-	fd = place_open(&place, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
-	if (r == 0 && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-		r = -ENXIO;
-	if (r < 0) {
-		(void)paths_fail(call, path, r);
-		return false;
-	}
-	ret->is_dir = S_ISDIR(st.st_mode);
+	ret->is_dir = !start->is_file;
 	if (!ret->is_dir)
-		return take_file(call, path, fd, ret);
-	ret->dir = path_of_fd(fd);
+		return take_file(call, path, start->fd, ret);
+	ret->dir = path_of_fd(start->fd);
 	return true;
 }
 
 bool code_sources_find(struct call *call, const char *path, struct code_sources *ret)
 {
+	auto_start start = { 0 };
 	int r = -ENOENT;
 
 	ret->is_open = true;
 	ret->dir_fd = -1;
 	ret->project_fd = -1;
-	if (!find(call, path, ret))
+	if (!find(call, path, &start, ret))
 		return false;
 	if (ret->dir)
 		r = open_dir(ret);
@@ -335,7 +264,7 @@ bool code_sources_find(struct call *call, const char *path, struct code_sources 
 		(void)paths_fail(call, path, r);
 		return false;
 	}
-	return !ret->is_dir || find_below(call, path, ret);
+	return !ret->is_dir || find_below(call, path, &start, ret);
 }
 
 void code_sources_done(struct code_sources *sources)
@@ -354,24 +283,8 @@ void code_sources_done(struct code_sources *sources)
 	*sources = (struct code_sources){ 0 };
 }
 
-static int read_all(int fd, struct strbuf *ret)
-{
-	for (;;) {
-		char *room = strbuf_reserve(ret, READ_BYTES);
-		ssize_t n = read(fd, room, READ_BYTES);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		ret->len += (size_t)n;
-		if (ret->len > CODE_FILE_BYTES)
-			return -EFBIG;
-	}
-}
-
-int code_source_read(const struct code_sources *sources, const struct code_source *source,
-	struct strbuf *ret, struct stat *ret_stat)
+int code_source_read(struct call *call, const struct code_sources *sources,
+	const struct code_source *source, struct strbuf *ret, struct stat *ret_stat)
 {
 	auto_close int fd = path_open_beneath(
 		sources->dir_fd, source->rest, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, no_links);
@@ -382,7 +295,7 @@ int code_source_read(const struct code_sources *sources, const struct code_sourc
 		return -errno;
 	if (!S_ISREG(ret_stat->st_mode))
 		return -ENXIO;
-	return read_all(fd, ret);
+	return content_read(call, fd, CODE_FILE_BYTES, ret);
 }
 
 char *code_source_name(const struct code_sources *sources, const struct code_source *source)
@@ -403,18 +316,6 @@ char *code_source_name(const struct code_sources *sources, const struct code_sou
 
 /* Writing. */
 
-static bool has_git_component(const char *path)
-{
-	while (*path) {
-		const size_t len = strcspn(path, "/");
-
-		if (len == 4 && strncasecmp(path, ".git", 4) == 0)
-			return true;
-		path += len + (path[len] == '/');
-	}
-	return false;
-}
-
 int code_source_may_write(
 	const struct code_sources *sources, const struct code_source *source, bool protect_git_dir)
 {
@@ -426,58 +327,22 @@ int code_source_may_write(
 		return r;
 	if (!place.root->writable)
 		return -EROFS;
-	return protect_git_dir && has_git_component(place.full) ? -EPERM : 0;
+	return protect_git_dir && protect_has_git(place.full) ? -EPERM : 0;
 }
 
-static bool is_as_before(int dir_fd, const char *name, const struct stat *was)
+static int replace_in(int dir_fd, char *name, const struct stat *was, const struct strbuf *bytes)
 {
-	struct stat st;
+	const struct target target = { .dir_fd = dir_fd, .name = name, .exists = true, .st = *was };
+	auto_(atomic_done) struct atomic_file file = ATOMIC_FILE_NONE;
+	int r = atomic_begin(&file, dir_fd, name, PRIVATE_MODE);
 
-	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == was->st_dev &&
-	       st.st_ino == was->st_ino && st.st_size == was->st_size &&
-	       st.st_mtim.tv_sec == was->st_mtim.tv_sec &&
-	       st.st_mtim.tv_nsec == was->st_mtim.tv_nsec;
-}
-
-static int fill(int fd, const struct stat *was, const struct strbuf *bytes)
-{
-	int r = fd_write_all(fd, strbuf_get(bytes), bytes->len);
-
-	if (r < 0)
-		return r;
-	/* Only root may give files away; else the file is ours then, as with any editor. */
-	if (fchown(fd, was->st_uid, was->st_gid) < 0 && errno != EPERM)
-		return -errno;
-	if (fchmod(fd, was->st_mode & 0777) < 0 || fsync(fd) < 0)
-		return -errno;
-	return 0;
-}
-
-static int replace_in(
-	int dir_fd, const char *name, const struct stat *was, const struct strbuf *bytes)
-{
-	auto_close int fd = -1;
-	char temporary[64];
-	uint64_t random;
-	int r;
-
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	(void)snprintf(
-		temporary, sizeof(temporary), ".mcp-fleet-%016llx.tmp", (unsigned long long)random);
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = fill(fd, was, bytes);
-	if (r == 0 && !is_as_before(dir_fd, name, was))
-		r = -ESTALE;
-	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dir_fd, temporary, 0);
-	else
-		(void)fsync(dir_fd);
-	return r;
+	if (r == 0)
+		r = fd_write_all(file.fd, strbuf_get(bytes), bytes->len);
+	if (r == 0)
+		r = atomic_keep_attributes(&file, dir_fd, name, was);
+	if (r == 0)
+		r = target_check_same(&target);
+	return r < 0 ? r : atomic_replace(&file, name);
 }
 
 int code_source_replace(const struct code_sources *sources, const struct code_source *source,
@@ -485,7 +350,7 @@ int code_source_replace(const struct code_sources *sources, const struct code_so
 {
 	auto_free char *parent = alloc_str(source->rest);
 	char *slash = strrchr(parent, '/');
-	const char *name = slash ? slash + 1 : parent;
+	char *name = slash ? slash + 1 : parent;
 	auto_close int fd = -1;
 
 	if (slash)

@@ -33,9 +33,10 @@ struct code_sources {
 bool code_sources_find(struct call *call, const char *path, struct code_sources *ret) must_check;
 void code_sources_done(struct code_sources *sources);
 
-/* The whole file, as it is now: 0, or -errno: -EFBIG over CODE_FILE_BYTES, -ENXIO not a file. */
-int code_source_read(const struct code_sources *sources, const struct code_source *source,
-	struct strbuf *ret, struct stat *ret_stat) must_check;
+/* The whole file, as it is now: 0, or -errno: -EFBIG over CODE_FILE_BYTES, -ENXIO not a file,
+ * -ECANCELED when the call was stopped. */
+int code_source_read(struct call *call, const struct code_sources *sources,
+	const struct code_source *source, struct strbuf *ret, struct stat *ret_stat) must_check;
 
 /* Its path below the project, for a program; NULL when a name in it cannot be shown in a line. Yours
  * to free. */
@@ -45,7 +46,7 @@ char *code_source_name(const struct code_sources *sources, const struct code_sou
 int code_source_may_write(const struct code_sources *sources, const struct code_source *source,
 	bool protect_git_dir) must_check;
 
-/* Puts other contents in its place at once, with the mode of the old ones: 0, or -errno: -ESTALE it
+/* Puts other contents in its place at once, with the attributes of the old ones: 0, or -errno: -ESTALE it
  * is not as `was` any more. */
 int code_source_replace(const struct code_sources *sources, const struct code_source *source,
 	const struct stat *was, const struct strbuf *bytes) must_check;

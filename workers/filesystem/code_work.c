@@ -5,7 +5,6 @@
 
 #include "shared/alloc.h"
 #include "shared/quote.h"
-#include "shared/utf8.h"
 
 enum {
 	SIGNAL_CODE = 128,
@@ -96,7 +95,9 @@ bool code_work_run(struct code_work *work, size_t i, size_t max_out_bytes, struc
 	if (call_stopped(call))
 		return fail_stopped(work, i);
 	call_progress(call, (double)i, (double)work->sources.n, ret->source->shown);
-	ret->error = code_source_read(&work->sources, ret->source, &ret->text, &ret->st);
+	ret->error = code_source_read(call, &work->sources, ret->source, &ret->text, &ret->st);
+	if (ret->error == -ECANCELED)
+		return fail_stopped(work, i);
 	if (ret->error < 0 && work->sources.is_dir)
 		return true;
 	if (ret->error < 0)
@@ -178,12 +179,4 @@ void code_add_remarks(struct strbuf *out, const struct code_work *work)
 		strbuf_addf(out,
 			"Only %zu of its files were looked at: name a smaller directory.\n",
 			work->sources.n);
-}
-
-json_t *code_json(const struct strbuf *text)
-{
-	auto_strbuf mended = { 0 };
-
-	utf8_repair(&mended, strbuf_get(text), text->len);
-	return json_stringn(strbuf_get(&mended), mended.len);
 }

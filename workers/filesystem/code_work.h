@@ -47,6 +47,3 @@ void code_add_failure(
 
 /* Which files were looked at, when that is not plain: none, or not all. */
 void code_add_remarks(struct strbuf *out, const struct code_work *work);
-
-/* Foreign text as a JSON string, made valid: a new reference. */
-json_t *code_json(const struct strbuf *text) must_check;

@@ -7,8 +7,7 @@
 #include "shared/limits.h"
 #include "shared/strbuf.h"
 #include "workers/common/call.h"
-
-enum { CONTENT_HASH_SIZE = 65 };
+#include "workers/common/digest.h"
 
 /* A copy is 1 GiB at most; so is what is read only for its hash. */
 #define CONTENT_COPY_MAX (1024 * MIB)
@@ -19,9 +18,9 @@ int content_read(struct call *call, int fd, size_t max, struct strbuf *ret) must
 
 /* SHA-256 in small hexadecimal digits: of bytes, or of a file from its beginning and of more bytes
  * behind it (errors as above). */
-int content_hash(const void *bytes, size_t len, char ret[CONTENT_HASH_SIZE]) must_check;
+int content_hash(const void *bytes, size_t len, char ret[DIGEST_HEX_SIZE]) must_check;
 int content_hash_file(struct call *call, int fd, const void *more, size_t more_len,
-	char ret[CONTENT_HASH_SIZE]) must_check;
+	char ret[DIGEST_HEX_SIZE]) must_check;
 
 /* Copies `from`, from its beginning, to where `to` is; *ret_bytes as many as were copied. 0, -errno,
  * -EFBIG over `max`, -ECANCELED. `to` must not be open for appending. */

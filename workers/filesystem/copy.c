@@ -268,8 +268,8 @@ static int fail_copy(const struct job *job, const char *base, const char *inside
 			(long long)CONTENT_COPY_MAX, MAX_ENTRIES, how_far);
 	if (job->files > 0)
 		return call_fail(job->call, path_error_code(err),
-			"%s could not be copied: %s; %s before.", quote(quoted, path),
-			strerror(-err), how_far);
+			"%s could not be copied: %s; %s before. Copy what is missing on its own.",
+			quote(quoted, path), strerror(-err), how_far);
 	return paths_fail(job->call, path, err);
 }
 
@@ -366,7 +366,8 @@ static bool check_destination(const struct job *job)
 
 	if (is_same_or_below(job->to.full, job->from.full)) {
 		(void)call_fail(job->call, "invalid_argument",
-			"destination %s is source, or lies in it.", quote(quoted, path));
+			"destination %s is source, or lies in it. Choose another one.",
+			quote(quoted, path));
 		return false;
 	}
 	if (!job->to.exists)

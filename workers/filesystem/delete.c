@@ -5,9 +5,9 @@
 
 #include "shared/alloc.h"
 #include "shared/quote.h"
+#include "workers/common/precious.h"
 #include "workers/filesystem/atomic.h"
 #include "workers/filesystem/paths.h"
-#include "workers/filesystem/protect.h"
 #include "workers/filesystem/survey.h"
 #include "workers/filesystem/target.h"
 #include "workers/filesystem/tools.h"
@@ -52,7 +52,7 @@ static bool find(struct job *job)
 		(void)paths_fail(job->call, job->args->path, ENOENT);
 		return false;
 	}
-	if (!protect_is_precious(job->target.name) || job->args->force)
+	if (!precious_file(job->target.name) || job->args->force)
 		return true;
 	(void)call_fail(job->call, "protected",
 		"%s is a file that is rarely deleted on purpose. Use force to delete it all the same.",
@@ -74,7 +74,8 @@ static int fail_delete(const struct job *job, const char *inside, int err)
 			quote(quoted, path), job->deleted, job->total + 1);
 	if (job->deleted > 0)
 		return call_fail(job->call, path_error_code(err),
-			"%s could not be deleted: %s; %zu of %zu entries were deleted before.",
+			"%s could not be deleted: %s; %zu of %zu entries were deleted before. List it to see "
+			"what is left.",
 			quote(quoted, path), strerror(-err), job->deleted, job->total + 1);
 	return paths_fail(job->call, path, err);
 }

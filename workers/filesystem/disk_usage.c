@@ -21,6 +21,7 @@ struct usage {
 	int64_t bytes;
 	int64_t files;
 	int64_t directories;
+	size_t n_refused; /* directories whose content is not counted */
 	bool truncated;
 };
 
@@ -54,6 +55,7 @@ static int add_up(struct call *call, const struct code_disk_usage_args *args,
 	while ((r = walk_next(walk, &entry)) > 0) {
 		if (start_failed(call, args->path, r, &entry))
 			return -1;
+		usage->n_refused = walk_n_refused(walk);
 		if (r != WALK_ENTRY)
 			continue;
 		if (n++ == args->max_entries) {
@@ -81,6 +83,7 @@ static int code_disk_usage(struct call *call, const void *args)
 		return 0;
 	strbuf_addf(&text, "%lld bytes in %lld files, %lld directories", (long long)usage.bytes,
 		(long long)usage.files, (long long)usage.directories);
+	start_tell_refused(&text, usage.n_refused);
 	if (usage.truncated)
 		strbuf_addf(&text,
 			"\n… stopped after %lld entries. Ask with a greater max_entries (at most "

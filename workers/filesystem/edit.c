@@ -68,7 +68,7 @@ struct job {
 	size_t replacements;
 	struct strbuf diff;
 	bool diff_cut;
-	char hash[CONTENT_HASH_SIZE];
+	char hash[DIGEST_HEX_SIZE];
 };
 
 static void job_done(struct job *job)
@@ -124,7 +124,8 @@ static bool check_kind(const struct job *job)
 			"this encoding.",
 			quote(quoted, job->args->path), text_encoding_name(encoding));
 	else if (text_is_binary(encoding, bytes, look))
-		(void)call_fail(job->call, "binary_file", "%s is a binary file.",
+		(void)call_fail(job->call, "binary_file",
+			"%s is a binary file, and edits are for text. Replace it as a whole, or leave it.",
 			quote(quoted, job->args->path));
 	else
 		return true;

@@ -43,6 +43,7 @@ struct finder {
 	json_t *matches;
 	struct strbuf text;
 	bool truncated;
+	size_t n_refused; /* directories */
 };
 
 static void finder_done(struct finder *finder)
@@ -111,6 +112,7 @@ static int find(struct finder *finder)
 	while ((r = walk_next(walk, &entry)) > 0) {
 		if (start_failed(finder->call, finder->args->path, r, &entry))
 			return -1;
+		finder->n_refused = walk_n_refused(walk);
 		if (r == WALK_ENTRY && !add_match(finder, &entry))
 			return 0;
 	}
@@ -141,12 +143,13 @@ static int answer(struct finder *finder)
 
 	add_head(finder, &text);
 	strbuf_add(&text, strbuf_get(&finder->text), finder->text.len);
+	if (text.data[text.len - 1] == '\n')
+		strbuf_cut(&text, text.len - 1);
+	start_tell_refused(&text, finder->n_refused);
 	if (finder->truncated)
 		strbuf_adds(&text,
-			"… there are more. Ask with a greater max_results (at most 50000), a "
+			"\n… there are more. Ask with a greater max_results (at most 50000), a "
 			"narrower pattern, or start further down with path.");
-	else if (text.data[text.len - 1] == '\n')
-		strbuf_cut(&text, text.len - 1);
 	return call_result(finder->call,
 		json_pack("{s:O, s:I, s:b}", "matches", finder->matches, "count",
 			(json_int_t)json_array_size(finder->matches), "truncated",

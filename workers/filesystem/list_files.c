@@ -39,6 +39,7 @@ struct listing {
 	json_t *files;
 	struct strbuf text;
 	bool truncated;
+	size_t n_refused; /* directories */
 };
 
 static void listing_done(struct listing *listing)
@@ -104,6 +105,7 @@ static int list(struct listing *listing)
 	while ((r = walk_next(walk, &entry)) > 0) {
 		if (start_failed(listing->call, listing->args->path, r, &entry))
 			return -1;
+		listing->n_refused = walk_n_refused(walk);
 		if (r == WALK_ENTRY && !add_file(listing, walk, &entry))
 			return 0;
 	}
@@ -124,6 +126,7 @@ static int answer(struct listing *listing)
 	paths_show(&text, start_path(&listing->start, ""));
 	strbuf_adds(&text, "':");
 	strbuf_add(&text, strbuf_get(&listing->text), listing->text.len);
+	start_tell_refused(&text, listing->n_refused);
 	if (listing->truncated)
 		strbuf_addf(&text,
 			"\n… there are more. Ask with a greater max_files (at most 50000), a "

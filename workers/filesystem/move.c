@@ -47,6 +47,12 @@ static bool find(struct job *job)
 		(void)paths_fail(job->call, job->args->source, ENOENT);
 		return false;
 	}
+	/* The sandbox lets nobody make such a thing, not even by another name. */
+	if (!S_ISREG(job->from.st.st_mode) && !S_ISDIR(job->from.st.st_mode) &&
+		!S_ISLNK(job->from.st.st_mode)) {
+		(void)paths_fail(job->call, job->args->source, ENXIO);
+		return false;
+	}
 	return target_find(job->call, job->args->destination, 0, &job->to);
 }
 
@@ -65,7 +71,8 @@ static bool check_destination(const struct job *job)
 
 	if (S_ISDIR(job->from.st.st_mode) && is_below(job->to.full, job->from.full)) {
 		(void)call_fail(job->call, "invalid_argument",
-			"destination %s lies in source: a directory cannot be moved into itself.",
+			"destination %s lies in source, and a directory cannot be moved into itself. Choose "
+			"another one.",
 			quote(quoted, path));
 		return false;
 	}
@@ -144,7 +151,7 @@ static int fail_move(const struct job *job, int err)
 			quote(from, job->args->source), quote(to, job->args->destination));
 	if (err == -EINVAL)
 		return call_fail(job->call, "invalid_argument",
-			"%s cannot be moved to %s: it lies in itself.",
+			"%s cannot be moved to %s: it would lie in itself. Choose another destination.",
 			quote(from, job->args->source), quote(to, job->args->destination));
 	if (err == -ENOENT || err == -EACCES || err == -EPERM)
 		return paths_fail(job->call, job->args->source, err);

@@ -66,12 +66,12 @@ static void say_too_large(const struct reader *reader, int64_t n_fit)
 			quoted, (long long)reader->size, limit);
 	else if (want->n_last > 0)
 		(void)failure_set(reader->why, "too_large",
-			"the last %lld lines of %s have more bytes: %s. Ask for fewer lines.",
+			"the last %lld lines of %s have more bytes: %s. Ask for fewer lines; code_search_content shows the part of a long one that matches.",
 			(long long)want->n_last, quoted, limit);
 	else if (n_fit == 0)
 		(void)failure_set(reader->why, "too_large",
-			"line %lld of %s alone has more bytes: %s.", (long long)want->first_line,
-			quoted, limit);
+			"line %lld of %s alone has more bytes: %s. code_search_content shows the part of a long line that matches.",
+			(long long)want->first_line, quoted, limit);
 	else
 		(void)failure_set(reader->why, "too_large",
 			"the lines of %s from %lld on have more bytes: %s. With limit=%lld they fit.",
@@ -108,7 +108,7 @@ static int fail_decode(const struct reader *reader, int err)
 	if (err == -EFBIG)
 		return fail_text_too_large(reader);
 	return failure_set(reader->why, "bad_encoding",
-		"this system cannot convert %s: its C library's character sets are not all installed.",
+		"this system cannot convert %s: its C library's character sets are not all installed. Read it with code_read_media.",
 		text_encoding_name(reader->encoding));
 }
 
@@ -372,12 +372,11 @@ static int open_file(struct reader *reader)
 {
 	const char *path = reader->want->path;
 	auto_(place_done) struct place place = { 0 };
-	struct fail fail = { 0 };
 	struct stat st;
-	int r = place_find(path, &place, &fail);
+	int r = paths_look(path, &place, reader->why);
 
 	if (r < 0)
-		return failure_set(reader->why, path_error_code(r), "%s", fail.text);
+		return r;
 	reader->fd = paths_open_file(&place, &st);
 	if (reader->fd < 0)
 		return paths_failure(reader->why, path, reader->fd);

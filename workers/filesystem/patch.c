@@ -64,7 +64,8 @@ static struct line behind(const struct line *line, const char *prefix)
 
 static int bad(struct reader *r, const char *why)
 {
-	return failure_set(r->fail, "invalid_argument", "patch, line %zu: %s", r->n_line, why);
+	return failure_set(r->fail, "invalid_argument",
+		"patch, line %zu: %s. Mend the patch there.", r->n_line, why);
 }
 
 /* Names */
@@ -145,7 +146,9 @@ static int set_name(struct reader *r, char **field, const struct strbuf *name, u
 	auto_free char *stripped = strip_name(name, strip);
 
 	if (!stripped)
-		return bad(r, "the name has not as many parts as strip says. Give another strip.");
+		return failure_set(r->fail, "invalid_argument",
+			"patch, line %zu: the name has not as many parts as strip says. Give another strip.",
+			r->n_line);
 	if (*field && !streq(*field, stripped))
 		return bad(r, "the name is another than the one before in this file's part");
 	free(*field);
@@ -498,8 +501,8 @@ static int check_files(struct reader *r)
 	return r->patch->n_files > 0
 		       ? 0
 		       : failure_set(r->fail, "invalid_argument",
-				 "patch: there is no file in it; a unified diff has lines with ---, +++ "
-				 "and @@");
+				 "patch: there is no file in it. Give a unified diff, with lines that "
+				 "begin with ---, +++ and @@.");
 }
 
 int patch_parse(

@@ -11,6 +11,9 @@ enum {
 	QUOTED_BYTES = 120,
 };
 
+/* What to do when the patch is not of this file as it is. */
+#define AGAIN "Read the file again, and make the patch from that."
+
 struct span {
 	const char *at;
 	size_t len; /* with its line end, if it has one */
@@ -145,14 +148,14 @@ static int fail_hunk(struct work *w, size_t nth, size_t wanted, size_t wrong)
 
 	if (wrong >= w->old->n)
 		return failure_set(w->fail, "no_match",
-			"hunk %zu is for line %zu, but the file has %zu lines.", nth, wanted,
+			"hunk %zu is for line %zu, but the file has %zu lines. " AGAIN, nth, wanted,
 			w->old->n);
 	quote_add(&shown, old_line(w->old, wrong).at,
 		old_line(w->old, wrong).len < QUOTED_BYTES ? old_line(w->old, wrong).len
 							   : QUOTED_BYTES);
 	return failure_set(w->fail, "no_match",
-		"hunk %zu is for line %zu, and fits nowhere: line %zu of the file is %s.", nth,
-		wanted, wrong + 1, strbuf_get(&shown));
+		"hunk %zu is for line %zu, and fits nowhere: line %zu of the file is %s. " AGAIN,
+		nth, wanted, wrong + 1, strbuf_get(&shown));
 }
 
 /* Lines before the hunk, as its header says and the hunks before it suggest. */
@@ -212,7 +215,8 @@ static int check_open_line(struct work *w, size_t begin, size_t nth)
 	if (w->out->len == begin || w->out->data[w->out->len - 1] == '\n')
 		return 0;
 	return failure_set(w->fail, "no_match",
-		"hunk %zu adds lines behind a last line that has no line end.", nth);
+		"hunk %zu adds lines behind a last line that has no line end. Replace that line as well.",
+		nth);
 }
 
 static void add_new(struct work *w, struct span text, bool crlf)
@@ -258,7 +262,8 @@ static int apply_hunk(struct work *w, const struct patch_hunk *hunk, size_t nth,
 
 static int fail_size(struct failure *fail)
 {
-	return failure_set(fail, "too_large", "a file that is patched may have %d bytes.",
+	return failure_set(fail, "too_large",
+		"a file that is patched may have %d bytes. Change it with code_edit.",
 		PATCH_MAX_FILE_BYTES);
 }
 
@@ -271,7 +276,7 @@ static int finish(struct work *w, const struct patch_file *file, size_t begin)
 		return fail_size(w->fail);
 	if (!file->new_name && w->out->len > begin)
 		return failure_set(w->fail, "no_match",
-			"the patch deletes the file, but there is more in it than the patch removes.");
+			"the patch deletes the file, but there is more in it than the patch removes. Use code_delete.");
 	return 0;
 }
 

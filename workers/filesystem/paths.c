@@ -9,38 +9,55 @@
 #include "shared/quote.h"
 #include "shared/utf8.h"
 
+/* What only somebody else can mend. */
+#define OPERATOR "The operator of this server can change that."
+
 static const struct {
 	int err;
 	const char *words; /* behind the path */
 } known[] = {
 	{ ENOENT, "does not exist. List the directory to see what is there." },
-	{ EEXIST, "exists already." },
-	{ EISDIR, "is a directory." },
-	{ ENOTDIR, "is not a directory, or a part of the path is not." },
-	{ ENOTEMPTY, "is a directory that is not empty." },
-	{ EXDEV, "leads outside of the directories that may be used. code_list_roots names them; "
-		 "a symlink must be relative and stay inside." },
-	{ ELOOP, "leads through too many symlinks, or through one where none is allowed." },
-	{ EACCES, "may not be used by this server: the system refuses it." },
-	{ EPERM, "may not be used by this server: the system refuses it." },
-	{ EROFS, "lies where this server may only read." },
-	{ ENXIO, "is neither a file nor a directory (a FIFO, socket or device)." },
-	{ ENAMETOOLONG, "has a name that is too long." },
-	{ ENOSPC, "could not be written: the disk is full." },
-	{ EDQUOT, "could not be written: the quota is used up." },
+	{ EEXIST, "exists already. Choose another name." },
+	{ EISDIR, "is a directory. Name a file; code_list_directory shows which are in it." },
+	{ ENOTDIR,
+		"is not a directory, or a part of the path is not. List the directory above it." },
+	{ ENOTEMPTY, "is a directory that is not empty. List it to see what is there." },
+	{ EXDEV, "leads outside of the directories that may be used. Take a path inside, which "
+		 "code_list_roots names; a symlink must be relative and stay there." },
+	{ ELOOP, "leads through too many symlinks, or through one where none is allowed. Name what "
+		 "they lead to." },
+	{ EACCES, "may not be used by this server: the system refuses it. " OPERATOR },
+	{ EPERM, "may not be used by this server: the system refuses it. " OPERATOR },
+	{ EROFS,
+		"lies where this server may only read. Write below what code_list_roots calls writable." },
+	{ ENXIO,
+		"is neither a file nor a directory (a FIFO, socket or device). Name a regular file." },
+	{ ENAMETOOLONG, "has a name that is too long. Use a shorter one." },
+	{ ENOSPC, "could not be written: the disk is full. " OPERATOR },
+	{ EDQUOT, "could not be written: the quota is used up. " OPERATOR },
 	{ EBUSY, "is in use. Try again." },
 	{ ETXTBSY, "is in use. Try again." },
 	{ EAGAIN, "changed while it was looked at. Try again." },
 };
 
-bool paths_find(struct call *call, const char *path, struct place *ret)
+int paths_look(const char *path, struct place *ret, struct failure *why)
 {
 	struct fail fail = { 0 };
 	int r = place_find(path, ret, &fail);
 
 	if (r == 0)
+		return 0;
+	return failure_set(why, path_error_code(r), "%s. %s", fail.text,
+		r == -EXDEV ? "Take a path below one of them." : "Give another path.");
+}
+
+bool paths_find(struct call *call, const char *path, struct place *ret)
+{
+	struct failure why;
+
+	if (paths_look(path, ret, &why) == 0)
 		return true;
-	(void)call_fail(call, path_error_code(r), "%s", fail.text);
+	(void)call_fail(call, why.code, "%s", why.text);
 	return false;
 }
 
@@ -53,8 +70,8 @@ int paths_failure(struct failure *fail, const char *path, int err)
 		if (known[i].err == err)
 			return failure_set(fail, path_error_code(err), "%s %s", quote(quoted, path),
 				known[i].words);
-	return failure_set(
-		fail, path_error_code(err), "%s: %s.", quote(quoted, path), strerror(err));
+	return failure_set(fail, path_error_code(err), "%s: %s. Try again.", quote(quoted, path),
+		strerror(err));
 }
 
 int paths_fail(struct call *call, const char *path, int err)

@@ -7,7 +7,10 @@
 #include "workers/common/failure.h"
 #include "workers/common/roots.h"
 
-/* The place that `path` names. False: the call has failed. place_done() it. */
+/* The place that `path` names. 0, or -EINVAL with the reason in *why. place_done() it. */
+int paths_look(const char *path, struct place *ret, struct failure *why) must_check;
+
+/* The same. False: the call has failed. */
 bool paths_find(struct call *call, const char *path, struct place *ret) must_check;
 
 /* Fails the call with the code and the words for -errno `err` on `path`; returns 0, as call_fail(). */

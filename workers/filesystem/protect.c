@@ -33,14 +33,6 @@ static const struct {
 	{ 0xe0000, 0xe0fff },
 };
 
-static const char *const precious[] = {
-	".gitignore",
-	".env",
-	".env.local",
-	"Dockerfile",
-	"package.json",
-};
-
 static uint32_t code_point(const char *at, size_t n)
 {
 	const unsigned char *bytes = (const unsigned char *)at;
@@ -109,16 +101,5 @@ bool protect_has_git(const char *path)
 			return true;
 		path += len + (path[len] == '/');
 	}
-	return false;
-}
-
-bool protect_is_precious(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-
-	for (size_t i = 0; i < N_ELEMENTS(precious); i++)
-		if (streq(precious[i], name))
-			return true;
 	return false;
 }

@@ -1,4 +1,4 @@
-/* What the writing tools leave alone, by its name. tools.md sections 7.4 and 7, code_write. */
+/* What the writing tools leave alone, by its name. tools.md section 7.4. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,3 @@ bool protect_is_git(const char *name, size_t len);
 
 /* Whether one of a path's components is such a name. */
 bool protect_has_git(const char *path);
-
-/* Whether losing most of this file is probably a mistake: .gitignore .env .env.local Dockerfile
- * package.json, by the last component of `path`. */
-bool protect_is_precious(const char *path);

@@ -39,7 +39,7 @@ static const char *wrong_together(const struct code_read_args *a)
 	bool has_range = a->offset.set || a->limit.set;
 
 	if (a->head.set + a->tail.set + has_range > 1)
-		return "head, tail, and offset with limit exclude each other: give one of them.";
+		return "head, tail, and offset with limit exclude each other. Give one of them.";
 	return NULL;
 }
 

@@ -6,8 +6,7 @@
 #include "shared/fd.h"
 #include "shared/limits.h"
 #include "shared/quote.h"
-#include "workers/common/digest.h"
-#include "workers/filesystem/blocks.h"
+#include "workers/filesystem/content.h"
 #include "workers/filesystem/kind.h"
 #include "workers/filesystem/paths.h"
 #include "workers/filesystem/tools.h"
@@ -69,33 +68,27 @@ static bool check_size(struct media *media, int64_t size, size_t *ret_max)
 		return true;
 	if (by_asker <= by_answer)
 		(void)call_fail(media->call, "too_large",
-			"%s has %lld bytes; max_size_mb allows %g MiB (it may be up to 50, and an answer can hold %zu bytes of a file).",
+			"%s has %lld bytes, and max_size_mb allows %g MiB. Ask with a greater one; an answer can hold %zu bytes of a file.",
 			quoted, (long long)size, media->args->max_size_mb, by_answer);
 	else
 		(void)call_fail(media->call, "too_large",
-			"%s has %lld bytes; an answer can hold %zu bytes of a file.", quoted,
-			(long long)size, by_answer);
+			"%s has %lld bytes; an answer can hold %zu bytes of a file. Of a text file code_read reads parts.",
+			quoted, (long long)size, by_answer);
 	return false;
 }
 
-/* False: the call has failed. */
+/* False: the call has failed. A file that grows meanwhile may have become too large. */
 static bool read_all(struct media *media, size_t max)
 {
-	for (;;) {
-		char *at = strbuf_reserve(&media->bytes, BLOCK_BYTES);
-		ssize_t n = blocks_read(
-			media->call, media->fd, at, BLOCK_BYTES, (int64_t)media->bytes.len);
+	int r = content_read(media->call, media->fd, max, &media->bytes);
 
-		if (n == -ECANCELED)
-			(void)call_fail_stopped(media->call, "the file was not read to its end");
-		else if (n < 0)
-			(void)paths_fail(media->call, media->args->path, (int)n);
-		if (n <= 0)
-			return n == 0;
-		media->bytes.len += (size_t)n;
-		if (!check_size(media, (int64_t)media->bytes.len, &max))
-			return false;
-	}
+	if (r == -EFBIG)
+		return check_size(media, (int64_t)media->bytes.len, &max);
+	if (r == -ECANCELED)
+		(void)call_fail_stopped(media->call, "the file was not read to its end");
+	else if (r < 0)
+		(void)paths_fail(media->call, media->args->path, r);
+	return r == 0;
 }
 
 /* False: the call has failed. */
@@ -158,13 +151,10 @@ static json_t *make_block(const struct media *media)
 
 static json_t *describe(const struct media *media)
 {
-	auto_(digest_freep) struct digest *digest = digest_new("sha256");
-	char hex[DIGEST_HEX_SIZE] = "";
+	char hex[DIGEST_HEX_SIZE];
 
-	if (digest) {
-		digest_add(digest, strbuf_get(&media->bytes), media->bytes.len);
-		digest_finish_hex(digest, hex);
-	}
+	if (content_hash(strbuf_get(&media->bytes), media->bytes.len, hex) < 0)
+		*hex = '\0';
 	return json_pack("{s:o, s:s, s:I, s:s}", "path", paths_json(media->args->path), "mime_type",
 		media->mime_type, "size", (json_int_t)media->bytes.len, "sha256", hex);
 }

@@ -358,8 +358,8 @@ int replace_once(struct strbuf *text, const struct replace_edit *edit, size_t nt
 		(max_bytes < text->len ||
 			n > (max_bytes - text->len) / (most_bytes(edit) - edit->old_len)))
 		return failure_set(fail, "too_large",
-			"edits[%zu]: the file would have more than %zu bytes afterwards.", nth,
-			max_bytes);
+			"edits[%zu]: the file would have more than %zu bytes afterwards. Insert less, or in fewer places.",
+			nth, max_bytes);
 	search_init(&s, text, edit);
 	(void)strbuf_reserve(&out, text->len);
 	rebuild(&s, &out);

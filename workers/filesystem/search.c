@@ -207,9 +207,7 @@ static int answer(struct search *search)
 
 	add_head(search, &text);
 	strbuf_add(&text, strbuf_get(found), found->len);
-	if (search->n_unreadable > 0)
-		strbuf_addf(&text, "\n(%zu files or directories may not be read by this server.)",
-			search->n_unreadable);
+	start_tell_refused(&text, search->n_unreadable);
 	if (hits_truncated(search->hits))
 		strbuf_adds(&text,
 			"\n… there are more. Ask with a greater max_results (at most 5000), "
@@ -243,7 +241,9 @@ static bool set_up(struct search *search)
 	struct failure fail;
 
 	if (hits_new(search->call, a->query, &options, &search->hits, &fail) < 0) {
-		(void)call_fail(search->call, fail.code, "%s.", fail.text);
+		(void)call_fail(search->call, fail.code, "%s. %s", fail.text,
+			a->regex ? "Mend it, or leave regex out to look for it as it is."
+				 : "Look for a part of it.");
 		return false;
 	}
 	return choice_read(search->call, "file_pattern", a->file_pattern, &a->exclude_patterns,

@@ -70,3 +70,10 @@ bool start_failed(struct call *call, const char *path, int event, const struct w
 	(void)paths_fail(call, path, entry->error);
 	return true;
 }
+
+void start_tell_refused(struct strbuf *text, size_t n)
+{
+	if (n > 0)
+		strbuf_addf(text, "%s(%zu files or directories may not be read by this server.)",
+			text->len > 0 ? "\n" : "", n);
+}

@@ -24,5 +24,9 @@ void start_done(struct start *start);
 /* How the asker would name what lies at `below` ("": the start): borrowed until the next time. */
 const char *start_path(struct start *start, const char *below);
 
+/* Says in a text that `n` files or directories were left out because the system refuses them; nothing
+ * when there are none. */
+void start_tell_refused(struct strbuf *text, size_t n);
+
 /* Whether this step of a walk says that the start itself cannot be read; then the call has failed. */
 bool start_failed(struct call *call, const char *path, int event, const struct walk_entry *entry);

@@ -39,8 +39,8 @@ static bool fail_unreadable(const struct look *look, const struct walk_entry *en
 		return true;
 	if (entry->error == -EXDEV)
 		(void)call_fail(look->call, "busy",
-			"another file system is mounted at %s. Nothing was changed; this server "
-			"does not reach into it.",
+			"another file system is mounted at %s, and this server does not reach into it. "
+			"Nothing was changed; work on what is beside it.",
 			quote(quoted, inside));
 	else
 		(void)paths_fail(look->call, inside, entry->error);

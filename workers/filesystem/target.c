@@ -279,7 +279,8 @@ static bool fail_root(const struct search *s)
 		(void)paths_fail(s->call, s->path, EISDIR);
 		return false;
 	}
-	return fail_protected(s, "is a root of this server, and roots stay as they are.");
+	return fail_protected(
+		s, "is a root of this server, and roots stay as they are. Name what is in it.");
 }
 
 static bool find(const struct search *s)
@@ -307,8 +308,8 @@ static bool find(const struct search *s)
 	if (!s->is_source && s->t->exists && S_ISDIR(s->t->st.st_mode) &&
 		target_holds_root(s->t->full))
 		return fail_protected(s,
-			"is or holds a root of this server, and roots stay as they "
-			"are.");
+			"is or holds a root of this server, and roots stay as they are. Name "
+			"what is in it.");
 	return check_path(s, s->t->full);
 }
 

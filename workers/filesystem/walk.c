@@ -57,6 +57,7 @@ struct walk {
 	struct strbuf record;
 	size_t rule_bytes; /* in all own_rules */
 	size_t n_seen;
+	size_t n_refused;
 };
 
 static struct level *top(const struct walk *walk)
@@ -383,6 +384,11 @@ size_t walk_n_seen(const struct walk *walk)
 	return walk->n_seen;
 }
 
+size_t walk_n_refused(const struct walk *walk)
+{
+	return walk->n_refused;
+}
+
 /* Steps */
 
 /* The directory on top is done with, in one way or the other. */
@@ -464,6 +470,8 @@ int walk_next(struct walk *walk, struct walk_entry *ret)
 			return -ECANCELED;
 		strbuf_cut(&walk->path, top(walk)->path_len);
 		r = step(walk, ret);
+		if (r == WALK_UNREADABLE)
+			walk->n_refused += ret->error == -EACCES || ret->error == -EPERM;
 		if (r != 0 || walk->n_levels == 0)
 			return r;
 	}

@@ -92,6 +92,9 @@ int walk_dir_fd(struct walk *walk) must_check;
 /* Names read so far (of those read twice, each counts once if it was kept). Only rises. */
 size_t walk_n_seen(const struct walk *walk);
 
+/* Directories so far that the system refused to let us read. */
+size_t walk_n_refused(const struct walk *walk);
+
 /* Opens what lies at `path` ("": itself) below a directory, however long the path is, without
  * following a symlink and without leaving the mount. A descriptor, or -errno. */
 int walk_open(int dir_fd, const char *path, int flags) must_check;

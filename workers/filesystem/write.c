@@ -10,10 +10,10 @@
 #include "shared/alloc.h"
 #include "shared/fd.h"
 #include "shared/quote.h"
+#include "workers/common/precious.h"
 #include "workers/filesystem/atomic.h"
 #include "workers/filesystem/content.h"
 #include "workers/filesystem/paths.h"
-#include "workers/filesystem/protect.h"
 #include "workers/filesystem/target.h"
 #include "workers/filesystem/text.h"
 #include "workers/filesystem/tools.h"
@@ -65,7 +65,7 @@ struct job {
 	int old_fd;   /* for reading; -1 */
 	char *backup; /* its name beside the file; NULL: none was made */
 	int64_t size; /* of the file, in the end */
-	char hash[CONTENT_HASH_SIZE];
+	char hash[DIGEST_HEX_SIZE];
 };
 
 static void job_done(struct job *job)
@@ -152,7 +152,7 @@ static bool open_old(struct job *job)
 static bool check_expected(const struct job *job)
 {
 	const char *expected = job->args->expected_sha256;
-	char hash[CONTENT_HASH_SIZE];
+	char hash[DIGEST_HEX_SIZE];
 	char quoted[QUOTE_SIZE];
 	int r;
 
@@ -182,7 +182,7 @@ static bool check_precious(const struct job *job)
 	char quoted[QUOTE_SIZE];
 
 	if (!t->exists || job->args->force || !has_mode(job, "overwrite") ||
-		!protect_is_precious(t->name))
+		!precious_file(t->name))
 		return true;
 	if ((int64_t)job->bytes.len >= t->st.st_size - (int64_t)job->bytes.len)
 		return true;

@@ -1,4 +1,4 @@
-/* Names of feature branches, and files that may not shrink unnoticed. Which branches are protected is
+/* Names of feature branches, and how much a file may lose unnoticed. Which branches are protected is
  * a matter of the settings (settings.h).
  *
  * Invariant: everything here depends on its arguments only. */
@@ -7,14 +7,6 @@
 #include <inttypes.h>
 
 #include "shared/strbuf.h"
-
-static const char *const high_risk_files[] = {
-	".gitignore",
-	".env",
-	".env.local",
-	"Dockerfile",
-	"package.json",
-};
 
 /* The locale never matters: names are ASCII or become '-'. */
 static char slug_char(char c)
@@ -54,18 +46,6 @@ char *policy_feature_branch(const char *feature_prefix, int64_t task_id, const c
 		strbuf_addf(&name, "-%s", slug);
 
 	return strbuf_take(&name);
-}
-
-bool policy_is_high_risk(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-
-	for (size_t i = 0; i < N_ELEMENTS(high_risk_files); i++)
-		if (streq(high_risk_files[i], name))
-			return true;
-
-	return false;
 }
 
 bool policy_lost_most(size_t n_before, size_t n_after)

@@ -1,5 +1,5 @@
-/* Decisions of the workflow tools that need no repository: what a feature branch is called, which
- * files may not shrink unnoticed. */
+/* Decisions of the workflow tools that need no repository: what a feature branch is called, how
+ * much a file may lose unnoticed. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,9 +18,6 @@ char *policy_slug(const char *text) must_check;
 /* "<prefix>task-<id>-<slug>", or without "-<slug>" when the description has no letter or digit. */
 char *policy_feature_branch(const char *feature_prefix, int64_t task_id, const char *description)
 	must_check;
-
-/* Files whose loss hurts at once, by the last part of their path. */
-bool policy_is_high_risk(const char *path);
 
 /* Whether a file that had `n_before` lines lost more than two thirds of them. */
 bool policy_lost_most(size_t n_before, size_t n_after);

@@ -5,6 +5,7 @@
  * matched is never repeated; the answer names file and line. */
 #include "shared/alloc.h"
 #include "workers/common/call.h"
+#include "workers/common/precious.h"
 #include "workers/git/out.h"
 #include "workers/git/policy.h"
 #include "workers/git/record.h"
@@ -69,7 +70,7 @@ static int on_file(const git_diff_delta *delta, float progress, void *arg)
 	size_t after;
 
 	review->n_files++;
-	if (!policy_is_high_risk(delta->old_file.path))
+	if (!precious_file(delta->old_file.path))
 		return 0;
 
 	before = count_lines(review->w, &delta->old_file);
