@@ -213,12 +213,12 @@ static int find_project(struct code_sources *sources)
 	auto_(place_done) struct place place = { 0 };
 	int r = find_place(dir, &place);
 
+	if (r < 0)
+		return r;
 	for (;;) {
 		auto_close int fd = -1;
-		char *slash = strrchr(place.rest ? place.rest : "", '/');
+		char *slash = strrchr(place.rest, '/');
 
-		if (r < 0)
-			return r;
 		fd = path_open_beneath(
 			place.root->fd, place.rest, O_PATH | O_DIRECTORY, 0, no_links);
 		if (fd < 0)

@@ -4,6 +4,7 @@
  * passed over, as patch(1) does, so that mails and the output of git-show can be given. */
 #include "workers/filesystem/patch.h"
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "shared/alloc.h"
@@ -64,8 +65,9 @@ static struct line behind(const struct line *line, const char *prefix)
 
 static int bad(struct reader *r, const char *why)
 {
-	return failure_set(r->fail, "invalid_argument",
-		"patch, line %zu: %s. Mend the patch there.", r->n_line, why);
+	(void)failure_set(r->fail, "invalid_argument", "patch, line %zu: %s. Mend the patch there.",
+		r->n_line, why);
+	return -EINVAL;
 }
 
 /* Names */
@@ -394,13 +396,14 @@ static int read_body(struct reader *r, struct patch_hunk *hunk)
 
 	hunk->body = r->pos;
 	while (old_left > 0 || new_left > 0) {
-		char sign;
+		char sign = ' ';
 
 		if (!peek_line(r, &line))
 			return bad(r, "the hunk ends too early: its header promises more lines");
 		take_line(r, &line);
 		/* Mail programs take away the blank of an empty line of context. */
-		sign = line.len > 0 && *line.at != '\r' ? *line.at : ' ';
+		if (line.len > 0 && *line.at != '\r')
+			sign = *line.at;
 		if (sign == '\\' && may_remark) {
 			may_remark = false;
 			continue;
