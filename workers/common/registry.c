@@ -5,6 +5,7 @@
 #include "workers/common/registry.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -288,10 +289,20 @@ const struct param *entry_params(const struct entry *entry)
 	return entry->own_params ? entry->own_params : entry->tool->params;
 }
 
-void entry_fix_args(const struct entry *entry, json_t *args)
+int entry_fix_args(const struct entry *entry, json_t *args, struct fail *fail)
 {
-	if (entry->fixed)
-		(void)json_object_update(args, entry->fixed);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(entry->fixed, name, value) {
+		if (json_object_get(args, name))
+			return fail_set(fail, -EINVAL,
+				"unknown argument \"%s\": %s has it from %s, and there it is fixed. "
+				"Leave it out, or call %s.",
+				name, entry->name, entry->tool->name, entry->tool->name);
+		(void)json_object_set(args, name, value);
+	}
+	return 0;
 }
 
 static void rename_member(json_t *object, const char *from, const char *to)
