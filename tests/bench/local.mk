@@ -3,10 +3,14 @@ EXTRA_PROGRAMS = tests/bench/load
 CLEANFILES += tests/bench/load
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = shared/libshared.a -lm
-EXTRA_DIST += tests/bench/bench tests/bench/fleet.yaml tests/bench/package.json \
+EXTRA_DIST += tests/bench/bench tests/bench/big.py tests/bench/fleet.yaml tests/bench/package.json \
 	tests/bench/peers/python_sdk_sse.py tests/bench/peers/python_sdk_stdio.py \
 	tests/bench/requirements-bench.txt tests/bench/run.py
 
 bench: all tests/bench/load
 	$(srcdir)/tests/bench/bench . $(BENCH_ARGS)
-.PHONY: bench
+
+# A file of 1 GiB, 1,000,000 files in a folder, 100,000 commits: `make bench-big BENCH_ARGS="--repeat 1"`.
+bench-big: all
+	"$$($(top_srcdir)/packaging/needs --python)" $(srcdir)/tests/bench/big.py --build . $(BENCH_ARGS)
+.PHONY: bench bench-big

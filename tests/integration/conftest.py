@@ -9,7 +9,8 @@ import pytest
 
 pytest.register_assert_rewrite("fleet", "gateway", "sdk", "stdio", "wire")
 
-import fleet as fleets  # noqa: E402 (after the line above, or its assertions explain nothing)
+import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
+import fleet as fleets  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
 import wire  # noqa: E402
@@ -138,6 +139,15 @@ def hosts(tmp_path):
     started = sdk.Hosts(tmp_path / "hosts")
     yield started
     started.close()
+
+
+@pytest.fixture(scope="session")
+def long_history(tmp_path_factory):
+    """The path of a repository with 100,000 commits, made once; who uses it leaves it as it is."""
+    path = tmp_path_factory.mktemp("long") / "repo"
+    # Without compression it is there in half the time.
+    biginputs.make_long_history(path, "-c", "core.compression=0", "-c", "pack.compression=0")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
+	tests/integration/biginputs.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conftest.py \
@@ -24,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/sdk.py \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
+	tests/integration/test_big_inputs.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \

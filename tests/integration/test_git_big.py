@@ -5,53 +5,19 @@ worker may use is far below what the repository would need in memory; the figure
 """
 
 import json
-import subprocess
 import time
 
 import pytest
 
-from test_git_write import ENV, Repo, Tools
+from biginputs import COMMITS, MEMORY_MAX_MIB, peak_kib
+from test_git_write import Repo, Tools
 
-COMMITS = 100000
-FILES = 20000
-LINES = 200
-MEMORY_MAX_KB = 400 * 1024  # 64 MiB of objects that libgit2 keeps, mapped packs, and the answer
 NOTICE_MAX_S = 1.0
 
 
-def history():
-    """A stream in which each commit changes one line of `file`, after one with the wide tree."""
-    yield "blob\nmark :1\ndata 4\none\n\n"
-    yield "commit refs/heads/main\ncommitter A <a@example.org> 1400000000 +0000\ndata 4\nwide\n"
-    for number in range(FILES):
-        yield f"M 100644 :1 wide/d{number % 200}/e{number % 7}/f{number}\n"
-    lines = [f"line {number}\n" for number in range(LINES)]
-    for number in range(COMMITS):
-        lines[number % LINES] = f"changed by {number}\n"
-        subject = f"commit {number}"
-        yield (f"\ncommit refs/heads/main\nauthor A{number % 50} <a@example.org> {1400000000 + number} +0000\n"
-               f"committer A <a@example.org> {1400000000 + number} +0000\ndata {len(subject)}\n{subject}\n")
-        if number % 100 == 0:
-            body = "".join(lines)
-            yield f"M 100644 inline file\ndata {len(body)}\n{body}\n"
-        else:
-            yield f"M 100644 inline small\ndata {len(subject)}\n{subject}\n"
-
-
 @pytest.fixture(scope="module")
-def big(tmp_path_factory):
-    root = tmp_path_factory.mktemp("big")
-    path = root / "repo"
-    path.mkdir()
-    repo = Repo(path)
-    repo.git("init", "-q", "-b", "main")
-    with subprocess.Popen(["git", "fast-import", "--quiet"], cwd=path, env=ENV, stdin=subprocess.PIPE) as importer:
-        for part in history():
-            importer.stdin.write(part.encode())
-        importer.stdin.close()
-    assert importer.returncode == 0
-    repo.git("reset", "-q", "--hard")
-    return repo
+def big(long_history):
+    return Repo(long_history)
 
 
 @pytest.fixture
@@ -61,38 +27,34 @@ def tools(big):
     assert tools.worker.close() == 0
 
 
-def peak_kb(tools):
-    with open(f"/proc/{tools.worker.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-
-
-CALLS = [
+# What test_big_inputs.py asks too, of the whole fleet, where their memory is measured.
+MEASURED_THERE = [
     ("git_log", {"max_count": 1000}),
     ("git_log", {"max_count": 1000, "skip": COMMITS - 500}),
     ("git_log", {"grep": "nothing has this"}),
-    ("git_log", {"file_path": "file", "max_count": 1000}),
     ("git_blame", {"file_path": "file"}),
-    ("git_show", {"revision": f"HEAD~{COMMITS}"}),
     ("git_get_status", {"max_entries": 20000}),
-    ("git_diff", {"target": f"HEAD~{COMMITS // 2}"}),
-    ("git_diff", {"target": f"HEAD~{COMMITS}..HEAD", "stat": True}),
     ("git_grep", {"pattern": "one", "max_results": 5000}),
+]
+MEASURED_HERE = [
+    ("git_log", {"file_path": "file", "max_count": 1000}),
+    ("git_show", {"revision": f"HEAD~{COMMITS}"}),
+    ("git_diff", {"target": f"HEAD~{COMMITS}..HEAD", "stat": True}),
     ("git_branch", {"contains": f"HEAD~{COMMITS}"}),
 ]
+CHANGING = [("git_add", {}), ("git_reset", {"mode": "hard", "confirm": True})]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tool, args", CALLS)
+@pytest.mark.parametrize("tool, args", MEASURED_HERE)
 def test_memory_is_bounded(tool, args, tools):
     began = time.monotonic()
     answer = tools.ok(tool, **args)
-    peak = peak_kb(tools)
-    print(f"{tool} {json.dumps(args)}: {time.monotonic() - began:.2f} s, {peak // 1024} MiB")
-    assert peak < MEMORY_MAX_KB
-    if tool == "git_log" and "grep" not in args:
-        assert len(answer["commits"]) in (501, 1000)
-    elif tool == "git_grep":
-        assert answer["truncated"] and len(answer["matches"]) == 5000
+    peak = peak_kib(tools.worker.process.pid) // 1024
+    print(f"{tool} {json.dumps(args)}: {time.monotonic() - began:.2f} s, {peak} MiB")
+    assert peak < MEMORY_MAX_MIB["git"]
+    if tool == "git_log":
+        assert len(answer["commits"]) == 1000
 
 
 def test_pages_of_the_log_fit_together(tools, big):
@@ -102,7 +64,7 @@ def test_pages_of_the_log_fit_together(tools, big):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tool, args", CALLS + [("git_add", {}), ("git_reset", {"mode": "hard", "confirm": True})])
+@pytest.mark.parametrize("tool, args", MEASURED_THERE + MEASURED_HERE + CHANGING)
 def test_cancellation_is_noticed(tool, args, tools, big):
     """Whenever it comes: sent at some moment of the call, the worker answers a ping within a second."""
     worker = tools.worker
