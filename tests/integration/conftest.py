@@ -3,6 +3,7 @@
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 
 import pytest
@@ -135,7 +136,9 @@ def long_history(tmp_path_factory):
     path = tmp_path_factory.mktemp("long") / "repo"
     # Without compression it is there in half the time.
     biginputs.make_long_history(path, "-c", "core.compression=0", "-c", "pack.compression=0")
-    return path
+    yield path
+    # pytest would keep it, and remove the 20,000 files of three such runs at the end of a later one.
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
