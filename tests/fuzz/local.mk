@@ -34,6 +34,10 @@ tests_fuzz_fuzz_ignore_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_ignore_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
 	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
 
+fuzz_programs += tests/fuzz/fuzz_path
+tests_fuzz_fuzz_path_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_path_LDADD = workers/common/libworker.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_patterns
 tests_fuzz_fuzz_patterns_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
