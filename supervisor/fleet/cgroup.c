@@ -323,15 +323,19 @@ static void remove_earlier(struct cgroups *cgroups)
 struct cgroups *cgroups_new(struct loop *loop, const char **ret_why)
 {
 	auto_free char *path = find_delegated(ret_why);
+
+	return path ? cgroups_take(loop, path, ret_why) : NULL;
+}
+
+struct cgroups *cgroups_take(struct loop *loop, const char *path, const char **ret_why)
+{
 	struct cgroups *cgroups;
 
-	if (!path)
-		return NULL;
 	*ret_why = "the delegated cgroup cannot be written to";
 	if (move_self(path) < 0)
 		return NULL;
 	cgroups = alloc_zero(sizeof(*cgroups));
-	cgroups->path = TAKE(path);
+	cgroups->path = alloc_str(path);
 	cgroups->controllers = enable_controllers(cgroups->path);
 	LIST_INIT(&cgroups->dying);
 	cgroups->timer = timer_new(loop, on_timer, cgroups);

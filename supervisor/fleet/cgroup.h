@@ -32,6 +32,9 @@ enum cgroup_controller {
  * *ret_why, a static text, says what is missing. */
 struct cgroups *cgroups_new(struct loop *loop, const char **ret_why);
 
+/* The same for the cgroup at `path`, which somebody else has found. */
+struct cgroups *cgroups_take(struct loop *loop, const char *path, const char **ret_why);
+
 /* Kills what is left, and waits for its end for at most a second. */
 void cgroups_free(struct cgroups *cgroups);
 

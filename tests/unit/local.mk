@@ -497,6 +497,12 @@ tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
 tests_unit_test_domain_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_cgroup
+TESTS += tests/unit/test_cgroup
+tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
+tests_unit_test_cgroup_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_cgroup_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_http_conn
 TESTS += tests/unit/test_http_conn
 tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c
