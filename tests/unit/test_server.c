@@ -134,11 +134,8 @@ static const struct {
 		FAILED("invalid_argument: message is missing: a string") },
 	{ CALL("say", "{\"message\":\"x\",\"items\":[{\"key_name\":\"k\"}]}"),
 		FAILED("invalid_argument: unknown argument items[0]: \\\"key_name\\\"; did you mean keyName?") },
-	{ CALL("say_twice", "{\"text\":\"x\"}"),
-		RESULT("xx") ",\"structuredContent\":{\"text\":\"xx\",\"keys\":[]}}}\n" },
 	{ CALL("say_twice", "{\"text\":\"x\",\"times\":9}"),
-		FAILED("invalid_argument: unknown argument \\\"times\\\": say_twice has it from "
-		       "probe_echo, and there it is fixed. Leave it out, or call probe_echo.") },
+		RESULT("xx") ",\"structuredContent\":{\"text\":\"xx\",\"keys\":[]}}}\n" },
 	{ CALL("say_often", "{\"text\":\"x\"}"),
 		FAILED("invalid_argument: times is missing: an integer from 1 to 10000000") },
 	{ CALL("say_often", "{\"text\":\"x\",\"times\":3}"),
