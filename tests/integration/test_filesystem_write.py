@@ -674,8 +674,6 @@ def test_paths_that_are_none(worker):
 
 def test_aliases(worker, root):
     assert error(worker, "write_file", path="no/f", content="x") == "not_found"
-    # What an alias fixes is not the asker's to choose.
-    assert error(worker, "write_file", path="f", content="x", backup=True) == "invalid_argument"
     result = worker.result("write_file", path="f", content="one\n")
     assert result["structuredContent"] == {"content": "Created file: f\nSize: 4 bytes"}
     worker.call("write_file", path="f", content="one\ntwo\n")

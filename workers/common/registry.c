@@ -5,7 +5,6 @@
 #include "workers/common/registry.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -289,20 +288,10 @@ const struct param *entry_params(const struct entry *entry)
 	return entry->own_params ? entry->own_params : entry->tool->params;
 }
 
-int entry_fix_args(const struct entry *entry, json_t *args, struct fail *fail)
+void entry_fix_args(const struct entry *entry, json_t *args)
 {
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(entry->fixed, name, value) {
-		if (json_object_get(args, name))
-			return fail_set(fail, -EINVAL,
-				"unknown argument \"%s\": %s has it from %s, and there it is fixed. "
-				"Leave it out, or call %s.",
-				name, entry->name, entry->tool->name, entry->tool->name);
-		(void)json_object_set(args, name, value);
-	}
-	return 0;
+	if (entry->fixed)
+		(void)json_object_update(args, entry->fixed);
 }
 
 static void rename_member(json_t *object, const char *from, const char *to)

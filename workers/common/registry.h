@@ -33,9 +33,8 @@ const struct entry *registry_find(const struct registry *registry, const char *n
 /* The table that the arguments of a call by this name are checked against; NULL: none. */
 const struct param *entry_params(const struct entry *entry);
 
-/* Before decoding: sets what the alias fixes. `args` is an object. -EINVAL: the asker gave one of these
- * itself, which its schema does not have. */
-int entry_fix_args(const struct entry *entry, json_t *args, struct fail *fail) must_check;
+/* Before decoding: sets what the alias fixes. `args` is an object. */
+void entry_fix_args(const struct entry *entry, json_t *args);
 
 /* After decoding: gives members of nested objects the names that the handler knows. */
 void entry_rename_nested(const struct entry *entry, json_t *args);

@@ -259,8 +259,8 @@ static void run_tool(struct server *server, const struct entry *entry, json_t *j
 	int r;
 
 	memset(server->args, 0, entry->tool->args_size);
-	if (entry_fix_args(entry, json, &fail) < 0 ||
-		schema_decode(params, json, server->args, &fail) < 0) {
+	entry_fix_args(entry, json);
+	if (schema_decode(params, json, server->args, &fail) < 0) {
 		(void)call_fail(call, "invalid_argument", "%s", fail.text);
 	} else {
 		entry_rename_nested(entry, json);
