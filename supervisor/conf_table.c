@@ -411,6 +411,10 @@ static const struct conf_key table[] = {
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
 		.doc = "Whether .git directories are closed to writing, because git runs programs that "
 		       "are named in them." },
+	{ "domains.filesystem.use_client_roots", FIELD(conf_domain, filesystem.use_client_roots),
+		.reload = CONF_RELOAD_WORKERS, .def = "false",
+		.doc = "Whether the roots that a client tells narrow the roots for its calls. This "
+		       "release asks no client for its roots, and takes false only." },
 	{ "domains.filesystem.code_tools", FIELD(conf_domain, filesystem.code_tools),
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
 		.doc = "Whether there are code_lint, code_format, code_analyze and code_check_tools. "

@@ -429,6 +429,9 @@ static void test_bad_domains(void **state)
 		{ "domains: {cortex: {}}",
 			"fleet.yaml:1:11: domains.cortex: no command, and no worker of this name is "
 			"built in (git, filesystem, network, utils are): give command: [PROGRAM, ARGUMENT]" },
+		{ "domains: {filesystem: {use_client_roots: true}}",
+			"fleet.yaml:1:42: domains.filesystem.use_client_roots: this release does not ask "
+			"clients for their roots: leave the key out, or say false" },
 		{ "domains: {git: {command: [x]}}",
 			"fleet.yaml:1:17: domains.git: this worker is built in: give an external "
 			"server another name" },
