@@ -207,7 +207,8 @@ static void add_interpreter(const char *script, const struct conf_strs *folders,
 }
 
 /* The linters that are there, each as the one file that it is, and what runs it: nothing else can be
- * executed. One that is installed later needs a restart of the domain. */
+ * executed. One that is installed later needs a restart of the domain. Keep in step with the names of
+ * workers/filesystem/code_check.c: the layers share no code. */
 static void add_linters(const struct conf_domain *domain, json_t *read, json_t *programs)
 {
 	static const char *const names[] = { "ruff", "black", "pylint", "flake8", "mypy" };
