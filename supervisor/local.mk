@@ -20,6 +20,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/fleet.c supervisor/fleet/fleet.h \
 	supervisor/fleet/launch.c supervisor/fleet/launch.h \
 	supervisor/fleet/link.c supervisor/fleet/link.h \
+	supervisor/fleet/offering.c supervisor/fleet/offering.h \
 	supervisor/fleet/worker.c supervisor/fleet/worker.h \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \

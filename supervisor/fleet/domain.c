@@ -46,8 +46,7 @@ struct domain {
 
 	enum domain_state state;
 	bool was_up;
-	char *tools_text; /* the last list told, and the answer to initialize that came with it */
-	char *info_text;
+	char *offering_text; /* what was told last; NULL: nothing is offered */
 	char *fleet_state;
 	char *last_death;
 	uint64_t n_restarts;
@@ -127,20 +126,21 @@ static void lose_queue(struct domain *d, const char *cause)
 
 static void forget_tools(struct domain *d)
 {
-	if (!d->tools_text)
+	if (!d->offering_text)
 		return;
-	free(TAKE(d->tools_text));
-	d->hooks->tools(d->arg, d, NULL, NULL);
+	free(TAKE(d->offering_text));
+	d->hooks->offering(d->arg, d, NULL);
 }
 
 /* The list is the same, but which part of it is offered may have changed. */
 static void tell_tools_again(struct domain *d)
 {
-	json_auto_t *tools = d->tools_text ? json_loads(d->tools_text, JSON_ALLOW_NUL, NULL) : NULL;
-	json_auto_t *info = d->info_text ? json_loads(d->info_text, JSON_ALLOW_NUL, NULL) : NULL;
+	struct offering offering;
 
-	if (tools)
-		d->hooks->tools(d->arg, d, tools, info);
+	if (!d->offering_text || offering_from_text(d->offering_text, &offering) < 0)
+		return;
+	d->hooks->offering(d->arg, d, &offering);
+	offering_done(&offering);
 }
 
 static void update_state(struct domain *d)
@@ -343,7 +343,7 @@ static void pump(struct domain *d)
 		timer_start(d->grow_timer, GROW_AFTER_MS);
 }
 
-int domain_call(struct domain *d, uint64_t no, char *line, size_t len, bool may_rerun)
+int domain_call(struct domain *d, const struct domain_call *call)
 {
 	struct request *request;
 	int r = 0;
@@ -351,17 +351,22 @@ int domain_call(struct domain *d, uint64_t no, char *line, size_t len, bool may_
 	if (d->state == DOMAIN_PARKED || d->state == DOMAIN_STOPPED)
 		r = -ENXIO;
 	else if (d->n_queued >= d->max_queued || d->queued_bytes > d->max_queued_bytes ||
-		 len > d->max_queued_bytes - d->queued_bytes)
+		 call->len > d->max_queued_bytes - d->queued_bytes)
 		r = -ENOBUFS;
 	if (r < 0) {
-		free(line);
+		free(call->line);
+		free(call->envelope);
 		return r;
 	}
 	request = alloc_zero(sizeof(*request));
-	request->no = no;
-	request->line = line;
-	request->len = len;
-	request->may_rerun = may_rerun;
+	request->no = call->no;
+	request->session = call->session;
+	request->line = call->line;
+	request->len = call->len;
+	request->meta_at = call->meta_at;
+	request->envelope = call->envelope;
+	request->is_modern = call->is_modern;
+	request->may_rerun = call->may_rerun;
 	request->since_ms = loop_now_ms(d->loop);
 	TAILQ_INSERT_TAIL(&d->queue, request, next);
 	count_in(d, request);
@@ -390,22 +395,18 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 /* --- news from the workers --------------------------------------------------------------------- */
 
 /* The answer to initialize counts too: it names the aliases of a native worker. */
-static void tell_tools_if_new(struct domain *d, json_t *tools, json_t *info)
+static void tell_if_new(struct domain *d, const struct offering *offering)
 {
-	auto_free char *tools_text = json_dumps(tools, JSON_COMPACT);
-	auto_free char *info_text = json_dumps(info, JSON_COMPACT);
+	auto_free char *text = offering_to_text(offering);
 
-	if (!tools_text || (d->tools_text && streq(tools_text, d->tools_text) && d->info_text &&
-				   info_text && streq(info_text, d->info_text)))
+	if (!text || (d->offering_text && streq(text, d->offering_text)))
 		return;
-	free(d->tools_text);
-	free(d->info_text);
-	d->tools_text = TAKE(tools_text);
-	d->info_text = TAKE(info_text);
-	d->hooks->tools(d->arg, d, tools, info);
+	free(d->offering_text);
+	d->offering_text = TAKE(text);
+	d->hooks->offering(d->arg, d, offering);
 }
 
-static void on_ready(void *arg, struct worker *worker, json_t *tools, json_t *info)
+static void on_ready(void *arg, struct worker *worker, const struct offering *offering)
 {
 	struct slot *slot = arg;
 	struct domain *d = slot->domain;
@@ -413,7 +414,7 @@ static void on_ready(void *arg, struct worker *worker, json_t *tools, json_t *in
 
 	if (d->fleet_state)
 		worker_notify(worker, "notifications/mcp-fleet/state", d->fleet_state);
-	tell_tools_if_new(d, tools, info);
+	tell_if_new(d, offering);
 	if (!slot->retiring)
 		TAILQ_FOREACH(other, &d->slots, next)
 			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING)
@@ -441,6 +442,33 @@ static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)
 	struct domain *d = ((struct slot *)arg)->domain;
 
 	d->hooks->progress(d->arg, no, rpc);
+}
+
+static void fill_speaker(
+	struct worker *worker, uint64_t calls[DOMAIN_SPEAKER_CALLS], struct domain_speaker *ret)
+{
+	*ret = (struct domain_speaker){ .worker = worker_get_index(worker), .calls = calls };
+	ret->n_calls = worker_list_calls(worker, calls, DOMAIN_SPEAKER_CALLS);
+}
+
+static void on_asked(void *arg, struct worker *worker, const struct rpc *rpc)
+{
+	struct domain *d = ((struct slot *)arg)->domain;
+	uint64_t calls[DOMAIN_SPEAKER_CALLS];
+	struct domain_speaker who;
+
+	fill_speaker(worker, calls, &who);
+	d->hooks->asked(d->arg, d, &who, rpc);
+}
+
+static void on_told(void *arg, struct worker *worker, const struct rpc *rpc)
+{
+	struct domain *d = ((struct slot *)arg)->domain;
+	uint64_t calls[DOMAIN_SPEAKER_CALLS];
+	struct domain_speaker who;
+
+	fill_speaker(worker, calls, &who);
+	d->hooks->told(d->arg, d, &who, rpc);
 }
 
 /* A call that was sent ahead has not begun: for it this is not a second time. */
@@ -473,6 +501,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 			lose(d, request, DOMAIN_LOST_DIED, worker_get_last_end(worker));
 		}
 	}
+	d->hooks->worker_ended(d->arg, d, worker_get_index(worker));
 	update_state(d);
 	pump(d);
 }
@@ -493,6 +522,8 @@ static const struct worker_hooks worker_hooks = {
 	.answered = on_answered,
 	.freed = on_freed,
 	.progress = on_progress,
+	.asked = on_asked,
+	.told = on_told,
 	.lost = on_lost,
 	.moved = on_moved,
 };
@@ -669,8 +700,7 @@ void domain_free(struct domain *d)
 	timer_free(d->grow_timer);
 	timer_free(d->shrink_timer);
 	worker_setup_unref(d->setup);
-	free(d->tools_text);
-	free(d->info_text);
+	free(d->offering_text);
 	free(d->fleet_state);
 	free(d->last_death);
 	free(d->name);
@@ -758,6 +788,15 @@ void domain_set_fleet_state(struct domain *d, const char *params)
 	d->fleet_state = alloc_str(params);
 	TAILQ_FOREACH(slot, &d->slots, next)
 		worker_notify(slot->worker, "notifications/mcp-fleet/state", params);
+}
+
+void domain_reply(struct domain *d, unsigned worker, const char *line, size_t len)
+{
+	struct slot *slot;
+
+	TAILQ_FOREACH(slot, &d->slots, next)
+		if (worker_get_index(slot->worker) == worker)
+			worker_reply(slot->worker, line, len);
 }
 
 const char *domain_get_name(const struct domain *d)

@@ -22,15 +22,33 @@ enum domain_loss {
 
 struct domain;
 
+/* Who speaks when a worker asks or tells something: what is needed to find out whom it concerns. */
+struct domain_speaker {
+	unsigned worker;  /* its index, for domain_reply() */
+	uint64_t session; /* the only one that it serves (isolation: session); 0: it serves all */
+	const uint64_t
+		*calls; /* those in flight in it that somebody waits for, at most a few; borrowed */
+	unsigned n_calls; /* how many there are in all */
+};
+
+enum { DOMAIN_SPEAKER_CALLS = 64 };
+
 struct domain_hooks {
 	void (*answered)(void *arg, uint64_t no, const struct rpc *rpc);
 	void (*progress)(void *arg, uint64_t no, const struct rpc *rpc);
 	void (*lost)(void *arg, uint64_t no, enum domain_loss loss, const char *cause);
 	/* State, tools or number of processes changed; may be called often. */
 	void (*changed)(void *arg, struct domain *domain);
-	/* The tools are others than before (borrowed; NULL: the domain offers none now).
-	 * `info`: the worker's answer to initialize, or NULL. */
-	void (*tools)(void *arg, struct domain *domain, json_t *tools, json_t *info);
+	/* A worker asks something of a client: domain_reply() is due, sooner or later. */
+	void (*asked)(void *arg, struct domain *domain, const struct domain_speaker *who,
+		const struct rpc *rpc);
+	/* A notification of a worker that is not about one call. */
+	void (*told)(void *arg, struct domain *domain, const struct domain_speaker *who,
+		const struct rpc *rpc);
+	/* A worker has ended: what it asked and was not told is of no use any more. */
+	void (*worker_ended)(void *arg, struct domain *domain, unsigned worker);
+	/* What is offered is other than before (borrowed; NULL: the domain offers nothing now). */
+	void (*offering)(void *arg, struct domain *domain, const struct offering *offering);
 	/* After domain_stop(): no process is left. */
 	void (*stopped)(void *arg, struct domain *domain);
 };
@@ -58,10 +76,40 @@ void domain_reload(struct domain *domain, const struct conf_domain *conf,
 /* Queued calls are lost, those in flight may end within `drain_ms`. */
 void domain_stop(struct domain *domain, int64_t drain_ms);
 
-/* Takes over `line` (no line break in it), also on failure. `no` is new and is the message's id.
- * -ENOBUFS: the queue is full. -ENXIO: the domain is parked or stopped. */
-int domain_call(struct domain *domain, uint64_t no, char *line, size_t len, bool may_rerun)
-	must_check;
+/* One request for a worker. */
+struct domain_call {
+	uint64_t no;      /* new; the message's id */
+	uint64_t session; /* who asks: session_get_number(), or 0: the supervisor itself */
+	char *line; /* the whole message, no line break in it; params has no members of the stateless
+	                   * revision's envelope in its _meta */
+	size_t len;
+	size_t meta_at; /* in the line: where `envelope` goes in for a worker of the stateless revision */
+	char *envelope; /* text that makes the line a request of that revision; NULL: it cannot be one */
+	bool is_modern; /* for a worker that takes both kinds: as one of the stateless revision */
+	bool may_rerun;
+};
+
+/* Takes over `line` and `envelope`, also on failure. -ENOBUFS: the queue is full. -ENXIO: the domain is
+ * parked or stopped. */
+int domain_call(struct domain *domain, const struct domain_call *call) must_check;
+
+/* Answers what a worker asked: a whole message with the worker's id. */
+void domain_reply(struct domain *domain, unsigned worker, const char *line, size_t len);
+
+/* A notification for each ready worker of other make (not for native ones). */
+void domain_tell(struct domain *domain, const char *line, size_t len);
+
+/* The session has ended: a process of its own ends too, and what it subscribed to. */
+void domain_forget_session(struct domain *domain, uint64_t session);
+
+/* From now on the session wants to hear of changes of this resource (the worker's URI), or no more. The
+ * domain tells its workers what all sessions together want, in the way of their revision, and again when
+ * one was replaced. */
+void domain_subscribe(struct domain *domain, uint64_t session, const char *uri);
+void domain_unsubscribe(struct domain *domain, uint64_t session, const char *uri);
+
+/* The least important log level ("debug") that a session wants to hear; kept for workers to come. */
+void domain_set_level(struct domain *domain, uint64_t session, const char *level);
 
 /* Nobody waits for the call any more: no hook will name it. */
 void domain_cancel(struct domain *domain, uint64_t no, const char *reason);

@@ -87,11 +87,34 @@ static void pass_changed(void *arg, struct domain *domain)
 	fleet->hooks.changed(fleet->arg, domain);
 }
 
-static void pass_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
+static void pass_asked(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
 {
 	struct fleet *fleet = arg;
 
-	fleet->hooks.tools(fleet->arg, domain, tools, info);
+	fleet->hooks.asked(fleet->arg, domain, who, rpc);
+}
+
+static void pass_told(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.told(fleet->arg, domain, who, rpc);
+}
+
+static void pass_worker_ended(void *arg, struct domain *domain, unsigned worker)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.worker_ended(fleet->arg, domain, worker);
+}
+
+static void pass_offering(void *arg, struct domain *domain, const struct offering *offering)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.offering(fleet->arg, domain, offering);
 }
 
 static const struct domain_hooks own_hooks = {
@@ -99,7 +122,10 @@ static const struct domain_hooks own_hooks = {
 	.progress = pass_progress,
 	.lost = pass_lost,
 	.changed = pass_changed,
-	.tools = pass_tools,
+	.asked = pass_asked,
+	.told = pass_told,
+	.worker_ended = pass_worker_ended,
+	.offering = pass_offering,
 	.stopped = on_domain_stopped,
 };
 

@@ -38,6 +38,7 @@ void request_free(struct request *request)
 	if (!request)
 		return;
 	free(request->line);
+	free(request->envelope);
 	free(request);
 }
 
@@ -169,8 +170,9 @@ static void ask_tools(struct worker *w)
 /* The trees are large beside everything else of a worker: the domain keeps what it needs of them. */
 static void tell_tools(struct worker *w)
 {
-	w->hooks->ready(w->arg, w, w->listing, w->info);
-	json_decref(TAKE(w->listing));
+	w->is_listing = false;
+	w->hooks->ready(w->arg, w, &w->offering);
+	json_decref(TAKE(w->offering.tools));
 }
 
 static void become_ready(struct worker *w)
@@ -178,7 +180,8 @@ static void become_ready(struct worker *w)
 	timer_stop(w->timer);
 	w->ready_ms = w->idle_since_ms = loop_now_ms(w->loop);
 	timer_start(w->health_timer, w->setup->health_interval_ms);
-	log_debug_about(&w->about, "%s: ready, %zu tools", w->name, json_array_size(w->listing));
+	log_debug_about(
+		&w->about, "%s: ready, %zu tools", w->name, json_array_size(w->offering.tools));
 	tell_tools(w);
 }
 
@@ -518,6 +521,7 @@ struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct w
 	w->loop = loop;
 	w->launcher = launcher;
 	w->setup = worker_setup_ref(setup);
+	w->index = index;
 	w->name = alloc_printf("%s/%u", setup->domain, index);
 	w->last_end = alloc_str("");
 	w->hooks = hooks;
@@ -545,8 +549,7 @@ void worker_free(struct worker *w)
 	timer_free(w->grace_timer);
 	link_free(w->link);
 	errlog_free(w->errlog);
-	json_decref(w->listing);
-	json_decref(w->info);
+	offering_done(&w->offering);
 	worker_setup_unref(w->setup);
 	free(w->last_end);
 	free(w->name);
@@ -627,6 +630,26 @@ bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
 	if (!timer_is_running(w->grace_timer))
 		timer_start(w->grace_timer, w->setup->cancel_grace_ms);
 	return true;
+}
+
+unsigned worker_list_calls(const struct worker *w, uint64_t *ret, unsigned max)
+{
+	const struct request *request;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(request, &w->calls, next) {
+		if (request->cancelled)
+			continue;
+		if (n < max)
+			ret[n] = request->no;
+		n++;
+	}
+	return n;
+}
+
+unsigned worker_get_index(const struct worker *w)
+{
+	return w->index;
 }
 
 enum worker_state worker_get_state(const struct worker *w)

@@ -12,6 +12,7 @@
 #include "supervisor/conf.h"
 #include "supervisor/fleet/backoff.h"
 #include "supervisor/fleet/launch.h"
+#include "supervisor/fleet/offering.h"
 #include "supervisor/loop.h"
 
 enum worker_state {
@@ -48,8 +49,12 @@ enum worker_event {
 struct request {
 	TAILQ_ENTRY(request) next;
 	uint64_t no;
+	uint64_t session; /* who asks */
 	char *line;
 	size_t len;
+	size_t meta_at; /* in the line: where `envelope` goes in, for a worker of the stateless revision */
+	char *envelope;   /* text; NULL: none */
+	bool is_modern;   /* for a worker that takes both: as a request of the stateless revision */
 	int64_t since_ms; /* queued, or cancelled */
 	bool may_rerun;   /* read-only or idempotent: safe to run again when its worker died */
 	bool was_rerun;
@@ -65,14 +70,17 @@ struct worker;
 
 /* News for the domain. Nothing of the worker may be freed inside; see worker_free(). */
 struct worker_hooks {
-	/* It became ready, or told that its tools changed. `tools`: an array, borrowed;
-	 * `info`: the result of initialize, borrowed. */
-	void (*ready)(void *arg, struct worker *worker, json_t *tools, json_t *info);
+	/* It became ready, or told that its lists changed. Borrowed. */
+	void (*ready)(void *arg, struct worker *worker, const struct offering *offering);
 	/* A call was answered; its place is free. `rpc` borrows the line. */
 	void (*answered)(void *arg, uint64_t no, const struct rpc *rpc);
 	/* Its place is free although nobody hears an answer: a cancelled call ended. */
 	void (*freed)(void *arg, struct worker *worker);
 	void (*progress)(void *arg, uint64_t no, const struct rpc *rpc);
+	/* It asks something of a client: worker_reply() is due, sooner or later. */
+	void (*asked)(void *arg, struct worker *worker, const struct rpc *rpc);
+	/* A notification that is not about one call (log message, updated resource, …). */
+	void (*told)(void *arg, struct worker *worker, const struct rpc *rpc);
 	/* The process ended with calls: the domain takes `calls` over (all of them). */
 	void (*lost)(void *arg, struct worker *worker, struct request_list *calls);
 	/* The state changed. */
@@ -135,9 +143,16 @@ int worker_call(struct worker *worker, struct request *request) must_check;
  * grace time is over and the worker is killed. False: it does not have this call. */
 bool worker_cancel(struct worker *worker, uint64_t no, const char *reason);
 
+/* Answers what it asked: a whole message with its id. Ignored when it is not there any more. */
+void worker_reply(struct worker *worker, const char *line, size_t len);
+
+/* The numbers of its calls that somebody waits for, at most `max`; how many there are. */
+unsigned worker_list_calls(const struct worker *worker, uint64_t *ret, unsigned max);
+
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
+unsigned worker_get_index(const struct worker *worker);
 enum worker_state worker_get_state(const struct worker *worker);
 const char *worker_get_name(const struct worker *worker);
 pid_t worker_get_pid(const struct worker *worker); /* 0: none */

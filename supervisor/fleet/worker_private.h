@@ -13,6 +13,7 @@ struct worker {
 	struct worker_setup *setup;
 	const struct worker_hooks *hooks;
 	void *arg;
+	unsigned index;
 	char *name;
 	struct log_about about;
 	enum worker_state state;
@@ -30,9 +31,9 @@ struct worker {
 	int64_t usual_us;      /* how long calls take, a moving average */
 	bool pinged;           /* a health ping is not answered yet */
 
-	json_t *listing; /* array; the list that is being read, page by page */
-	json_t *info;    /* result of initialize */
-	bool list_again; /* it changed meanwhile */
+	struct offering offering;
+	bool is_listing; /* the lists are being read, page by page */
+	bool list_again; /* they changed meanwhile */
 	unsigned n_pages;
 
 	struct backoff backoff;

@@ -55,8 +55,9 @@ void worker_say_initialize(struct worker *w)
 
 void worker_ask_tools(struct worker *w)
 {
-	json_decref(w->listing);
-	w->listing = json_array();
+	json_decref(w->offering.tools);
+	w->offering.tools = json_array();
+	w->is_listing = true;
 	w->list_again = false;
 	w->n_pages = 0;
 	sayf(w, "{\"jsonrpc\":\"2.0\",\"id\":\"" ID_TOOLS "\",\"method\":\"tools/list\"}");
@@ -196,8 +197,9 @@ static void on_initialized(struct worker *w, const struct rpc *rpc)
 		break_link(w, "it refused to initialize");
 		return;
 	}
-	json_decref(w->info);
-	w->info = json_loadb(rpc->result.at, rpc->result.len, JSON_ALLOW_NUL, NULL);
+	json_decref(w->offering.info);
+	w->offering.info = json_loadb(rpc->result.at, rpc->result.len, JSON_ALLOW_NUL, NULL);
+	w->offering.takes_legacy = true;
 	sayf(w, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
 	worker_event(w, WORKER_EV_INITIALIZED);
 }
@@ -226,7 +228,7 @@ static void end_listing(struct worker *w)
 /* One at a time: a worker that tells of changes without end is asked when it has answered. */
 static void on_tools_changed(struct worker *w)
 {
-	if (w->listing)
+	if (w->is_listing)
 		w->list_again = true;
 	else
 		worker_ask_tools(w);
@@ -238,7 +240,7 @@ static void on_tools(struct worker *w, const struct rpc *rpc)
 	const char *cursor;
 	json_t *tools;
 
-	if (!w->listing)
+	if (!w->is_listing)
 		return; /* not asked for */
 	if (rpc->kind == RPC_RESULT)
 		result = json_loadb(rpc->result.at, rpc->result.len, JSON_ALLOW_NUL, NULL);
@@ -247,7 +249,7 @@ static void on_tools(struct worker *w, const struct rpc *rpc)
 		break_link(w, "it answered tools/list without a list of tools");
 		return;
 	}
-	(void)json_array_extend(w->listing, tools);
+	(void)json_array_extend(w->offering.tools, tools);
 	cursor = json_string_value(json_object_get(result, "nextCursor"));
 	if (!cursor)
 		end_listing(w);
@@ -299,15 +301,27 @@ static void on_notification(struct worker *w, const struct rpc *rpc)
 	else if (jspan_is(rpc->method, "notifications/tools/list_changed") &&
 		 w->state == WORKER_READY)
 		on_tools_changed(w);
+	else if (w->state == WORKER_READY || w->state == WORKER_DRAINING)
+		w->hooks->told(w->arg, w, rpc);
 }
 
-/* We declared no capabilities, so ping is the only request a worker may make. */
+void worker_reply(struct worker *w, const char *line, size_t len)
+{
+	(void)say(w, line, len);
+}
+
+/* A native worker may make no request but ping. */
 static void on_request(struct worker *w, const struct rpc *rpc)
 {
 	auto_strbuf answer = { 0 };
 
 	if (link_get_unsent(w->link) > MAX_UNREAD) {
 		break_link(w, "it asks, but does not read the answers");
+		return;
+	}
+	if (!w->setup->native && !jspan_is(rpc->method, "ping") &&
+		(w->state == WORKER_READY || w->state == WORKER_DRAINING)) {
+		w->hooks->asked(w->arg, w, rpc);
 		return;
 	}
 	if (jspan_is(rpc->method, "ping"))

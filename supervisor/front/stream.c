@@ -89,7 +89,7 @@ static bool flush(struct stream *stream)
 	return true;
 }
 
-static int stream_send(void *sink, const char *json, size_t len)
+static int stream_send(void *sink, const struct outgoing *out)
 {
 	struct stream *stream = sink;
 
@@ -97,7 +97,7 @@ static int stream_send(void *sink, const char *json, size_t len)
 		return -EPIPE;
 	if (stream->out.len > 0)
 		return -EAGAIN;
-	strbuf_add(&stream->out, json, len);
+	strbuf_add(&stream->out, out->json, out->len);
 	strbuf_addc(&stream->out, '\n');
 	(void)flush(stream);
 	return stream->broken ? -EPIPE : 0;
@@ -129,9 +129,10 @@ static void take_line(struct stream *stream, char *line, size_t len)
 		len--;
 	if (len == 0 || !stream->session)
 		return;
-	if (mcp_receive(stream->mcp, stream->session, line, len, &reply) != MCP_ACCEPTED &&
+	const struct mcp_input input = { .text = line, .len = len };
+	if (mcp_receive(stream->mcp, stream->session, &input, &reply) != MCP_ACCEPTED &&
 		stream->session)
-		session_send(stream->session, reply.data, reply.len);
+		session_tell(stream->session, 0, reply.data, reply.len);
 }
 
 static void refuse_long_line(struct stream *stream)
@@ -142,7 +143,7 @@ static void refuse_long_line(struct stream *stream)
 	rpc_add_error(&reply, null_id, RPC_INVALID_REQUEST,
 		"the message is larger than limits.request_bytes");
 	if (stream->session)
-		session_send(stream->session, reply.data, reply.len);
+		session_tell(stream->session, 0, reply.data, reply.len);
 }
 
 static void listen_again(struct stream *stream)

@@ -242,9 +242,11 @@ static char *told_summary(json_t *extras)
 				 : "");
 }
 
-static struct offer *offer_new(const struct conf_domain *conf, json_t *tools, json_t *info)
+static struct offer *offer_new(const struct conf_domain *conf, const struct offering *offering)
 {
 	struct offer *offer = alloc_zero(sizeof(*offer));
+	json_t *info = offering ? offering->info : NULL;
+	json_t *tools = offering ? offering->tools : NULL;
 	json_t *extras = fleet_extras(info);
 	json_t *aliases = json_object_get(extras, "aliases");
 	json_t *server = json_object_get(info, "serverInfo");
@@ -501,9 +503,9 @@ static size_t place_of(const struct catalog *catalog, const char *domain, bool *
 }
 
 void catalog_set_domain(
-	struct catalog *catalog, const struct conf_domain *conf, json_t *tools, json_t *info)
+	struct catalog *catalog, const struct conf_domain *conf, const struct offering *offering)
 {
-	struct offer *offer = offer_new(conf, tools, info);
+	struct offer *offer = offer_new(conf, offering);
 	bool found;
 	size_t i = place_of(catalog, conf->name, &found);
 

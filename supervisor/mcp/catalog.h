@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "supervisor/conf.h"
+#include "supervisor/fleet/offering.h"
 
 struct catalog;
 struct endpoint; /* what a client connects to: the whole fleet, or one domain; lives as the catalog */
@@ -29,10 +30,9 @@ void catalog_free(struct catalog *catalog);
 /* New common settings; the lists are built anew. */
 void catalog_set_conf(struct catalog *catalog, const struct conf_tools *conf);
 
-/* The tools of a domain are these now (NULL: none). `info` is the worker's answer to initialize, or
- * NULL. All is copied. */
+/* What a domain offers is this now (NULL: nothing). All is copied. */
 void catalog_set_domain(
-	struct catalog *catalog, const struct conf_domain *conf, json_t *tools, json_t *info);
+	struct catalog *catalog, const struct conf_domain *conf, const struct offering *offering);
 void catalog_remove_domain(struct catalog *catalog, const char *name);
 
 /* The whole fleet (NULL), or a domain that has been set; NULL: there is none. */

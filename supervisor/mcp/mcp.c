@@ -11,6 +11,7 @@
 struct early {
 	STAILQ_ENTRY(early) next;
 	struct session *session;
+	uint64_t via;
 	size_t len;
 	char text[];
 };
@@ -71,7 +72,7 @@ static void tell_list_changed(void *arg, struct session *session)
 	const struct endpoint *endpoint = arg;
 
 	if (session_get_info(session)->initialized && session_get_endpoint(session) == endpoint)
-		session_send(session, text, sizeof(text) - 1);
+		session_tell(session, 0, text, sizeof(text) - 1);
 }
 
 struct clusters {
@@ -134,9 +135,12 @@ static void run_early(struct mcp *mcp)
 
 	while ((early = STAILQ_FIRST(&mcp->early))) {
 		STAILQ_REMOVE_HEAD(&mcp->early, next);
-		if (mcp_receive(mcp, early->session, early->text, early->len, &reply) !=
-			MCP_ACCEPTED)
-			session_send(early->session, reply.data, reply.len);
+		const struct mcp_input input = {
+			.text = early->text, .len = early->len, .via = early->via
+		};
+		if (mcp_receive(mcp, early->session, &input, &reply) != MCP_ACCEPTED)
+			session_answer(
+				early->session, early->via, reply.data, reply.len, RPC_UNAVAILABLE);
 		strbuf_done(&reply);
 		free(early);
 	}
@@ -185,7 +189,7 @@ static void tell_if_changed(struct mcp *mcp, const struct version *before)
 		sessions_each(mcp->sessions, tell_list_changed, before->endpoint);
 }
 
-static void on_domain_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
+static void on_offering(void *arg, struct domain *domain, const struct offering *offering)
 {
 	struct mcp *mcp = arg;
 	const char *name = domain_get_name(domain);
@@ -194,7 +198,7 @@ static void on_domain_tools(void *arg, struct domain *domain, json_t *tools, jso
 	struct version one = version_of(catalog_endpoint(mcp->catalog, name));
 
 	if (conf)
-		catalog_set_domain(mcp->catalog, conf, tools, info);
+		catalog_set_domain(mcp->catalog, conf, offering);
 	else
 		catalog_remove_domain(mcp->catalog, name);
 	if (mcp->settled && !mcp->refuses) {
@@ -224,12 +228,34 @@ static void on_lost(void *arg, uint64_t no, enum domain_loss loss, const char *c
 	router_lost(mcp->router, no, loss, cause);
 }
 
+static void on_asked(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
+{
+	auto_strbuf answer = { 0 };
+
+	rpc_add_error(&answer, rpc->id, RPC_METHOD_NOT_FOUND,
+		"the client of this worker is mcp-fleet, which offers no such method");
+	domain_reply(domain, who->worker, answer.data, answer.len);
+}
+
+static void on_told(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
+{
+}
+
+static void on_worker_ended(void *arg, struct domain *domain, unsigned worker)
+{
+}
+
 const struct domain_hooks mcp_domain_hooks = {
 	.answered = on_answered,
 	.progress = on_progress,
 	.lost = on_lost,
 	.changed = on_domain_changed,
-	.tools = on_domain_tools,
+	.asked = on_asked,
+	.told = on_told,
+	.worker_ended = on_worker_ended,
+	.offering = on_offering,
 };
 
 /* --- messages ---------------------------------------------------------------------------------- */
@@ -245,13 +271,14 @@ static enum mcp_verdict refuse(const struct session_info *info, const struct rpc
 	return verdict;
 }
 
-static void keep_for_later(struct mcp *mcp, struct session *session, const char *text, size_t len)
+static void keep_for_later(struct mcp *mcp, struct session *session, const struct mcp_input *input)
 {
-	struct early *early = alloc_zero(sizeof(*early) + len);
+	struct early *early = alloc_zero(sizeof(*early) + input->len);
 
 	early->session = session;
-	early->len = len;
-	memcpy(early->text, text, len);
+	early->via = input->via;
+	early->len = input->len;
+	memcpy(early->text, input->text, input->len);
 	STAILQ_INSERT_TAIL(&mcp->early, early, next);
 }
 
@@ -265,23 +292,23 @@ static unsigned count_early(const struct mcp *mcp, const struct session *session
 	return n;
 }
 
-static enum mcp_verdict receive_one(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
 	struct session_info *info = session_get_info(session);
 	const struct method_context context = {
-		.router = mcp->router, .conf = mcp->conf, .session = session
+		.router = mcp->router, .conf = mcp->conf, .session = session, .via = input->via
 	};
 	const char *why = NULL;
 	struct rpc rpc;
-	int r = rpc_parse(text, len, &rpc, &why);
+	int r = rpc_parse(input->text, input->len, &rpc, &why);
 
 	if (r == RPC_INVALID_PARAMS && rpc.id.at) {
 		/* A request all the same: its answer goes where answers go. */
 		auto_strbuf error = { 0 };
 
 		rpc_add_error(&error, rpc.id, r, why);
-		session_send(session, error.data, error.len);
+		session_answer(session, input->via, error.data, error.len, r);
 		return MCP_ACCEPTED;
 	}
 	if (r == RPC_INVALID_PARAMS && rpc.kind == RPC_NOTIFICATION)
@@ -305,7 +332,7 @@ static enum mcp_verdict receive_one(
 		return refuse(info, &rpc, RPC_OVERLOADED, "the fleet is starting; try again later",
 			MCP_BUSY, reply);
 	if (method_run(&context, &rpc, mcp->settled) == METHOD_WAITS)
-		keep_for_later(mcp, session, text, len);
+		keep_for_later(mcp, session, input);
 	return MCP_ACCEPTED;
 }
 
@@ -338,8 +365,8 @@ static size_t count_items(struct jspan array)
 
 /* Each message of a batch as if it had come alone; the answers go one by one, in any order, as an
  * event stream would have them. Its refusals are answers too: the rest of the batch is accepted. */
-static enum mcp_verdict receive_batch(
-	struct mcp *mcp, struct session *session, struct jspan batch, struct strbuf *reply)
+static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, struct jspan batch,
+	uint64_t via, struct strbuf *reply)
 {
 	const struct session_info *info = session_get_info(session);
 	const unsigned max = mcp->conf->limits.calls_per_session;
@@ -364,22 +391,25 @@ static enum mcp_verdict receive_batch(
 			rpc_add_error(&error, jspan_member(item, "id", NULL), RPC_INVALID_REQUEST,
 				"initialize must not be part of a batch");
 		else
-			(void)receive_one(mcp, session, text.data, text.len, &error);
+			(void)receive_one(mcp, session,
+				&(struct mcp_input){
+					.text = text.data, .len = text.len, .via = via },
+				&error);
 		if (error.len > 0)
-			session_send(session, error.data, error.len);
+			session_answer(session, via, error.data, error.len, RPC_INVALID_REQUEST);
 	}
 	return MCP_ACCEPTED;
 }
 
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
-	struct jspan batch = get_batch(session, text, len);
+	struct jspan batch = get_batch(session, input->text, input->len);
 
 	session_touch(session);
 	if (batch.at)
-		return receive_batch(mcp, session, batch, reply);
-	return receive_one(mcp, session, text, len, reply);
+		return receive_batch(mcp, session, batch, input->via, reply);
+	return receive_one(mcp, session, input, reply);
 }
 
 /* --- public ------------------------------------------------------------------------------------ */
@@ -399,7 +429,7 @@ struct mcp *mcp_new(
 	router_set_max_result(mcp->router, conf->tools.max_result_bytes);
 	mcp->sessions = sessions_new(loop, &conf->limits, on_session_closed, mcp);
 	for (size_t i = 0; i < conf->n_domains; i++)
-		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL, NULL);
+		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 	return mcp;
 }
 
@@ -428,7 +458,7 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 	router_set_max_result(mcp->router, conf->tools.max_result_bytes);
 	for (size_t i = 0; i < conf->n_domains; i++)
 		if (!catalog_endpoint(mcp->catalog, conf->domains[i].name))
-			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL, NULL);
+			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 }
 
 void mcp_refuse_new(struct mcp *mcp)

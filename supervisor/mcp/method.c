@@ -20,7 +20,7 @@ static void answer(
 
 	(void)strbuf_reserve(&text, len + rpc->id.len + 64);
 	rpc_add_result(&text, rpc->id, result, len);
-	session_send(c->session, text.data, text.len);
+	session_answer(c->session, c->via, text.data, text.len, 0);
 }
 
 static void fail(
@@ -29,7 +29,7 @@ static void fail(
 	auto_strbuf text = { 0 };
 
 	rpc_add_error(&text, rpc->id, code, message);
-	session_send(c->session, text.data, text.len);
+	session_answer(c->session, c->via, text.data, text.len, code);
 }
 
 /* "message 'text'", with no more of the text than an error may repeat. */
@@ -108,7 +108,8 @@ static bool read_call(const struct rpc *rpc, struct router_ask *ret, struct jspa
 	} members[] = { { "name", &ret->name }, { "arguments", ret_arguments },
 		{ "_meta", &meta } };
 
-	*ret = (struct router_ask){ .id = rpc->id, .params = rpc->params };
+	ret->id = rpc->id;
+	ret->params = rpc->params;
 	*ret_arguments = (struct jspan){ 0 };
 	while (rpc->params.at && jspan_next(rpc->params, &cursor, &name, &value)) {
 		for (size_t i = 0; i < N_ELEMENTS(members); i++) {
@@ -143,7 +144,7 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 {
 	const char *why = "a member of params comes twice";
 	struct catalog_tool tool;
-	struct router_ask ask;
+	struct router_ask ask = { .via = c->via };
 	struct jspan arguments;
 	auto_strbuf name = { 0 };
 

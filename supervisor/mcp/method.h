@@ -10,6 +10,7 @@ struct method_context {
 	struct router *router;
 	const struct conf *conf;
 	struct session *session;
+	uint64_t via; /* as in struct mcp_input */
 };
 
 enum method_wait {

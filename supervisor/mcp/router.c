@@ -15,6 +15,7 @@ struct call {
 	struct expiry_entry deadline;
 	struct expiry *expiry;
 	struct session *session;
+	uint64_t via;
 	uint64_t no;
 	uint32_t domain;
 	char *tool;
@@ -100,12 +101,14 @@ static void remove_call(struct router *router, struct call *call)
 
 /* The one way of answering: the call leaves first, because sending may close the session, and that
  * takes its calls with it. */
-static void finish_call(struct router *router, struct call *call, const struct strbuf *answer)
+static void finish_call(
+	struct router *router, struct call *call, const struct strbuf *answer, int code)
 {
 	struct session *session = call->session;
+	uint64_t via = call->via;
 
 	remove_call(router, call);
-	session_send(session, answer->data, answer->len);
+	session_answer(session, via, answer->data, answer->len, code);
 }
 
 static void fail_call(struct router *router, struct call *call, int code, const char *message)
@@ -113,7 +116,7 @@ static void fail_call(struct router *router, struct call *call, int code, const 
 	auto_strbuf answer = { 0 };
 
 	rpc_add_error(&answer, id_of(call), code, message);
-	finish_call(router, call, &answer);
+	finish_call(router, call, &answer, code);
 }
 
 static void cancel_in_domain(struct router *router, const struct call *call, const char *reason)
@@ -204,6 +207,7 @@ static struct call *add_call(struct router *router, struct session *session,
 	struct session_info *info = session_get_info(session);
 
 	call->session = session;
+	call->via = ask->via;
 	call->no = ++router->last_no;
 	call->domain = fleet_find(router->fleet, tool->domain);
 	call->tool = alloc_str(tool->name);
@@ -292,7 +296,11 @@ void router_call(struct router *router, struct session *session, const struct ro
 	if (domain) {
 		char *line = make_line(call, ask, tool, &len);
 
-		r = domain_call(domain, no, line, len, tool->may_rerun);
+		r = domain_call(domain, &(struct domain_call){ .no = no,
+						.session = session_get_number(session),
+						.line = line,
+						.len = len,
+						.may_rerun = tool->may_rerun });
 	}
 	if (r == 0)
 		return;
@@ -396,7 +404,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	jspan_one_line(answer.data, answer.len);
 	log_debug("call %llu: %s answered after %lld ms", (unsigned long long)no, call->tool,
 		(long long)(loop_now_ms(router->loop) - call->since_ms));
-	finish_call(router, call, &answer);
+	finish_call(router, call, &answer, is_error ? RPC_INTERNAL_ERROR : 0);
 }
 
 void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
@@ -416,7 +424,7 @@ void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
 	add_patched(&text, rpc->params, &token, &none);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
-	session_send(call->session, text.data, text.len);
+	session_tell(call->session, call->via, text.data, text.len);
 }
 
 void router_lost(struct router *router, uint64_t no, enum domain_loss loss, const char *cause)

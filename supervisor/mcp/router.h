@@ -25,6 +25,7 @@ unsigned router_count(const struct router *router);
 
 /* Where the parts of a tools/call lie. */
 struct router_ask {
+	uint64_t via; /* as in struct mcp_input */
 	struct jspan id;
 	struct jspan params;
 	struct jspan name;  /* in params */

@@ -50,7 +50,9 @@ static void set(struct catalog *catalog, const struct conf_domain *conf, const c
 	json_auto_t *i = info ? json_loads(info, 0, NULL) : NULL;
 
 	assert_non_null(t);
-	catalog_set_domain(catalog, conf, t, i);
+	const struct offering offering = { .info = i, .tools = t, .takes_legacy = true };
+
+	catalog_set_domain(catalog, conf, &offering);
 }
 
 static struct catalog *with_git(void)
@@ -282,7 +284,7 @@ static void test_versions(void **unused)
 
 	set(catalog, &git, git_tools, git_info);
 	assert_int_equal(endpoint_get_version(all), before); /* the same list */
-	catalog_set_domain(catalog, &git, NULL, NULL);
+	catalog_set_domain(catalog, &git, NULL);
 	assert_true(endpoint_get_version(all) > before);
 	assert_int_equal(endpoint_count_tools(all), 0);
 	json_auto_t *list = page(all, NULL);

@@ -24,6 +24,7 @@ struct domain {
 	bool may_rerun;
 	struct strbuf line;      /* the last call */
 	struct strbuf cancelled; /* the numbers */
+	struct strbuf reply;     /* what its worker was answered */
 };
 
 struct client {
@@ -90,15 +91,21 @@ void domain_set_fleet_state(struct domain *d, const char *params)
 {
 }
 
-int domain_call(struct domain *d, uint64_t no, char *line, size_t len, bool may_rerun)
+int domain_call(struct domain *d, const struct domain_call *call)
 {
-	assert_int_equal(strlen(line), len);
+	assert_int_equal(strlen(call->line), call->len);
 	strbuf_cut(&d->line, 0);
-	strbuf_add(&d->line, line, len);
-	free(line);
-	d->last_no = no;
-	d->may_rerun = may_rerun;
+	strbuf_add(&d->line, call->line, call->len);
+	free(call->line);
+	free(call->envelope);
+	d->last_no = call->no;
+	d->may_rerun = call->may_rerun;
 	return d->refusal;
+}
+
+void domain_reply(struct domain *d, unsigned worker, const char *line, size_t len)
+{
+	strbuf_add(&d->reply, line, len);
 }
 
 void domain_cancel(struct domain *d, uint64_t no, const char *reason)
@@ -109,13 +116,13 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 
 /* --- the rest of the world ----------------------------------------------------------------------- */
 
-static int sink_send(void *arg, const char *json, size_t len)
+static int sink_send(void *arg, const struct outgoing *out)
 {
 	struct client *client = arg;
 
 	if (client->busy)
 		return -EAGAIN;
-	strbuf_add(&client->got, json, len);
+	strbuf_add(&client->got, out->json, out->len);
 	strbuf_addc(&client->got, '\n');
 	return 0;
 }
@@ -203,6 +210,7 @@ static int tear_down(void **unused)
 	for (size_t i = 0; i < 2; i++) {
 		strbuf_done(&world.domains[i].line);
 		strbuf_done(&world.domains[i].cancelled);
+		strbuf_done(&world.domains[i].reply);
 	}
 	strbuf_done(&world.a.got);
 	strbuf_done(&world.b.got);
@@ -215,7 +223,9 @@ static void offer(struct domain *d, const char *tools_text)
 	json_auto_t *info = json_pack("{s:{s:{s:{s:{s:i, s:i}}}}}", "capabilities", "experimental",
 		"mcp-fleet", "timeouts_ms", "one_slow", 60000, "one_odd", -1);
 
-	mcp_domain_hooks.tools(world.mcp, d, tools, info);
+	const struct offering offering = { .info = info, .tools = tools, .takes_legacy = true };
+
+	mcp_domain_hooks.offering(world.mcp, d, tools ? &offering : NULL);
 }
 
 static void change(struct domain *d, enum domain_state state)
@@ -253,8 +263,8 @@ static enum mcp_verdict say(struct client *client, const char *text)
 	static char reply_text[500];
 	auto_strbuf reply = { 0 };
 	auto_free char *copy = alloc_str(text);
-	enum mcp_verdict verdict =
-		mcp_receive(world.mcp, client->session, copy, strlen(copy), &reply);
+	const struct mcp_input input = { .text = copy, .len = strlen(copy) };
+	enum mcp_verdict verdict = mcp_receive(world.mcp, client->session, &input, &reply);
 
 	(void)snprintf(reply_text, sizeof(reply_text), "%s", strbuf_get(&reply));
 	assert_int_equal(reply.len > 0, verdict != MCP_ACCEPTED);
@@ -579,7 +589,7 @@ static void test_session_closes_while_it_is_answered(void **unused)
 	call_tool(&world.a, "3", "one_read");
 	world.a.busy = true;
 	for (int i = 0; i < 4; i++)
-		session_send(world.a.session, "x", 1);
+		session_tell(world.a.session, 0, "x", 1);
 	answer(1);
 	assert_true(world.a.closed);
 	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "3 2 ");

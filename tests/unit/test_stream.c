@@ -42,10 +42,12 @@ struct session *mcp_open(
 	return session_open(world.sessions, ops, sink, endpoint);
 }
 
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
 	static const char big[400000];
+	const char *text = input->text;
+	size_t len = input->len;
 
 	world.n_received++;
 	if (len >= 6 && memcmp(text, "refuse", 6) == 0) {
@@ -53,9 +55,9 @@ enum mcp_verdict mcp_receive(
 		return MCP_INVALID;
 	}
 	if (len == 3 && memcmp(text, "big", 3) == 0)
-		session_send(session, big, sizeof(big));
+		session_answer(session, input->via, big, sizeof(big), 0);
 	else
-		session_send(session, text, len);
+		session_answer(session, input->via, text, len, 0);
 	return MCP_ACCEPTED;
 }
 

@@ -110,11 +110,11 @@ static const char *peer_hears(void)
 
 /* --- hooks --------------------------------------------------------------------------------------- */
 
-static void on_ready(void *arg, struct worker *w, json_t *tools, json_t *info)
+static void on_ready(void *arg, struct worker *w, const struct offering *offering)
 {
 	json_decref(world.tools);
-	world.tools = json_incref(tools);
-	strbuf_addf(&world.story, "ready:%d ", (int)json_array_size(tools));
+	world.tools = json_incref(offering->tools);
+	strbuf_addf(&world.story, "ready:%d ", (int)json_array_size(offering->tools));
 }
 
 static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
@@ -130,6 +130,19 @@ static void on_freed(void *arg, struct worker *w)
 static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)
 {
 	strbuf_addf(&world.story, "progress:%d ", (int)no);
+}
+
+static void on_asked(void *arg, struct worker *w, const struct rpc *rpc)
+{
+	auto_strbuf answer = { 0 };
+
+	rpc_add_error(&answer, rpc->id, RPC_METHOD_NOT_FOUND, "no such method");
+	worker_reply(w, answer.data, answer.len);
+}
+
+static void on_told(void *arg, struct worker *w, const struct rpc *rpc)
+{
+	strbuf_adds(&world.story, "told ");
 }
 
 static void on_lost(void *arg, struct worker *w, struct request_list *calls)
@@ -155,6 +168,8 @@ static const struct worker_hooks hooks = {
 	.answered = on_answered,
 	.freed = on_freed,
 	.progress = on_progress,
+	.asked = on_asked,
+	.told = on_told,
 	.lost = on_lost,
 	.moved = on_moved,
 };
