@@ -2,9 +2,11 @@
  *
  * The servers of both SDKs settle on one era with the first request that they get. The older one comes
  * first, because a server from before 2026-07-28 may do anything when it hears of something else than
- * initialize, and because a worker of that era serves clients of every revision. One that answered with
- * the newest revision of it is asked once whether it takes requests of the new era too, beside its lists;
- * one that refuses initialize is asked whether it takes only those. domains.*.protocol fixes it.
+ * initialize (those of the Rust SDK end), and because a worker of that era can do more: the Python SDK's asks
+ * nothing of a client in the new one. A worker that answered with the newest revision of the older era is
+ * asked once whether it takes requests of the new one too, beside its lists; one that refuses initialize is
+ * asked whether it takes only those. A process that has settled on the wrong era by then refuses both: the
+ * next one is opened the other way round. domains.*.protocol fixes all this.
  *
  * Source: MCP basic/lifecycle, all revisions; 2026-07-28 server/discover, basic/versioning. */
 #include <stdio.h>
@@ -45,9 +47,16 @@ static void say_discover(struct worker *w)
 	worker_say_request(w, true, ID_DISCOVER, "server/discover", "");
 }
 
+static bool is_discover_first(const struct worker *w)
+{
+	if (w->setup->native || w->setup->protocol == CONF_PROTOCOL_LEGACY)
+		return false;
+	return w->is_modern_first || w->setup->protocol == CONF_PROTOCOL_MODERN;
+}
+
 void worker_say_hello(struct worker *w)
 {
-	if (w->setup->protocol == CONF_PROTOCOL_MODERN && !w->setup->native)
+	if (is_discover_first(w))
 		say_discover(w);
 	else
 		say_initialize(w);
@@ -70,23 +79,28 @@ static void take_info(struct worker *w, json_t *info)
 	w->offering.info = info;
 }
 
-static bool may_try_discover(const struct worker *w)
+static bool may_try_other(const struct worker *w)
 {
 	return !w->setup->native && w->setup->protocol == CONF_PROTOCOL_AUTO;
 }
 
-static void on_refused(struct worker *w, const struct rpc *rpc)
+/* `method` is refused. In the same process the other one is tried, once. */
+static void on_refused(struct worker *w, const char *method, char *words)
 {
-	auto_strbuf words = { 0 };
+	auto_free char *refusal = alloc_printf("it refused %s: %s", method, words);
 
-	worker_add_error_text(&words, rpc);
-	if (!may_try_discover(w)) {
-		worker_break(w, "it refused to initialize: %s", strbuf_get(&words));
-		return;
+	if (!may_try_other(w)) {
+		worker_break(w, "%s", refusal);
+	} else if (w->refusal) {
+		w->is_modern_first = !w->is_modern_first;
+		worker_break(w, "%s; before that, %s", refusal, w->refusal);
+	} else {
+		w->refusal = TAKE(refusal);
+		if (w->is_modern_first)
+			say_initialize(w);
+		else
+			say_discover(w);
 	}
-	free(w->refusal);
-	w->refusal = strbuf_take(&words);
-	say_discover(w);
 }
 
 static bool is_known(const char *revision)
@@ -116,12 +130,14 @@ static bool check_revision(struct worker *w, const char *revision)
 void worker_on_initialize(struct worker *w, const struct rpc *rpc)
 {
 	json_auto_t *info = NULL;
+	auto_strbuf words = { 0 };
 	const char *revision;
 
-	if (w->state != WORKER_STARTING || w->refusal)
+	if (w->state != WORKER_STARTING || (w->refusal && !w->is_modern_first))
 		return;
 	if (rpc->kind == RPC_ERROR) {
-		on_refused(w, rpc);
+		worker_add_error_text(&words, rpc);
+		on_refused(w, "initialize", words.data);
 		return;
 	}
 	info = read_info(rpc);
@@ -137,7 +153,7 @@ void worker_on_initialize(struct worker *w, const struct rpc *rpc)
 	w->offering.takes_legacy = true;
 	take_info(w, TAKE(info));
 	worker_sayf(w, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
-	if (is_newest && may_try_discover(w)) {
+	if (is_newest && may_try_other(w) && !w->refusal) {
 		say_discover(w);
 		timer_start(w->discover_timer, DISCOVER_MS);
 	}
@@ -156,7 +172,7 @@ static bool has_modern(const json_t *info)
 	return false;
 }
 
-static void refuse_discover(struct worker *w, const struct rpc *rpc)
+static void on_discover_refused(struct worker *w, const struct rpc *rpc)
 {
 	auto_strbuf words = { 0 };
 
@@ -164,11 +180,7 @@ static void refuse_discover(struct worker *w, const struct rpc *rpc)
 		worker_add_error_text(&words, rpc);
 	else
 		strbuf_adds(&words, "its supportedVersions have no " MODERN_REVISION);
-	if (w->refusal)
-		worker_break(w, "it refused to initialize: %s; and server/discover: %s", w->refusal,
-			strbuf_get(&words));
-	else
-		worker_break(w, "it refused server/discover: %s", strbuf_get(&words));
+	on_refused(w, "server/discover", words.data);
 }
 
 void worker_on_discover(struct worker *w, const struct rpc *rpc)
@@ -185,7 +197,7 @@ void worker_on_discover(struct worker *w, const struct rpc *rpc)
 		return;
 	}
 	if (!w->offering.takes_modern) {
-		refuse_discover(w, rpc);
+		on_discover_refused(w, rpc);
 		return;
 	}
 	take_info(w, TAKE(info));

@@ -146,11 +146,17 @@ static void give_up_reading(struct worker *w)
 	timer_start(w->list_timer, PAUSE_MS);
 }
 
-static bool is_unknown_method(const struct rpc *rpc)
+static bool has_code(const struct rpc *rpc, const char *code)
 {
-	struct jspan code = jspan_member(rpc->error, "code", NULL);
+	struct jspan span = jspan_member(rpc->error, "code", NULL);
 
-	return code.len == strlen("-32601") && memcmp(code.at, "-32601", code.len) == 0;
+	return span.len == strlen(code) && memcmp(span.at, code, span.len) == 0;
+}
+
+/* Version 1 of the Python SDK says of every unknown method that its params are wrong. */
+static bool has_no_such_list(const struct worker *w, const struct rpc *rpc)
+{
+	return has_code(rpc, "-32601") || (w->n_pages == 0 && has_code(rpc, "-32602"));
 }
 
 /* Servers declare "resources" and have no templates, or the other way round: such a list is empty. */
@@ -173,7 +179,7 @@ static void on_refused(struct worker *w, const struct rpc *rpc)
 		worker_break(w, "it refused tools/list: %s", strbuf_get(&words));
 		return;
 	}
-	if (is_unknown_method(rpc) && !is_vital) {
+	if (has_no_such_list(w, rpc) && !is_vital) {
 		leave_out(w);
 		return;
 	}

@@ -60,7 +60,8 @@ struct worker {
 	bool pinged;           /* a health ping is not answered yet */
 
 	struct offering offering; /* its lists only while they are read */
-	char *refusal; /* how it answered initialize when server/discover is tried then; or NULL */
+	bool is_modern_first;     /* server/discover is tried before initialize */
+	char *refusal;            /* of the one that was tried first; NULL: it was not refused */
 	struct timer
 		*discover_timer; /* runs while server/discover is a question beside the lists */
 

@@ -554,7 +554,7 @@ static void test_refuses_to_initialize(void **unused)
 	make_worker(true);
 	worker_start(world.worker);
 	peer_says(ERROR("initialize", "-32000", "not \\u001b[1m today"));
-	assert_killed_for("it refused to initialize: \"not \\u001b[1m today\"");
+	assert_killed_for("it refused initialize: \"not \\u001b[1m today\"");
 }
 
 static void test_stop_lets_calls_end(void **unused)
@@ -789,7 +789,7 @@ static void test_protocol_legacy_is_refused(void **unused)
 	world.protocol = CONF_PROTOCOL_LEGACY;
 	start_process_of(false);
 	peer_says(ERROR("initialize", "-32022", "only modern"));
-	assert_killed_for("it refused to initialize: \"only modern\"");
+	assert_killed_for("it refused initialize: \"only modern\"");
 }
 
 static void test_modern_after_a_refusal(void **unused)
@@ -808,12 +808,42 @@ static void test_modern_after_a_refusal(void **unused)
 	assert_has(world.offering, "\"takes_legacy\":false,\"takes_modern\":true");
 }
 
+/* The Python SDK's servers settle on an era with the first request, even when they refuse it. */
 static void test_refuses_both(void **unused)
 {
 	start_process_of(false);
-	peer_says(ERROR("initialize", "-32601", "what?"));
-	peer_says(ERROR("discover", "-32601", "never"));
-	assert_killed_for("it refused to initialize: \"what?\"; and server/discover: \"never\"");
+	peer_says(ERROR("initialize", "-32022", "what?"));
+	peer_says(ERROR("discover", "-32600", "too late"));
+	assert_killed_for("it refused server/discover: \"too late\"; before that, it refused "
+			  "initialize: \"what?\"");
+	loop_fake_advance(world.loop, 2000);
+	const char *text = peer_hears();
+
+	assert_has(text, "server/discover");
+	assert_lacks(text, "\"initialize\"");
+	peer_says(DISCOVERED(TOOLS));
+	peer_says(ONE_TOOL);
+	assert_int_equal(worker_get_state(world.worker), WORKER_READY);
+}
+
+static void test_initialize_after_a_refusal(void **unused)
+{
+	test_refuses_both(NULL);
+	call(1);
+	answer(1);
+	end_process(); /* what follows is another program, say */
+	loop_fake_advance(world.loop, 2000);
+	assert_has(peer_hears(), "server/discover");
+	peer_says(ERROR("discover", "-32602", "Invalid request parameters"));
+	assert_has(peer_hears(), "\"method\":\"initialize\"");
+	peer_says(NEW(TOOLS));
+	const char *text = peer_hears();
+
+	assert_has(text, "notifications/initialized");
+	assert_lacks(text, "server/discover");
+	peer_says(ONE_TOOL);
+	assert_int_equal(worker_get_state(world.worker), WORKER_READY);
+	assert_has(world.offering, "\"takes_legacy\":true,\"takes_modern\":false");
 }
 
 static void test_protocol_modern(void **unused)
@@ -942,6 +972,24 @@ static void test_any_list_changes(void **unused)
 		peer_says(ONE_TOOL);
 		assert_string_equal(story(), "ready:1 ");
 	}
+}
+
+/* Version 1 of the Python SDK knows no other words for a method that it does not have. */
+static void test_lists_that_are_missing_later(void **unused)
+{
+	start_process_of(false);
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			peer_says(OLD("\"tools\":{},\"resources\":{}"));
+		else
+			peer_says(TELL("resources/list_changed", "{}"));
+		peer_says(ONE_TOOL);
+		peer_says(RESULT("resources", "{\"resources\":[{}]}"));
+		peer_says(ERROR("templates", "-32602", "Invalid request parameters"));
+		assert_string_equal(story(), i == 0 ? "listing ready:1 ready " : "ready:1 ");
+		loop_fake_advance(world.loop, 200);
+	}
+	assert_has(world.offering, "\"resources\":[{}]");
 }
 
 /* A list that cannot be read for once does not cost the worker, or what was offered before. */
@@ -1575,6 +1623,7 @@ int main(void)
 		TEST(test_protocol_legacy_is_refused),
 		TEST(test_modern_after_a_refusal),
 		TEST(test_refuses_both),
+		TEST(test_initialize_after_a_refusal),
 		TEST(test_protocol_modern),
 		TEST(test_all_lists),
 		TEST(test_only_what_is_declared),
@@ -1585,6 +1634,7 @@ int main(void)
 		TEST(test_list_that_is_none),
 		TEST(test_list_too_large),
 		TEST(test_any_list_changes),
+		TEST(test_lists_that_are_missing_later),
 		TEST(test_list_fails_later),
 		TEST(test_dies_while_it_lists),
 		TEST(test_envelope),
