@@ -467,6 +467,12 @@ tests_unit_test_git_settings_CPPFLAGS = $(supervisor_unit_cppflags) $(GIT2_CFLAG
 tests_unit_test_git_settings_LDADD = workers/git/libgit_tools.a workers/common/libworker.a \
 	$(supervisor_unit_libs) $(GIT2_LIBS) $(PCRE2_LIBS)
 
+check_PROGRAMS += tests/unit/test_offering
+TESTS += tests/unit/test_offering
+tests_unit_test_offering_SOURCES = tests/unit/test_offering.c
+tests_unit_test_offering_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_offering_LDADD = $(supervisor_unit_libs)
+
 worker_unit_sources = tests/unit/fake_process.c tests/unit/fake_process.h
 
 check_PROGRAMS += tests/unit/test_worker_link
