@@ -74,6 +74,7 @@ struct conf_limits {
 	size_t session_queue_bytes;
 	unsigned session_queue_messages;
 	unsigned calls_per_session;
+	int64_t input_timeout_ms; /* for a client to give what a tool asks of it */
 	unsigned connections;
 	size_t header_bytes;
 	int64_t header_timeout_ms;
@@ -120,6 +121,13 @@ struct conf_network {
 	struct conf_strs allow_methods; /* of net_http_request */
 };
 
+/* How the names of a domain's tools and prompts, and its URIs, are told from those of others. */
+enum conf_names {
+	CONF_NAMES_PREFIX, /* name_tool, name+scheme:… */
+	CONF_NAMES_DOTTED, /* name.tool, name.scheme:… */
+	CONF_NAMES_PLAIN,  /* as the worker has them */
+};
+
 enum conf_profile {
 	CONF_PROFILE_AUTO, /* its own for a native worker, none for a command */
 	CONF_PROFILE_STRICT,
@@ -162,6 +170,7 @@ struct conf_domain {
 	int64_t restart_stable_ms;
 	unsigned restart_park_after; /* deaths before ready in a row */
 	int64_t restart_park_ms;
+	enum conf_names names;
 	struct conf_strs tools_allow; /* globs; see conf_domain_allows() */
 	struct conf_strs tools_deny;
 	bool tools_read_only;

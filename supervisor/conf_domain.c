@@ -149,6 +149,15 @@ static int check_sandbox(const struct conf_node *node, const struct conf_domain 
 		"none to switch it off");
 }
 
+static int check_names(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (!domain->native || domain->names == CONF_NAMES_PREFIX)
+		return 0;
+	return conf_node_fail_path(fail, node, prefix, "names",
+		"the tools of a worker that is built in carry its name already: leave the key out");
+}
+
 /* A key that would be passed over in silence is worse than one that is refused. */
 static int check_filesystem(const struct conf_node *node, const struct conf_domain *domain,
 	const char *prefix, struct fail *fail)
@@ -168,6 +177,8 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 		r = check_processes(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_sandbox(node, domain, prefix, fail);
+	if (r == 0)
+		r = check_names(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_filesystem(node, domain, prefix, fail);
 	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)

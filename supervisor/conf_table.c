@@ -45,6 +45,13 @@ static const struct conf_choice alias_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice names_choices[] = {
+	{ "prefix", CONF_NAMES_PREFIX },
+	{ "dotted", CONF_NAMES_DOTTED },
+	{ "plain", CONF_NAMES_PLAIN },
+	{ 0 },
+};
+
 static const struct conf_choice profile_choices[] = {
 	{ "auto", CONF_PROFILE_AUTO },
 	{ "strict", CONF_PROFILE_STRICT },
@@ -203,6 +210,9 @@ static const struct conf_key table[] = {
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },
+	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms),
+		.reload = CONF_RELOAD_LIVE, RANGE(1000, DAY), .def = "5m",
+		.doc = "Time for a client to give what a tool asks of it or of its user." },
 	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
 		.doc = "Connections at one time; one more is answered with 503. The limit of open "
@@ -311,6 +321,11 @@ static const struct conf_key table[] = {
 		       "the list." },
 	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
+	{ "domains.*.names", CHOICE(conf_domain, names, names_choices),
+		.reload = CONF_RELOAD_LIVE, .def = "prefix",
+		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "
+		       "other domains: prefix (name_tool, name+scheme:), dotted (name.tool, "
+		       "name.scheme:), or plain, as they are." },
 	{ "domains.*.tools.allow", FIELD(conf_domain, tools_allow), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 256), .def = "[\"*\"]", .is_valid = is_glob,
 		.form = "a tool's name with * and ?",

@@ -32,12 +32,26 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
+	supervisor/mcp/catalog_naming.c supervisor/mcp/catalog_naming.h \
+	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
+	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
+	supervisor/mcp/envelope_params.c \
+	supervisor/mcp/headers.c supervisor/mcp/headers.h \
+	supervisor/mcp/level.c supervisor/mcp/level.h \
 	supervisor/mcp/mcp.c supervisor/mcp/mcp.h \
 	supervisor/mcp/method.c supervisor/mcp/method.h \
+	supervisor/mcp/news.c supervisor/mcp/news.h \
+	supervisor/mcp/origin.c supervisor/mcp/origin.h \
 	supervisor/mcp/revision.c supervisor/mcp/revision.h \
+	supervisor/mcp/rewrite.c supervisor/mcp/rewrite.h \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
+	supervisor/mcp/router_line.c \
+	supervisor/mcp/router_private.h \
 	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/splice.c supervisor/mcp/splice.h \
+	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/options.c supervisor/options.h

@@ -96,8 +96,11 @@ int domain_call(struct domain *domain, const struct domain_call *call) must_chec
 /* Answers what a worker asked: a whole message with the worker's id. */
 void domain_reply(struct domain *domain, unsigned worker, const char *line, size_t len);
 
-/* A notification for each ready worker of other make (not for native ones). */
-void domain_tell(struct domain *domain, const char *line, size_t len);
+/* A notification for the process that serves this session alone, if there is one. */
+void domain_tell(struct domain *domain, uint64_t session, const char *line, size_t len);
+
+/* What the old session's process holds is the new one's (a request of several rounds goes on). */
+void domain_adopt(struct domain *domain, uint64_t old_session, uint64_t new_session);
 
 /* The session has ended: a process of its own ends too, and what it subscribed to. */
 void domain_forget_session(struct domain *domain, uint64_t session);

@@ -475,9 +475,15 @@ tests_unit_test_worker_link_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_mcp
 TESTS += tests/unit/test_mcp
-tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c
+tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_bridge
+TESTS += tests/unit/test_bridge
+tests_unit_test_bridge_SOURCES = tests/unit/test_bridge.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_bridge_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_bridge_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_errlog
 TESTS += tests/unit/test_errlog
