@@ -9,6 +9,7 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
+#include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/worker_private.h"
 
 enum {
@@ -37,6 +38,7 @@ void request_free(struct request *request)
 {
 	if (!request)
 		return;
+	fairq_forget(request);
 	free(request->line);
 	free(request->envelope);
 	free(request);

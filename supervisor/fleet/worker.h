@@ -48,6 +48,8 @@ enum worker_event {
 /* One call on its way through a domain; owned by the domain's queue or by the worker that has it. */
 struct request {
 	TAILQ_ENTRY(request) next;
+	TAILQ_ENTRY(request) in_all;   /* fleet/fairq.h, while it waits */
+	struct fairq_lane *running_in; /* the same, while a worker has it */
 	uint64_t no;
 	uint64_t session; /* who asks */
 	char *line;
@@ -145,6 +147,11 @@ bool worker_cancel(struct worker *worker, uint64_t no, const char *reason);
 
 /* Answers what it asked: a whole message with its id. Ignored when it is not there any more. */
 void worker_reply(struct worker *worker, const char *line, size_t len);
+
+/* What it is to tell news of (URIs, sorted; none: n is 0), and the least important log level that is
+ * wanted. In the way of its revision, and only what differs from before. */
+void worker_set_subscriptions(struct worker *worker, const char *const *uris, size_t n);
+void worker_set_level(struct worker *worker, const char *level);
 
 /* The numbers of its calls that somebody waits for, at most `max`; how many there are. */
 unsigned worker_list_calls(const struct worker *worker, uint64_t *ret, unsigned max);
