@@ -28,6 +28,16 @@ enum conf_aliases {
 	CONF_ALIASES_LISTED,
 };
 
+enum conf_isolation {
+	CONF_ISOLATION_SHARED,
+	CONF_ISOLATION_SESSION, /* a process for each session */
+};
+
+enum conf_start {
+	CONF_START_EAGER,
+	CONF_START_LAZY, /* at the first call */
+};
+
 enum conf_auth {
 	CONF_AUTH_UNSET, /* loopback only */
 	CONF_AUTH_NONE,  /* "auth: none" is written out: any address may be listened on */
@@ -159,6 +169,10 @@ struct conf_domain {
 	const char *native;       /* "git": served by our program worker-git; NULL: `command` */
 	struct conf_strs command; /* program and arguments; empty when native */
 	struct conf_envs env;
+	char *cwd; /* absolute; "": that of the supervisor, or / when confined and native */
+	enum conf_isolation isolation;
+	enum conf_start start;
+	int64_t idle_stop_ms; /* 0: never */
 	bool required;        /* /ready is 503 without it */
 	unsigned concurrency; /* calls in flight in one process; native: always 1 */
 	unsigned processes_min;
@@ -202,6 +216,7 @@ struct conf {
 	enum log_target log_format;
 	enum log_level log_level;
 	struct conf_tools tools;
+	char *state_dir; /* absolute; "": found by store_find_folder() */
 	bool sandbox_required;       /* as if each domain had sandbox.required */
 	struct conf_domain *domains; /* at least one, in byte order of their names */
 	size_t n_domains;
@@ -250,7 +265,7 @@ enum conf_reload {
 	CONF_RELOAD_LIVE,      /* holds from now on */
 	CONF_RELOAD_LISTENERS, /* listeners are opened and closed */
 	CONF_RELOAD_WORKERS,   /* the processes of the domain are replaced, one after the other */
-	CONF_RELOAD_RESTART,   /* not before the daemon starts again; no key so far */
+	CONF_RELOAD_RESTART,   /* not before the daemon starts again */
 };
 
 enum conf_domain_change {

@@ -68,6 +68,18 @@ static const struct conf_choice protocol_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice isolation_choices[] = {
+	{ "shared", CONF_ISOLATION_SHARED },
+	{ "session", CONF_ISOLATION_SESSION },
+	{ 0 },
+};
+
+static const struct conf_choice start_choices[] = {
+	{ "eager", CONF_START_EAGER },
+	{ "lazy", CONF_START_LAZY },
+	{ 0 },
+};
+
 static const struct conf_choice format_choices[] = {
 	{ "auto", LOG_TARGET_AUTO },
 	{ "text", LOG_TARGET_TEXT },
@@ -244,6 +256,12 @@ static const struct conf_key table[] = {
 	{ "drain", FIELD(conf, drain_ms), .reload = CONF_RELOAD_LIVE, RANGE(0, HOUR), .def = "10s",
 		.doc = "After SIGTERM: time for calls in flight to end." },
 
+	{ "state_dir", FIELD(conf, state_dir), .reload = CONF_RELOAD_RESTART, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "Where the lists of domains that start lazily are kept. Empty: STATE_DIRECTORY "
+		       "of the environment, else /var/lib/mcp-fleet for root and where it can be "
+		       "written to, else nowhere." },
+
 	{ "log.format", CHOICE(conf, log_format, format_choices), .reload = CONF_RELOAD_LIVE,
 		.def = "auto",
 		.doc = "auto is journal where standard error is connected to it, else text." },
@@ -277,6 +295,23 @@ static const struct conf_key table[] = {
 		       "Empty for the workers that are built in: git, filesystem, network, utils." },
 	{ "domains.*.env", FIELD(conf_domain, env), .reload = CONF_RELOAD_WORKERS, RANGE(0, 256),
 		.def = "{}", .doc = "Environment variables of the worker." },
+	{ "domains.*.cwd", FIELD(conf_domain, cwd), .reload = CONF_RELOAD_WORKERS, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "Working directory of a command; it must be there when the process starts. "
+		       "Empty: the directory in which mcp-fleetd was started." },
+	{ "domains.*.isolation", CHOICE(conf_domain, isolation, isolation_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "shared",
+		.doc = "With session each session has a process of its own, from its first call to its "
+		       "end; processes.min are kept ready for new ones. For commands only." },
+	{ "domains.*.start", CHOICE(conf_domain, start, start_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "eager",
+		.doc = "With lazy the lists of the last run are offered until the first call starts "
+		       "a process, whose lists are compared with them. Without lists (state_dir) it "
+		       "is started at once." },
+	{ "domains.*.idle_stop", FIELD(conf_domain, idle_stop_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 30 * DAY), .def = "0s",
+		.doc = "All processes end when no call came for so long and no session subscribes to "
+		       "a resource; the next call starts them again. 0s: never." },
 	{ "domains.*.required", FIELD(conf_domain, required), .reload = CONF_RELOAD_LIVE,
 		.def = "true",
 		.doc = "Whether /ready is 503 while this domain is down or lists no tools." },
@@ -287,9 +322,10 @@ static const struct conf_key table[] = {
 	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
 	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,
-		RANGE(0, 64), .def = "0",
+		RANGE(0, 1024), .def = "0",
 		.doc = "Processes under load; 0: four for a worker that is built in, one for a command "
-		       "(which may keep state), but not less than processes.min." },
+		       "(which may keep state), 64 with isolation: session, but not less than "
+		       "processes.min." },
 	{ "domains.*.call_timeout", FIELD(conf_domain, call_timeout_ms),
 		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "60s",
 		.doc = "Time for a call; some tools (git_clone and its like) have more." },

@@ -15,12 +15,21 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/backoff.c supervisor/fleet/backoff.h \
 	supervisor/fleet/cgroup.c supervisor/fleet/cgroup.h \
 	supervisor/fleet/confine.c supervisor/fleet/confine.h \
-	supervisor/fleet/domain.c supervisor/fleet/domain.h \
+	supervisor/fleet/domain.c supervisor/fleet/domain.h supervisor/fleet/domain_private.h \
+	supervisor/fleet/domain_news.c \
+	supervisor/fleet/domain_pool.c \
+	supervisor/fleet/domain_session.c \
+	supervisor/fleet/domain_setup.c \
+	supervisor/fleet/domain_sleep.c \
+	supervisor/fleet/domain_wants.c \
 	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
+	supervisor/fleet/fairq.c supervisor/fleet/fairq.h \
 	supervisor/fleet/fleet.c supervisor/fleet/fleet.h \
 	supervisor/fleet/launch.c supervisor/fleet/launch.h \
 	supervisor/fleet/link.c supervisor/fleet/link.h \
 	supervisor/fleet/offering.c supervisor/fleet/offering.h \
+	supervisor/fleet/store.c supervisor/fleet/store.h \
+	supervisor/fleet/wants.c supervisor/fleet/wants.h \
 	supervisor/fleet/worker.c supervisor/fleet/worker.h \
 	supervisor/fleet/worker_asks.c \
 	supervisor/fleet/worker_end.c \

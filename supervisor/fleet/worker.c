@@ -7,6 +7,7 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
+#include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/worker_private.h"
 
 enum {
@@ -26,6 +27,7 @@ void request_free(struct request *request)
 {
 	if (!request)
 		return;
+	fairq_forget(request);
 	free(request->line);
 	free(request->envelope);
 	free(request);

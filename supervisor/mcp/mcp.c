@@ -108,7 +108,7 @@ static void add_cluster(void *arg, struct domain *domain)
 	struct clusters *clusters = arg;
 	const char *name = domain_get_name(domain);
 	const struct endpoint *endpoint = catalog_endpoint(clusters->mcp->catalog, name);
-	bool healthy = domain_get_state(domain) == DOMAIN_UP;
+	bool healthy = domain_state_is_up(domain_get_state(domain));
 	size_t n_tools = endpoint ? endpoint_count_tools(endpoint) : 0;
 	const char *told = catalog_get_summary(clusters->mcp->catalog, name);
 	auto_free char *state =
@@ -656,7 +656,7 @@ bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint)
 	if (!name)
 		return true;
 	/* One that has failed and was never ready has no tools: a gateway would register none. */
-	return domain && (domain_is_new(domain) || domain_get_state(domain) == DOMAIN_UP ||
+	return domain && (domain_is_new(domain) || domain_state_is_up(domain_get_state(domain)) ||
 				 domain_get_state(domain) == DOMAIN_DOWN);
 }
 

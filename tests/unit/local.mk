@@ -497,6 +497,30 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_stream_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_fairq
+TESTS += tests/unit/test_fairq
+tests_unit_test_fairq_SOURCES = tests/unit/test_fairq.c
+tests_unit_test_fairq_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fairq_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_offering
+TESTS += tests/unit/test_offering
+tests_unit_test_offering_SOURCES = tests/unit/test_offering.c
+tests_unit_test_offering_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_offering_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_store
+TESTS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c
+tests_unit_test_store_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_store_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_wants
+TESTS += tests/unit/test_wants
+tests_unit_test_wants_SOURCES = tests/unit/test_wants.c
+tests_unit_test_wants_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_wants_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
