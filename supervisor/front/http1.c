@@ -7,7 +7,6 @@
  * reads a request in one way and we in another. */
 #include "supervisor/front/http1.h"
 
-
 #include "shared/ascii.h"
 
 enum {
