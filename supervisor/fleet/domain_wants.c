@@ -9,16 +9,6 @@
 
 enum { REFUSED_BURST = 5 };
 
-/* Until worker_rpc.c has them. */
-__attribute__((weak)) void worker_set_subscriptions(
-	struct worker *worker, const char *const *uris, size_t n)
-{
-}
-
-__attribute__((weak)) void worker_set_level(struct worker *worker, const char *level)
-{
-}
-
 static void tell(struct domain *d, struct slot *slot)
 {
 	const uint64_t *session = slot->is_owned ? &slot->owner : NULL;

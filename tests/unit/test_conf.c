@@ -305,9 +305,9 @@ static void test_bad_keys(void **state)
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, env, required, concurrency, processes, queue, queue_bytes, start_timeout, "
-			"cancel_grace, health, protocol, max_line, idle_shrink, restart, tools, sandbox, "
-			"call_timeout" },
+			"command, env, cwd, isolation, start, idle_stop, required, concurrency, processes, "
+			"queue, queue_bytes, start_timeout, cancel_grace, health, protocol, max_line, "
+			"idle_shrink, restart, names, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",

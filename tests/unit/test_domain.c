@@ -234,6 +234,11 @@ void worker_set_subscriptions(struct worker *w, const char *const *uris, size_t 
 	w->n_wants_told++;
 }
 
+void worker_tell(struct worker *w, const char *line, size_t len)
+{
+	(void)snprintf(w->told, sizeof(w->told), "%.*s", (int)len, line);
+}
+
 void worker_set_level(struct worker *w, const char *level)
 {
 	(void)snprintf(w->level, sizeof(w->level), "%s", level);
