@@ -4,6 +4,8 @@
  * peer. What stdio says holds here too: one message a line, no idle time, and a client that ends its
  * input gets the answers to what is in flight. A client that is gone has its calls cancelled.
  *
+ * Why it is so: doc/adr/0010.
+ *
  * Who is refused (credentials, limits.sessions, limits.connections) reads one line, a JSON-RPC error
  * without an id, and then the end. Source: MCP basic/transports, "stdio", all revisions. */
 #pragma once

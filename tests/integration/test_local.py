@@ -1,5 +1,6 @@
 """The local Unix socket: the same as standard input and output, for clients that did not start the daemon."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -233,6 +234,18 @@ def test_who_reads_late_gets_everything(start_local):
         assert sorted(message["id"] for message in rest) == list(range(20))
 
 
+def test_who_does_not_read_is_not_waited_for_at_the_end(start_local):
+    """No longer than `drain`."""
+    fleet = start_local({"drain": "1s"})
+    with Local(fleet.local) as client:
+        client.initialize()
+        for number in range(10):
+            client.send({**BIG, "id": number})
+        fleets.wait_until(lambda: str(fleet.messages()).count("tools/call") == 10, 5, "the calls are there")
+        fleet.signal(signal.SIGTERM)
+        fleet.process.wait(10 * fleets.SLOWNESS)
+
+
 # --- limits ----------------------------------------------------------------------------------------------
 
 
@@ -285,7 +298,8 @@ def greet(address):
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10 * fleets.SLOWNESS)
         client.connect(address)
-        client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        with contextlib.suppress(BrokenPipeError):  # who is refused may be too late to ask
+            client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
         return json.loads(client.makefile().readline())
 
 
@@ -509,13 +523,44 @@ def test_beside_stdio(start_stdio, folder):
     assert list(folder.iterdir()) == []
 
 
-def test_a_client_of_stdio_that_is_gone_does_not_wait_for_others(start_stdio, folder):
-    stdio = start_stdio({"utils": {}})
+def test_the_end_of_stdio_does_not_wait_for_those_at_the_socket(start_stdio, folder):
+    """One that is idle, one whose call takes long, one that does not read its answers."""
+    stdio = start_stdio()
     stdio.initialize()
+    (stdio.fleet.folder / "conf.d").mkdir()
+    (stdio.fleet.folder / "conf.d" / "local.yaml").write_text(f"{{drain: 1s, local: {{path: {folder}/mcp.sock}}}}\n")
+    stdio.process.send_signal(signal.SIGHUP)
+    with Local(folder / "mcp.sock") as idle, Local(folder / "mcp.sock") as busy, Local(folder / "mcp.sock") as slow:
+        busy.initialize()
+        busy.send(sleep(1, 30))
+        slow.initialize()
+        for number in range(10):
+            slow.send({**BIG, "id": number})
+        assert stdio.request(1, "tools/call", {"name": "fake_sleep", "arguments": {"seconds": 0.5}})["result"]
+        stdio.end_input()
+        assert idle.read() is None
+        assert "error" in busy.read()
+        assert busy.read() is None
+        stdio.process.wait(10 * fleets.SLOWNESS)
+
+
+@pytest.mark.sanitizers
+def test_a_client_of_stdio_that_does_not_read_any_more(start_stdio, folder):
+    """Its calls are given up; the fleet ends, and those at the socket are told."""
+    stdio = start_stdio()
+    stdio.initialize()
+    assert stdio.tools()  # not before the fleet is up
     (stdio.fleet.folder / "conf.d").mkdir()
     (stdio.fleet.folder / "conf.d" / "local.yaml").write_text(f"local: {{path: {folder}/mcp.sock}}\n")
     stdio.process.send_signal(signal.SIGHUP)
     with Local(folder / "mcp.sock") as client:
         client.initialize()
-        stdio.end_input()
+        client.send(sleep(1, 1))
+        assert client.request(2, "ping")["result"] == {}
+        stdio.send(sleep(1, 30))
+        stdio.process.stdout.close()
+        stdio.send({"jsonrpc": "2.0", "id": 2, "method": "ping"})
+        assert "result" in client.read()
         assert client.read() is None
+    stdio.process.stdin.close()
+    stdio.process.wait(10 * fleets.SLOWNESS)
