@@ -76,6 +76,11 @@ struct conf_listener {
 	socklen_t sockaddr_len;
 };
 
+struct conf_local {
+	char *path;  /* "auto", "" (nowhere), or absolute: as it is written */
+	char *group; /* "": the daemon's */
+};
+
 struct conf_limits {
 	unsigned sessions;
 	int64_t session_idle_ms;
@@ -210,6 +215,8 @@ struct conf {
 	enum conf_auth auth;
 	struct conf_listener *listeners; /* at least one */
 	size_t n_listeners;
+	struct conf_local local;
+	char *local_socket; /* what local.path means here; NULL: no local socket */
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
 	int64_t drain_ms;

@@ -9,10 +9,14 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <sys/un.h>
 
 #include "shared/limits.h"
 
-enum { MAX_GLOB = 2 * LIMIT_TOOL_NAME };
+enum {
+	MAX_GLOB = 2 * LIMIT_TOOL_NAME,
+	MAX_SOCKET_PATH = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+};
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -149,6 +153,11 @@ static bool is_absolute(const char *text)
 	return *text == '/';
 }
 
+static bool is_socket_path(const char *text)
+{
+	return streq(text, "auto") || is_absolute_or_empty(text);
+}
+
 /* What a rule on addresses may be made of; the worker reads it. */
 static bool is_address_rule(const char *text)
 {
@@ -208,9 +217,22 @@ static const struct conf_key table[] = {
 		.doc = "Serve this one domain at the root of the listener; empty: the whole fleet, and "
 		       "each domain below its name." },
 
+	{ "local.path", FIELD(conf, local.path), .reload = CONF_RELOAD_LISTENERS,
+		RANGE(0, MAX_SOCKET_PATH), .def = "auto", .is_valid = is_socket_path,
+		.form = "auto, an absolute path, or empty",
+		.doc = "The Unix socket at which local clients speak as on standard input and output, "
+		       "one message a line. Its mode is 0660. auto: with transport sse, mcp.sock in "
+		       "the folder that the service manager made (RUNTIME_DIRECTORY: "
+		       "/run/mcp-fleet/mcp.sock), and none without such a folder; empty: none." },
+	{ "local.group", FIELD(conf, local.group), .reload = CONF_RELOAD_LISTENERS, RANGE(0, 256),
+		.def = "\"\"", .is_valid = is_one_line, .form = "the name of a group",
+		.doc = "The group of the socket: its members may connect, beside root and the daemon's "
+		       "user; empty: the daemon's own." },
+
 	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 100000), .def = "1000",
-		.doc = "Sessions at one time; one more is answered with 503." },
+		.doc = "Sessions at one time; one more is answered with 503, over the local socket "
+		       "with an error line." },
 	{ "limits.session_idle", FIELD(conf, limits.session_idle_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, 30 * DAY), .def = "1h",
 		.doc = "A session without any message for so long is closed." },
@@ -234,8 +256,9 @@ static const struct conf_key table[] = {
 		.doc = "Time for a client to give what a tool asks of it or of its user." },
 	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
-		.doc = "Connections at one time; one more is answered with 503. The limit of open "
-		       "files is raised as far as the service manager allows." },
+		.doc = "Connections at one time, over HTTP and over the local socket each; one more is "
+		       "answered as with limits.sessions. The limit of open files is raised as far as "
+		       "the service manager allows." },
 	{ "limits.header_bytes", FIELD(conf, limits.header_bytes), .reload = CONF_RELOAD_LIVE,
 		RANGE(KIB, 256 * KIB), .def = "16KiB",
 		.doc = "Request line and headers; larger ones are answered with 431." },

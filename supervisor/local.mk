@@ -43,6 +43,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
+	supervisor/front/local.c supervisor/front/local.h \
+	supervisor/front/local_socket.c supervisor/front/local_socket.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/loop.c supervisor/loop.h \

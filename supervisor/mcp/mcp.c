@@ -620,6 +620,11 @@ unsigned mcp_count_pending(const struct mcp *mcp)
 	return router_count(mcp->router) + !STAILQ_EMPTY(&mcp->early);
 }
 
+unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session)
+{
+	return session_count_calls(session) + count_early(mcp, session);
+}
+
 bool mcp_is_settled(const struct mcp *mcp)
 {
 	return mcp->settled;

@@ -336,6 +336,11 @@ struct session_info *session_get_info(struct session *session)
 	return &session->info;
 }
 
+unsigned session_count_calls(const struct session *session)
+{
+	return session->info.n_calls;
+}
+
 void session_touch(struct session *session)
 {
 	session->active_ms = loop_now_ms(session->owner->loop);

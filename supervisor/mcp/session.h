@@ -89,6 +89,7 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
+unsigned session_count_calls(const struct session *session); /* in flight */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
 

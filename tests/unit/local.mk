@@ -521,6 +521,18 @@ tests_unit_test_wants_SOURCES = tests/unit/test_wants.c
 tests_unit_test_wants_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_wants_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_local
+TESTS += tests/unit/test_local
+tests_unit_test_local_SOURCES = tests/unit/test_local.c
+tests_unit_test_local_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_local_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_local_socket
+TESTS += tests/unit/test_local_socket
+tests_unit_test_local_socket_SOURCES = tests/unit/test_local_socket.c
+tests_unit_test_local_socket_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
