@@ -49,6 +49,8 @@ enum worker_event {
 /* One call on its way through a domain; owned by the domain's queue or by the worker that has it. */
 struct request {
 	TAILQ_ENTRY(request) next;
+	TAILQ_ENTRY(request) in_all;   /* fleet/fairq.h, while it waits */
+	struct fairq_lane *running_in; /* the same, while a worker has it */
 	uint64_t no;
 	uint64_t session; /* who asks */
 	char *line;

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include "shared/alloc.h"
+#include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/worker_private.h"
 
 void request_free(struct request *request)
 {
 	if (!request)
 		return;
+	fairq_forget(request);
 	free(request->line);
 	free(request->envelope);
 	free(request);
