@@ -17,8 +17,6 @@
 #include "shared/quote.h"
 #include "supervisor/fleet/worker_private.h"
 
-enum { NOISE_BURST = 20 };
-
 #define MODERN_CAPABILITIES                                                                        \
 	"{\"roots\":{},\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}}}"
 
@@ -281,7 +279,7 @@ static void on_answer(struct worker *w, const struct rpc *rpc)
 		on_call_answer(w, no, rpc);
 	} else if (jspan_get_str(rpc->id, &text)) {
 		on_own_answer(w, strbuf_get(&text), rpc);
-	} else if (log_limit_ok(&w->noise, NOISE_BURST, w->name)) {
+	} else if (log_limit_ok(&w->noise, WORKER_NOISE_BURST, w->name)) {
 		worker_add_error_text(&text, rpc);
 		log_warn_about(&w->about, "%s: an error that names no request: %s", w->name,
 			strbuf_get(&text));
@@ -445,21 +443,25 @@ static bool take_batch(struct worker *w, const char *line, size_t len)
 	return true;
 }
 
-static void on_bad_line(struct worker *w, const char *line, size_t len, const char *why)
+static void log_noise(struct worker *w, const char *line, size_t len)
 {
 	auto_strbuf words = { 0 };
 
-	if (w->setup->native || !is_noise(line, len)) {
-		if (!w->setup->native && take_batch(w, line, len))
-			return;
-		worker_break(w, "garbage on its link: %s", why ? why : "not JSON");
-		return;
-	}
-	if (!log_limit_ok(&w->noise, NOISE_BURST, w->name))
+	if (!log_limit_ok(&w->noise, WORKER_NOISE_BURST, w->name))
 		return;
 	quote_add(&words, line, len);
 	log_warn_about(&w->about, "%s: not a message on its standard output, skipped: %s", w->name,
 		strbuf_get(&words));
+}
+
+static void on_bad_line(struct worker *w, const char *line, size_t len, const char *why)
+{
+	bool native = w->setup->native;
+
+	if (!native && is_noise(line, len))
+		log_noise(w, line, len);
+	else if (native || !take_batch(w, line, len))
+		worker_break(w, "garbage on its link: %s", why ? why : "not JSON");
 }
 
 static void on_text(struct worker *w, const char *text, size_t len)
