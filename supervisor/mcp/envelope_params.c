@@ -205,8 +205,17 @@ static bool on_judged(
 
 static void survey_schema(struct jspan input_schema, struct survey *ret)
 {
-	walk_all(input_schema, on_judged, ret);
-	strbuf_done(&ret->names);
+	const char mark[] = "x-mcp-header";
+
+	if (input_schema.len <= SCHEMA_HEADERS_BYTES) {
+		walk_all(input_schema, on_judged, ret);
+		strbuf_done(&ret->names);
+	} else if (memmem(input_schema.at, input_schema.len, mark, strlen(mark))) {
+		ret->n_faults = 1;
+		if (ret->out)
+			strbuf_addf(ret->out, "x-mcp-header in a schema of more than %d bytes",
+				SCHEMA_HEADERS_BYTES);
+	}
 }
 
 size_t schema_header_faults(struct jspan input_schema, struct strbuf *ret)

@@ -351,6 +351,35 @@ static void test_deep(void **unused)
 	assert_true(text.len < 400);
 }
 
+/* Time is bounded: such a schema is not looked into, and is said to have been left alone. */
+static void test_large_schema(void **unused)
+{
+	for (int more = 0; more <= 1; more++) {
+		auto_strbuf schema = { 0 };
+		auto_strbuf text = { 0 };
+
+		strbuf_adds(&schema, PROPERTY(STRING "," MARK));
+		strbuf_cut(&schema, schema.len - 1);
+		strbuf_adds(&schema, ",\"description\":\"");
+		strbuf_addf(
+			&schema, "%0*d\"}", SCHEMA_HEADERS_BYTES - (int)schema.len - 2 + more, 0);
+		assert_int_equal(schema.len, SCHEMA_HEADERS_BYTES + more);
+		assert_int_equal(schema_has_headers(json(strbuf_get(&schema))), !more);
+		assert_int_equal(schema_header_faults(json(strbuf_get(&schema)), &text), more);
+		assert_int_equal(text.len > 0, more);
+	}
+}
+
+static void test_large_schema_without(void **unused)
+{
+	auto_strbuf schema = { 0 };
+	auto_strbuf text = { 0 };
+
+	strbuf_addf(&schema, "{\"description\":\"%0*d\"}", SCHEMA_HEADERS_BYTES, 0);
+	assert_int_equal(schema_header_faults(json(strbuf_get(&schema)), &text), 0);
+	assert_false(schema_has_headers(json(strbuf_get(&schema))));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +401,8 @@ int main(void)
 		cmocka_unit_test(test_many_faults),
 		cmocka_unit_test(test_too_many_annotations),
 		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_large_schema),
+		cmocka_unit_test(test_large_schema_without),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
