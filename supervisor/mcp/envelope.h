@@ -69,8 +69,8 @@ bool schema_has_headers(struct jspan input_schema);
 
 /* Appends what is wrong with the x-mcp-header annotations of a tool's inputSchema, for the log: the
  * first few, with "; " between. Returns how many faults there are; with one, conforming clients leave
- * the tool out. A schema above SCHEMA_HEADERS_BYTES is not looked at, which is a fault where it has
- * an annotation. */
+ * the tool out. A schema above SCHEMA_HEADERS_BYTES is not looked at, which is a fault where it could
+ * have an annotation. */
 size_t schema_header_faults(struct jspan input_schema, struct strbuf *ret);
 
 enum envelope_kind {

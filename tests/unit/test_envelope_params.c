@@ -75,6 +75,23 @@ static void test_they_agree(void **unused)
 	assert_true(agrees(sql, "{\"region\":\"\"}", LINES("Region: ")));
 }
 
+/* Other spellings of the same JSON. */
+static void test_escaped_keywords(void **unused)
+{
+	static const char *const schemas[] = {
+		"{\"properties\":{\"p\":{\"type\":\"string\",\"x-mcp\\u002dheader\":\"A\"}}}",
+		"{\"properties\":{\"p\":{\"type\":\"string\",\"\\u0078-mcp-header\":\"A\"}}}",
+		"{\"propert\\u0069es\":{\"\\u0070\":{\"t\\u0079pe\":\"strin\\u0067\","
+		"\"x-mcp-header\":\"\\u0041\"}}}",
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(schemas); i++) {
+		assert_true(schema_has_headers(json(schemas[i])));
+		assert_true(agrees(schemas[i], "{\"p\":\"x\"}", LINES("A: x")));
+		assert_false(agrees(schemas[i], "{\"p\":\"x\"}", LINES("A: y")));
+	}
+}
+
 static void test_both_absent(void **unused)
 {
 	assert_true(agrees(sql, "{}", NO_LINES));
@@ -384,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_they_agree),
+		cmocka_unit_test(test_escaped_keywords),
 		cmocka_unit_test(test_both_absent),
 		cmocka_unit_test(test_unknown_headers),
 		cmocka_unit_test(test_they_disagree),
