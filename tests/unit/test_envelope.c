@@ -389,6 +389,8 @@ static void test_check_meta(void **unused)
 		REQUEST("ping", "\"_meta\":{" V "null," C "{}}"),
 		REQUEST("ping", "\"_meta\":{" V "\"" MODERN "\"," C "{}," C "{}}"),
 		REQUEST("ping", "\"_meta\":{" V "\"" MODERN "\"," V "\"" MODERN "\"," C "{}}"),
+		REQUEST("ping", "\"_meta\":{" V "\"" MODERN "\"," C
+				"{},\"baggage\":\"\",\"baggage\":\"\"}"),
 		REQUEST("ping", META "," META) };
 
 	assert_int_equal(check(REQUEST("ping", META), &ping_headers), 0);
