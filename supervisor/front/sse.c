@@ -116,12 +116,12 @@ static void end_stream(struct sse_stream *stream)
 	loop_defer(stream->sse->loop, free, stream);
 }
 
-static int stream_send(void *sink, const char *json, size_t len)
+static int stream_send(void *sink, const struct outgoing *out)
 {
 	static const char before[] = "event: message\ndata: ";
 	static const char after[] = "\n\n";
 	struct sse_stream *stream = sink;
-	const struct iovec iov[] = { piece(before, sizeof(before) - 1), piece(json, len),
+	const struct iovec iov[] = { piece(before, sizeof(before) - 1), piece(out->json, out->len),
 		piece(after, sizeof(after) - 1) };
 
 	return stream->conn ? http_conn_stream(stream->conn, iov, 3) : -EPIPE;
@@ -262,7 +262,8 @@ static void on_post_body(
 			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return;
 	}
-	verdict = mcp_receive(sse->mcp, session, body, len, &text);
+	const struct mcp_input input = { .text = body, .len = len };
+	verdict = mcp_receive(sse->mcp, session, &input, &text);
 	if (verdict == MCP_ACCEPTED) {
 		http_conn_answer(conn, &accepted);
 		return;

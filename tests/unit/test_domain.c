@@ -11,6 +11,8 @@
 #include "shared/alloc.h"
 #include "shared/log.h"
 #include "supervisor/fleet/domain.h"
+#include "supervisor/fleet/fairq.h"
+#include "supervisor/fleet/store.h"
 
 /* --- fake workers ------------------------------------------------------------------------------ */
 
@@ -18,6 +20,7 @@ struct worker {
 	struct worker *next;
 	const struct worker_hooks *hooks;
 	void *arg;
+	unsigned index;
 	struct worker_setup *setup;
 	enum worker_state state;
 	struct request_list calls;
@@ -28,7 +31,10 @@ struct worker {
 	int64_t drain_ms; /* of the last stop */
 	int64_t idle_since_ms;
 	char name[16];
-	char told[64]; /* the last notification */
+	char told[64];   /* the last notification */
+	char wants[200]; /* the URIs that it was told last, with blanks between */
+	unsigned n_wants_told;
+	char level[16];
 };
 
 static struct world {
@@ -44,7 +50,9 @@ static struct world {
 
 void request_free(struct request *request)
 {
+	fairq_forget(request);
 	free(request->line);
+	free(request->envelope);
 	free(request);
 }
 
@@ -63,7 +71,7 @@ static void free_texts(char **texts)
 
 void worker_setup_unref(struct worker_setup *setup)
 {
-	if (--setup->n_refs > 0)
+	if (!setup || --setup->n_refs > 0)
 		return;
 	free(setup->domain);
 	free_texts(setup->argv);
@@ -80,6 +88,7 @@ struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct w
 	w->arg = arg;
 	w->setup = worker_setup_ref(setup);
 	TAILQ_INIT(&w->calls);
+	w->index = index;
 	(void)snprintf(w->name, sizeof(w->name), "w/%u", index);
 	w->next = world.workers;
 	world.workers = w;
@@ -102,6 +111,20 @@ void worker_free(struct worker *w)
 	}
 	worker_setup_unref(w->setup);
 	free(w);
+}
+
+unsigned worker_get_index(const struct worker *w)
+{
+	return w->index;
+}
+
+unsigned worker_list_calls(const struct worker *w, uint64_t *ret, unsigned max)
+{
+	return 0;
+}
+
+void worker_reply(struct worker *w, const char *line, size_t len)
+{
 }
 
 static void move(struct worker *w, enum worker_state state)
@@ -200,6 +223,27 @@ void worker_notify(struct worker *w, const char *method, const char *params)
 	(void)snprintf(w->told, sizeof(w->told), "%s", params);
 }
 
+void worker_set_subscriptions(struct worker *w, const char *const *uris, size_t n)
+{
+	size_t len = 0;
+
+	w->wants[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(
+			w->wants + len, sizeof(w->wants) - len, "%s%s", i ? " " : "", uris[i]);
+	w->n_wants_told++;
+}
+
+void worker_tell(struct worker *w, const char *line, size_t len)
+{
+	(void)snprintf(w->told, sizeof(w->told), "%.*s", (int)len, line);
+}
+
+void worker_set_level(struct worker *w, const char *level)
+{
+	(void)snprintf(w->level, sizeof(w->level), "%s", level);
+}
+
 enum worker_state worker_get_state(const struct worker *w)
 {
 	return w->state;
@@ -240,7 +284,9 @@ static void become_ready_with(struct worker *w, const char *tools_text)
 	assert_non_null(tools);
 	w->idle_since_ms = loop_now_ms(world.loop);
 	w->state = WORKER_READY;
-	w->hooks->ready(w->arg, w, tools, info);
+	const struct offering offering = { .info = info, .tools = tools, .takes_legacy = true };
+
+	w->hooks->ready(w->arg, w, &offering);
 	w->hooks->moved(w->arg, w);
 }
 
@@ -301,9 +347,14 @@ static void on_changed(void *arg, struct domain *domain)
 	world.n_changed++;
 }
 
-static void on_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
+static void on_worker_ended(void *arg, struct domain *domain, unsigned worker)
 {
-	world.n_tools = (unsigned)json_array_size(tools);
+	assert_true(worker > 0);
+}
+
+static void on_offering(void *arg, struct domain *domain, const struct offering *offering)
+{
+	world.n_tools = offering ? (unsigned)json_array_size(offering->tools) : 0;
 	strbuf_addf(&world.story, "tools:%u ", world.n_tools);
 }
 
@@ -317,7 +368,8 @@ static const struct domain_hooks hooks = {
 	.progress = on_progress,
 	.lost = on_lost,
 	.changed = on_changed,
-	.tools = on_tools,
+	.worker_ended = on_worker_ended,
+	.offering = on_offering,
 	.stopped = on_stopped,
 };
 
@@ -358,9 +410,16 @@ static int tear_down(void **unused)
 	return 0;
 }
 
+static int call_sized(uint64_t no, size_t len, bool may_rerun)
+{
+	return domain_call(world.domain,
+		&(struct domain_call){
+			.no = no, .line = alloc_str("{}"), .len = len, .may_rerun = may_rerun });
+}
+
 static int call_it(uint64_t no, bool may_rerun)
 {
-	return domain_call(world.domain, no, alloc_str("{}"), 2, may_rerun);
+	return call_sized(no, 2, may_rerun);
 }
 
 static void ask(uint64_t no)
@@ -429,16 +488,16 @@ static void test_the_queue_is_bounded_in_bytes(void **unused)
 {
 	up();
 	ask(1);
-	assert_int_equal(domain_call(world.domain, 2, alloc_str("{}"), 600, true), 0);
-	assert_int_equal(domain_call(world.domain, 3, alloc_str("{}"), 600, true), -ENOBUFS);
+	assert_int_equal(call_sized(2, 600, true), 0);
+	assert_int_equal(call_sized(3, 600, true), -ENOBUFS);
 	domain_cancel(world.domain, 2, "test");
-	assert_int_equal(domain_call(world.domain, 4, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(call_sized(4, 600, true), 0);
 	finish_one(world.workers);
-	assert_int_equal(domain_call(world.domain, 5, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(call_sized(5, 600, true), 0);
 	die(world.workers, WORKER_PARKED);
 	become_ready(world.workers);
 	ask(6);
-	assert_int_equal(domain_call(world.domain, 7, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(call_sized(7, 600, true), 0);
 }
 
 static void test_cancel(void **unused)

@@ -33,13 +33,13 @@ static const struct conf_limits limits = {
 	.calls_per_session = 2,
 };
 
-static int sink_send(void *arg, const char *json, size_t len)
+static int sink_send(void *arg, const struct outgoing *out)
 {
 	struct fake_sink *sink = arg;
 
 	if (sink->busy)
 		return -EAGAIN;
-	strbuf_add(&sink->got, json, len);
+	strbuf_add(&sink->got, out->json, out->len);
 	strbuf_addc(&sink->got, '\n');
 	return 0;
 }
@@ -84,7 +84,7 @@ static struct session *open_one(struct fake_sink *sink)
 
 static void send_text(struct session *session, const char *text)
 {
-	session_send(session, text, strlen(text));
+	session_tell(session, 0, text, strlen(text));
 }
 
 static void test_ids(void **unused)

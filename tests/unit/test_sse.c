@@ -127,14 +127,14 @@ struct session *mcp_open(
 	return world.refuses ? NULL : session_open(world.sessions, ops, sink, endpoint);
 }
 
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
-	strbuf_add(&world.received, text, len);
+	strbuf_add(&world.received, input->text, input->len);
 	if (world.verdict != MCP_ACCEPTED)
 		strbuf_adds(reply, "an error");
 	else
-		session_send(session, "answer", 6);
+		session_answer(session, input->via, "answer", 6, 0);
 	return world.verdict;
 }
 
