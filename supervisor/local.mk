@@ -37,6 +37,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_lists.c \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
+	supervisor/fleet/worker_setup.c \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
