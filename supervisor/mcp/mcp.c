@@ -47,12 +47,21 @@ static void forget_early(struct mcp *mcp, const struct session *session)
 	}
 }
 
+static void forget_in(void *arg, struct domain *domain)
+{
+	const uint64_t *session = arg;
+
+	domain_forget_session(domain, *session);
+}
+
 static void on_session_closed(void *arg, struct session *session)
 {
 	struct mcp *mcp = arg;
+	uint64_t number = session_get_number(session);
 
 	forget_early(mcp, session);
 	router_forget_session(mcp->router, session);
+	fleet_each(mcp->fleet, forget_in, &number);
 	mcp->hooks->changed(mcp->arg);
 }
 

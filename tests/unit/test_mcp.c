@@ -17,9 +17,10 @@
 struct domain {
 	const char *name;
 	enum domain_state state;
-	bool has_failed; /* at its first start */
-	uint32_t id;     /* 0: it has left */
-	int refusal;     /* what domain_call() says; 0: it takes the call */
+	bool has_failed;      /* at its first start */
+	uint32_t id;          /* 0: it has left */
+	unsigned n_forgotten; /* sessions */
+	int refusal;          /* what domain_call() says; 0: it takes the call */
 	uint64_t last_no;
 	bool may_rerun;
 	struct strbuf line;      /* the last call */
@@ -106,6 +107,12 @@ int domain_call(struct domain *d, const struct domain_call *call)
 void domain_reply(struct domain *d, unsigned worker, const char *line, size_t len)
 {
 	strbuf_add(&d->reply, line, len);
+}
+
+void domain_forget_session(struct domain *d, uint64_t session)
+{
+	assert_true(session > 0);
+	d->n_forgotten++;
 }
 
 void domain_cancel(struct domain *d, uint64_t no, const char *reason)
@@ -515,6 +522,8 @@ static void test_client_gone(void **unused)
 	session_gone(world.a.session);
 	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "1 ");
 	assert_string_equal(strbuf_get(&world.domains[1].cancelled), "2 ");
+	assert_int_equal(world.domains[0].n_forgotten, 1);
+	assert_int_equal(world.domains[1].n_forgotten, 1);
 	loop_settle(world.loop);
 	answer(1);
 	answer(2);
