@@ -130,6 +130,12 @@ struct conf_network {
 	struct conf_strs allow_methods; /* of net_http_request */
 };
 
+enum conf_protocol {
+	CONF_PROTOCOL_AUTO,
+	CONF_PROTOCOL_LEGACY, /* the revisions with initialize */
+	CONF_PROTOCOL_MODERN, /* 2026-07-28 */
+};
+
 enum conf_profile {
 	CONF_PROFILE_AUTO, /* its own for a native worker, none for a command */
 	CONF_PROFILE_STRICT,
@@ -170,6 +176,8 @@ struct conf_domain {
 	int64_t cancel_grace_ms;
 	int64_t health_interval_ms;
 	int64_t health_timeout_ms;
+	enum conf_protocol protocol; /* native: always auto, and legacy in fact */
+	size_t max_line;             /* bytes of a worker's message */
 	int64_t idle_shrink_ms;
 	int64_t restart_first_ms;
 	int64_t restart_cap_ms;

@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 
 #include "shared/alloc.h"
+#include "shared/limits.h"
 #include "shared/strbuf.h"
 #include "supervisor/conf_decode.h"
 #include "supervisor/conf_type.h"
@@ -161,6 +162,21 @@ static int check_command_keys(const struct conf_node *node, const struct conf_do
 	return 0;
 }
 
+static int check_protocol(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (!domain->native)
+		return 0;
+	if (domain->protocol != CONF_PROTOCOL_AUTO)
+		return conf_node_fail_path(fail, node, prefix, "protocol",
+			"a worker that is built in has one protocol: leave the key out");
+	if (domain->max_line != LIMIT_LINE_BYTES)
+		return conf_node_fail_path(fail, node, prefix, "max_line",
+			"a worker that is built in has a limit of its own, which "
+			"tools.max_result_bytes moves: leave the key out");
+	return 0;
+}
+
 static int check_sandbox(const struct conf_node *node, const struct conf_domain *domain,
 	const char *prefix, struct fail *fail)
 {
@@ -192,6 +208,8 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 		r = check_processes(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_command_keys(node, domain, prefix, fail);
+	if (r == 0)
+		r = check_protocol(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_sandbox(node, domain, prefix, fail);
 	if (r == 0)

@@ -66,6 +66,13 @@ static const struct conf_choice start_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice protocol_choices[] = {
+	{ "auto", CONF_PROTOCOL_AUTO },
+	{ "legacy", CONF_PROTOCOL_LEGACY },
+	{ "modern", CONF_PROTOCOL_MODERN },
+	{ 0 },
+};
+
 static const struct conf_choice format_choices[] = {
 	{ "auto", LOG_TARGET_AUTO },
 	{ "text", LOG_TARGET_TEXT },
@@ -329,6 +336,17 @@ static const struct conf_key table[] = {
 	{ "domains.*.health.timeout", FIELD(conf_domain, health_timeout_ms),
 		.reload = CONF_RELOAD_LIVE, RANGE(50, 10 * MINUTE), .def = "5s",
 		.doc = "Time for the answer; then the process is killed and replaced." },
+	{ "domains.*.protocol", CHOICE(conf_domain, protocol, protocol_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "auto",
+		.doc = "How a command is opened: legacy with initialize (2024-11-05 to 2025-11-25), "
+		       "modern with server/discover (2026-07-28). auto tries legacy first, and modern "
+		       "beside it where the newest legacy revision was answered, or after a refusal. "
+		       "Servers that decide once, like those of the Python and TypeScript SDKs, are "
+		       "modern only when it is said here." },
+	{ "domains.*.max_line", FIELD(conf_domain, max_line), .reload = CONF_RELOAD_WORKERS,
+		RANGE(64 * KIB, 256 * MIB), .def = "16MiB",
+		.doc = "The longest message of a command; a longer one is a fault, and the process is "
+		       "replaced." },
 	{ "domains.*.idle_shrink", FIELD(conf_domain, idle_shrink_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "60s",
 		.doc = "A process above processes.min that was idle for so long is stopped." },

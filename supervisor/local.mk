@@ -31,8 +31,13 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/store.c supervisor/fleet/store.h \
 	supervisor/fleet/wants.c supervisor/fleet/wants.h \
 	supervisor/fleet/worker.c supervisor/fleet/worker.h \
+	supervisor/fleet/worker_asks.c \
+	supervisor/fleet/worker_end.c \
+	supervisor/fleet/worker_handshake.c \
+	supervisor/fleet/worker_lists.c \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
+	supervisor/fleet/worker_wants.c \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \

@@ -113,6 +113,8 @@ struct worker_setup *domain_make_setup(
 	setup->plan = alloc_str(programs->plan);
 	confine_get_limits(conf, &setup->limits);
 	setup->native = conf->native != NULL;
+	setup->protocol = conf->protocol;
+	setup->max_line = conf->max_line;
 	setup->concurrency = conf->concurrency;
 	setup->start_timeout_ms = conf->start_timeout_ms;
 	setup->cancel_grace_ms = conf->cancel_grace_ms;

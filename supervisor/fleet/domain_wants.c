@@ -9,30 +9,17 @@
 
 enum { REFUSED_BURST = 5 };
 
-/* Until worker_rpc.c has them. */
-__attribute__((weak)) void worker_set_subscriptions(
-	struct worker *worker, const char *const *uris, size_t n)
-{
-}
-
-__attribute__((weak)) void worker_set_level(struct worker *worker, const char *level)
-{
-}
-
 static void tell(struct domain *d, struct slot *slot)
 {
 	const uint64_t *session = slot->is_owned ? &slot->owner : NULL;
 	auto_free const char **uris = NULL;
-	const char *level;
 	size_t n;
 
 	if (d->is_isolated && !session)
 		return; /* nobody's */
 	n = wants_list(d->wants, session, &uris);
-	level = wants_get_level(d->wants, session);
 	worker_set_subscriptions(slot->worker, uris, n);
-	if (level)
-		worker_set_level(slot->worker, level);
+	worker_set_level(slot->worker, wants_get_level(d->wants, session));
 }
 
 void domain_tell_wants(struct domain *d)
@@ -94,9 +81,6 @@ void domain_tell(struct domain *d, const char *line, size_t len)
 {
 	struct slot *slot;
 
-	if (d->setup->native)
-		return;
 	TAILQ_FOREACH(slot, &d->slots, next)
-		if (worker_get_state(slot->worker) == WORKER_READY)
-			worker_reply(slot->worker, line, len);
+		worker_tell(slot->worker, line, len);
 }

@@ -77,6 +77,11 @@ fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)
 
+# Its process is a fake, in the place of fleet/launch.c.
+fuzz_programs += tests/fuzz/fuzz_worker
+tests_fuzz_fuzz_worker_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_worker_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+
 # The network worker: answers of name servers, pages as text.
 fuzz_programs += tests/fuzz/fuzz_dns_message
 tests_fuzz_fuzz_dns_message_CPPFLAGS = $(fuzz_cppflags)

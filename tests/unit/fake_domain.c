@@ -94,6 +94,10 @@ unsigned worker_list_calls(const struct worker *w, uint64_t *ret, unsigned max)
 
 void worker_reply(struct worker *w, const char *line, size_t len)
 {
+}
+
+void worker_tell(struct worker *w, const char *line, size_t len)
+{
 	(void)snprintf(w->told, sizeof(w->told), "%.*s", (int)len, line);
 }
 
@@ -206,7 +210,7 @@ void worker_set_subscriptions(struct worker *w, const char *const *uris, size_t 
 
 void worker_set_level(struct worker *w, const char *level)
 {
-	(void)snprintf(w->level, sizeof(w->level), "%s", level);
+	(void)snprintf(w->level, sizeof(w->level), "%s", level ? level : "");
 }
 
 enum worker_state worker_get_state(const struct worker *w)

@@ -467,11 +467,31 @@ tests_unit_test_git_settings_CPPFLAGS = $(supervisor_unit_cppflags) $(GIT2_CFLAG
 tests_unit_test_git_settings_LDADD = workers/git/libgit_tools.a workers/common/libworker.a \
 	$(supervisor_unit_libs) $(GIT2_LIBS) $(PCRE2_LIBS)
 
+worker_unit_sources = tests/unit/fake_process.c tests/unit/fake_process.h
+
 check_PROGRAMS += tests/unit/test_worker_link
 TESTS += tests/unit/test_worker_link
-tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c
+tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c $(worker_unit_sources)
 tests_unit_test_worker_link_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_worker_link_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_opening
+TESTS += tests/unit/test_worker_opening
+tests_unit_test_worker_opening_SOURCES = tests/unit/test_worker_opening.c $(worker_unit_sources)
+tests_unit_test_worker_opening_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_opening_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_wants
+TESTS += tests/unit/test_worker_wants
+tests_unit_test_worker_wants_SOURCES = tests/unit/test_worker_wants.c $(worker_unit_sources)
+tests_unit_test_worker_wants_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_wants_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_lines
+TESTS += tests/unit/test_worker_lines
+tests_unit_test_worker_lines_SOURCES = tests/unit/test_worker_lines.c $(worker_unit_sources)
+tests_unit_test_worker_lines_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_lines_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_mcp
 TESTS += tests/unit/test_mcp

@@ -310,8 +310,9 @@ static void test_bad_keys(void **state)
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, env, cwd, isolation, start, idle_stop, required, concurrency, processes, queue, queue_bytes, start_timeout, "
-			"cancel_grace, health, idle_shrink, restart, tools, sandbox, call_timeout" },
+			"command, env, cwd, isolation, start, idle_stop, required, concurrency, "
+			"processes, queue, queue_bytes, start_timeout, cancel_grace, health, protocol, "
+			"max_line, idle_shrink, restart, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
@@ -462,6 +463,12 @@ static void test_bad_domains(void **state)
 			"leave the key out, or give roots" },
 		{ "domains: {x: {command: [y], cwd: srv}}",
 			"fleet.yaml:1:34: domains.x.cwd: 'srv' is not an absolute path" },
+		{ "domains: {git: {protocol: modern}}",
+			"fleet.yaml:1:27: domains.git.protocol: a worker that is built in has one "
+			"protocol: leave the key out" },
+		{ "domains: {git: {max_line: 1MiB}}",
+			"fleet.yaml:1:27: domains.git.max_line: a worker that is built in has a "
+			"limit of its own, which tools.max_result_bytes moves: leave the key out" },
 		{ "domains: {git: {restart: {first: 10s, cap: 1s}}}",
 			"fleet.yaml:1:44: domains.git.restart.cap: is below restart.first" },
 		{ "domains: {git: {restart: {first: 1m}}}",
