@@ -553,9 +553,23 @@ tests_unit_test_local_socket_SOURCES = tests/unit/test_local_socket.c
 tests_unit_test_local_socket_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
 
+fake_domain_sources = tests/unit/fake_domain.c tests/unit/fake_domain.h
+
+check_PROGRAMS += tests/unit/test_domain_session
+TESTS += tests/unit/test_domain_session
+tests_unit_test_domain_session_SOURCES = tests/unit/test_domain_session.c $(fake_domain_sources)
+tests_unit_test_domain_session_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_session_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_sleep
+TESTS += tests/unit/test_domain_sleep
+tests_unit_test_domain_sleep_SOURCES = tests/unit/test_domain_sleep.c $(fake_domain_sources)
+tests_unit_test_domain_sleep_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_sleep_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
-tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c $(fake_domain_sources)
 tests_unit_test_domain_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_LDADD = $(supervisor_unit_libs)
 
