@@ -235,7 +235,7 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 			"session_id is missing or comes twice: POST to the path that the endpoint event gave");
 		return false;
 	}
-	if (id.len >= HTTP_NOTE_SIZE || !find_session(sse, strbuf_get(&id), ask->domain)) {
+	if (!find_session(sse, strbuf_get(&id), ask->domain)) {
 		http_conn_refuse(
 			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return false;
@@ -244,12 +244,12 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 		http_conn_refuse(conn, 415, "Content-Type must be application/json");
 		return false;
 	}
-	(void)snprintf(ask->note, sizeof(ask->note), "%s", strbuf_get(&id));
+	ask->note = strbuf_take(&id);
 	return true;
 }
 
 static void on_post_body(
-	void *arg, struct http_conn *conn, const char *note, char *body, size_t len)
+	void *arg, struct http_conn *conn, const void *note, char *body, size_t len)
 {
 	static const struct http_reply accepted = { .status = 202 };
 	struct sse *sse = arg;
@@ -316,5 +316,6 @@ void sse_get_routes(struct sse *sse, struct http_route ret[SSE_ROUTES])
 		.per_domain = true,
 		.head = on_post_head,
 		.body = on_post_body,
+		.free_note = free,
 		.arg = sse };
 }
