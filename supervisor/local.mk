@@ -24,7 +24,9 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker.c supervisor/fleet/worker.h \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
+	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
+	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
