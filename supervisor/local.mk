@@ -35,11 +35,15 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
+	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
+	supervisor/mcp/envelope_params.c \
+	supervisor/mcp/headers.c supervisor/mcp/headers.h \
 	supervisor/mcp/mcp.c supervisor/mcp/mcp.h \
 	supervisor/mcp/method.c supervisor/mcp/method.h \
 	supervisor/mcp/revision.c supervisor/mcp/revision.h \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/options.c supervisor/options.h

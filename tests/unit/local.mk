@@ -565,4 +565,29 @@ TESTS += tests/unit/test_network_reverse
 tests_unit_test_network_reverse_SOURCES = tests/unit/test_network_reverse.c
 tests_unit_test_network_reverse_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_network_reverse_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
+
+# What tells requests of the stateless revision apart.
+check_PROGRAMS += tests/unit/test_envelope
+TESTS += tests/unit/test_envelope
+tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
+tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_envelope_params
+TESTS += tests/unit/test_envelope_params
+tests_unit_test_envelope_params_SOURCES = tests/unit/test_envelope_params.c
+tests_unit_test_envelope_params_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_params_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_mcp_headers
+TESTS += tests/unit/test_mcp_headers
+tests_unit_test_mcp_headers_SOURCES = tests/unit/test_mcp_headers.c
+tests_unit_test_mcp_headers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mcp_headers_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_trace
+TESTS += tests/unit/test_trace
+tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
+tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
 endif
