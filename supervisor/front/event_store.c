@@ -33,7 +33,7 @@ struct shelf {
 };
 
 struct event_store {
-	struct event_limits limits;
+	const struct event_limits *limits;
 	TAILQ_HEAD(, event_stream) streams; /* the newest first */
 	struct shelf waiting;
 	struct shelf delivered;
@@ -94,16 +94,16 @@ static void forget(struct event *event)
 
 static void trim_delivered(struct event_store *store)
 {
-	while (store->delivered.bytes > store->limits.replay_bytes ||
-		store->delivered.n > store->limits.replay_events)
+	while (store->delivered.bytes > store->limits->replay_bytes ||
+		store->delivered.n > store->limits->replay_events)
 		forget(TAILQ_FIRST(&store->delivered.events));
 }
 
 static bool has_room(const struct event_store *store, size_t len)
 {
-	return store->waiting.bytes <= store->limits.queue_bytes &&
-	       len <= store->limits.queue_bytes - store->waiting.bytes &&
-	       store->waiting.n < store->limits.queue_events;
+	return store->waiting.bytes <= store->limits->queue_bytes &&
+	       len <= store->limits->queue_bytes - store->waiting.bytes &&
+	       store->waiting.n < store->limits->queue_events;
 }
 
 /* Gives up what waits for nobody, the oldest first. */
@@ -127,15 +127,15 @@ bool event_store_is_slow(const struct event_store *store)
 	size_t bytes = 0;
 	unsigned n = 0;
 
-	if (store->waiting.bytes <= store->limits.queue_bytes / 2 &&
-		store->waiting.n <= store->limits.queue_events / 2)
+	if (store->waiting.bytes <= store->limits->queue_bytes / 2 &&
+		store->waiting.n <= store->limits->queue_events / 2)
 		return false;
 	TAILQ_FOREACH(event, &store->waiting.events, in_list)
 		if (event->stream->is_live) {
 			bytes += event->len;
 			n++;
 		}
-	return bytes > store->limits.queue_bytes / 2 || n > store->limits.queue_events / 2;
+	return bytes > store->limits->queue_bytes / 2 || n > store->limits->queue_events / 2;
 }
 
 /* --- streams ----------------------------------------------------------------------------------- */
@@ -239,6 +239,22 @@ void event_stream_leave(struct event_stream *stream)
 	free_if_over(stream);
 }
 
+uint64_t event_stream_position(const struct event_stream *stream)
+{
+	return stream->waiting ? stream->waiting->n - 1 : stream->last;
+}
+
+void event_stream_clear(struct event_stream *stream)
+{
+	struct event *event;
+	struct event *after;
+
+	for (event = TAILQ_FIRST(&stream->events); event; event = after) {
+		after = TAILQ_NEXT(event, in_stream);
+		forget(event);
+	}
+}
+
 void event_stream_end(struct event_stream *stream)
 {
 	stream->has_ended = true;
@@ -256,7 +272,7 @@ struct event_store *event_store_new(const struct event_limits *limits)
 {
 	struct event_store *store = alloc_zero(sizeof(*store));
 
-	store->limits = *limits;
+	store->limits = limits;
 	TAILQ_INIT(&store->streams);
 	TAILQ_INIT(&store->waiting.events);
 	TAILQ_INIT(&store->delivered.events);
@@ -279,12 +295,6 @@ void event_store_free(struct event_store *store)
 		free(stream);
 	}
 	free(store);
-}
-
-void event_store_set_limits(struct event_store *store, const struct event_limits *limits)
-{
-	store->limits = *limits;
-	trim_delivered(store);
 }
 
 /* --- ids --------------------------------------------------------------------------------------- */

@@ -39,12 +39,10 @@ struct event {
 	char bytes[];
 };
 
+/* `limits` are borrowed, and may change: then for what is appended or delivered from then on. */
 struct event_store *event_store_new(const struct event_limits *limits);
 void event_store_free(struct event_store *store); /* with all streams */
 DEFINE_FREEP(struct event_store, event_store_free)
-
-/* For what is appended or delivered from now on. */
-void event_store_set_limits(struct event_store *store, const struct event_limits *limits);
 
 /* More than half of what may wait does, on live streams. */
 bool event_store_is_slow(const struct event_store *store);
@@ -76,6 +74,12 @@ bool event_stream_rewind(struct event_stream *stream, uint64_t n);
 /* A connection carries the stream again. */
 void event_stream_join(struct event_stream *stream);
 void event_stream_leave(struct event_stream *stream);
+
+/* Where a client that goes on now continues: the n before the first event that waits. */
+uint64_t event_stream_position(const struct event_stream *stream);
+
+/* Its events leave, all of them. */
+void event_stream_clear(struct event_stream *stream);
 
 /* No event will be appended any more. */
 void event_stream_end(struct event_stream *stream);

@@ -2,10 +2,10 @@
 #include "supervisor/front/sse.h"
 
 #include <errno.h>
-#include <strings.h>
 
 #include "shared/alloc.h"
 #include "supervisor/front/heartbeat.h"
+#include "supervisor/front/http_accept.h"
 
 #define MESSAGES_PATH "/messages"
 
@@ -139,25 +139,15 @@ static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 
 /* --- messages from the client -------------------------------------------------------------------- */
 
-/* "application/json", in any case, with any parameters. */
-static bool is_json(struct span type)
-{
-	static const char json[] = "application/json";
-	size_t len = sizeof(json) - 1;
-
-	if (!type.at || type.len < len || strncasecmp(type.at, json, len) != 0)
-		return false;
-	return type.len == len || type.at[len] == ';' || type.at[len] == ' ' ||
-	       type.at[len] == '\t';
-}
-
 /* A session is known on the endpoint that it was opened on, and nowhere else. */
 static struct session *find_session(struct sse *sse, const char *id, const char *domain)
 {
 	struct session *session = session_find(mcp_get_sessions(sse->mcp), id, strlen(id));
 	const char *own;
 
-	if (!session || !domain)
+	if (!session || !session_has_ops(session, &sink_ops))
+		return NULL; /* of another door */
+	if (!domain)
 		return session;
 	own = endpoint_get_domain(session_get_endpoint(session));
 	return own && streq(own, domain) ? session : NULL;
@@ -181,7 +171,7 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return false;
 	}
-	if (n_types != 1 || !is_json(type)) {
+	if (n_types != 1 || !http_is_type(type, "application/json")) {
 		http_conn_refuse(conn, 415, "Content-Type must be application/json");
 		return false;
 	}

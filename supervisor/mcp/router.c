@@ -345,7 +345,10 @@ void router_cancel(
 	if (!call)
 		return;
 	cancel_in_domain(router, call, reason);
-	remove_call(router, call);
+	if (session_answers_each(session))
+		fail_call(router, call, RPC_CANCELLED, "the client has cancelled the request");
+	else
+		remove_call(router, call);
 }
 
 void router_forget_session(struct router *router, struct session *session)

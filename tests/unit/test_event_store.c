@@ -12,8 +12,9 @@
 #include "supervisor/front/event_store.h"
 
 static struct event_store *store;
+static struct event_limits limits;
 
-static const struct event_limits limits = {
+static const struct event_limits first_limits = {
 	.queue_bytes = 100,
 	.queue_events = 10,
 	.replay_bytes = 50,
@@ -22,6 +23,7 @@ static const struct event_limits limits = {
 
 static int set_up(void **unused)
 {
+	limits = first_limits;
 	store = event_store_new(&limits);
 	return 0;
 }
@@ -212,16 +214,39 @@ static void test_streams_that_are_over(void **unused)
 
 static void test_nothing_is_kept(void **unused)
 {
-	static const struct event_limits none = { .queue_bytes = 100, .queue_events = 10 };
 	struct event_stream *a = event_store_open(store, 1);
 
 	add(a, "one");
 	(void)deliver(a);
-	event_store_set_limits(store, &none);
+	limits.replay_bytes = 0;
 	add(a, "two");
 	(void)deliver(a);
 	assert_true(event_stream_rewind(a, 0));
 	assert_null(event_stream_next(a));
+}
+
+static void test_clearing(void **unused)
+{
+	struct event_stream *a = event_store_open(store, 1);
+
+	assert_int_equal(event_stream_position(a), 0);
+	add(a, "one");
+	assert_int_equal(event_stream_position(a), 0);
+	(void)deliver(a);
+	assert_int_equal(event_stream_position(a), 1);
+	add(a, "two");
+	add(a, "three");
+	event_stream_clear(a);
+	assert_null(event_stream_next(a));
+	assert_int_equal(event_stream_position(a), 3);
+	add(a, "four");
+	assert_true(event_stream_rewind(a, 0));
+	assert_string_equal(deliver(a), "4:four ");
+	add(a, "five");
+	event_stream_end(a);
+	event_stream_leave(a);
+	event_stream_clear(a); /* the stream goes with its last event */
+	assert_null(event_store_find(store, 1));
 }
 
 static void test_ids(void **unused)
@@ -259,6 +284,7 @@ int main(void)
 		TEST(test_too_big_for_a_broken_stream),
 		TEST(test_streams_that_are_over),
 		TEST(test_nothing_is_kept),
+		TEST(test_clearing),
 		TEST(test_ids),
 	};
 
