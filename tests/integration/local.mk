@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/sdk.py \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
+	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
@@ -54,6 +55,7 @@ EXTRA_DIST += \
 	tests/integration/test_service.py \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
+	tests/integration/test_streamable.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \

@@ -579,6 +579,30 @@ tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
 tests_unit_test_cgroup_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_cgroup_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_heartbeat
+TESTS += tests/unit/test_heartbeat
+tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c
+tests_unit_test_heartbeat_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_heartbeat_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_event_store
+TESTS += tests/unit/test_event_store
+tests_unit_test_event_store_SOURCES = tests/unit/test_event_store.c
+tests_unit_test_event_store_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_event_store_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_http_accept
+TESTS += tests/unit/test_http_accept
+tests_unit_test_http_accept_SOURCES = tests/unit/test_http_accept.c
+tests_unit_test_http_accept_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_http_accept_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_streamable
+TESTS += tests/unit/test_streamable
+tests_unit_test_streamable_SOURCES = tests/unit/test_streamable.c
+tests_unit_test_streamable_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_streamable_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_http_conn
 TESTS += tests/unit/test_http_conn
 tests_unit_test_http_conn_SOURCES = tests/unit/test_http_conn.c
