@@ -7,6 +7,9 @@ EXTRA_DIST += \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
+	tests/conformance/fixture.py \
+	tests/conformance/legacy_server.py \
+	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
@@ -26,6 +29,7 @@ EXTRA_DIST += \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_conformance.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
