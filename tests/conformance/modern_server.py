@@ -14,13 +14,14 @@ import hashlib
 import hmac
 import json
 import secrets
+import warnings
 
 import uvicorn
 from mcp.server.caching import CACHEABLE_METHODS, CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, PromptsListChanged, ToolsListChanged
-from mcp.shared.exceptions import MCPError
+from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 import fixture
 
@@ -153,6 +154,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--http", type=int, metavar="PORT")
     args = parser.parse_args()
+    # Logging is deprecated, and the suite asks for it all the same.
+    warnings.simplefilter("ignore", MCPDeprecationWarning)
     if args.http is None:
         asyncio.run(serve_stdio())
     else:
