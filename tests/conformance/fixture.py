@@ -7,6 +7,7 @@ it reaches the client that called:
     await call.log(level, text)           a log message, if the client wants those of that level
     await call.progress(done, total)      progress, if the client gave a token
     await call.list_changed(kind)         "tools" or "prompts" are others now
+    await call.resource_updated(uri)      tells those who watch it
     await call.ask(key=request, ...)      asks the client; {key: result}
     await call.ask_if_possible(...)       the same; what this client cannot answer is missing in the result
 
@@ -15,7 +16,8 @@ newest ends the call with the result `input_required`, and the client repeats it
 handler runs from its start again, and ask() returns at once what is there already. A handler therefore does
 nothing before its last question that must not be done twice.
 
-The names, and what each must do, are the suite's: each scenario's description tells it (`conformance list`).
+The names, and what each must do, are the suite's: each scenario's description tells it. What is here besides is
+marked so.
 """
 
 import asyncio
@@ -208,6 +210,12 @@ async def test_trigger_tool_change(call):
 @tool("Changes the list of prompts.")
 async def test_trigger_prompt_change(call):
     return await show_or_hide(call, "prompts", "test_changing_prompt")
+
+
+@tool("Not of the suite: changes the resource that somebody may watch.")
+async def test_touch_watched_resource(call):
+    await call.resource_updated("test://watched-resource")
+    return content(text("The resource is another now."))
 
 
 # --- tools that ask the client ------------------------------------------------------------------------

@@ -34,6 +34,7 @@ RESULTS = {"elicitation/create": types.ElicitResult, "sampling/createMessage": t
 RESOURCE_NOT_FOUND = -32002
 
 levels = weakref.WeakKeyDictionary()  # session -> the lowest level that it wants
+watched = weakref.WeakKeyDictionary()  # session -> the URIs that it watches
 
 
 class Call:
@@ -56,6 +57,11 @@ class Call:
             await self.session.send_tool_list_changed()
         else:
             await self.session.send_prompt_list_changed()
+
+    async def resource_updated(self, uri):
+        for session, uris in list(watched.items()):
+            if uri in uris:
+                await session.send_resource_updated(uri)
 
     async def ask_one(self, key, request):
         request = {**request, "params": {**request["params"], "_meta": {INPUT_KEY: key}}}
@@ -96,6 +102,14 @@ def make_server():
         levels[call.session] = params.level
         return {}
 
+    def subscribe(call, params):
+        watched.setdefault(call.session, set()).add(str(params.uri))
+        return {}
+
+    def unsubscribe(call, params):
+        watched.get(call.session, set()).discard(str(params.uri))
+        return {}
+
     answer(types.ListToolsRequest, types.ListToolsResult, lambda call, params: fixture.list_tools())
     answer(types.CallToolRequest, types.CallToolResult,
            lambda call, params: fixture.call_tool(call, params.name, params.arguments or {}))
@@ -104,8 +118,8 @@ def make_server():
            lambda call, params: fixture.list_resource_templates())
     answer(types.ReadResourceRequest, types.ReadResourceResult,
            lambda call, params: fixture.read_resource(call, str(params.uri)))
-    answer(types.SubscribeRequest, types.EmptyResult, lambda call, params: {})
-    answer(types.UnsubscribeRequest, types.EmptyResult, lambda call, params: {})
+    answer(types.SubscribeRequest, types.EmptyResult, subscribe)
+    answer(types.UnsubscribeRequest, types.EmptyResult, unsubscribe)
     answer(types.ListPromptsRequest, types.ListPromptsResult, lambda call, params: fixture.list_prompts())
     answer(types.GetPromptRequest, types.GetPromptResult,
            lambda call, params: fixture.get_prompt(call, params.name, params.arguments or {}))

@@ -20,7 +20,7 @@ import uvicorn
 from mcp.server.caching import CACHEABLE_METHODS, CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, PromptsListChanged, ToolsListChanged
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, PromptsListChanged, ResourceUpdated, ToolsListChanged
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 import fixture
@@ -72,6 +72,9 @@ class Call:
 
     async def list_changed(self, kind):
         await bus.publish(CHANGES[kind]())
+
+    async def resource_updated(self, uri):
+        await bus.publish(ResourceUpdated(uri))
 
     def can_ask(self, request):
         capabilities = self.ctx.session.client_capabilities
