@@ -27,6 +27,19 @@ void offering_done(struct offering *offering)
 	*offering = (struct offering){ 0 };
 }
 
+void offering_drop_lists(struct offering *offering)
+{
+	for (size_t i = 1; i < N_ELEMENTS(lists); i++) { /* all but info */
+		json_decref(*list_at(offering, i));
+		*list_at(offering, i) = NULL;
+	}
+}
+
+bool offering_is_modern_only(const struct offering *offering)
+{
+	return offering->takes_modern && !offering->takes_legacy;
+}
+
 json_t *offering_get_capability(const struct offering *offering, const char *name)
 {
 	return json_object_get(json_object_get(offering->info, "capabilities"), name);
@@ -41,7 +54,7 @@ char *offering_to_text(const struct offering *offering)
 	for (size_t i = 0; i < N_ELEMENTS(lists); i++)
 		if (*list_at(&copy, i))
 			(void)json_object_set(json, lists[i].name, *list_at(&copy, i));
-	return json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+	return json_dumps(json, JSON_COMPACT);
 }
 
 int offering_from_text(const char *text, struct offering *ret)

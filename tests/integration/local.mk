@@ -43,7 +43,10 @@ EXTRA_DIST += \
 	tests/integration/test_git_read.py \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
+	tests/integration/test_isolation.py \
+	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
+	tests/integration/test_local.py \
 	tests/integration/test_network_hostile.py \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
@@ -60,6 +63,7 @@ EXTRA_DIST += \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
+	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/sdk_server.mjs \
 	tests/integration/workers/sdk_server.py
