@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/integration/biginputs.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/conformance.py \
 	tests/integration/conftest.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
@@ -30,6 +31,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_conformance.py \
+	tests/integration/test_eras.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \

@@ -22,14 +22,8 @@ import subprocess
 
 import pytest
 
+import conformance
 import fleet as fleets
-
-FIXTURE = fleets.HERE.parent / "conformance"
-FORMS = {
-    # form: (environment, program, endpoint)
-    "older": ("venv-sdk1", "legacy_server.py", "/mcp"),
-    "newest": ("venv-sdk2", "modern_server.py", "/fixture/mcp"),
-}
 
 # Which scenario is for which revisions. `conformance list --server` says it; a test compares.
 SCENARIOS = {
@@ -84,18 +78,11 @@ def suite(envs):
 
 def run_suite(envs, folder, form, revision):
     """Starts the daemon, has the suite run, stops the daemon: {trouble, log, output, checks}."""
-    environment, program, endpoint = FORMS[form]
-    fleet = fleets.Fleet(folder, {"fixture": {
-        "command": [str(envs / environment / "bin" / "python"), str(FIXTURE / program)],
-        "env": {"PYTHONDONTWRITEBYTECODE": "1"},
-        "names": "plain",
-        # Calls that the suite leaves when it was asked for input keep their places for a while.
-        "concurrency": 32,
-    }})
+    fleet = fleets.Fleet(folder, {"fixture": conformance.domain(envs, form)})
     trouble, output = [], ""
     try:
         fleet.start()
-        output = run_scenarios(envs, folder, f"{fleet.url}{endpoint}", revision)
+        output = run_scenarios(envs, folder, fleet.url + conformance.FORMS[form].endpoint, revision)
     except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
         trouble.append(f"{error}")
     try:
@@ -148,7 +135,7 @@ def describe(check):
             f"    {check.get('description', '')}\n    {details[:2000]}")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", conformance.FORMS)
 @pytest.mark.parametrize("revision", REVISIONS)
 @pytest.mark.sanitizers
 def test_the_run_itself(outcome, form, revision):
@@ -161,7 +148,7 @@ def test_the_run_itself(outcome, form, revision):
 
 @pytest.mark.parametrize(("form", "revision", "scenario"), [
     pytest.param(form, revision, scenario, id=f"{form}-{revision}-{scenario}")
-    for form in FORMS for revision in REVISIONS for scenario in scenarios_of(revision)])
+    for form in conformance.FORMS for revision in REVISIONS for scenario in scenarios_of(revision)])
 @pytest.mark.sanitizers
 def test_scenario(outcome, form, revision, scenario):
     found = outcome(form, revision)
