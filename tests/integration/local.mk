@@ -7,9 +7,13 @@ EXTRA_DIST += \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
+	tests/conformance/fixture.py \
+	tests/conformance/legacy_server.py \
+	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/conformance.py \
 	tests/integration/conftest.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
@@ -27,6 +31,8 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_conformance.py \
+	tests/integration/test_eras.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
