@@ -21,8 +21,11 @@ EXTRA_DIST += \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
 	tests/integration/requirements-sdk2.txt \
+	tests/integration/requirements-servers.txt \
 	tests/integration/requirements-test.txt \
 	tests/integration/sdk.py \
+	tests/integration/servers/package-lock.json \
+	tests/integration/servers/package.json \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_big_inputs.py \
@@ -57,6 +60,8 @@ EXTRA_DIST += \
 	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
 	tests/integration/workers/fake_worker.py \
+	tests/integration/workers/full_server.mjs \
+	tests/integration/workers/full_server.py \
 	tests/integration/workers/sdk_server.mjs \
 	tests/integration/workers/sdk_server.py
 
