@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/requirements-servers.txt \
 	tests/integration/requirements-test.txt \
 	tests/integration/sdk.py \
+	tests/integration/servers.py \
 	tests/integration/servers/package-lock.json \
 	tests/integration/servers/package.json \
 	tests/integration/stdio.py \
@@ -51,6 +52,7 @@ EXTRA_DIST += \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
 	tests/integration/test_sandbox_servers.py \
+	tests/integration/test_servers.py \
 	tests/integration/test_service.py \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
@@ -62,8 +64,10 @@ EXTRA_DIST += \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
 	tests/integration/workers/full_server.py \
+	tests/integration/workers/old_server.py \
 	tests/integration/workers/sdk_server.mjs \
-	tests/integration/workers/sdk_server.py
+	tests/integration/workers/sdk_server.py \
+	tests/integration/workers/troubled.py
 
 # make check-integration PYTEST_ARGS="-k kill_9"
 PYTEST_ARGS =
