@@ -12,6 +12,7 @@ enum domain_state {
 	DOMAIN_UP,       /* some worker is ready */
 	DOMAIN_DOWN,     /* none is ready, one is being started again */
 	DOMAIN_PARKED,   /* died too often; tried again rarely */
+	DOMAIN_ASLEEP, /* no process until the next call, but its lists are known: as good as up */
 	DOMAIN_STOPPED,
 };
 
@@ -20,7 +21,14 @@ enum domain_loss {
 	DOMAIN_LOST_DOWN, /* it never reached a worker: the domain is parked or stops */
 };
 
+/* Its lists are offered, and calls are taken. */
+static inline bool domain_state_is_up(enum domain_state state)
+{
+	return state == DOMAIN_UP || state == DOMAIN_ASLEEP;
+}
+
 struct domain;
+struct store; /* fleet/store.h */
 
 /* Who speaks when a worker asks or tells something: what is needed to find out whom it concerns. */
 struct domain_speaker {
@@ -66,6 +74,11 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	const struct domain_hooks *hooks, void *arg);
 void domain_free(struct domain *domain); /* DOMAIN_STOPPED, from a deferred call */
 
+/* Before domain_start(): where the lists of a lazy domain are kept (NULL: nowhere; must outlive the domain).
+ * `recall`: reads what is kept now, which may take as long as a file takes; when there is something the
+ * domain is DOMAIN_ASLEEP, and has told it. */
+void domain_use_store(struct domain *domain, struct store *store, bool recall);
+
 void domain_start(struct domain *domain);
 
 /* New settings. `replace`: other program or worker's settings; new processes are started, and the old
@@ -89,18 +102,23 @@ struct domain_call {
 	bool may_rerun;
 };
 
-/* Takes over `line` and `envelope`, also on failure. -ENOBUFS: the queue is full. -ENXIO: the domain is
- * parked or stopped. */
+/* Takes over `line` and `envelope`, also on failure. -ENOBUFS: the queue is full, or (isolation: session) all
+ * processes belong to other sessions. -ENXIO: the domain, or the session's process, is parked or stopped. */
 int domain_call(struct domain *domain, const struct domain_call *call) must_check;
 
 /* Answers what a worker asked: a whole message with the worker's id. */
 void domain_reply(struct domain *domain, unsigned worker, const char *line, size_t len);
 
-/* A notification for each ready worker of other make (not for native ones). */
-void domain_tell(struct domain *domain, const char *line, size_t len);
+/* A notification for the process that serves this session alone, if there is one. */
+void domain_tell(struct domain *domain, uint64_t session, const char *line, size_t len);
 
-/* The session has ended: a process of its own ends too, and what it subscribed to. */
+/* The session has ended, and its calls were cancelled: a process of its own ends too, and what it
+ * subscribed to. */
 void domain_forget_session(struct domain *domain, uint64_t session);
+
+/* What `from` had is that of `to` from now on: its process, its calls, what it subscribed to. A process
+ * that `to` has already ends. Nothing of `from` is left: domain_forget_session() may follow. */
+void domain_adopt(struct domain *domain, uint64_t from, uint64_t to);
 
 /* From now on the session wants to hear of changes of this resource (the worker's URI), or no more. The
  * domain tells its workers what all sessions together want, in the way of their revision, and again when

@@ -27,6 +27,19 @@ void offering_done(struct offering *offering)
 	*offering = (struct offering){ 0 };
 }
 
+void offering_drop_lists(struct offering *offering)
+{
+	for (size_t i = 1; i < N_ELEMENTS(lists); i++) { /* all but info */
+		json_decref(*list_at(offering, i));
+		*list_at(offering, i) = NULL;
+	}
+}
+
+bool offering_is_modern_only(const struct offering *offering)
+{
+	return offering->takes_modern && !offering->takes_legacy;
+}
+
 json_t *offering_get_capability(const struct offering *offering, const char *name)
 {
 	return json_object_get(json_object_get(offering->info, "capabilities"), name);

@@ -23,6 +23,12 @@ struct offering {
 /* The trees are given back; the struct stays, and is empty. */
 void offering_done(struct offering *offering);
 
+/* Only the lists are; `info` and how to speak to it stay. */
+void offering_drop_lists(struct offering *offering);
+
+/* It takes requests of 2026-07-28 and no others. */
+bool offering_is_modern_only(const struct offering *offering);
+
 /* What `which` says of the capability `name`: the tree at info.capabilities.name, NULL: not declared. */
 json_t *offering_get_capability(const struct offering *offering, const char *name);
 

@@ -1,22 +1,20 @@
-/* See worker.h. What is said on the link stands in worker_rpc.c. */
+/* See worker.h. What is said on the link stands in worker_rpc.c and beside it. */
 #include "supervisor/fleet/worker.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/random.h>
-#include <sys/wait.h>
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
+#include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/worker_private.h"
 
 enum {
 	STOP_WAIT_MS = 1000, /* closed input, then SIGTERM, each so long */
-	SOON_MS = 1000,  /* dead so soon after ready, without one answer: counts as never ready */
-	MAX_AHEAD = 8,   /* calls in a worker's socket, the running one included */
-	FAST_US = 500,   /* a worker that usually needs less gets calls ahead */
-	FRESH_US = 5000, /* but none behind a call that runs so long already */
+	MAX_AHEAD = 8,       /* calls in a worker's socket, the running one included */
+	FAST_US = 500,       /* a worker that usually needs less gets calls ahead */
+	FRESH_US = 5000,     /* but none behind a call that runs so long already */
 };
 
 struct step {
@@ -25,18 +23,11 @@ struct step {
 	bool ok;
 };
 
-static uint32_t random_bits(void)
-{
-	uint32_t bits = 0;
-
-	(void)!getrandom(&bits, sizeof(bits), 0);
-	return bits;
-}
-
 void request_free(struct request *request)
 {
 	if (!request)
 		return;
+	fairq_forget(request);
 	free(request->line);
 	free(request->envelope);
 	free(request);
@@ -74,11 +65,19 @@ static void free_link(void *arg)
 	link_free(arg);
 }
 
-/* The link may be in the middle of a callback. */
+/* With all that was under way on it. The link may be in the middle of a callback. */
 static void drop_link(struct worker *w)
 {
 	if (w->link)
 		loop_defer(w->loop, free_link, TAKE(w->link));
+	timer_stop(w->discover_timer);
+	timer_stop(w->list_timer);
+	w->is_listing = false;
+	w->list_again = false;
+	offering_drop_lists(&w->offering);
+	free(TAKE(w->refusal));
+	worker_forget_wants(w);
+	worker_forget_asks(w);
 }
 
 /* A command without a slash is looked up in PATH, as a shell would. NULL: not found. */
@@ -145,6 +144,7 @@ static void launch(struct worker *w)
 	int r;
 
 	errlog_free(TAKE(w->errlog));
+	offering_done(&w->offering);
 	w->n_starts++;
 	w->n_answers = 0;
 	w->ready_ms = 0;
@@ -157,22 +157,15 @@ static void launch(struct worker *w)
 	}
 	w->about.pid = process_pid(w->process);
 	w->errlog = errlog_new(w->loop, err_fd, &w->about);
-	w->link = link_new(w->loop, fd, LIMIT_LINE_BYTES, &worker_link_hooks, w);
+	w->link = link_new(w->loop, fd, w->setup->max_line ? w->setup->max_line : LIMIT_LINE_BYTES,
+		&worker_link_hooks, w);
 	timer_start(w->timer, w->setup->start_timeout_ms);
-	worker_say_initialize(w);
+	worker_say_hello(w);
 }
 
-static void ask_tools(struct worker *w)
+static void tell_offering(struct worker *w)
 {
-	worker_ask_tools(w);
-}
-
-/* The trees are large beside everything else of a worker: the domain keeps what it needs of them. */
-static void tell_tools(struct worker *w)
-{
-	w->is_listing = false;
 	w->hooks->ready(w->arg, w, &w->offering);
-	json_decref(TAKE(w->offering.tools));
 }
 
 static void become_ready(struct worker *w)
@@ -180,9 +173,11 @@ static void become_ready(struct worker *w)
 	timer_stop(w->timer);
 	w->ready_ms = w->idle_since_ms = loop_now_ms(w->loop);
 	timer_start(w->health_timer, w->setup->health_interval_ms);
-	log_debug_about(
-		&w->about, "%s: ready, %zu tools", w->name, json_array_size(w->offering.tools));
-	tell_tools(w);
+	log_debug_about(&w->about, "%s: ready, %zu tools, %zu resources, %zu prompts", w->name,
+		json_array_size(w->offering.tools), json_array_size(w->offering.resources),
+		json_array_size(w->offering.prompts));
+	worker_tell_wants(w);
+	tell_offering(w);
 }
 
 static void kill_now(struct worker *w)
@@ -249,7 +244,7 @@ static const struct step steps[WORKER_STATES][WORKER_EVENTS] = {
 		[WORKER_EV_STOP] = STEP(WORKER_DOWN, NULL),
 	},
 	[WORKER_STARTING] = {
-		[WORKER_EV_INITIALIZED] = STEP(WORKER_LISTING, ask_tools),
+		[WORKER_EV_INITIALIZED] = STEP(WORKER_LISTING, worker_start_listing),
 		[WORKER_EV_DEADLINE] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
@@ -265,7 +260,7 @@ static const struct step steps[WORKER_STATES][WORKER_EVENTS] = {
 		[WORKER_EV_STOP] = STEP(WORKER_STOPPING, close_input),
 	},
 	[WORKER_READY] = {
-		[WORKER_EV_LISTED] = STEP(WORKER_READY, tell_tools),
+		[WORKER_EV_LISTED] = STEP(WORKER_READY, tell_offering),
 		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_HUNG] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
@@ -330,6 +325,18 @@ int worker_next_state(enum worker_state state, enum worker_event event)
 	return step->ok ? step->next : -1;
 }
 
+void worker_set_trouble(struct worker *w, const char *fmt, ...)
+{
+	auto_strbuf words = { 0 };
+	va_list args;
+
+	va_start(args, fmt);
+	strbuf_addv(&words, fmt, args);
+	va_end(args);
+	free(w->trouble);
+	w->trouble = strbuf_take(&words);
+}
+
 /* The one place where the state changes. */
 void worker_event(struct worker *w, enum worker_event event)
 {
@@ -353,86 +360,6 @@ void worker_event(struct worker *w, enum worker_event event)
 
 /* --- the end of a process --------------------------------------------------------------------- */
 
-static bool is_killed_from_outside(const struct process_end *end)
-{
-	return !end->failed_exec && WIFSIGNALED(end->wait_status) &&
-	       WTERMSIG(end->wait_status) == SIGKILL;
-}
-
-/* Trouble of the system that may be over soon; everything else somebody has to mend. */
-static bool is_transient(int err)
-{
-	return err == EAGAIN || err == ENOMEM || err == EMFILE || err == ENFILE || err == EINTR ||
-	       err == ETXTBSY;
-}
-
-/* Restart by cause of death: ARCHITECTURE.md, "Life of a worker". */
-static enum worker_event judge_death(struct worker *w, const struct process_end *end)
-{
-	int64_t served_ms = w->ready_ms ? loop_now_ms(w->loop) - w->ready_ms : 0;
-	bool park = false;
-
-	if (w->state == WORKER_DRAINING || w->state == WORKER_STOPPING ||
-		w->state == WORKER_TERMINATING || w->state == WORKER_ENDING)
-		return WORKER_EV_EXIT;
-	if (served_ms >= w->setup->restart.stable_ms)
-		backoff_reset(&w->backoff);
-	if (w->ready_ms && (w->n_answers > 0 || served_ms >= SOON_MS))
-		return WORKER_EV_CRASH;
-	if (w->ready_ms && is_killed_from_outside(end)) {
-		/* Not its own fault: no step towards being parked, but no busy loop either. */
-		w->restart_wait_ms = w->setup->restart.first_ms;
-		return WORKER_EV_EXIT;
-	}
-	w->restart_wait_ms = backoff_next(&w->backoff, &w->setup->restart, random_bits(), &park);
-	if (end->failed_exec && !is_transient(end->report.err)) {
-		/* Trying again soon would not help: somebody has to mend it. */
-		park = true;
-		w->restart_wait_ms = w->setup->restart.park_ms;
-	}
-	return park ? WORKER_EV_PARK : WORKER_EV_EXIT;
-}
-
-static void describe_end(struct worker *w, const struct process_end *end)
-{
-	auto_strbuf text = { 0 };
-	char words[PROCESS_END_TEXT];
-
-	process_end_text(end, words);
-	strbuf_adds(&text, words);
-	if (end->failed_exec)
-		strbuf_addf(&text, " ('%s')", w->setup->argv[0]);
-	if (w->trouble) {
-		strbuf_addf(&text, " after %s", w->trouble);
-		w->trouble = NULL;
-	}
-	if (w->errlog) {
-		size_t before = text.len;
-
-		strbuf_adds(&text, "; its last words: ");
-		size_t empty = text.len;
-		errlog_add_tail(w->errlog, &text);
-		if (text.len == empty)
-			strbuf_cut(&text, before);
-	}
-	free(w->last_end);
-	w->last_end = strbuf_take(&text);
-}
-
-static void log_end(struct worker *w, enum worker_event event)
-{
-	if (event == WORKER_EV_PARK)
-		log_err_about(&w->about, 0,
-			"%s: %s; parked, it is tried again in %lld s. Mend the cause, then reload",
-			w->name, w->last_end, (long long)(w->restart_wait_ms / CLOCK_SECOND_MS));
-	else if (event == WORKER_EV_CRASH)
-		log_warn_about(&w->about, "%s: %s; replaced at once", w->name, w->last_end);
-	else if (w->state == WORKER_STOPPING || w->state == WORKER_DRAINING)
-		log_debug_about(&w->about, "%s: %s", w->name, w->last_end);
-	else
-		log_warn_about(&w->about, "%s: %s", w->name, w->last_end);
-}
-
 static void on_process_end(void *arg, const struct process_end *end)
 {
 	struct worker *w = arg;
@@ -444,9 +371,9 @@ static void on_process_end(void *arg, const struct process_end *end)
 		link_read_rest(w->link); /* answers that it gave before its end */
 	if (w->errlog)
 		errlog_drain(w->errlog);
-	describe_end(w, end);
-	event = judge_death(w, end);
-	log_end(w, event);
+	worker_describe_end(w, end);
+	event = worker_judge_death(w, end);
+	worker_log_end(w, event);
 	w->about.pid = 0;
 	drop_link(w);
 	timer_stop(w->health_timer);
@@ -466,7 +393,7 @@ static void on_timer(void *arg)
 	struct worker *w = arg;
 
 	if (w->state == WORKER_STARTING || w->state == WORKER_LISTING)
-		w->trouble = "it was not ready in time (start_timeout)";
+		worker_set_trouble(w, "it was not ready in time (start_timeout)");
 	worker_event(w, WORKER_EV_DEADLINE);
 }
 
@@ -476,7 +403,7 @@ static void on_health_timer(void *arg)
 	struct worker *w = arg;
 
 	if (w->pinged) {
-		w->trouble = "it did not answer a health ping";
+		worker_set_trouble(w, "it did not answer a health ping");
 		worker_event(w, WORKER_EV_HUNG);
 		return;
 	}
@@ -500,7 +427,7 @@ static void on_grace_timer(void *arg)
 		if (!request->cancelled)
 			continue;
 		if (request->since_ms <= late_ms) {
-			w->trouble = "it went on with a cancelled call (cancel_grace)";
+			worker_set_trouble(w, "it went on with a cancelled call (cancel_grace)");
 			worker_event(w, WORKER_EV_HUNG);
 			return;
 		}
@@ -531,6 +458,9 @@ struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct w
 	w->timer = timer_new(loop, on_timer, w);
 	w->health_timer = timer_new(loop, on_health_timer, w);
 	w->grace_timer = timer_new(loop, on_grace_timer, w);
+	w->discover_timer = timer_new(loop, worker_on_discover_timer, w);
+	w->list_timer = timer_new(loop, worker_on_list_timer, w);
+	w->listen_timer = timer_new(loop, worker_on_listen_timer, w);
 	return w;
 }
 
@@ -544,13 +474,20 @@ void worker_free(struct worker *w)
 		TAILQ_REMOVE(&w->calls, request, next);
 		request_free(request);
 	}
+	worker_free_wants(w);
+	worker_forget_asks(w);
 	timer_free(w->timer);
 	timer_free(w->health_timer);
 	timer_free(w->grace_timer);
+	timer_free(w->discover_timer);
+	timer_free(w->list_timer);
+	timer_free(w->listen_timer);
 	link_free(w->link);
 	errlog_free(w->errlog);
 	offering_done(&w->offering);
 	worker_setup_unref(w->setup);
+	free(w->refusal);
+	free(w->trouble);
 	free(w->last_end);
 	free(w->name);
 	free(w);

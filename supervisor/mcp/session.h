@@ -8,6 +8,7 @@
 
 #include "supervisor/conf.h"
 #include "supervisor/loop.h"
+#include "supervisor/mcp/level.h"
 #include "supervisor/mcp/revision.h"
 
 struct session;
@@ -50,7 +51,12 @@ enum { SESSION_ID_TEXT = 37 };
 /* What the layer keeps of a session beside its queue. */
 struct session_info {
 	enum revision revision;
-	bool initialized; /* has sent initialize */
+	bool initialized;    /* has sent initialize */
+	bool is_known_below; /* some domain keeps something for it: it is told of the end */
+	enum level level;    /* the least important log message that it wants */
+	unsigned client;     /* what it can be asked for: bits of mcp/origin.h */
+	char *capabilities;  /* as it wrote them in initialize; NULL: none */
+	char *client_info;   /* the same */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
 };
@@ -71,6 +77,9 @@ void sessions_each(
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
 
+/* By session_get_number(); NULL: it has ended. Walks over all: for what is rare. */
+struct session *session_find_number(struct sessions *sessions, uint64_t number);
+
 /* By the text of its id (any case of the hexadecimal digits); NULL: none. */
 struct session *session_find(struct sessions *sessions, const char *id, size_t len);
 
@@ -80,6 +89,7 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
+unsigned session_count_calls(const struct session *session); /* in flight */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
 

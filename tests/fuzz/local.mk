@@ -47,6 +47,10 @@ fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)
 
+fuzz_programs += tests/fuzz/fuzz_offering
+tests_fuzz_fuzz_offering_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_offering_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_schema
 tests_fuzz_fuzz_schema_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_schema_LDADD = $(fuzz_libs)

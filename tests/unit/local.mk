@@ -475,9 +475,15 @@ tests_unit_test_worker_link_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_mcp
 TESTS += tests/unit/test_mcp
-tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c
+tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_bridge
+TESTS += tests/unit/test_bridge
+tests_unit_test_bridge_SOURCES = tests/unit/test_bridge.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_bridge_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_bridge_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_errlog
 TESTS += tests/unit/test_errlog
@@ -490,6 +496,42 @@ TESTS += tests/unit/test_stream
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_stream_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_fairq
+TESTS += tests/unit/test_fairq
+tests_unit_test_fairq_SOURCES = tests/unit/test_fairq.c
+tests_unit_test_fairq_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fairq_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_offering
+TESTS += tests/unit/test_offering
+tests_unit_test_offering_SOURCES = tests/unit/test_offering.c
+tests_unit_test_offering_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_offering_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_store
+TESTS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c
+tests_unit_test_store_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_store_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_wants
+TESTS += tests/unit/test_wants
+tests_unit_test_wants_SOURCES = tests/unit/test_wants.c
+tests_unit_test_wants_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_wants_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_local
+TESTS += tests/unit/test_local
+tests_unit_test_local_SOURCES = tests/unit/test_local.c
+tests_unit_test_local_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_local_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_local_socket
+TESTS += tests/unit/test_local_socket
+tests_unit_test_local_socket_SOURCES = tests/unit/test_local_socket.c
+tests_unit_test_local_socket_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
@@ -553,4 +595,29 @@ TESTS += tests/unit/test_network_reverse
 tests_unit_test_network_reverse_SOURCES = tests/unit/test_network_reverse.c
 tests_unit_test_network_reverse_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_network_reverse_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
+
+# What tells requests of the stateless revision apart.
+check_PROGRAMS += tests/unit/test_envelope
+TESTS += tests/unit/test_envelope
+tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
+tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_envelope_params
+TESTS += tests/unit/test_envelope_params
+tests_unit_test_envelope_params_SOURCES = tests/unit/test_envelope_params.c
+tests_unit_test_envelope_params_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_params_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_mcp_headers
+TESTS += tests/unit/test_mcp_headers
+tests_unit_test_mcp_headers_SOURCES = tests/unit/test_mcp_headers.c
+tests_unit_test_mcp_headers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mcp_headers_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_trace
+TESTS += tests/unit/test_trace
+tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
+tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
 endif

@@ -11,6 +11,8 @@
 #include "shared/alloc.h"
 #include "shared/log.h"
 #include "supervisor/fleet/domain.h"
+#include "supervisor/fleet/fairq.h"
+#include "supervisor/fleet/store.h"
 
 /* --- fake workers ------------------------------------------------------------------------------ */
 
@@ -29,7 +31,10 @@ struct worker {
 	int64_t drain_ms; /* of the last stop */
 	int64_t idle_since_ms;
 	char name[16];
-	char told[64]; /* the last notification */
+	char told[64];   /* the last notification */
+	char wants[200]; /* the URIs that it was told last, with blanks between */
+	unsigned n_wants_told;
+	char level[16];
 };
 
 static struct world {
@@ -45,6 +50,7 @@ static struct world {
 
 void request_free(struct request *request)
 {
+	fairq_forget(request);
 	free(request->line);
 	free(request->envelope);
 	free(request);
@@ -65,7 +71,7 @@ static void free_texts(char **texts)
 
 void worker_setup_unref(struct worker_setup *setup)
 {
-	if (--setup->n_refs > 0)
+	if (!setup || --setup->n_refs > 0)
 		return;
 	free(setup->domain);
 	free_texts(setup->argv);
@@ -215,6 +221,27 @@ bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
 void worker_notify(struct worker *w, const char *method, const char *params)
 {
 	(void)snprintf(w->told, sizeof(w->told), "%s", params);
+}
+
+void worker_set_subscriptions(struct worker *w, const char *const *uris, size_t n)
+{
+	size_t len = 0;
+
+	w->wants[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(
+			w->wants + len, sizeof(w->wants) - len, "%s%s", i ? " " : "", uris[i]);
+	w->n_wants_told++;
+}
+
+void worker_tell(struct worker *w, const char *line, size_t len)
+{
+	(void)snprintf(w->told, sizeof(w->told), "%.*s", (int)len, line);
+}
+
+void worker_set_level(struct worker *w, const char *level)
+{
+	(void)snprintf(w->level, sizeof(w->level), "%s", level);
 }
 
 enum worker_state worker_get_state(const struct worker *w)

@@ -1,4 +1,5 @@
 /* The fleet: ids and names, what a reload does to whom, and the end. Domains are fakes of this file. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,6 +47,12 @@ bool launcher_finds_orphans(const struct launcher *launcher)
 	return true;
 }
 
+int process_fork(struct launcher *launcher, int (*task)(const void *data), const void *data,
+	process_ended_fn *fn, void *arg)
+{
+	return -ENOSYS;
+}
+
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	const struct conf_domain *conf, const struct domain_programs *programs,
 	const struct domain_hooks *hooks, void *arg)
@@ -67,6 +74,12 @@ void domain_free(struct domain *d)
 	world.n_domains--;
 	free(d->name);
 	free(d);
+}
+
+void domain_use_store(struct domain *d, struct store *store, bool recall)
+{
+	if (store)
+		strbuf_addf(&world.story, "store:%s:%s ", d->name, recall ? "recall" : "keep");
 }
 
 void domain_start(struct domain *d)
