@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conftest.py \
+	tests/integration/crossing.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
@@ -30,6 +31,7 @@ EXTRA_DIST += \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_crossing.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
@@ -68,6 +70,7 @@ EXTRA_DIST += \
 	tests/integration/workers/old_server.py \
 	tests/integration/workers/sdk_server.mjs \
 	tests/integration/workers/sdk_server.py \
+	tests/integration/workers/secret_server.py \
 	tests/integration/workers/troubled.py
 
 # make check-integration PYTEST_ARGS="-k kill_9"
