@@ -78,6 +78,7 @@ def test_no_message_crosses_over(start_fleet, socket_path):
 @pytest.mark.slow
 def test_no_message_crosses_over_from_standard_output(start_stdio, socket_path):
     started = start_stdio({"one": domain("one"), "two": domain("two")}, settings={"local": {"path": str(socket_path)}})
+    fleets.wait_until(socket_path.exists, 20, "the socket is there")
     crowd = Crowd()
     crowd.add("stdio", lambda hear: crossing.Pipes(hear, started.process), count=1)
     crowd.add("socket", lambda hear: crossing.Lines(hear, socket_path))
