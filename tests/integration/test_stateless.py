@@ -305,6 +305,7 @@ def test_slow_reader_misses_progress_and_not_its_answer(fake):
     stream = streamable.Stream(connection, connection.read_head())
     # A call that is answered after it: all progress has come to the daemon by then.
     assert other.post(other.call("fake_sleep", {"seconds": 2})).status == 200
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     messages = [event.json() for event in stream.rest()]
     steps = [message["params"]["progress"] for message in messages[:-1]]
     assert steps == sorted(set(steps)) and 0 < len(steps) < 20_000
