@@ -85,8 +85,8 @@ class Local(Lines):
 class Stdio(Lines):
     """mcp-fleetd as a child with pipes; the checks of a Fleet when it has ended."""
 
-    def __init__(self, folder, domains, args=(), env=None):
-        self.fleet = fleets.Fleet(folder, domains, env=env)
+    def __init__(self, folder, domains, args=(), env=None, settings=None):
+        self.fleet = fleets.Fleet(folder, domains, settings, env)
         self.fleet.write_settings()
         self.fleet.known_children = fleets.adopted()
         log = self.fleet.log_path.open("ab")
