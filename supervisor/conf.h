@@ -76,6 +76,11 @@ struct conf_listener {
 	socklen_t sockaddr_len;
 };
 
+struct conf_local {
+	char *path;  /* "auto", "" (nowhere), or absolute: as it is written */
+	char *group; /* "": the daemon's */
+};
+
 struct conf_limits {
 	unsigned sessions;
 	int64_t session_idle_ms;
@@ -83,7 +88,10 @@ struct conf_limits {
 	size_t request_bytes;
 	size_t session_queue_bytes;
 	unsigned session_queue_messages;
+	size_t session_replay_bytes;
+	unsigned session_replay_events;
 	unsigned calls_per_session;
+	int64_t input_timeout_ms; /* for a client to give what a tool asks of it */
 	unsigned connections;
 	size_t header_bytes;
 	int64_t header_timeout_ms;
@@ -128,6 +136,13 @@ struct conf_network {
 	bool robots;
 	size_t max_response_bytes;
 	struct conf_strs allow_methods; /* of net_http_request */
+};
+
+/* How the names of a domain's tools and prompts, and its URIs, are told from those of others. */
+enum conf_names {
+	CONF_NAMES_PREFIX, /* name_tool, name+scheme:… */
+	CONF_NAMES_DOTTED, /* name.tool, name.scheme:… */
+	CONF_NAMES_PLAIN,  /* as the worker has them */
 };
 
 enum conf_protocol {
@@ -184,6 +199,7 @@ struct conf_domain {
 	int64_t restart_stable_ms;
 	unsigned restart_park_after; /* deaths before ready in a row */
 	int64_t restart_park_ms;
+	enum conf_names names;
 	struct conf_strs tools_allow; /* globs; see conf_domain_allows() */
 	struct conf_strs tools_deny;
 	bool tools_read_only;
@@ -201,6 +217,8 @@ struct conf {
 	enum conf_auth auth;
 	struct conf_listener *listeners; /* at least one */
 	size_t n_listeners;
+	struct conf_local local;
+	char *local_socket; /* what local.path means here; NULL: no local socket */
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
 	int64_t drain_ms;

@@ -148,20 +148,6 @@ static int check_processes(const struct conf_node *node, struct conf_domain *dom
 	return 0;
 }
 
-/* What only a command has. */
-static int check_command_keys(const struct conf_node *node, const struct conf_domain *domain,
-	const char *prefix, struct fail *fail)
-{
-	if (domain->native && domain->isolation != CONF_ISOLATION_SHARED)
-		return conf_node_fail_path(fail, node, prefix, "isolation",
-			"a worker that is built in keeps nothing between calls: leave the key out, or "
-			"say shared");
-	if (domain->native && *domain->cwd)
-		return conf_node_fail_path(fail, node, prefix, "cwd",
-			"a worker that is built in has no use for it: leave the key out, or give roots");
-	return 0;
-}
-
 static int check_protocol(const struct conf_node *node, const struct conf_domain *domain,
 	const char *prefix, struct fail *fail)
 {
@@ -177,6 +163,20 @@ static int check_protocol(const struct conf_node *node, const struct conf_domain
 	return 0;
 }
 
+/* What only a command has. */
+static int check_command_keys(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (domain->native && domain->isolation != CONF_ISOLATION_SHARED)
+		return conf_node_fail_path(fail, node, prefix, "isolation",
+			"a worker that is built in keeps nothing between calls: leave the key out, or "
+			"say shared");
+	if (domain->native && *domain->cwd)
+		return conf_node_fail_path(fail, node, prefix, "cwd",
+			"a worker that is built in has no use for it: leave the key out, or give roots");
+	return 0;
+}
+
 static int check_sandbox(const struct conf_node *node, const struct conf_domain *domain,
 	const char *prefix, struct fail *fail)
 {
@@ -187,6 +187,15 @@ static int check_sandbox(const struct conf_node *node, const struct conf_domain 
 	return conf_node_fail_path(fail, node, prefix, "sandbox.profile",
 		"a worker that is built in has a profile of its own: leave the key out, or say "
 		"none to switch it off");
+}
+
+static int check_names(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (!domain->native || domain->names == CONF_NAMES_PREFIX)
+		return 0;
+	return conf_node_fail_path(fail, node, prefix, "names",
+		"the tools of a worker that is built in carry its name already: leave the key out");
 }
 
 /* A key that would be passed over in silence is worse than one that is refused. */
@@ -207,11 +216,13 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 	if (r == 0)
 		r = check_processes(node, domain, prefix, fail);
 	if (r == 0)
-		r = check_command_keys(node, domain, prefix, fail);
-	if (r == 0)
 		r = check_protocol(node, domain, prefix, fail);
 	if (r == 0)
+		r = check_command_keys(node, domain, prefix, fail);
+	if (r == 0)
 		r = check_sandbox(node, domain, prefix, fail);
+	if (r == 0)
+		r = check_names(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_filesystem(node, domain, prefix, fail);
 	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)

@@ -109,8 +109,8 @@ int domain_call(struct domain *domain, const struct domain_call *call) must_chec
 /* Answers what a worker asked: a whole message with the worker's id. */
 void domain_reply(struct domain *domain, unsigned worker, const char *line, size_t len);
 
-/* A notification for each ready worker of other make (not for native ones). */
-void domain_tell(struct domain *domain, const char *line, size_t len);
+/* A notification for the process that serves this session alone, if there is one. */
+void domain_tell(struct domain *domain, uint64_t session, const char *line, size_t len);
 
 /* The session has ended, and its calls were cancelled: a process of its own ends too, and what it
  * subscribed to. */

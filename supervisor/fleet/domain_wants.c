@@ -13,13 +13,16 @@ static void tell(struct domain *d, struct slot *slot)
 {
 	const uint64_t *session = slot->is_owned ? &slot->owner : NULL;
 	auto_free const char **uris = NULL;
+	const char *level;
 	size_t n;
 
 	if (d->is_isolated && !session)
 		return; /* nobody's */
 	n = wants_list(d->wants, session, &uris);
+	level = wants_get_level(d->wants, session);
 	worker_set_subscriptions(slot->worker, uris, n);
-	worker_set_level(slot->worker, wants_get_level(d->wants, session));
+	if (level)
+		worker_set_level(slot->worker, level);
 }
 
 void domain_tell_wants(struct domain *d)
@@ -77,10 +80,11 @@ void domain_set_level(struct domain *d, uint64_t session, const char *level)
 		domain_change_wants(d);
 }
 
-void domain_tell(struct domain *d, const char *line, size_t len)
+void domain_tell(struct domain *d, uint64_t session, const char *line, size_t len)
 {
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next)
-		worker_tell(slot->worker, line, len);
+		if (slot->is_owned && slot->owner == session)
+			worker_tell(slot->worker, line, len);
 }

@@ -119,6 +119,8 @@ static void free_session(void *arg)
 		STAILQ_REMOVE_HEAD(&session->queue, next);
 		free(queued);
 	}
+	free(session->info.capabilities);
+	free(session->info.client_info);
 	free(session);
 }
 
@@ -163,7 +165,7 @@ static void on_sweep(void *arg)
 	for (session = TAILQ_FIRST(&sessions->all); session; session = after) {
 		after = TAILQ_NEXT(session, in_all);
 		if (session->info.n_calls == 0 && session->active_ms <= old_ms &&
-			!session->ops->outlasts_idleness)
+			!session->ops->outlasts_idleness && !session->ops->is_once)
 			session_close(session, "idle for limits.session_idle");
 	}
 	timer_start(sessions->sweep_timer, sessions->limits.sweep_ms);
@@ -257,6 +259,7 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 	session->active_ms = loop_now_ms(sessions->loop);
 	STAILQ_INIT(&session->queue);
 	LIST_INIT(&session->info.calls);
+	session->info.level = LEVEL_INFO;
 	session->number = ++sessions->last_number;
 	TAILQ_INSERT_TAIL(&sessions->all, session, in_all);
 	if (!ops->is_once)
@@ -280,6 +283,16 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 uint64_t session_get_number(const struct session *session)
 {
 	return session->number;
+}
+
+struct session *session_find_number(struct sessions *sessions, uint64_t number)
+{
+	struct session *session;
+
+	TAILQ_FOREACH(session, &sessions->all, in_all)
+		if (session->number == number)
+			return session;
+	return NULL;
 }
 
 void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT])
@@ -318,9 +331,24 @@ bool session_is_once(const struct session *session)
 	return session->ops && session->ops->is_once;
 }
 
+bool session_answers_each(const struct session *session)
+{
+	return session->ops && session->ops->answers_each;
+}
+
+bool session_has_ops(const struct session *session, const struct sink_ops *ops)
+{
+	return session->ops == ops;
+}
+
 struct session_info *session_get_info(struct session *session)
 {
 	return &session->info;
+}
+
+unsigned session_count_calls(const struct session *session)
+{
+	return session->info.n_calls;
 }
 
 void session_touch(struct session *session)

@@ -8,6 +8,7 @@
 
 #include "supervisor/conf.h"
 #include "supervisor/loop.h"
+#include "supervisor/mcp/level.h"
 #include "supervisor/mcp/revision.h"
 
 struct session;
@@ -38,6 +39,7 @@ struct sink_ops {
 	/* The transport keeps what it sends (event streams that can be resumed) and has kept more than
 	 * half of what it may; NULL: it keeps nothing for long. */
 	bool (*is_slow)(void *sink);
+	bool answers_each; /* somebody waits for each answer: a cancelled call is answered too */
 	bool outlasts_idleness; /* limits.session_idle is not for it */
 	bool is_stdio; /* one message a line: the first revision has batches there, and requests
 	                         * of the stateless revision may come too */
@@ -50,7 +52,12 @@ enum { SESSION_ID_TEXT = 37 };
 /* What the layer keeps of a session beside its queue. */
 struct session_info {
 	enum revision revision;
-	bool initialized; /* has sent initialize */
+	bool initialized;    /* has sent initialize */
+	bool is_known_below; /* some domain keeps something for it: it is told of the end */
+	enum level level;    /* the least important log message that it wants */
+	unsigned client;     /* what it can be asked for: bits of mcp/origin.h */
+	char *capabilities;  /* as it wrote them in initialize; NULL: none */
+	char *client_info;   /* the same */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
 };
@@ -71,6 +78,9 @@ void sessions_each(
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
 
+/* By session_get_number(); NULL: it has ended. Walks over all: for what is rare. */
+struct session *session_find_number(struct sessions *sessions, uint64_t number);
+
 /* By the text of its id (any case of the hexadecimal digits); NULL: none. */
 struct session *session_find(struct sessions *sessions, const char *id, size_t len);
 
@@ -80,8 +90,13 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
+unsigned session_count_calls(const struct session *session); /* in flight */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
+bool session_answers_each(const struct session *session);
+
+/* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
+bool session_has_ops(const struct session *session, const struct sink_ops *ops);
 
 /* Something came from the client: it is not idle. */
 void session_touch(struct session *session);

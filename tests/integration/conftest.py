@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "sdk", "stdio", "wire")
+pytest.register_assert_rewrite("fleet", "gateway", "sdk", "stdio", "streamable", "wire")
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import fleet as fleets  # noqa: E402
@@ -110,12 +110,12 @@ def reach(request, start_fleet, tmp_path):
 
 @pytest.fixture
 def start_stdio(request, tmp_path):
-    """Starts mcp-fleetd on pipes: start_stdio(domains, args=[…], env={…})."""
+    """Starts mcp-fleetd on pipes: start_stdio(domains, args=[…], env={…}, settings={…})."""
     started = []
     request.node.fleets = getattr(request.node, "fleets", [])
 
-    def start(domains=None, args=(), env=None):
-        new = stdio.Stdio(tmp_path, domains or {"utils": {}, "fake": fleets.fake_domain("fake")}, args, env)
+    def start(domains=None, args=(), env=None, settings=None):
+        new = stdio.Stdio(tmp_path, domains or {"utils": {}, "fake": fleets.fake_domain("fake")}, args, env, settings)
         started.append(new)
         request.node.fleets.append(new.fleet)
         return new

@@ -181,6 +181,7 @@ static struct worker_setup *make_setup(bool native)
 	setup->native = native;
 	setup->protocol = world.protocol;
 	setup->max_line = world.max_line;
+	setup->is_isolated = world.is_isolated;
 	setup->concurrency = native ? 1 : 4;
 	setup->start_timeout_ms = 10000;
 	setup->cancel_grace_ms = 2000;

@@ -27,6 +27,7 @@ extern struct world {
 	bool replies;        /* what it asks is answered at once */
 	enum conf_protocol protocol;
 	size_t max_line;
+	bool is_isolated;
 } world;
 
 /* For cmocka, and in the middle of a test to begin anew. */

@@ -298,26 +298,26 @@ static void test_bad_keys(void **state)
 		{ "domain: {}\n", "fleet.yaml:1:1: domain: unknown key; did you mean 'domains'?" },
 		{ "qqqqqqq: 1\n",
 			"fleet.yaml:1:1: qqqqqqq: unknown key; known here are auth, listen, "
-			"limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"local, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 		{ "sse: {pings: 1s}\n", "fleet.yaml:1:7: sse.pings: unknown key; known here are "
 					"heartbeat" },
 		{ "limits.sessions: 5\n",
 			"fleet.yaml:1:1: limits.sessions: unknown key; known here "
-			"are auth, listen, limits, sse, drain, state_dir, log, tools, "
+			"are auth, listen, local, limits, sse, drain, state_dir, log, tools, "
 			"sandbox, domains" },
 		{ "domains: {git: {processes: {mix: 1}}}\n",
 			"fleet.yaml:1:29: domains.git.processes.mix: unknown key; did you mean "
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, env, cwd, isolation, start, idle_stop, required, concurrency, "
-			"processes, queue, queue_bytes, start_timeout, cancel_grace, health, protocol, "
-			"max_line, idle_shrink, restart, tools, sandbox, call_timeout" },
+			"command, env, cwd, isolation, start, idle_stop, required, concurrency, processes, "
+			"queue, queue_bytes, start_timeout, cancel_grace, health, protocol, max_line, "
+			"idle_shrink, restart, names, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
 			"fleet.yaml:1:1: a?b: unknown key; known here are auth, listen, "
-			"limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"local, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
@@ -746,6 +746,44 @@ static void test_environment(void **state)
 	assert_string_equal(conf->listeners[0].address, "127.0.0.1:7");
 }
 
+static void test_local_socket(void **state)
+{
+	static const struct {
+		const char *transport;
+		const char *folders; /* RUNTIME_DIRECTORY */
+		const char *text;
+		const char *socket;
+	} cases[] = {
+		{ "sse", "", "", NULL },
+		{ "sse", "/run/mcp-fleet", "", "/run/mcp-fleet/mcp.sock" },
+		{ "sse", "/run/mcp-fleet", "local: {path: auto}", "/run/mcp-fleet/mcp.sock" },
+		{ "sse", "/run/a:/run/b", "", "/run/a/mcp.sock" },
+		{ "sse", "run/a", "", NULL },
+		{ "sse", ":/run/b", "", NULL },
+		{ "sse", "/run/a", "local: {path: \"\"}", NULL },
+		{ "sse", "/run/a", "local: {path: /srv/s}", "/srv/s" },
+		{ "stdio", "/run/a", "", NULL },
+		{ "stdio", "/run/a", "local: {path: auto}", NULL },
+		{ "stdio", "", "local: {path: /srv/s}", "/srv/s" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const char *const env[] = { "MCP_TRANSPORT", cases[i].transport,
+			"RUNTIME_DIRECTORY", cases[i].folders, NULL };
+		struct conf_sources src = sources();
+		auto_(conf_freep) struct conf *conf = NULL;
+
+		environment = env;
+		write_file("fleet.yaml", cases[i].text);
+		conf = load(&src);
+		if (!cases[i].socket)
+			assert_null(conf->local_socket);
+		else
+			assert_string_equal(conf->local_socket, cases[i].socket);
+		environment = NULL;
+	}
+}
+
 static void test_port_selects_no_transport(void **state)
 {
 	static const char *const env[] = { "PORT", "9001", NULL };
@@ -1149,6 +1187,7 @@ int main(void)
 		TEST(domains_are_sorted),
 		TEST(settings_json),
 		TEST(environment),
+		TEST(local_socket),
 		TEST(port_selects_no_transport),
 		TEST(bad_environment),
 		TEST(command_line),

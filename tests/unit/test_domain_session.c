@@ -213,9 +213,13 @@ static void test_notifications_of_clients(void **unused)
 {
 	struct worker *w = up();
 
-	domain_tell(world.domain, "line", 4);
+	domain_tell(world.domain, 11, "line", 4);
+	assert_string_equal(w->told, ""); /* nobody's yet */
+	assert_int_equal(call_of(1, 11), 0);
+	domain_tell(world.domain, 10, "line", 4);
+	assert_string_equal(w->told, "");
+	domain_tell(world.domain, 11, "line", 4);
 	assert_string_equal(w->told, "line");
-	assert_string_equal(find_worker(1)->told, "line");
 }
 
 /* All places are taken by sessions: the new ones come beside them, and then the old ones go. */

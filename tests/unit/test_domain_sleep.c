@@ -16,7 +16,7 @@
 static const int64_t IDLE_MS = 10000;
 
 #define KEPT                                                                                       \
-	"{\"info\":{},\"takes_legacy\":true,\"takes_modern\":false,\"tools\":[{\"name\":\"a\"}]}"
+	"{\"takes_legacy\":true,\"takes_modern\":false,\"info\":{},\"tools\":[{\"name\":\"a\"}]}"
 
 /* --- the fake store ---------------------------------------------------------------------------- */
 

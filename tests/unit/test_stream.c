@@ -211,6 +211,34 @@ static void test_end_of_input(void **unused)
 	assert_int_equal(world.n_broken, 0);
 }
 
+/* Each answer that is written behind it is told, for it may be the last that somebody waits for. */
+static void test_answers_after_the_end_of_input(void **unused)
+{
+	open_pipes();
+	say("one\n");
+	assert_int_equal(world.n_drained, 0);
+	world.in = fd_close(world.in);
+	turn();
+	for (unsigned i = 1; i <= 2; i++) {
+		session_answer(stream_get_session(world.stream), 0, "late", 4, 0);
+		turn();
+		assert_int_equal(world.n_drained, i);
+	}
+	assert_string_equal(hear(), "one\nlate\nlate\n");
+}
+
+static void test_no_session(void **unused)
+{
+	struct stream *second;
+
+	open_pipes(); /* the only one that limits.sessions allows */
+	assert_non_null(stream_get_session(world.stream));
+	second = stream_new(world.loop, NULL, their_in, their_out, 100, NULL, &hooks, &world);
+	assert_null(second);
+	say("one\n");
+	assert_string_equal(hear(), "one\n");
+}
+
 static void test_idle_for_long(void **unused)
 {
 	open_pipes();
@@ -327,6 +355,8 @@ int main(void)
 		TEST(test_long_lines),
 		TEST(test_another_limit),
 		TEST(test_end_of_input),
+		TEST(test_answers_after_the_end_of_input),
+		TEST(test_no_session),
 		TEST(test_idle_for_long),
 		TEST(test_client_does_not_read),
 		TEST(test_nobody_reads),

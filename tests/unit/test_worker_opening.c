@@ -22,7 +22,12 @@ static void test_what_it_is_told_of_us(void **unused)
 	assert_has(text, "\"protocolVersion\":\"2025-11-25\"");
 	assert_has(text, "\"sampling\":{}");
 	assert_has(text, "\"elicitation\":{\"form\":{},\"url\":{}}");
-	assert_has(text, "\"roots\":{\"listChanged\":true}");
+	assert_lacks(text, "\"roots\""); /* one client's would be those of all */
+	(void)tear_down(NULL);
+	(void)set_up(NULL);
+	world.is_isolated = true;
+	start_process_of(false);
+	assert_has(peer_hears(), "\"roots\":{\"listChanged\":true}");
 }
 
 static void test_native_gets_no_capabilities(void **unused)
