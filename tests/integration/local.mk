@@ -8,6 +8,8 @@ EXTRA_DIST += \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
 	tests/integration/biginputs.py \
+	tests/integration/clients/bridge.py \
+	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conftest.py \
@@ -31,6 +33,7 @@ EXTRA_DIST += \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_clients.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
