@@ -37,6 +37,7 @@ enum {
 	RPC_DEADLINE = -31002,    /* no answer in time */
 	RPC_OVERLOADED = -31003,  /* a queue is full; try again later */
 	RPC_UNAVAILABLE = -31004, /* the domain has no worker, or the fleet is stopping */
+	RPC_CANCELLED = -31005,   /* by the client; told only where somebody waits for the answer */
 };
 
 /* Reads one message. 0: *ret points into `text`. Else one of the codes above:

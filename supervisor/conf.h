@@ -88,6 +88,8 @@ struct conf_limits {
 	size_t request_bytes;
 	size_t session_queue_bytes;
 	unsigned session_queue_messages;
+	size_t session_replay_bytes;
+	unsigned session_replay_events;
 	unsigned calls_per_session;
 	int64_t input_timeout_ms; /* for a client to give what a tool asks of it */
 	unsigned connections;

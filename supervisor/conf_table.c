@@ -248,6 +248,13 @@ static const struct conf_key table[] = {
 	{ "limits.session_queue_messages", FIELD(conf, limits.session_queue_messages),
 		.reload = CONF_RELOAD_LIVE, RANGE(16, 65536), .def = "1024",
 		.doc = "The same in messages." },
+	{ "limits.session_replay_bytes", FIELD(conf, limits.session_replay_bytes),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 256 * MIB), .def = "1MiB",
+		.doc = "Bytes of a session's delivered events that are kept for a client that lost "
+		       "its connection and asks for them with Last-Event-ID; the oldest leave first." },
+	{ "limits.session_replay_events", FIELD(conf, limits.session_replay_events),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 65536), .def = "1000",
+		.doc = "The same in events." },
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },

@@ -37,16 +37,22 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_lists.c \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
+	supervisor/fleet/worker_setup.c \
 	supervisor/fleet/worker_wants.c \
+	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
+	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
+	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
+	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
+	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \

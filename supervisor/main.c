@@ -19,6 +19,7 @@
 #include "supervisor/front/local.h"
 #include "supervisor/front/sse.h"
 #include "supervisor/front/stream.h"
+#include "supervisor/front/streamable.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/notify.h"
@@ -45,11 +46,12 @@ struct daemon {
 	struct mcp *mcp;
 	struct fleet *fleet;
 	struct health *health;
-	struct httpd *httpd;   /* transport sse */
-	struct sse *sse;       /* transport sse */
-	struct stream *stream; /* transport stdio */
-	struct local *local;   /* the Unix socket, if any, beside either transport */
-	struct http_route routes[SSE_ROUTES + HEALTH_ROUTES + 1];
+	struct httpd *httpd;           /* transport sse */
+	struct sse *sse;               /* transport sse */
+	struct streamable *streamable; /* transport sse */
+	struct stream *stream;         /* transport stdio */
+	struct local *local;           /* the Unix socket, if any, beside either transport */
+	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
 	struct event *signals[3];
 	struct timer *status_timer;
 	struct timer *watchdog_timer;
@@ -291,6 +293,8 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 		httpd_set_limits(d->httpd, &conf->limits);
 	if (d->sse)
 		sse_set_heartbeat(d->sse, conf->sse_heartbeat_ms);
+	if (d->streamable)
+		streamable_set_conf(d->streamable, conf);
 	if (d->stream)
 		stream_set_max_line(d->stream, conf->limits.request_bytes);
 	fleet_apply(d->fleet, conf, diff);
@@ -450,8 +454,10 @@ static int serve_sse(struct daemon *d, struct fail *fail)
 	int r;
 
 	d->sse = sse_new(d->loop, d->mcp, d->conf->sse_heartbeat_ms);
+	d->streamable = streamable_new(d->loop, d->mcp, d->conf);
 	sse_get_routes(d->sse, d->routes);
-	health_get_routes(d->health, d->routes + SSE_ROUTES);
+	streamable_get_routes(d->streamable, d->routes + SSE_ROUTES);
+	health_get_routes(d->health, d->routes + SSE_ROUTES + STREAMABLE_ROUTES);
 	d->httpd = httpd_new(d->loop, &d->conf->limits, d->routes, is_domain, d);
 	r = open_listeners(d, fail);
 	if (r == 0)
@@ -534,6 +540,7 @@ static void destroy(struct daemon *d)
 	mcp_free(d->mcp);
 	httpd_free(d->httpd);
 	sse_free(d->sse);
+	streamable_free(d->streamable);
 	health_free(d->health);
 	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)
 		ev_free(d->signals[i]);

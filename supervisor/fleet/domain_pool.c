@@ -102,7 +102,8 @@ static bool has_others(const struct domain *d, uint64_t session)
 	int64_t old_ms = loop_now_ms(d->loop) - LATELY_MS;
 
 	for (size_t i = 0; i < N_ELEMENTS(d->recent); i++)
-		if (d->recent[i].session != session && d->recent[i].at_ms > old_ms)
+		if (d->recent[i].session != session && d->recent[i].at_ms > 0 &&
+			d->recent[i].at_ms > old_ms)
 			return true;
 	return false;
 }

@@ -113,6 +113,7 @@ struct worker_setup *domain_make_setup(
 	setup->plan = alloc_str(programs->plan);
 	confine_get_limits(conf, &setup->limits);
 	setup->native = conf->native != NULL;
+	setup->is_isolated = conf->isolation == CONF_ISOLATION_SESSION;
 	setup->protocol = conf->protocol;
 	setup->max_line = conf->max_line;
 	setup->concurrency = conf->concurrency;

@@ -85,8 +85,13 @@ void domain_use_store(struct domain *d, struct store *store, bool recall)
 	if (!recall || !store || !d->is_lazy)
 		return;
 	text = store_read(store, d->name, d->fingerprint);
-	if (!text || offering_from_text(text, &offering) < 0)
+	if (!text)
 		return;
+	if (offering_from_text(text, &offering) < 0) {
+		log_warn_about(&d->about,
+			"domain %s: the lists that are kept are damaged, ignoring them", d->name);
+		return;
+	}
 	/* As we write it: what the workers tell is compared with that. */
 	d->offering_text = offering_to_text(&offering);
 	if (d->offering_text) {

@@ -1,9 +1,9 @@
 /* Fair queue: the calls that wait for a worker of one domain, and whose turn it is.
  *
  * Each session has a lane of its own: what it asks keeps its order. The next call is that of the session
- * with the fewest calls running; among equals the lanes go round, so that a session's first call waits
- * for one call of each other session at most, however many those have queued. Taking and adding cost
- * the logarithm of the number of sessions that wait.
+ * with the fewest calls running; among equals the lanes go round, so that a session's first call waits for
+ * one call of each session that waits already, however many those have queued. Taking and adding cost the
+ * logarithm of the number of sessions that wait.
  *
  * A lane can be held: it waits for a worker of its own, and is not among those whose turn it is. */
 #pragma once

@@ -54,7 +54,7 @@ char *offering_to_text(const struct offering *offering)
 	for (size_t i = 0; i < N_ELEMENTS(lists); i++)
 		if (*list_at(&copy, i))
 			(void)json_object_set(json, lists[i].name, *list_at(&copy, i));
-	return json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+	return json_dumps(json, JSON_COMPACT);
 }
 
 int offering_from_text(const char *text, struct offering *ret)

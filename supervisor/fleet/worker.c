@@ -7,7 +7,6 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
-#include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/worker_private.h"
 
 enum {
@@ -22,41 +21,6 @@ struct step {
 	void (*act)(struct worker *w);
 	bool ok;
 };
-
-void request_free(struct request *request)
-{
-	if (!request)
-		return;
-	fairq_forget(request);
-	free(request->line);
-	free(request->envelope);
-	free(request);
-}
-
-struct worker_setup *worker_setup_ref(struct worker_setup *setup)
-{
-	setup->n_refs++;
-	return setup;
-}
-
-static void free_strings(char **strings)
-{
-	for (char **at = strings; at && *at; at++)
-		free(*at);
-	free(strings);
-}
-
-void worker_setup_unref(struct worker_setup *setup)
-{
-	if (!setup || --setup->n_refs > 0)
-		return;
-	free(setup->domain);
-	free_strings(setup->argv);
-	free_strings(setup->env);
-	free(setup->wrapper);
-	free(setup->plan);
-	free(setup);
-}
 
 /* --- what the table calls --------------------------------------------------------------------- */
 
@@ -80,51 +44,7 @@ static void drop_link(struct worker *w)
 	worker_forget_asks(w);
 }
 
-/* A command without a slash is looked up in PATH, as a shell would. NULL: not found. */
-static char *find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-	auto_free char *copy = alloc_str(path ? path : "/usr/local/bin:/usr/bin:/bin");
-	char *save = NULL;
-
-	if (strchr(name, '/'))
-		return alloc_str(name);
-	for (char *dir = strtok_r(copy, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-		auto_free char *full = alloc_printf("%s/%s", dir, name);
-
-		if (access(full, X_OK) == 0)
-			return TAKE(full);
-	}
-	return NULL;
-}
-
 static void on_process_end(void *arg, const struct process_end *end);
-
-static int start_process(struct worker *w, int *ret_fd, int *ret_err_fd)
-{
-	auto_free char *program = find_program(w->setup->argv[0]);
-	auto_free const char **argv = NULL;
-	size_t n = 0;
-
-	if (!program)
-		return -ENOENT;
-	while (w->setup->argv[n])
-		n++;
-	argv = alloc_zero((n + 1) * sizeof(*argv));
-	for (size_t i = 0; i < n; i++)
-		argv[i] = i == 0 ? program : w->setup->argv[i];
-	const struct process_spec spec = {
-		.argv = argv,
-		.env = (const char *const *)w->setup->env,
-		.wrapper = w->setup->wrapper,
-		.plan = w->setup->plan,
-		.name = w->setup->domain,
-		.limits = w->setup->limits,
-	};
-
-	return process_start(
-		w->launcher, &spec, on_process_end, w, &w->process, ret_fd, ret_err_fd);
-}
 
 /* The end of a process that never began is reported like any other, but not from inside the step. */
 static void report_failed_start(void *arg)
@@ -149,7 +69,7 @@ static void launch(struct worker *w)
 	w->n_answers = 0;
 	w->ready_ms = 0;
 	w->usual_us = INT64_C(20) * FAST_US; /* until it has shown better */
-	r = start_process(w, &fd, &err_fd);
+	r = worker_start_process(w, on_process_end, &fd, &err_fd);
 	if (r < 0) {
 		w->start_errno = -r;
 		loop_defer(w->loop, report_failed_start, w);

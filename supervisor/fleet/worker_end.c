@@ -91,7 +91,8 @@ void worker_log_end(struct worker *w, enum worker_event event)
 			w->name, w->last_end, (long long)(w->restart_wait_ms / CLOCK_SECOND_MS));
 	else if (event == WORKER_EV_CRASH)
 		log_warn_about(&w->about, "%s: %s; replaced at once", w->name, w->last_end);
-	else if (w->state == WORKER_STOPPING || w->state == WORKER_DRAINING)
+	else if (w->state == WORKER_STOPPING || w->state == WORKER_DRAINING ||
+		 w->state == WORKER_TERMINATING)
 		log_debug_about(&w->about, "%s: %s", w->name, w->last_end);
 	else
 		log_warn_about(&w->about, "%s: %s", w->name, w->last_end);

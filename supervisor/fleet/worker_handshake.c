@@ -28,9 +28,18 @@ enum {
 static const char *const revisions[] = { "2024-11-05", "2025-03-26", "2025-06-18", NEWEST_LEGACY,
 	MODERN_REVISION };
 
-/* What it asks goes on to the client: the client's side of it is everything that there is. */
-#define CAPABILITIES                                                                               \
-	"{\"roots\":{\"listChanged\":true},\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}}}"
+/* What it asks goes on to the client that it is about: the client's side of it is everything that there is.
+ * Roots are for a process that serves one session only: servers ask for them when they start, and take those
+ * of one client for those of all. */
+#define SHARED_CAPABILITIES "\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}}"
+
+static const char *capabilities_for(const struct worker *w)
+{
+	if (w->setup->native)
+		return "{}";
+	return w->setup->is_isolated ? "{\"roots\":{\"listChanged\":true}," SHARED_CAPABILITIES "}"
+				     : "{" SHARED_CAPABILITIES "}";
+}
 
 static void say_initialize(struct worker *w)
 {
@@ -39,7 +48,7 @@ static void say_initialize(struct worker *w)
 		"\",\"method\":\"initialize\",\"params\":{"
 		"\"protocolVersion\":\"" NEWEST_LEGACY "\",\"capabilities\":%s,"
 		"\"clientInfo\":{\"name\":\"mcp-fleet\",\"version\":\"" PACKAGE_VERSION "\"}}}",
-		w->setup->native ? "{}" : CAPABILITIES);
+		capabilities_for(w));
 }
 
 static void say_discover(struct worker *w)

@@ -1,6 +1,7 @@
-/* The inside of a worker: shared by worker.c (its life), worker_end.c (what its death means) and those
- * that speak on its link: worker_rpc.c (calls, and what comes in), worker_handshake.c, worker_lists.c,
- * worker_wants.c (subscriptions, log level), worker_asks.c (what it asks). */
+/* The inside of a worker: shared by worker.c (its life), worker_setup.c (what it is started with),
+ * worker_end.c (what its death means), and those that speak on its link: worker_rpc.c (calls, and what
+ * comes in), worker_handshake.c, worker_lists.c, worker_wants.c (subscriptions, log level), worker_asks.c
+ * (what it asks). */
 #pragma once
 
 #include "shared/clock.h"
@@ -104,6 +105,10 @@ struct worker {
 /* worker.c */
 void worker_event(struct worker *w, enum worker_event event);
 void worker_set_trouble(struct worker *w, const char *fmt, ...) printf_like(2, 3);
+
+/* worker_setup.c; as process_start() */
+int worker_start_process(struct worker *w, process_ended_fn *fn, int *ret_fd, int *ret_err_fd)
+	must_check;
 
 /* worker_end.c */
 enum worker_event worker_judge_death(struct worker *w, const struct process_end *end);

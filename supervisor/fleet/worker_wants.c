@@ -235,6 +235,8 @@ void worker_on_listen_end(struct worker *w, const char *id, const struct rpc *rp
 
 	if (number == 0 || (number != w->listen && number != w->new_listen))
 		return; /* one that was replaced */
+	if (w->state != WORKER_LISTING && w->state != WORKER_READY)
+		return; /* it ends, and so does everything */
 	if (rpc)
 		log_refusal(w, "subscriptions/listen", rpc);
 	/* At the beginning: it has no such thing, and asking again would not help. */

@@ -174,12 +174,27 @@ static struct offer_item *add_item(
 	return &into->items[into->n++];
 }
 
+/* Whether calls of the tool repeat arguments in headers. An annotation that is no good costs the tool
+ * its clients, and only we can say why. */
+static bool judge_headers(const struct offer *offer, const struct offer_item *item)
+{
+	const struct jspan text = { item->text, strlen(item->text) };
+	const struct jspan schema = jspan_member(text, "inputSchema", NULL);
+	auto_strbuf faults = { 0 };
+
+	if (schema_header_faults(schema, &faults) == 0)
+		return schema_has_headers(schema);
+	log_warn(
+		"domain %s: tool %s: %s; clients of protocol revision 2026-07-28 will leave it out",
+		offer->naming.domain, item->name, strbuf_get(&faults));
+	return false;
+}
+
 static void add_tool(struct offer *offer, const struct conf_domain *conf, json_t *json,
 	json_t *extras, json_t *seen)
 {
 	struct offer_item *item;
 	json_t *timeouts = json_object_get(extras, "timeouts_ms");
-	struct jspan text;
 
 	if (!json_is_object(json_object_get(json, "inputSchema"))) {
 		log_warn("domain %s: a tool without inputSchema, ignoring it", conf->name);
@@ -190,8 +205,7 @@ static void add_tool(struct offer *offer, const struct conf_domain *conf, json_t
 		return;
 	item->may_rerun = has_hint(json, "readOnlyHint") || has_hint(json, "idempotentHint");
 	item->timeout_ms = timeout_of(conf, json_object_get(timeouts, item->worker_name));
-	text = (struct jspan){ item->text, strlen(item->text) };
-	item->has_headers = schema_has_headers(jspan_member(text, "inputSchema", NULL));
+	item->has_headers = judge_headers(offer, item);
 }
 
 /* `canonical` decides, also for a listed alias; else the name that clients see. */

@@ -289,20 +289,30 @@ static enum envelope_kind classify_call(
 	return check_legacy_headers(headers, kind, fault);
 }
 
+static bool is_array(const char *body, size_t len)
+{
+	size_t blanks = 0;
+
+	while (blanks < len && body[blanks] && strchr(" \t\r\n", body[blanks]))
+		blanks++;
+	return blanks < len && body[blanks] == '[';
+}
+
 enum envelope_kind envelope_classify(const char *body, size_t len,
 	const struct mcp_headers *headers, struct envelope_fault *fault, struct jspan *ret_id)
 {
-	struct jspan message = { 0 };
+	struct jspan batch = { 0 };
 	struct rpc rpc;
 	const char *why;
 	int r;
 
 	*ret_id = (struct jspan){ 0 };
-	if (jspan_check(body, len, &message, NULL) < 0)
-		return refuse_body(fault, RPC_PARSE_ERROR, "not valid JSON");
-	if (jspan_type(message) == JSPAN_ARRAY)
-		return classify_batch(message, headers, fault);
-	r = rpc_parse(message.at, message.len, &rpc, &why);
+	if (is_array(body, len)) {
+		if (jspan_check(body, len, &batch, NULL) < 0)
+			return refuse_body(fault, RPC_PARSE_ERROR, "not valid JSON");
+		return classify_batch(batch, headers, fault);
+	}
+	r = rpc_parse(body, len, &rpc, &why);
 	if (r == RPC_INVALID_REQUEST || r == RPC_PARSE_ERROR) {
 		*ret_id = rpc.id;
 		return refuse_body(fault, r, why);

@@ -53,6 +53,9 @@ void envelope_read(const struct rpc *rpc, const struct mcp_headers *headers, str
 int envelope_check(const struct rpc *rpc, const struct envelope *e,
 	const struct mcp_headers *headers, struct envelope_fault *fault) must_check;
 
+/* Looking for annotations takes a time that grows with size and depth, and is done for each call. */
+enum { SCHEMA_HEADERS_BYTES = 262144 };
+
 /* Whether the headers Mcp-Param-... agree with the arguments of a tools/call: for each property that
  * `input_schema` (the tool's inputSchema itself) annotates with x-mcp-header. Where a header and its
  * value are both absent (null counts as absent) they agree. A schema with a bad annotation asks for
@@ -66,7 +69,8 @@ bool schema_has_headers(struct jspan input_schema);
 
 /* Appends what is wrong with the x-mcp-header annotations of a tool's inputSchema, for the log: the
  * first few, with "; " between. Returns how many faults there are; with one, conforming clients leave
- * the tool out. */
+ * the tool out. A schema above SCHEMA_HEADERS_BYTES is not looked at, which is a fault where it could
+ * have an annotation. */
 size_t schema_header_faults(struct jspan input_schema, struct strbuf *ret);
 
 enum envelope_kind {
@@ -80,6 +84,6 @@ enum envelope_kind {
 
 /* What a body over Streamable HTTP is, before any session is known. *ret_id is the request's id where
  * it could be read; absent for all that is no request. A legacy message whose params are no object is
- * ENVELOPE_LEGACY: its session answers that. */
+ * ENVELOPE_LEGACY: its session answers that. `headers` is not NULL here. */
 enum envelope_kind envelope_classify(const char *body, size_t len,
 	const struct mcp_headers *headers, struct envelope_fault *fault, struct jspan *ret_id);

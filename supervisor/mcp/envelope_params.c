@@ -203,8 +203,29 @@ static bool on_judged(
 	return true;
 }
 
+/* Whether the text could hold the keyword, as it is or with its characters escaped. Most tools have
+ * none, and are done with at once. */
+static bool may_have_annotations(struct jspan schema)
+{
+	const char mark[] = "x-mcp-header";
+	const char escape[] = "\\u00";
+
+	return memmem(schema.at, schema.len, mark, strlen(mark)) ||
+	       memmem(schema.at, schema.len, escape, strlen(escape));
+}
+
 static void survey_schema(struct jspan input_schema, struct survey *ret)
 {
+	if (!input_schema.at || !may_have_annotations(input_schema))
+		return;
+	if (input_schema.len > SCHEMA_HEADERS_BYTES) {
+		ret->n_faults = 1;
+		if (ret->out)
+			strbuf_addf(ret->out,
+				"a schema of more than %d bytes is not searched for x-mcp-header",
+				SCHEMA_HEADERS_BYTES);
+		return;
+	}
 	walk_all(input_schema, on_judged, ret);
 	strbuf_done(&ret->names);
 }

@@ -330,7 +330,11 @@ void router_cancel(
 	if (!call)
 		return;
 	router_cancel_in_domain(router, call, reason);
-	router_remove(router, call);
+	if (session_answers_each(session))
+		router_fail(
+			router, call, RPC_CANCELLED, "the client has cancelled the request", NULL);
+	else
+		router_remove(router, call);
 }
 
 void router_forget_session(struct router *router, struct session *session)

@@ -331,6 +331,16 @@ bool session_is_once(const struct session *session)
 	return session->ops && session->ops->is_once;
 }
 
+bool session_answers_each(const struct session *session)
+{
+	return session->ops && session->ops->answers_each;
+}
+
+bool session_has_ops(const struct session *session, const struct sink_ops *ops)
+{
+	return session->ops == ops;
+}
+
 struct session_info *session_get_info(struct session *session)
 {
 	return &session->info;

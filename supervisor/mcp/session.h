@@ -39,6 +39,7 @@ struct sink_ops {
 	/* The transport keeps what it sends (event streams that can be resumed) and has kept more than
 	 * half of what it may; NULL: it keeps nothing for long. */
 	bool (*is_slow)(void *sink);
+	bool answers_each; /* somebody waits for each answer: a cancelled call is answered too */
 	bool outlasts_idleness; /* limits.session_idle is not for it */
 	bool is_stdio; /* one message a line: the first revision has batches there, and requests
 	                         * of the stateless revision may come too */
@@ -92,6 +93,10 @@ struct session_info *session_get_info(struct session *session);
 unsigned session_count_calls(const struct session *session); /* in flight */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
+bool session_answers_each(const struct session *session);
+
+/* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
+bool session_has_ops(const struct session *session, const struct sink_ops *ops);
 
 /* Something came from the client: it is not idle. */
 void session_touch(struct session *session);

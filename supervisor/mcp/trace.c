@@ -102,12 +102,9 @@ static char *take_member(struct jspan member, valid_fn *is_valid)
 	return strbuf_take(&chars);
 }
 
-static char *take_header(struct span header, valid_fn *is_valid, bool *ret_taken)
+static char *take_header(struct span header, valid_fn *is_valid)
 {
-	if (!is_valid(header))
-		return NULL;
-	*ret_taken = true;
-	return alloc_mem(header.at, header.len);
+	return is_valid(header) ? alloc_mem(header.at, header.len) : NULL;
 }
 
 static void read_context(
@@ -118,11 +115,9 @@ static void read_context(
 		if (ret->parent)
 			ret->state = take_member(e->tracestate, trace_is_state);
 	} else if (headers) {
-		ret->parent = take_header(
-			headers->traceparent, trace_is_parent, &ret->is_parent_from_http);
+		ret->parent = take_header(headers->traceparent, trace_is_parent);
 		if (ret->parent)
-			ret->state = take_header(
-				headers->tracestate, trace_is_state, &ret->is_state_from_http);
+			ret->state = take_header(headers->tracestate, trace_is_state);
 	}
 }
 
@@ -138,8 +133,7 @@ void trace_read(
 	if (envelope->baggage.at)
 		ret->baggage = take_member(envelope->baggage, trace_is_baggage);
 	else if (http)
-		ret->baggage =
-			take_header(http->baggage, trace_is_baggage, &ret->is_baggage_from_http);
+		ret->baggage = take_header(http->baggage, trace_is_baggage);
 }
 
 bool trace_get_id(const struct trace *trace, char ret[TRACE_ID_SIZE])
@@ -149,24 +143,4 @@ bool trace_get_id(const struct trace *trace, char ret[TRACE_ID_SIZE])
 	memcpy(ret, trace->parent + TRACE_ID_AT, TRACE_ID_LEN);
 	ret[TRACE_ID_LEN] = '\0';
 	return true;
-}
-
-int trace_add_members(const struct trace *trace, struct strbuf *buf)
-{
-	const struct {
-		const char *name;
-		const char *value;
-		bool is_from_http;
-	} texts[] = { { "traceparent", trace->parent, trace->is_parent_from_http },
-		{ "tracestate", trace->state, trace->is_state_from_http },
-		{ "baggage", trace->baggage, trace->is_baggage_from_http } };
-	int n = 0;
-
-	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
-		if (!texts[i].is_from_http)
-			continue;
-		strbuf_addf(buf, "%s\"%s\":", n++ ? "," : "", texts[i].name);
-		strbuf_add_json(buf, texts[i].value, strlen(texts[i].value));
-	}
-	return n;
 }

@@ -18,10 +18,6 @@ struct trace {
 	char *parent;  /* traceparent, or NULL */
 	char *state;   /* tracestate, or NULL; never without a parent */
 	char *baggage; /* or NULL */
-	/* They came by HTTP, and _meta has none: a message for a worker needs them put in. */
-	bool is_parent_from_http;
-	bool is_state_from_http;
-	bool is_baggage_from_http;
 };
 
 #define auto_trace auto_(trace_done) struct trace
@@ -40,7 +36,3 @@ void trace_read(
 
 /* The trace id, for the log. False: there is none. */
 bool trace_get_id(const struct trace *trace, char ret[TRACE_ID_SIZE]);
-
-/* Appends what came by HTTP as members of `_meta`, with commas between: `"traceparent":"..."`.
- * Returns how many; 0: nothing is missing in `_meta`. */
-int trace_add_members(const struct trace *trace, struct strbuf *buf);

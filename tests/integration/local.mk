@@ -7,11 +7,15 @@ EXTRA_DIST += \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
+	tests/conformance/fixture.py \
+	tests/conformance/legacy_server.py \
+	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
 	tests/integration/clients/bridge.py \
 	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/conformance.py \
 	tests/integration/conftest.py \
 	tests/integration/crossing.py \
 	tests/integration/fleet.py \
@@ -32,8 +36,11 @@ EXTRA_DIST += \
 	tests/integration/servers/package.json \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
+	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_clients.py \
+	tests/integration/test_conformance.py \
+	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
@@ -48,6 +55,8 @@ EXTRA_DIST += \
 	tests/integration/test_git_read.py \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
+	tests/integration/test_isolation.py \
+	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_local.py \
 	tests/integration/test_network_hostile.py \
@@ -62,11 +71,13 @@ EXTRA_DIST += \
 	tests/integration/test_service.py \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
+	tests/integration/test_streamable.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
+	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
 	tests/integration/workers/full_server.py \

@@ -467,11 +467,37 @@ tests_unit_test_git_settings_CPPFLAGS = $(supervisor_unit_cppflags) $(GIT2_CFLAG
 tests_unit_test_git_settings_LDADD = workers/git/libgit_tools.a workers/common/libworker.a \
 	$(supervisor_unit_libs) $(GIT2_LIBS) $(PCRE2_LIBS)
 
+check_PROGRAMS += tests/unit/test_offering
+TESTS += tests/unit/test_offering
+tests_unit_test_offering_SOURCES = tests/unit/test_offering.c
+tests_unit_test_offering_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_offering_LDADD = $(supervisor_unit_libs)
+
+worker_unit_sources = tests/unit/fake_process.c tests/unit/fake_process.h
+
 check_PROGRAMS += tests/unit/test_worker_link
 TESTS += tests/unit/test_worker_link
-tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c
+tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c $(worker_unit_sources)
 tests_unit_test_worker_link_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_worker_link_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_opening
+TESTS += tests/unit/test_worker_opening
+tests_unit_test_worker_opening_SOURCES = tests/unit/test_worker_opening.c $(worker_unit_sources)
+tests_unit_test_worker_opening_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_opening_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_wants
+TESTS += tests/unit/test_worker_wants
+tests_unit_test_worker_wants_SOURCES = tests/unit/test_worker_wants.c $(worker_unit_sources)
+tests_unit_test_worker_wants_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_wants_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_lines
+TESTS += tests/unit/test_worker_lines
+tests_unit_test_worker_lines_SOURCES = tests/unit/test_worker_lines.c $(worker_unit_sources)
+tests_unit_test_worker_lines_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_lines_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_mcp
 TESTS += tests/unit/test_mcp
@@ -503,12 +529,6 @@ tests_unit_test_fairq_SOURCES = tests/unit/test_fairq.c
 tests_unit_test_fairq_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_fairq_LDADD = $(supervisor_unit_libs)
 
-check_PROGRAMS += tests/unit/test_offering
-TESTS += tests/unit/test_offering
-tests_unit_test_offering_SOURCES = tests/unit/test_offering.c
-tests_unit_test_offering_CPPFLAGS = $(supervisor_unit_cppflags)
-tests_unit_test_offering_LDADD = $(supervisor_unit_libs)
-
 check_PROGRAMS += tests/unit/test_store
 TESTS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
@@ -533,9 +553,23 @@ tests_unit_test_local_socket_SOURCES = tests/unit/test_local_socket.c
 tests_unit_test_local_socket_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
 
+fake_domain_sources = tests/unit/fake_domain.c tests/unit/fake_domain.h
+
+check_PROGRAMS += tests/unit/test_domain_session
+TESTS += tests/unit/test_domain_session
+tests_unit_test_domain_session_SOURCES = tests/unit/test_domain_session.c $(fake_domain_sources)
+tests_unit_test_domain_session_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_session_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_sleep
+TESTS += tests/unit/test_domain_sleep
+tests_unit_test_domain_sleep_SOURCES = tests/unit/test_domain_sleep.c $(fake_domain_sources)
+tests_unit_test_domain_sleep_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_sleep_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
-tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c $(fake_domain_sources)
 tests_unit_test_domain_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_LDADD = $(supervisor_unit_libs)
 
@@ -544,6 +578,30 @@ TESTS += tests/unit/test_cgroup
 tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
 tests_unit_test_cgroup_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_cgroup_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_heartbeat
+TESTS += tests/unit/test_heartbeat
+tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c
+tests_unit_test_heartbeat_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_heartbeat_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_event_store
+TESTS += tests/unit/test_event_store
+tests_unit_test_event_store_SOURCES = tests/unit/test_event_store.c
+tests_unit_test_event_store_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_event_store_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_http_accept
+TESTS += tests/unit/test_http_accept
+tests_unit_test_http_accept_SOURCES = tests/unit/test_http_accept.c
+tests_unit_test_http_accept_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_http_accept_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_streamable
+TESTS += tests/unit/test_streamable
+tests_unit_test_streamable_SOURCES = tests/unit/test_streamable.c
+tests_unit_test_streamable_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_streamable_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_http_conn
 TESTS += tests/unit/test_http_conn

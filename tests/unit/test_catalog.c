@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/uio.h>
 
 #include <cmocka.h>
 
@@ -296,6 +297,48 @@ static void test_versions(void **unused)
 	catalog_free(catalog);
 }
 
+static char logged[1024];
+
+static void keep_message(const struct iovec *fields, int n)
+{
+	assert_true(n > 0);
+	(void)snprintf(logged, sizeof(logged), "%.*s", (int)fields[0].iov_len,
+		(const char *)fields[0].iov_base);
+}
+
+/* A tool whose annotations are no good is listed all the same, and the log says what ails it. */
+static void test_mirrored_arguments(void **unused)
+{
+	struct catalog *catalog = catalog_new(&conf_tools);
+	const struct conf_domain git = domain("git", true);
+	const struct endpoint *all = catalog_endpoint(catalog, NULL);
+	struct catalog_target tool;
+
+	logged[0] = '\0';
+	log_set_journal(keep_message);
+	log_init("test", LOG_TARGET_JOURNAL, LOG_LEVEL_WARNING);
+	set(catalog, &git,
+		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"string\","
+		"\"x-mcp-header\":\"X\"}}}},{\"name\":\"git_b\",\"inputSchema\":{}}]",
+		NULL);
+	assert_string_equal(logged, "");
+	assert_true(endpoint_find_tool(all, "git_a", &tool) && tool.has_headers);
+	assert_true(endpoint_find_tool(all, "git_b", &tool) && !tool.has_headers);
+
+	set(catalog, &git,
+		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"number\","
+		"\"x-mcp-header\":\"X\"}}}}]",
+		NULL);
+	assert_string_equal(logged,
+		"MESSAGE=domain git: tool git_a: x-mcp-header of \"x\" stands on a type other than "
+		"string, integer and boolean; clients of protocol revision 2026-07-28 will leave it "
+		"out");
+	assert_true(endpoint_find_tool(all, "git_a", &tool) && !tool.has_headers);
+	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	log_set_journal(NULL);
+	catalog_free(catalog);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_mirrored_arguments),
 	};
 
 	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);

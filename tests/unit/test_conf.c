@@ -213,6 +213,11 @@ static void test_values(void **state)
 		{ "domains: {git: {processes: {min: 6}}}", "domains.git.processes.max", "6" },
 		{ "domains: {git: {processes: {max: 2}}}", "domains.git.processes.max", "2" },
 		{ "domains: {x: {command: [srv]}}", "domains.x.processes.max", "1" },
+		{ "domains: {x: {command: [srv], isolation: session}}", "domains.x.processes.max",
+			"64" },
+		{ "domains: {x: {command: [srv], cwd: /srv}}", "domains.x.cwd", "\"/srv\"" },
+		{ "domains: {git: {start: lazy, idle_stop: 5m}}", "domains.git.idle_stop",
+			"300000" },
 		{ "domains: {x: {command: [srv], processes: {max: 3}}}", "domains.x.processes.max",
 			"3" },
 		{ "domains: {x: {command: [srv, \"\"], concurrency: 8}}", "domains.x.command",
@@ -450,6 +455,14 @@ static void test_bad_domains(void **state)
 		{ "domains: {git: {concurrency: 2}}",
 			"fleet.yaml:1:30: domains.git.concurrency: a worker that is built in serves "
 			"one call at a time: raise processes.max instead" },
+		{ "domains: {git: {isolation: session}}",
+			"fleet.yaml:1:28: domains.git.isolation: a worker that is built in keeps "
+			"nothing between calls: leave the key out, or say shared" },
+		{ "domains: {git: {cwd: /srv}}",
+			"fleet.yaml:1:22: domains.git.cwd: a worker that is built in has no use for it: "
+			"leave the key out, or give roots" },
+		{ "domains: {x: {command: [y], cwd: srv}}",
+			"fleet.yaml:1:34: domains.x.cwd: 'srv' is not an absolute path" },
 		{ "domains: {git: {protocol: modern}}",
 			"fleet.yaml:1:27: domains.git.protocol: a worker that is built in has one "
 			"protocol: leave the key out" },
@@ -1077,6 +1090,43 @@ static void test_diff_of_domains(void **state)
 	}
 }
 
+static void test_diff_of_how_processes_are_kept(void **state)
+{
+	static const struct {
+		const char *key;
+		enum conf_domain_change change;
+	} cases[] = {
+		{ "isolation: session", CONF_DOMAIN_REPLACED },
+		{ "start: lazy", CONF_DOMAIN_REPLACED },
+		{ "cwd: /srv", CONF_DOMAIN_REPLACED },
+		{ "idle_stop: 5m", CONF_DOMAIN_TUNED },
+	};
+	auto_(conf_freep) struct conf *a = load_text("domains: {x: {command: [y]}}");
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		auto_free char *text =
+			alloc_printf("domains: {x: {command: [y], %s}}", cases[i].key);
+		auto_(conf_freep) struct conf *b = load_text(text);
+		auto_(conf_diff_done) struct conf_diff diff = { 0 };
+
+		conf_diff(a, b, &diff);
+		assert_int_equal(diff.n_domains, 1);
+		assert_int_equal(diff.domains[0].change, cases[i].change);
+	}
+}
+
+static void test_diff_of_the_state_folder(void **state)
+{
+	auto_(conf_freep) struct conf *a = load_text("domains: {git: }");
+	auto_(conf_freep) struct conf *b = load_text("state_dir: /srv\ndomains: {git: }");
+	auto_(conf_diff_done) struct conf_diff diff = { 0 };
+
+	conf_diff(a, b, &diff);
+	assert_int_equal(diff.n_domains, 0);
+	assert_int_equal(diff.restart.n, 1);
+	assert_string_equal(diff.restart.items[0], "state_dir");
+}
+
 static void test_diff_of_git_keys(void **state)
 {
 	auto_(conf_freep) struct conf *a = load_text("domains: {git: {queue: 1}}");
@@ -1153,6 +1203,8 @@ int main(void)
 		TEST(diff_of_workers_settings),
 		TEST(diff_of_domains),
 		TEST(diff_of_git_keys),
+		TEST(diff_of_how_processes_are_kept),
+		TEST(diff_of_the_state_folder),
 		TEST(table),
 	};
 

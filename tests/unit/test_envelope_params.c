@@ -75,6 +75,23 @@ static void test_they_agree(void **unused)
 	assert_true(agrees(sql, "{\"region\":\"\"}", LINES("Region: ")));
 }
 
+/* Other spellings of the same JSON. */
+static void test_escaped_keywords(void **unused)
+{
+	static const char *const schemas[] = {
+		"{\"properties\":{\"p\":{\"type\":\"string\",\"x-mcp\\u002dheader\":\"A\"}}}",
+		"{\"properties\":{\"p\":{\"type\":\"string\",\"\\u0078-mcp-header\":\"A\"}}}",
+		"{\"propert\\u0069es\":{\"\\u0070\":{\"t\\u0079pe\":\"strin\\u0067\","
+		"\"x-mcp-header\":\"\\u0041\"}}}",
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(schemas); i++) {
+		assert_true(schema_has_headers(json(schemas[i])));
+		assert_true(agrees(schemas[i], "{\"p\":\"x\"}", LINES("A: x")));
+		assert_false(agrees(schemas[i], "{\"p\":\"x\"}", LINES("A: y")));
+	}
+}
+
 static void test_both_absent(void **unused)
 {
 	assert_true(agrees(sql, "{}", NO_LINES));
@@ -351,10 +368,40 @@ static void test_deep(void **unused)
 	assert_true(text.len < 400);
 }
 
+/* Time is bounded: such a schema is not looked into, and is said to have been left alone. */
+static void test_large_schema(void **unused)
+{
+	for (int more = 0; more <= 1; more++) {
+		auto_strbuf schema = { 0 };
+		auto_strbuf text = { 0 };
+
+		strbuf_adds(&schema, PROPERTY(STRING "," MARK));
+		strbuf_cut(&schema, schema.len - 1);
+		strbuf_adds(&schema, ",\"description\":\"");
+		strbuf_addf(
+			&schema, "%0*d\"}", SCHEMA_HEADERS_BYTES - (int)schema.len - 2 + more, 0);
+		assert_int_equal(schema.len, SCHEMA_HEADERS_BYTES + more);
+		assert_int_equal(schema_has_headers(json(strbuf_get(&schema))), !more);
+		assert_int_equal(schema_header_faults(json(strbuf_get(&schema)), &text), more);
+		assert_int_equal(text.len > 0, more);
+	}
+}
+
+static void test_large_schema_without(void **unused)
+{
+	auto_strbuf schema = { 0 };
+	auto_strbuf text = { 0 };
+
+	strbuf_addf(&schema, "{\"description\":\"%0*d\"}", SCHEMA_HEADERS_BYTES, 0);
+	assert_int_equal(schema_header_faults(json(strbuf_get(&schema)), &text), 0);
+	assert_false(schema_has_headers(json(strbuf_get(&schema))));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_they_agree),
+		cmocka_unit_test(test_escaped_keywords),
 		cmocka_unit_test(test_both_absent),
 		cmocka_unit_test(test_unknown_headers),
 		cmocka_unit_test(test_they_disagree),
@@ -372,6 +419,8 @@ int main(void)
 		cmocka_unit_test(test_many_faults),
 		cmocka_unit_test(test_too_many_annotations),
 		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_large_schema),
+		cmocka_unit_test(test_large_schema_without),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

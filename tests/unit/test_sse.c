@@ -217,6 +217,8 @@ static struct http_conn *post_typed(
 	}
 	if (route->head(route->arg, &world.conns[i], &ask))
 		route->body(route->arg, &world.conns[i], ask.note, copy, strlen(copy));
+	if (ask.note)
+		route->free_note(ask.note);
 	assert_true(world.conns[i].status > 0);
 	return &world.conns[i];
 }
