@@ -11,6 +11,8 @@ EXTRA_DIST += \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
+	tests/integration/clients/bridge.py \
+	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
@@ -36,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
