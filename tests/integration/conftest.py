@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "sdk", "stdio", "wire")
+pytest.register_assert_rewrite("fleet", "gateway", "remote", "sdk", "stdio", "wire")
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import fleet as fleets  # noqa: E402

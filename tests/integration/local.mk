@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
+	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
 	tests/integration/requirements-sdk2.txt \
@@ -45,6 +46,8 @@ EXTRA_DIST += \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_python_sdk.py \
+	tests/integration/test_remote.py \
+	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
 	tests/integration/test_sandbox_servers.py \
@@ -57,6 +60,7 @@ EXTRA_DIST += \
 	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
 	tests/integration/workers/fake_worker.py \
+	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \
 	tests/integration/workers/sdk_server.py
 

@@ -149,7 +149,7 @@ static int read_file(const char *path, struct stat *ret, struct strbuf *text, st
 	if (!S_ISREG(ret->st_mode))
 		return fail_set(fail, -EINVAL, "headers_file is not a regular file");
 	if (!is_private(ret))
-		return fail_set(fail, -EACCES,
+		return fail_set(fail, -EPERM,
 			"headers_file is open to others: give it mode 0600, or 0640 and root as "
 			"its owner");
 	r = fd_read_all(fd, HEADERS_MAX_BYTES, text);

@@ -35,7 +35,7 @@ struct headers_file {
 };
 
 /* Reads the file when it is another than the one that was read. On an error the headers that were there
- * stay. -EACCES: it must not be read, or others can read it. */
+ * stay. -EACCES: we may not read it; -EPERM: others may. */
 int headers_file_refresh(struct headers_file *file, struct fail *fail) must_check;
 void headers_file_done(struct headers_file *file);
 

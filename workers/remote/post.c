@@ -225,6 +225,8 @@ static void on_answer(struct post *post, struct exchange *x)
 		return;
 	if (exchange_is_ok(x) && remote->transport == TRANSPORT_SSE && !post->is_modern) {
 		post->state = POST_ELSEWHERE;
+		if (post->session_no != remote->session_no)
+			fail_unknown(post, "the event stream ended");
 		return;
 	}
 	words = post_describe(x);

@@ -172,7 +172,7 @@ static bool is_over(const struct remote *remote)
 {
 	if (remote->lines.gone)
 		return true;
-	if (remote->must_leave && is_idle(remote))
+	if (remote->must_leave && is_idle(remote) && !is_readable(remote->lines.in_fd))
 		return true;
 	if (!remote->lines.eof || has_line(remote))
 		return false;

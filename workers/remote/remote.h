@@ -101,7 +101,8 @@ struct remote {
 
 	/* session.c */
 	enum session_state state;
-	unsigned session_no;
+	unsigned session_no; /* another one as soon as it is lost */
+	bool was_open;
 	char *initialize; /* the client's line */
 	size_t initialize_len;
 	struct rpc initialize_rpc; /* points into it */

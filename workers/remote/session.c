@@ -81,6 +81,7 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 	remote->cause = strbuf_take(&words);
 	remote->hold_until_ms = now + HOLD_MS;
 	drop_attempt(remote);
+	remote->session_no++;
 	/* A server that forgets each session at once is not asked without a pause. */
 	remote->state = SESSION_WAITING;
 	remote->retry_at_ms = now;
@@ -305,11 +306,11 @@ void session_confirmed(struct remote *remote, bool ok, const char *cause)
 		return;
 	}
 	remote->state = SESSION_OPEN;
-	remote->session_no++;
-	if (remote->session_no > 1) {
+	if (remote->was_open) {
 		remote_tell(remote, "the session is open again");
 		tell_changes(remote);
 	}
+	remote->was_open = true;
 	if (remote->transport != TRANSPORT_SSE)
 		listen_open(remote);
 }
@@ -326,7 +327,8 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 	(void)!rpc_parse(remote->initialize, len, &remote->initialize_rpc, &why);
 	remote->is_first = true;
 	remote->lists = 0;
-	remote->session_no = 0;
+	remote->session_no++;
+	remote->was_open = false;
 	remote->n_failures = 0;
 	try_open(remote);
 }
