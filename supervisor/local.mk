@@ -74,6 +74,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/session.c supervisor/mcp/session.h \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/options.c supervisor/options.h
