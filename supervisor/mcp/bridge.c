@@ -23,12 +23,14 @@ enum {
 
 /* In the _meta of a legacy worker's request: under which name a modern client is to be asked. */
 #define KEY_META "mcp-fleet/inputKey"
+#define OWN_KEY "input-"
 #define KEY_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 
 /* Something that is wanted of a client. */
 struct ask {
 	LIST_ENTRY(ask) in_all;
-	LIST_ENTRY(ask) in_call; /* when it has a call */
+	LIST_ENTRY(ask) in_call;    /* when it has a call */
+	LIST_ENTRY(ask) in_session; /* when it has a session */
 	struct expiry_entry deadline;
 	uint64_t no;
 	struct session *
@@ -40,6 +42,7 @@ struct ask {
 	char *key;       /* the name in inputRequests */
 	char *request;   /* towards a modern client: {"method":…,"params":…} */
 	char *answer;    /* what a legacy client said, for a modern worker; JSON */
+	size_t bytes;    /* that count for its call */
 };
 
 struct wish {
@@ -71,12 +74,32 @@ static const struct wish *find_wish(struct jspan method, struct jspan params)
 
 /* --- asks --------------------------------------------------------------------------------------- */
 
+static void join_session(struct ask *ask, struct session *session)
+{
+	struct session_info *info = session_get_info(session);
+
+	ask->session = session;
+	LIST_INSERT_HEAD(&info->asks, ask, in_session);
+	info->n_asks++;
+}
+
+static void leave_session(struct ask *ask)
+{
+	if (!ask->session)
+		return;
+	LIST_REMOVE(ask, in_session);
+	session_get_info(ask->session)->n_asks--;
+	ask->session = NULL;
+}
+
 static void free_ask(struct router *router, struct ask *ask)
 {
+	leave_session(ask);
 	LIST_REMOVE(ask, in_all);
 	if (ask->call) {
 		LIST_REMOVE(ask, in_call);
 		ask->call->n_asks--;
+		ask->call->asked_bytes -= ask->bytes;
 	}
 	expiry_remove(router->ask_expiry, &ask->deadline);
 	free(ask->worker_id);
@@ -179,9 +202,9 @@ void bridge_forget_session(struct router *router, struct session *session)
 	struct ask *ask;
 	struct ask *after;
 
-	for (ask = LIST_FIRST(&router->asks); ask; ask = after) {
-		after = LIST_NEXT(ask, in_all);
-		if (ask->session == session && !ask->call)
+	for (ask = LIST_FIRST(&session_get_info(session)->asks); ask; ask = after) {
+		after = LIST_NEXT(ask, in_session);
+		if (!ask->call)
 			give_up_ask(router, ask, "the client is gone");
 	}
 }
@@ -192,7 +215,6 @@ static void on_ask_expired(struct expiry_entry *entry, void *arg)
 	struct ask *ask = (struct ask *)(void *)((char *)entry - offsetof(struct ask, deadline));
 	struct call *call = ask->call;
 
-	withdraw_from_client(ask);
 	if (call) {
 		router_cancel_in_domain(router, call, "the client did not give what was asked");
 		router_fail(router, call, RPC_DEADLINE,
@@ -201,17 +223,8 @@ static void on_ask_expired(struct expiry_entry *entry, void *arg)
 			NULL);
 		return;
 	}
+	withdraw_from_client(ask);
 	give_up_ask(router, ask, "the client did not answer in time (limits.input_timeout)");
-}
-
-static unsigned count_asks(const struct router *router, const struct session *session)
-{
-	const struct ask *ask;
-	unsigned n = 0;
-
-	LIST_FOREACH(ask, &router->asks, in_all)
-		n += ask->session == session;
-	return n;
 }
 
 /* --- towards legacy clients ---------------------------------------------------------------------- */
@@ -220,7 +233,7 @@ static unsigned count_asks(const struct router *router, const struct session *se
 static void note_elicitation(struct router *router, const struct ask *ask, struct jspan params)
 {
 	struct elicitation *slot = &router->elicitations[router->n_elicitations % MAX_ELICITATIONS];
-	struct jspan id = jspan_member(params, "elicitationId", NULL);
+	const struct jspan id = jspan_member(params, "elicitationId", NULL);
 
 	if (jspan_type(id) != JSPAN_STRING || id.len > LIMIT_ID_BYTES)
 		return;
@@ -228,6 +241,7 @@ static void note_elicitation(struct router *router, const struct ask *ask, struc
 	free(slot->id);
 	*slot = (struct elicitation){ .id = alloc_mem(id.at, id.len),
 		.domain = ask->domain,
+		.worker = ask->worker,
 		.session_no = session_get_number(ask->session) };
 }
 
@@ -237,7 +251,7 @@ static void ask_client(struct router *router, struct ask *ask, struct session *s
 	uint64_t via = ask->call ? ask->call->via : 0;
 	auto_strbuf text = { 0 };
 
-	ask->session = session;
+	join_session(ask, session);
 	note_elicitation(router, ask, params);
 	if (ask->call)
 		router_stop_deadline(ask->call); /* the user's time is not the worker's */
@@ -298,12 +312,32 @@ static void park(struct router *router, struct call *call)
 	answer_result(&origin, (struct jspan){ text.data, text.len }, 0);
 }
 
+/* Clients of the stateless revision have no identity by which each could get its share, and one that never
+ * comes back must not silence all domains: a domain may park as many calls as there is room left for. */
+static bool has_room_to_park(const struct router *router, uint32_t domain)
+{
+	const struct call *call;
+	unsigned n = 0;
+
+	LIST_FOREACH(call, &router->parked, in_session)
+		n += call->domain == domain;
+	return router->n_parked < MAX_PARKED && n < MAX_PARKED - router->n_parked;
+}
+
 static void on_gathered(struct expiry_entry *entry, void *arg)
 {
+	struct router *router = arg;
 	struct call *call = (struct call *)(void *)((char *)entry - offsetof(struct call, gather));
 
-	if (call->session && call->n_asks > 0)
-		park(arg, call);
+	if (!call->session || call->n_asks == 0)
+		return;
+	if (has_room_to_park(router, call->domain)) {
+		park(router, call);
+		return;
+	}
+	router_cancel_in_domain(router, call, "too many calls wait for their clients");
+	router_fail(router, call, RPC_OVERLOADED,
+		"too many calls wait for what their tools asked; try again later", NULL);
 }
 
 static bool has_key(const struct call *call, const char *key)
@@ -316,16 +350,17 @@ static bool has_key(const struct call *call, const char *key)
 	return false;
 }
 
-/* As the worker wishes, where that is sensible. */
+/* As the worker wishes, where that is sensible and cannot be one of ours. */
 static char *make_key(const struct ask *ask, struct jspan params)
 {
 	struct jspan wished = jspan_member(jspan_member(params, "_meta", NULL), KEY_META, NULL);
 	auto_strbuf key = { 0 };
 
 	if (jspan_get_str(wished, &key) && key.len > 0 && key.len <= MAX_KEY &&
-		strspn(key.data, KEY_CHARS) == key.len && !has_key(ask->call, key.data))
+		strspn(key.data, KEY_CHARS) == key.len &&
+		strncmp(key.data, OWN_KEY, strlen(OWN_KEY)) != 0 && !has_key(ask->call, key.data))
 		return strbuf_take(&key);
-	return alloc_printf("input-%llu", (unsigned long long)ask->no);
+	return alloc_printf(OWN_KEY "%llu", (unsigned long long)ask->no);
 }
 
 static void make_modern_request(struct ask *ask, struct jspan method, struct jspan params)
@@ -434,13 +469,43 @@ static void refuse_for_capability(struct domain *domain, const struct domain_spe
 		refuse_worker(domain, who->worker, rpc->id, RPC_METHOD_NOT_FOUND, why);
 }
 
-static bool is_over_limits(const struct router *router, const struct addressee *to)
+/* A question is an answer to the client's request, or waits with its answers: it may be as large as these,
+ * and of those that are asked at once all together. */
+static bool is_over_limits(
+	const struct router *router, const struct addressee *to, struct jspan params)
 {
-	if (to->call && to->call->n_asks >= MAX_ASKS_PER_CALL)
+	const struct call *call = to->call;
+	size_t max = router->conf->tools.max_result_bytes;
+	size_t used = call ? call->asked_bytes : 0;
+
+	if (used > max || params.len > max - used || (call && call->n_asks >= MAX_ASKS_PER_CALL))
 		return true;
+	if (call && call->is_modern)
+		return !call->params || (call->session && !has_room_to_park(router, call->domain));
+	return session_is_slow(to->session) ||
+	       session_get_info(to->session)->n_asks >= MAX_ASKS_PER_SESSION;
+}
+
+/* Of a worker of the stateless revision nothing is taken that this revision does not have. */
+static bool is_out_of_era(const struct addressee *to)
+{
+	return to->call && to->call->is_modern && !to->call->is_bridged;
+}
+
+static void pass_on(struct router *router, const struct addressee *to, uint32_t domain,
+	unsigned worker, const struct rpc *rpc)
+{
+	struct ask *ask = new_ask(router, to->call, domain);
+
+	ask->worker = worker;
+	ask->worker_id = alloc_mem(rpc->id.at, rpc->id.len);
+	ask->bytes = rpc->params.len;
+	if (to->call)
+		to->call->asked_bytes += ask->bytes;
 	if (to->call && to->call->is_modern)
-		return to->call->session && router->n_parked >= MAX_PARKED;
-	return to->session && count_asks(router, to->session) >= MAX_ASKS_PER_SESSION;
+		ask_modern(router, ask, rpc->method, rpc->params);
+	else
+		ask_client(router, ask, to->session, rpc->method, rpc->params);
 }
 
 void bridge_asked(struct router *router, struct domain *domain, const struct domain_speaker *who,
@@ -449,7 +514,6 @@ void bridge_asked(struct router *router, struct domain *domain, const struct dom
 	const struct wish *wish = find_wish(rpc->method, rpc->params);
 	uint32_t id = fleet_find(router->fleet, domain_get_name(domain));
 	struct addressee to;
-	struct ask *ask;
 
 	if (!wish) {
 		refuse_worker(domain, who->worker, rpc->id, RPC_METHOD_NOT_FOUND,
@@ -461,17 +525,14 @@ void bridge_asked(struct router *router, struct domain *domain, const struct dom
 			"session`, so that each client has its own");
 	} else if (!(to.client & wish->bit)) {
 		refuse_for_capability(domain, who, rpc, wish, to.call);
-	} else if (is_over_limits(router, &to)) {
+	} else if (is_out_of_era(&to)) {
+		refuse_worker(domain, who->worker, rpc->id, RPC_METHOD_NOT_FOUND,
+			"2026-07-28 has no requests of a server: answer with input_required");
+	} else if (is_over_limits(router, &to, rpc->params)) {
 		refuse_worker(domain, who->worker, rpc->id, RPC_OVERLOADED,
-			"the client has too many questions to answer already");
+			"the client has too much to answer already");
 	} else {
-		ask = new_ask(router, to.call, id);
-		ask->worker = who->worker;
-		ask->worker_id = alloc_mem(rpc->id.at, rpc->id.len);
-		if (to.call && to.call->is_modern)
-			ask_modern(router, ask, rpc->method, rpc->params);
-		else
-			ask_client(router, ask, to.session, rpc->method, rpc->params);
+		pass_on(router, &to, id, who->worker, rpc);
 	}
 }
 
@@ -491,13 +552,14 @@ static struct ask *find_of_worker(
 	return NULL;
 }
 
-/* The time of the call runs again when nothing more is asked. */
+/* The time of the call runs again when nothing more is asked: also of a parked one, which nobody else
+ * would ever end. */
 static void end_ask(struct router *router, struct ask *ask)
 {
 	struct call *call = ask->call;
 
 	free_ask(router, ask);
-	if (call && call->session && call->n_asks == 0)
+	if (call && call->n_asks == 0)
 		router_set_deadline(router, call, call->timeout_ms);
 }
 
@@ -532,31 +594,56 @@ void bridge_worker_ended(struct router *router, struct domain *domain, unsigned 
 
 static void send_again(struct router *router, struct call *call);
 
+/* NULL: the client can be asked this. */
+static char *why_not_asked(const struct call *call, const struct wish *wish, struct jspan params)
+{
+	if (!wish || (params.at && jspan_type(params) != JSPAN_OBJECT))
+		return alloc_printf("%s asks for something that no client can give", call->label);
+	if (!(call->client & wish->bit))
+		return alloc_printf("%s needs the client capability %s, which the client did not "
+				    "declare",
+			call->label, wish->capability);
+	if (call->n_asks >= MAX_ASKS_PER_CALL)
+		return alloc_printf(
+			"%s asks for more than %d things at once", call->label, MAX_ASKS_PER_CALL);
+	return NULL;
+}
+
+static void refuse_input(
+	struct router *router, struct call *call, const struct wish *wish, const char *why)
+{
+	bool is_missing = wish && !(call->client & wish->bit);
+	auto_free char *data =
+		is_missing ? alloc_printf("{\"requiredCapabilities\":%s}", wish->json) : NULL;
+
+	router_fail(
+		router, call, is_missing ? RPC_MISSING_CAPABILITY : RPC_INTERNAL_ERROR, why, data);
+}
+
 static bool ask_for_each(struct router *router, struct call *call, struct jspan requests)
 {
-	struct jspan key, request;
+	struct jspan key = { 0 };
+	struct jspan request = { 0 };
 	size_t cursor = 0;
 
+	if (requests.at && jspan_type(requests) != JSPAN_OBJECT) {
+		refuse_input(router, call, NULL, "the tool's inputRequests are no object");
+		return false;
+	}
 	while (jspan_next(requests, &cursor, &key, &request)) {
 		struct jspan method = jspan_member(request, "method", NULL);
 		struct jspan params = jspan_member(request, "params", NULL);
 		const struct wish *wish = find_wish(method, params);
+		auto_free char *why = why_not_asked(call, wish, params);
 		struct ask *ask;
 
-		if (!wish || !(call->client & wish->bit) || call->n_asks >= MAX_ASKS_PER_CALL) {
-			auto_free char *why = alloc_printf("%s needs the client capability %s, "
-							   "which the client did not declare",
-				call->label, wish ? wish->capability : "(unknown)");
-
-			router_fail(router, call, RPC_MISSING_CAPABILITY, why,
-				wish ? wish->json : NULL);
+		if (why) {
+			refuse_input(router, call, wish, why);
 			return false;
 		}
 		ask = new_ask(router, call, call->domain);
 		ask->key = alloc_mem(key.at, key.len);
 		ask_client(router, ask, call->session, method, params);
-		if (router_find(router, call->no) != call)
-			return false; /* its session did not take it, and is gone */
 	}
 	return true;
 }
@@ -566,9 +653,16 @@ bool bridge_take_input_required(struct router *router, struct call *call, struct
 	struct jspan requests = jspan_member(result, "inputRequests", NULL);
 	struct jspan state = jspan_member(result, "requestState", NULL);
 
-	if (call->is_modern || !call->params ||
+	if (call->is_modern || !call->is_bridged ||
 		!jspan_is(jspan_member(result, "resultType", NULL), "input_required"))
 		return false;
+	if (!call->params) {
+		router_fail(router, call, RPC_OVERLOADED,
+			"the tool asks for input, and there is no room to keep the request so long; "
+			"send less, or try again later",
+			NULL);
+		return true;
+	}
 	if (++call->n_rounds > MAX_ROUNDS) {
 		router_fail(router, call, RPC_INTERNAL_ERROR, "the tool asks for input without end",
 			NULL);
@@ -648,15 +742,15 @@ static void send_again(struct router *router, struct call *call)
 
 /* --- what the client answers ----------------------------------------------------------------------- */
 
-static struct ask *find_of_client(struct router *router, struct session *session, struct jspan id)
+static struct ask *find_of_client(struct session *session, struct jspan id)
 {
 	struct ask *ask;
 	uint64_t no;
 
 	if (!jspan_get_u64(id, &no))
 		return NULL;
-	LIST_FOREACH(ask, &router->asks, in_all)
-		if (ask->no == no && ask->session == session)
+	LIST_FOREACH(ask, &session_get_info(session)->asks, in_session)
+		if (ask->no == no)
 			return ask;
 	return NULL;
 }
@@ -685,13 +779,13 @@ static void answer_key(struct router *router, struct ask *ask, const struct rpc 
 	}
 	strbuf_addf(&words, "the client refused what %s asked: ", call->label);
 	(void)jspan_get_str(jspan_member(rpc->error, "message", NULL), &words);
-	ask->session = NULL; /* nothing is to be withdrawn: this was its answer */
+	leave_session(ask); /* nothing is to be withdrawn: this was its answer */
 	router_fail(router, call, RPC_INTERNAL_ERROR, strbuf_get(&words), NULL);
 }
 
 void bridge_responded(struct router *router, struct session *session, const struct rpc *rpc)
 {
-	struct ask *ask = find_of_client(router, session, rpc->id);
+	struct ask *ask = find_of_client(session, rpc->id);
 
 	if (!ask)
 		return;
@@ -742,14 +836,13 @@ static void attach(struct router *router, struct call *call, const struct origin
 	struct session_info *info = session_get_info(origin->session);
 	struct domain *domain = fleet_get(router->fleet, call->domain);
 	uint64_t no = session_get_number(origin->session);
+	uint64_t from = call->session_no;
 
 	LIST_REMOVE(call, in_session);
 	router->n_parked--;
 	LIST_INSERT_HEAD(&info->calls, call, in_session);
 	info->n_calls++;
 	info->is_known_below = true;
-	if (domain)
-		domain_adopt(domain, call->session_no, no);
 	call->session_no = no;
 	call->session = origin->session;
 	call->via = origin->via;
@@ -764,6 +857,10 @@ static void attach(struct router *router, struct call *call, const struct origin
 	memcpy(call->ids, origin->id.at, origin->id.len);
 	if (origin->token.len)
 		memcpy(call->ids + origin->id.len, origin->token.at, origin->token.len);
+	if (domain)
+		domain_adopt(domain, from, no);
+	if (from != no)
+		router->hooks->released(router->arg, from); /* in the other domains */
 }
 
 static void give_answers(struct router *router, struct call *call, struct jspan responses)
@@ -784,10 +881,13 @@ static void give_answers(struct router *router, struct call *call, struct jspan 
 
 bool bridge_resume(struct router *router, const struct forward *forward)
 {
-	struct jspan state = jspan_member(forward->params, "requestState", NULL);
+	struct jspan state;
 	struct call *call;
 
-	if (jspan_type(state) != JSPAN_STRING || forward->target->takes_modern)
+	if (!forward->origin->is_modern || forward->target->native || forward->target->takes_modern)
+		return false;
+	state = jspan_member(forward->params, "requestState", NULL);
+	if (!state.at)
 		return false;
 	call = find_parked(router, state);
 	if (!call || !is_same_request(call, forward)) {
@@ -822,16 +922,26 @@ bool bridge_holds(const struct router *router, uint64_t session_no)
 	return false;
 }
 
-struct session *bridge_find_elicitation(
-	struct router *router, struct domain *domain, struct jspan id)
+/* The worker chose the id: another process of its domain, or one for another session, may have chosen the
+ * same. */
+static bool is_of_speaker(
+	const struct elicitation *e, uint32_t domain, const struct domain_speaker *who)
+{
+	return e->domain == domain && (!e->worker || e->worker == who->worker) &&
+	       (!who->session || e->session_no == who->session);
+}
+
+struct session *bridge_find_elicitation(struct router *router, struct domain *domain,
+	const struct domain_speaker *who, struct jspan id)
 {
 	uint32_t domain_id = fleet_find(router->fleet, domain_get_name(domain));
 
-	for (size_t i = 0; i < MAX_ELICITATIONS; i++) {
-		const struct elicitation *e = &router->elicitations[i];
-		const struct jspan own = { e->id, e->id ? strlen(e->id) : 0 };
+	for (size_t i = 1; i <= MAX_ELICITATIONS && i <= router->n_elicitations; i++) {
+		const struct elicitation *e =
+			&router->elicitations[(router->n_elicitations - i) % MAX_ELICITATIONS];
+		const struct jspan own = { e->id, strlen(e->id) };
 
-		if (e->id && e->domain == domain_id && jspan_same(own, id))
+		if (is_of_speaker(e, domain_id, who) && jspan_same(own, id))
 			return router->hooks->find_session(router->arg, e->session_no);
 	}
 	return NULL;

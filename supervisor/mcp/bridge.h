@@ -31,8 +31,8 @@ void bridge_worker_ended(struct router *router, struct domain *domain, unsigned 
 bool bridge_resume(struct router *router, const struct forward *forward);
 
 /* The session that was sent to a page by this elicitationId; NULL: none that is known. */
-struct session *bridge_find_elicitation(
-	struct router *router, struct domain *domain, struct jspan id);
+struct session *bridge_find_elicitation(struct router *router, struct domain *domain,
+	const struct domain_speaker *who, struct jspan id);
 
 /* A parked call still needs the process that serves this session. */
 bool bridge_holds(const struct router *router, uint64_t session_no);

@@ -17,6 +17,8 @@ enum {
 	NEEDS_CAPABILITIES = 1 << 4, /* waits only where domains of other make are served */
 };
 
+#define LEVELS "must be debug, info, notice, warning, error, critical, alert or emergency"
+
 struct method {
 	const char *name;
 	void (*run)(const struct method_context *context, const struct rpc *rpc);
@@ -178,6 +180,18 @@ static void on_prompts_list(const struct method_context *c, const struct rpc *rp
 
 /* --- what workers answer ------------------------------------------------------------------------------ */
 
+/* Of a legacy worker nothing is heard below its level, which is for all calls of the session; on a line
+ * transport it may have chosen one for the others. */
+static void lower_level(const struct method_context *c, const char *domain)
+{
+	const struct session_info *info = session_get_info(c->origin->session);
+	enum level level = c->origin->level;
+
+	if (info->initialized && info->level < level)
+		level = info->level;
+	news_set_level(c->news, c->origin->session, domain, level);
+}
+
 /* Sends it on its way, unless the session has too much under way. */
 static void forward(const struct method_context *c, const struct forward *forward)
 {
@@ -192,10 +206,9 @@ static void forward(const struct method_context *c, const struct forward *forwar
 			"wait for one to be answered");
 		return;
 	}
-	/* Of a legacy worker nothing is heard below its level, which is for all of its calls. */
 	if (c->origin->is_modern && c->origin->level < LEVEL_NONE && !target->takes_modern &&
 		!target->native)
-		news_set_level(c->news, session, c->origin->level);
+		lower_level(c, target->domain);
 	router_call(c->router, forward);
 }
 
@@ -399,18 +412,22 @@ static void on_set_level(const struct method_context *c, const struct rpc *rpc)
 	enum level level;
 
 	if (!level_read(jspan_member(rpc->params, "level", NULL), &level)) {
-		fail(c, RPC_INVALID_PARAMS,
-			"params.level must be debug, info, notice, warning, error, critical, alert "
-			"or emergency");
+		fail(c, RPC_INVALID_PARAMS, "params.level " LEVELS);
 		return;
 	}
 	session_get_info(session)->level = level;
-	news_set_level(c->news, session, level);
+	news_set_level(c->news, session, NULL, level);
 	answer_text(c->origin, "{}", 0);
 }
 
 static void on_listen(const struct method_context *c, const struct rpc *rpc)
 {
+	if (session_get_info(c->origin->session)->n_listens >= c->conf->limits.calls_per_session) {
+		fail(c, RPC_OVERLOADED,
+			"too many subscriptions/listen requests are open in this session "
+			"(limits.calls_per_session)");
+		return;
+	}
 	news_listen(c->news, c->origin, rpc->params);
 }
 
@@ -476,6 +493,13 @@ static const struct method *find_method(const struct rpc *rpc, bool is_modern)
 	return NULL;
 }
 
+static bool has_good_level(const struct origin *origin)
+{
+	enum level level;
+
+	return !origin->envelope->log_level.at || level_read(origin->envelope->log_level, &level);
+}
+
 enum method_wait method_run(const struct method_context *c, const struct rpc *rpc, bool settled)
 {
 	const struct method *method = find_method(rpc, c->origin->is_modern);
@@ -486,6 +510,9 @@ enum method_wait method_run(const struct method_context *c, const struct rpc *rp
 	if (!method || (method->capability & endpoint_get_capabilities(endpoint_of(c))) !=
 			       method->capability)
 		return METHOD_UNKNOWN;
-	method->run(c, rpc);
+	if (c->origin->is_modern && rpc->kind == RPC_REQUEST && !has_good_level(c->origin))
+		fail(c, RPC_INVALID_PARAMS, "_meta[\"io.modelcontextprotocol/logLevel\"] " LEVELS);
+	else
+		method->run(c, rpc);
 	return METHOD_DONE;
 }

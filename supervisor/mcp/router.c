@@ -4,12 +4,19 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
+#include "shared/limits.h"
 #include "shared/log.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/trace.h"
 
-enum { FIRST_BUCKETS = 256 };
+enum {
+	FIRST_BUCKETS = 256,
+	KEPT_PART = 16, /* one call may keep such a part of what is still free */
+};
+
+/* Of params that are kept for calls between the eras, all together. */
+#define MAX_KEPT_BYTES (64 * MIB)
 
 struct deadline_queue {
 	struct deadline_queue *next;
@@ -93,6 +100,7 @@ void router_remove(struct router *router, struct call *call)
 	else
 		session_get_info(call->session)->n_calls--;
 	router_stop_deadline(call);
+	router->kept_bytes -= call->params_len;
 	free_call(call);
 	if (was_parked)
 		router->hooks->released(router->arg, session_no);
@@ -194,6 +202,16 @@ static bool may_be_interrupted(const struct forward *forward)
 	return forward->origin->is_modern ? !target->takes_modern : !target->takes_legacy;
 }
 
+/* No client can fill all the room with a few large calls: each leaves some for those that come. */
+static void keep_params(struct router *router, struct call *call, struct jspan params)
+{
+	if (params.len > (MAX_KEPT_BYTES - router->kept_bytes) / KEPT_PART)
+		return;
+	call->params = alloc_mem(params.at, params.len);
+	call->params_len = params.len;
+	router->kept_bytes += params.len;
+}
+
 /* NULL: the request belongs to no trace. */
 static char *get_trace_id(const struct origin *origin)
 {
@@ -232,10 +250,9 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->trace = get_trace_id(origin);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
-	if (may_be_interrupted(forward)) {
-		call->params = alloc_mem(forward->params.at, forward->params.len);
-		call->params_len = forward->params.len;
-	}
+	call->is_bridged = may_be_interrupted(forward);
+	if (call->is_bridged)
+		keep_params(router, call, forward->params);
 	call->ids = call->own_ids;
 	call->id_len = origin->id.len;
 	call->token_len = origin->token.len;
@@ -407,6 +424,10 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 		splices_apply(&splices, result, &rewritten);
 		result = (struct jspan){ .at = rewritten.data, .len = rewritten.len };
 	}
+	if (result.len > router->conf->tools.max_result_bytes) { /* clients' URIs are longer */
+		refuse_result(router, call, result.len);
+		return;
+	}
 	id = leave(router, call, &origin);
 	answer_result(&origin, result, flags);
 }
@@ -425,6 +446,9 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 		router_remove(router, call);
 	} else if (body.len > router->conf->tools.max_result_bytes) {
 		refuse_result(router, call, body.len);
+	} else if (rpc->kind == RPC_RESULT && jspan_type(body) != JSPAN_OBJECT) {
+		router_fail(router, call, RPC_INTERNAL_ERROR,
+			"the worker answered with something that is no result (an object)", NULL);
 	} else if (rpc->kind == RPC_ERROR) {
 		id = leave(router, call, &origin);
 		answer_error_object(&origin, body);
@@ -440,7 +464,8 @@ void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
 	auto_strbuf text = { 0 };
 
 	/* What a slow client does not hear of its progress must not cost it the answer. */
-	if (!call || !call->session || call->token_len == 0 || session_is_slow(call->session))
+	if (!call || !call->session || call->token_len == 0 ||
+		!session_has_room(call->session, rpc->params.len + call->token_len))
 		return;
 	splice_replace(&splices, jspan_member(rpc->params, "progressToken", NULL),
 		call->ids + call->id_len, call->token_len);
@@ -471,11 +496,18 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 		message, NULL);
 }
 
+/* A legacy session may have chosen another one since the call began. */
+static enum level level_of(const struct call *call)
+{
+	return call->is_modern ? call->level : session_get_info(call->session)->level;
+}
+
 bool router_attribute(struct router *router, const struct domain_speaker *who,
 	struct session **ret_session, uint64_t *ret_via, enum level *ret_level)
 {
 	unsigned n = who->n_calls < DOMAIN_SPEAKER_CALLS ? who->n_calls : DOMAIN_SPEAKER_CALLS;
 	const struct call *first = NULL;
+	enum level level = LEVEL_NONE;
 
 	if (who->n_calls > DOMAIN_SPEAKER_CALLS)
 		return false;
@@ -484,13 +516,15 @@ bool router_attribute(struct router *router, const struct domain_speaker *who,
 
 		if (!call || !call->session || (first && call->session != first->session))
 			return false;
+		if (!first || level_of(call) > level)
+			level = level_of(call); /* it could be about the one that wants less */
 		first = first ? first : call;
 	}
 	if (!first)
 		return false;
 	*ret_session = first->session;
 	*ret_via = n == 1 ? first->via : 0;
-	*ret_level = first->level;
+	*ret_level = level;
 	return true;
 }
 
@@ -517,9 +551,12 @@ void router_free(struct router *router)
 
 	if (!router)
 		return;
-	while ((call = LIST_FIRST(&router->parked)))
-		router_remove(router, call);
 	bridge_done(router);
+	while ((call = LIST_FIRST(&router->parked))) { /* nobody is left to hear of it */
+		LIST_REMOVE(call, in_session);
+		router_stop_deadline(call);
+		free_call(call);
+	}
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
 		expiry_free(queue->expiry);

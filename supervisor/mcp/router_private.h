@@ -7,9 +7,6 @@
 
 enum { PARKED_TOKEN_TEXT = 48, MAX_ELICITATIONS = 256 };
 
-struct ask;
-LIST_HEAD(ask_list, ask);
-
 struct call {
 	LIST_ENTRY(call) in_bucket;
 	LIST_ENTRY(call) in_session; /* of the session, or of the parked ones */
@@ -31,10 +28,12 @@ struct call {
 	char *trace; /* NULL: none */
 
 	/* What a call needs that a worker interrupts to ask something. */
-	char *params; /* as the client sent them; NULL: that cannot happen */
+	bool is_bridged; /* it can: its client and its worker are of different eras */
+	char *params; /* as the client sent them; NULL: not bridged, or there is no room to keep them */
 	size_t params_len;
 	struct ask_list asks;
 	unsigned n_asks;
+	size_t asked_bytes; /* of all that was asked on its way */
 	unsigned n_rounds;
 	struct expiry_entry gather; /* to be parked when its worker has said all that it wants */
 	const struct endpoint *endpoint;      /* where it was asked */
@@ -51,6 +50,7 @@ struct call {
 struct elicitation {
 	char *id; /* JSON; NULL: none */
 	uint32_t domain;
+	unsigned worker; /* 0: which process of the domain is not known */
 	uint64_t session_no;
 };
 
@@ -71,6 +71,7 @@ struct router {
 	unsigned n_calls;
 	uint64_t last_no;
 	struct deadline_queue *deadlines;
+	size_t kept_bytes; /* of all calls' params */
 	struct call_list parked;
 	unsigned n_parked;
 	struct ask_list asks; /* all, in no order */
