@@ -120,6 +120,8 @@ static int sink_send(void *arg, const struct outgoing *out)
 
 	if (client->busy)
 		return -EAGAIN;
+	if (out->is_answer)
+		client->code = out->code;
 	strbuf_add(&client->got, out->json, out->len);
 	strbuf_addc(&client->got, '\n');
 	return 0;
@@ -345,27 +347,28 @@ void answer(uint64_t no)
 	answer_with(no, RPC_RESULT, "{\"ok\":1}");
 }
 
-static void from_ext(const char *text, const uint64_t *calls, unsigned n_calls, bool asks)
+void ext_speaks(const struct domain_speaker *who, const char *text, bool asks)
 {
-	const struct domain_speaker who = { .worker = 1, .calls = calls, .n_calls = n_calls };
 	const char *why;
 	struct rpc rpc;
 
 	assert_int_equal(rpc_parse(text, strlen(text), &rpc, &why), 0);
 	strbuf_cut(&world.domains[2].reply, 0);
 	if (asks)
-		mcp_domain_hooks.asked(world.mcp, &world.domains[2], &who, &rpc);
+		mcp_domain_hooks.asked(world.mcp, &world.domains[2], who, &rpc);
 	else
-		mcp_domain_hooks.told(world.mcp, &world.domains[2], &who, &rpc);
+		mcp_domain_hooks.told(world.mcp, &world.domains[2], who, &rpc);
 	loop_settle(world.loop);
 }
 
 void ext_asks(const char *text, const uint64_t *calls, unsigned n_calls)
 {
-	from_ext(text, calls, n_calls, true);
+	ext_speaks(&(struct domain_speaker){ .worker = 1, .calls = calls, .n_calls = n_calls },
+		text, true);
 }
 
 void ext_tells(const char *text, const uint64_t *calls, unsigned n_calls)
 {
-	from_ext(text, calls, n_calls, false);
+	ext_speaks(&(struct domain_speaker){ .worker = 1, .calls = calls, .n_calls = n_calls },
+		text, false);
 }

@@ -35,6 +35,7 @@ struct domain {
 struct client {
 	struct session *session;
 	struct strbuf got; /* messages, each with a line break */
+	int code;          /* of the last answer */
 	bool busy;
 	bool closed;
 };
@@ -77,9 +78,32 @@ void call_tool(struct client *client, const char *id, const char *tool);
 void answer_with(uint64_t no, enum rpc_kind kind, const char *body);
 void answer(uint64_t no);
 
+/* The same from a process of one's choice. */
+void ext_speaks(const struct domain_speaker *who, const char *text, bool asks);
+
 /* What a worker of "ext" says while it has these calls. */
 void ext_asks(const char *text, const uint64_t *calls, unsigned n_calls);
 void ext_tells(const char *text, const uint64_t *calls, unsigned n_calls);
 
 #define assert_heard(client, text) assert_string_equal(heard(client), text)
 #define assert_has(client, text) assert_non_null(strstr(heard(client), text))
+
+/* What "ext" offers, and messages. */
+#define LISTS                                                                                      \
+	"{\"tools\":[{\"name\":\"work\",\"inputSchema\":{\"type\":\"object\"}}],"                  \
+	"\"resources\":[{\"uri\":\"x://a\",\"name\":\"a\"}],\"templates\":[{\"uriTemplate\":"      \
+	"\"x://t/{id}\",\"name\":\"t\"}],\"prompts\":[{\"name\":\"ask\"}]}"
+#define CAPABILITIES                                                                               \
+	"{\"tools\":{},\"resources\":{\"subscribe\":true},\"prompts\":{},\"completions\":{},"      \
+	"\"logging\":{}}"
+
+#define META(capabilities, more)                                                                   \
+	"\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                   \
+	"\"io.modelcontextprotocol/clientCapabilities\":" capabilities more "}"
+
+#define MODERN(id, method, params)                                                                 \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":{" params "}}"
+
+#define INITIALIZE(capabilities)                                                                   \
+	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
+	"\"2025-11-25\",\"capabilities\":" capabilities "}}"

@@ -2,25 +2,6 @@
  * and what clients hear without having asked. */
 #include "tests/unit/mcp_world.h"
 
-#define LISTS                                                                                      \
-	"{\"tools\":[{\"name\":\"work\",\"inputSchema\":{\"type\":\"object\"}}],"                  \
-	"\"resources\":[{\"uri\":\"x://a\",\"name\":\"a\"}],\"templates\":[{\"uriTemplate\":"      \
-	"\"x://t/{id}\",\"name\":\"t\"}],\"prompts\":[{\"name\":\"ask\"}]}"
-#define CAPABILITIES                                                                               \
-	"{\"tools\":{},\"resources\":{\"subscribe\":true},\"prompts\":{},\"completions\":{},"      \
-	"\"logging\":{}}"
-
-#define META(capabilities, more)                                                                   \
-	"\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                   \
-	"\"io.modelcontextprotocol/clientCapabilities\":" capabilities more "}"
-
-#define MODERN(id, method, params)                                                                 \
-	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":{" params "}}"
-
-#define INITIALIZE(capabilities)                                                                   \
-	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
-	"\"2025-11-25\",\"capabilities\":" capabilities "}}"
-
 #define ELICIT                                                                                     \
 	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"elicitation/create\",\"params\":{"             \
 	"\"message\":\"who?\",\"requestedSchema\":{}}}"
