@@ -1,5 +1,5 @@
 /* See router.h. */
-#include "supervisor/mcp/router_private.h"
+#include "supervisor/mcp/router.h"
 
 #include <errno.h>
 
@@ -7,6 +7,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/trace.h"
 
 enum { FIRST_BUCKETS = 256 };
