@@ -11,6 +11,8 @@ EXTRA_DIST += \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
+	tests/integration/clients/bridge.py \
+	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
@@ -36,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
@@ -69,6 +72,7 @@ EXTRA_DIST += \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
 	tests/integration/test_streamable.py \
+	tests/integration/test_stateless.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
