@@ -427,6 +427,21 @@ static void test_a_parked_call_asks_no_more(void **unused)
 	assert_heard(&world.s, "");
 }
 
+static void test_parked_calls_do_not_hold_a_stop(void **unused)
+{
+	uint64_t no = call_modern("");
+	auto_free char *number = alloc_printf("%llu", (unsigned long long)no);
+
+	ext_asks(ELICIT, &no, 1);
+	loop_fake_advance(world.loop, 50);
+	assert_has(&world.s, "input_required");
+	assert_int_equal(mcp_count_pending(world.mcp), 1);
+	mcp_refuse_new(world.mcp);
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+	assert_non_null(strstr(strbuf_get(&ext->cancelled), number));
+	assert_non_null(strstr(strbuf_get(&ext->reply), "\"id\":0,\"error\""));
+}
+
 static void test_modern_client_without_the_capability(void **unused)
 {
 	uint64_t no = call_modern("");
@@ -732,6 +747,7 @@ int main(void)
 		LEGACY(test_state_of_another_request),
 		LEGACY(test_answers_that_came_with_the_request),
 		LEGACY(test_a_parked_call_asks_no_more),
+		LEGACY(test_parked_calls_do_not_hold_a_stop),
 		LEGACY(test_modern_client_without_the_capability),
 		LEGACY(test_the_process_of_a_parked_call_stays),
 		WITH_MODERN(test_legacy_client_of_modern_worker),
