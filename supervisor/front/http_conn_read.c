@@ -82,7 +82,7 @@ static bool is_refused(
 	struct http_conn *conn, const struct http1_request *req, const struct http_route *route)
 {
 	if (!route)
-		http_conn_refuse(conn, 404, "no such path; try /sse, /health or /ready");
+		http_conn_refuse(conn, 404, "no such path; try /mcp, /sse, /health or /ready");
 	else if (req->method == HTTP1_OPTIONS)
 		http_conn_tell_methods(conn, route->methods);
 	else if (!(route->methods & method_bit(req->method)))
