@@ -9,7 +9,6 @@ import os
 import pathlib
 import random
 import sys
-import tempfile
 
 import pytest
 
@@ -31,13 +30,6 @@ def domain(name):
 
 def tools_of(*domains):
     return sorted(f"{name}_{tool}" for name in domains for tool in ("tell", *(f"more_{index:03}" for index in range(TOOLS))))
-
-
-@pytest.fixture
-def socket_path():
-    """Short enough for a socket's address."""
-    with tempfile.TemporaryDirectory(prefix="mcp-x-") as folder:
-        yield pathlib.Path(folder, "s")
 
 
 class Crowd:
