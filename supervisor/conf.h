@@ -225,7 +225,7 @@ struct conf {
 	enum log_target log_format;
 	enum log_level log_level;
 	struct conf_tools tools;
-	char *state_dir; /* absolute; "": found by store_find_folder() */
+	char *state_dir;             /* absolute; "": found by store_find_folder() */
 	bool sandbox_required;       /* as if each domain had sandbox.required */
 	struct conf_domain *domains; /* at least one, in byte order of their names */
 	size_t n_domains;

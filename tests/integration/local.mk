@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
 	tests/integration/test_streamable.py \
+	tests/integration/test_stateless.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \

@@ -196,6 +196,7 @@ class OldClient(streamable.Door):
             if message.get("id") == number and "method" not in message:
                 assert stream.read() is None
                 return requests, message
+            assert "id" in message, message
             requests.append(message)
             reply = {"jsonrpc": "2.0", "id": message["id"], **answer(message)}
             accepted = self.post(reply)
