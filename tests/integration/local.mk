@@ -63,6 +63,7 @@ EXTRA_DIST += \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
+	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
