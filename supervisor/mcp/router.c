@@ -286,8 +286,9 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
-		message = alloc_printf("the queue of domain %s is full (domains.%s.queue, "
-				       "queue_bytes); try again later",
+		message = alloc_printf(
+			"the queue of domain %s is full (domains.%s.queue, queue_bytes), or other "
+			"sessions have all its processes (isolation, processes.max); try again later",
 			name, name);
 		router_fail(router, call, RPC_OVERLOADED, message, NULL);
 		return;

@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
+	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
 	tests/integration/requirements-sdk2.txt \
@@ -65,6 +66,8 @@ EXTRA_DIST += \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
+	tests/integration/test_remote.py \
+	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
 	tests/integration/test_sandbox_servers.py \
@@ -84,6 +87,7 @@ EXTRA_DIST += \
 	tests/integration/workers/full_server.mjs \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/old_server.py \
+	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \
 	tests/integration/workers/sdk_server.py \
 	tests/integration/workers/secret_server.py \
