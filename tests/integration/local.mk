@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
+	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
