@@ -350,9 +350,24 @@ static bool follow(struct http *http, struct exchange *x)
 	return true;
 }
 
+/* libcurl's own words where they say more, but not those that tell how long it took: the same cause is to
+ * have the same words. */
+static const char *words_of(const struct exchange *x)
+{
+	long err = 0;
+
+	(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &err);
+	if (x->result == CURLE_COULDNT_CONNECT && err > 0)
+		return strerror((int)err);
+	if (!x->error[0] || x->result == CURLE_COULDNT_CONNECT ||
+		x->result == CURLE_OPERATION_TIMEDOUT)
+		return curl_easy_strerror(x->result);
+	return x->error;
+}
+
 static void judge(struct exchange *x)
 {
-	const char *words = x->error[0] ? x->error : curl_easy_strerror(x->result);
+	const char *words = words_of(x);
 
 	if (x->result == CURLE_OK || x->is_cut) {
 		x->end = HTTP_ANSWERED;

@@ -460,8 +460,13 @@ void post_fail_elsewhere(struct remote *remote, const char *cause)
 
 void post_free_all(struct remote *remote)
 {
-	while (!TAILQ_EMPTY(&remote->posts))
-		post_done(TAILQ_FIRST(&remote->posts));
+	struct post *post;
+	struct post *after;
+
+	for (post = TAILQ_FIRST(&remote->posts); post; post = after) {
+		after = TAILQ_NEXT(post, next);
+		post_done(post);
+	}
 }
 
 void post_add(struct remote *remote, const char *line, size_t len, const struct rpc *rpc)
