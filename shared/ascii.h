@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <string.h>
 
 static inline bool ascii_is_digit(char c)
 {
@@ -31,4 +32,10 @@ static inline char ascii_to_lower(char c)
 		return (char)(c - 'A' + 'a');
 
 	return c;
+}
+
+/* tchar of RFC 9110 section 5.6.2: what names of header fields and methods are made of. */
+static inline bool ascii_is_token(char c)
+{
+	return c && (ascii_is_digit(c) || ascii_is_letter(c) || strchr("!#$%&'*+-.^_`|~", c));
 }

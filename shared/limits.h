@@ -14,6 +14,9 @@
 /* A line from a worker, or to one, 16 MiB: longer ones are a broken peer. */
 #define LIMIT_LINE_BYTES 16777216
 
+/* One list of a worker's tools, resources or prompts, all pages: it becomes a tree. */
+#define LIMIT_LIST_BYTES (4 * MIB)
+
 /* A tool's name, also after the domain's prefix (MCP's public suite). */
 #define LIMIT_TOOL_NAME 64
 

@@ -92,7 +92,7 @@ static void each_field(const struct log_about *about,
 		const char *value;
 	} texts[] = { { "domain", about->domain }, { "worker", about->worker },
 		{ "session_id", about->session }, { "tool", about->tool },
-		{ "client_ip", about->client } };
+		{ "client_ip", about->client }, { "trace_id", about->trace } };
 
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
 		if (texts[i].value)

@@ -32,6 +32,7 @@ struct log_about {
 	const char *session;
 	const char *tool;
 	const char *client;
+	const char *trace; /* the trace id of W3C Trace Context, 32 hexadecimal digits */
 	uint64_t call;
 	int64_t pid;
 };

@@ -137,12 +137,22 @@ static void add_head(struct strbuf *buf, struct jspan id)
 	}
 }
 
-void rpc_add_error(struct strbuf *buf, struct jspan id, int code, const char *message)
+void rpc_add_error_data(
+	struct strbuf *buf, struct jspan id, int code, const char *message, const char *data)
 {
 	add_head(buf, id);
 	strbuf_addf(buf, "\"error\":{\"code\":%d,\"message\":", code);
 	strbuf_add_json(buf, message, strlen(message));
+	if (data) {
+		strbuf_adds(buf, ",\"data\":");
+		strbuf_adds(buf, data);
+	}
 	strbuf_adds(buf, "}}");
+}
+
+void rpc_add_error(struct strbuf *buf, struct jspan id, int code, const char *message)
+{
+	rpc_add_error_data(buf, id, code, message, NULL);
 }
 
 void rpc_add_result(struct strbuf *buf, struct jspan id, const char *result, size_t len)

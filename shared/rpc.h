@@ -22,17 +22,22 @@ struct rpc {
 	struct jspan error;  /* RPC_ERROR: an object */
 };
 
-/* Codes of JSON-RPC and of ours (outside of the range that JSON-RPC reserves). */
+/* Codes of JSON-RPC, of MCP, and of ours (outside of the range that JSON-RPC reserves). */
 enum {
 	RPC_PARSE_ERROR = -32700,
 	RPC_INVALID_REQUEST = -32600,
 	RPC_METHOD_NOT_FOUND = -32601,
 	RPC_INVALID_PARAMS = -32602,
 	RPC_INTERNAL_ERROR = -32603,
+	RPC_RESOURCE_NOT_FOUND = -32002,  /* up to 2025-11-25 */
+	RPC_HEADER_MISMATCH = -32020,     /* from 2026-07-28: HTTP headers and body disagree */
+	RPC_MISSING_CAPABILITY = -32021,  /* from 2026-07-28: the client declared too little */
+	RPC_UNSUPPORTED_VERSION = -32022, /* from 2026-07-28 */
 	RPC_WORKER_DIED = -31001, /* the worker died with the call; it may have taken effect */
 	RPC_DEADLINE = -31002,    /* no answer in time */
 	RPC_OVERLOADED = -31003,  /* a queue is full; try again later */
 	RPC_UNAVAILABLE = -31004, /* the domain has no worker, or the fleet is stopping */
+	RPC_CANCELLED = -31005,   /* by the client; told only where somebody waits for the answer */
 };
 
 /* Reads one message. 0: *ret points into `text`. Else one of the codes above:
@@ -43,4 +48,9 @@ int rpc_parse(const char *text, size_t len, struct rpc *ret, const char **ret_wh
 
 /* Appends a whole message (no line break behind). An absent `id` is left out, `message` is UTF-8. */
 void rpc_add_error(struct strbuf *buf, struct jspan id, int code, const char *message);
+
+/* The same with `data`, a JSON text (NULL: without). */
+void rpc_add_error_data(
+	struct strbuf *buf, struct jspan id, int code, const char *message, const char *data);
+
 void rpc_add_result(struct strbuf *buf, struct jspan id, const char *result, size_t len);

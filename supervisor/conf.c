@@ -306,6 +306,23 @@ static int check_listeners(struct loader *ld)
 	return 0;
 }
 
+/* --- the local socket --- */
+
+/* systemd lists several folders with colons; the first is the unit's own. */
+static int read_local(struct loader *ld)
+{
+	struct conf *conf = ld->conf;
+	const char *folders = get_env(ld, "RUNTIME_DIRECTORY");
+	size_t len = folders ? strcspn(folders, ":") : 0;
+
+	if (*conf->local.path == '/')
+		conf->local_socket = alloc_str(conf->local.path);
+	else if (*conf->local.path && conf->transport == CONF_TRANSPORT_SSE && len > 0 &&
+		 *folders == '/')
+		conf->local_socket = alloc_printf("%.*s/mcp.sock", (int)len, folders);
+	return 0;
+}
+
 /* --- the choice of --domain --- */
 
 static bool is_chosen(const struct conf_sources *src, const char *name)
@@ -409,7 +426,8 @@ static int read_files(struct loader *ld)
 static int read_all(struct loader *ld)
 {
 	static int (*const steps[])(struct loader * ld) = { read_environment, read_all_domains,
-		read_listeners, check_listeners, check_limits, choose_domains, read_roots };
+		read_listeners, check_listeners, read_local, check_limits, choose_domains,
+		read_roots };
 	int r;
 
 	conf_decode_defaults(&conf_scope_top, ld->conf);
@@ -478,6 +496,7 @@ void conf_free(struct conf *conf)
 		conf_domain_done(&conf->domains[i]);
 	free(conf->domains);
 	conf_decode_clear(&conf_scope_top, conf);
+	free(conf->local_socket);
 	free(conf->path);
 	free(conf);
 }

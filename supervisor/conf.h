@@ -28,6 +28,16 @@ enum conf_aliases {
 	CONF_ALIASES_LISTED,
 };
 
+enum conf_isolation {
+	CONF_ISOLATION_SHARED,
+	CONF_ISOLATION_SESSION, /* a process for each session */
+};
+
+enum conf_start {
+	CONF_START_EAGER,
+	CONF_START_LAZY, /* at the first call */
+};
+
 enum conf_auth {
 	CONF_AUTH_UNSET, /* loopback only */
 	CONF_AUTH_NONE,  /* "auth: none" is written out: any address may be listened on */
@@ -66,6 +76,11 @@ struct conf_listener {
 	socklen_t sockaddr_len;
 };
 
+struct conf_local {
+	char *path;  /* "auto", "" (nowhere), or absolute: as it is written */
+	char *group; /* "": the daemon's */
+};
+
 struct conf_limits {
 	unsigned sessions;
 	int64_t session_idle_ms;
@@ -73,7 +88,10 @@ struct conf_limits {
 	size_t request_bytes;
 	size_t session_queue_bytes;
 	unsigned session_queue_messages;
+	size_t session_replay_bytes;
+	unsigned session_replay_events;
 	unsigned calls_per_session;
+	int64_t input_timeout_ms; /* for a client to give what a tool asks of it */
 	unsigned connections;
 	size_t header_bytes;
 	int64_t header_timeout_ms;
@@ -120,6 +138,19 @@ struct conf_network {
 	struct conf_strs allow_methods; /* of net_http_request */
 };
 
+/* How the names of a domain's tools and prompts, and its URIs, are told from those of others. */
+enum conf_names {
+	CONF_NAMES_PREFIX, /* name_tool, name+scheme:… */
+	CONF_NAMES_DOTTED, /* name.tool, name.scheme:… */
+	CONF_NAMES_PLAIN,  /* as the worker has them */
+};
+
+enum conf_protocol {
+	CONF_PROTOCOL_AUTO,
+	CONF_PROTOCOL_LEGACY, /* the revisions with initialize */
+	CONF_PROTOCOL_MODERN, /* 2026-07-28 */
+};
+
 enum conf_profile {
 	CONF_PROFILE_AUTO, /* its own for a native worker and for a url, none for a command */
 	CONF_PROFILE_STRICT,
@@ -156,6 +187,10 @@ struct conf_domain {
 	char *ca_file;            /* the same */
 	enum conf_remote remote_transport;
 	struct conf_envs env;
+	char *cwd; /* absolute; "": that of the supervisor, or / when confined and native */
+	enum conf_isolation isolation;
+	enum conf_start start;
+	int64_t idle_stop_ms; /* 0: never */
 	bool required;        /* /ready is 503 without it */
 	unsigned concurrency; /* calls in flight in one process; native: always 1 */
 	unsigned processes_min;
@@ -167,12 +202,15 @@ struct conf_domain {
 	int64_t cancel_grace_ms;
 	int64_t health_interval_ms;
 	int64_t health_timeout_ms;
+	enum conf_protocol protocol; /* native: always auto, and legacy in fact */
+	size_t max_line;             /* bytes of a worker's message */
 	int64_t idle_shrink_ms;
 	int64_t restart_first_ms;
 	int64_t restart_cap_ms;
 	int64_t restart_stable_ms;
 	unsigned restart_park_after; /* deaths before ready in a row */
 	int64_t restart_park_ms;
+	enum conf_names names;
 	struct conf_strs tools_allow; /* globs; see conf_domain_allows() */
 	struct conf_strs tools_deny;
 	bool tools_read_only;
@@ -190,12 +228,15 @@ struct conf {
 	enum conf_auth auth;
 	struct conf_listener *listeners; /* at least one */
 	size_t n_listeners;
+	struct conf_local local;
+	char *local_socket; /* what local.path means here; NULL: no local socket */
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
 	int64_t drain_ms;
 	enum log_target log_format;
 	enum log_level log_level;
 	struct conf_tools tools;
+	char *state_dir;             /* absolute; "": found by store_find_folder() */
 	bool sandbox_required;       /* as if each domain had sandbox.required */
 	struct conf_domain *domains; /* at least one, in byte order of their names */
 	size_t n_domains;
@@ -250,7 +291,7 @@ enum conf_reload {
 	CONF_RELOAD_LIVE,      /* holds from now on */
 	CONF_RELOAD_LISTENERS, /* listeners are opened and closed */
 	CONF_RELOAD_WORKERS,   /* the processes of the domain are replaced, one after the other */
-	CONF_RELOAD_RESTART,   /* not before the daemon starts again; no key so far */
+	CONF_RELOAD_RESTART,   /* not before the daemon starts again */
 };
 
 enum conf_domain_change {

@@ -6,12 +6,17 @@
 #include <fnmatch.h>
 
 #include "shared/alloc.h"
+#include "shared/limits.h"
 #include "shared/strbuf.h"
 #include "shared/uri.h"
 #include "supervisor/conf_decode.h"
 #include "supervisor/conf_type.h"
 
-enum { NATIVE_PROCESSES_MAX = 4, REMOTE_CONCURRENCY = 16 };
+enum {
+	NATIVE_PROCESSES_MAX = 4,
+	SESSION_PROCESSES_MAX = 64, /* isolation: session */
+	REMOTE_CONCURRENCY = 16,
+};
 
 /* The workers that are programs of ours. */
 struct native {
@@ -135,6 +140,13 @@ static int check_program(const struct conf_node *node, const struct conf_domain 
 	return 0;
 }
 
+static unsigned default_max(const struct conf_domain *domain)
+{
+	if (domain->native)
+		return NATIVE_PROCESSES_MAX;
+	return domain->isolation == CONF_ISOLATION_SESSION ? SESSION_PROCESSES_MAX : 1;
+}
+
 /* A key that would be passed over in silence is worse than one that is refused. */
 static int check_remote(const struct conf_node *node, struct conf_domain *domain,
 	const char *prefix, struct fail *fail)
@@ -162,7 +174,7 @@ static int check_processes(const struct conf_node *node, struct conf_domain *dom
 	const char *prefix, struct fail *fail)
 {
 	if (domain->processes_max == 0) {
-		domain->processes_max = domain->native ? NATIVE_PROCESSES_MAX : 1;
+		domain->processes_max = default_max(domain);
 		if (domain->processes_max < domain->processes_min)
 			domain->processes_max = domain->processes_min;
 	}
@@ -177,6 +189,35 @@ static int check_processes(const struct conf_node *node, struct conf_domain *dom
 	return 0;
 }
 
+static int check_protocol(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (!domain->native)
+		return 0;
+	if (domain->protocol != CONF_PROTOCOL_AUTO)
+		return conf_node_fail_path(fail, node, prefix, "protocol",
+			"a worker that is built in has one protocol: leave the key out");
+	if (domain->max_line != LIMIT_LINE_BYTES)
+		return conf_node_fail_path(fail, node, prefix, "max_line",
+			"a worker that is built in has a limit of its own, which "
+			"tools.max_result_bytes moves: leave the key out");
+	return 0;
+}
+
+/* What only a command has. */
+static int check_command_keys(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (domain->native && domain->isolation != CONF_ISOLATION_SHARED)
+		return conf_node_fail_path(fail, node, prefix, "isolation",
+			"a worker that is built in keeps nothing between calls: leave the key out, or "
+			"say shared");
+	if (domain->native && *domain->cwd)
+		return conf_node_fail_path(fail, node, prefix, "cwd",
+			"a worker that is built in has no use for it: leave the key out, or give roots");
+	return 0;
+}
+
 static int check_sandbox(const struct conf_node *node, const struct conf_domain *domain,
 	const char *prefix, struct fail *fail)
 {
@@ -188,6 +229,15 @@ static int check_sandbox(const struct conf_node *node, const struct conf_domain 
 	return conf_node_fail_path(fail, node, prefix, "sandbox.profile",
 		"%s has a profile of its own: leave the key out, or say none to switch it off",
 		domain->native ? "a worker that is built in" : "a domain with a url");
+}
+
+static int check_names(const struct conf_node *node, const struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	if (!domain->native || domain->names == CONF_NAMES_PREFIX)
+		return 0;
+	return conf_node_fail_path(fail, node, prefix, "names",
+		"the tools of a worker that is built in carry its name already: leave the key out");
 }
 
 /* A key that would be passed over in silence is worse than one that is refused. */
@@ -210,7 +260,13 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 	if (r == 0)
 		r = check_processes(node, domain, prefix, fail);
 	if (r == 0)
+		r = check_protocol(node, domain, prefix, fail);
+	if (r == 0)
+		r = check_command_keys(node, domain, prefix, fail);
+	if (r == 0)
 		r = check_sandbox(node, domain, prefix, fail);
+	if (r == 0)
+		r = check_names(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_filesystem(node, domain, prefix, fail);
 	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)

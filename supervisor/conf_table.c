@@ -9,11 +9,15 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <sys/un.h>
 
 #include "shared/limits.h"
 #include "shared/uri.h"
 
-enum { MAX_GLOB = 2 * LIMIT_TOOL_NAME };
+enum {
+	MAX_GLOB = 2 * LIMIT_TOOL_NAME,
+	MAX_SOCKET_PATH = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+};
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -46,12 +50,38 @@ static const struct conf_choice alias_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice names_choices[] = {
+	{ "prefix", CONF_NAMES_PREFIX },
+	{ "dotted", CONF_NAMES_DOTTED },
+	{ "plain", CONF_NAMES_PLAIN },
+	{ 0 },
+};
+
 static const struct conf_choice profile_choices[] = {
 	{ "auto", CONF_PROFILE_AUTO },
 	{ "strict", CONF_PROFILE_STRICT },
 	{ "node", CONF_PROFILE_NODE },
 	{ "python", CONF_PROFILE_PYTHON },
 	{ "none", CONF_PROFILE_NONE },
+	{ 0 },
+};
+
+static const struct conf_choice protocol_choices[] = {
+	{ "auto", CONF_PROTOCOL_AUTO },
+	{ "legacy", CONF_PROTOCOL_LEGACY },
+	{ "modern", CONF_PROTOCOL_MODERN },
+	{ 0 },
+};
+
+static const struct conf_choice isolation_choices[] = {
+	{ "shared", CONF_ISOLATION_SHARED },
+	{ "session", CONF_ISOLATION_SESSION },
+	{ 0 },
+};
+
+static const struct conf_choice start_choices[] = {
+	{ "eager", CONF_START_EAGER },
+	{ "lazy", CONF_START_LAZY },
 	{ 0 },
 };
 
@@ -143,6 +173,11 @@ static bool is_absolute(const char *text)
 	return *text == '/';
 }
 
+static bool is_socket_path(const char *text)
+{
+	return streq(text, "auto") || is_absolute_or_empty(text);
+}
+
 /* What a rule on addresses may be made of; the worker reads it. */
 static bool is_address_rule(const char *text)
 {
@@ -202,9 +237,22 @@ static const struct conf_key table[] = {
 		.doc = "Serve this one domain at the root of the listener; empty: the whole fleet, and "
 		       "each domain below its name." },
 
+	{ "local.path", FIELD(conf, local.path), .reload = CONF_RELOAD_LISTENERS,
+		RANGE(0, MAX_SOCKET_PATH), .def = "auto", .is_valid = is_socket_path,
+		.form = "auto, an absolute path, or empty",
+		.doc = "The Unix socket at which local clients speak as on standard input and output, "
+		       "one message a line. Its mode is 0660. auto: with transport sse, mcp.sock in "
+		       "the folder that the service manager made (RUNTIME_DIRECTORY: "
+		       "/run/mcp-fleet/mcp.sock), and none without such a folder; empty: none." },
+	{ "local.group", FIELD(conf, local.group), .reload = CONF_RELOAD_LISTENERS, RANGE(0, 256),
+		.def = "\"\"", .is_valid = is_one_line, .form = "the name of a group",
+		.doc = "The group of the socket: its members may connect, beside root and the daemon's "
+		       "user; empty: the daemon's own." },
+
 	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 100000), .def = "1000",
-		.doc = "Sessions at one time; one more is answered with 503." },
+		.doc = "Sessions at one time; one more is answered with 503, over the local socket "
+		       "with an error line." },
 	{ "limits.session_idle", FIELD(conf, limits.session_idle_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, 30 * DAY), .def = "1h",
 		.doc = "A session without any message for so long is closed." },
@@ -220,13 +268,24 @@ static const struct conf_key table[] = {
 	{ "limits.session_queue_messages", FIELD(conf, limits.session_queue_messages),
 		.reload = CONF_RELOAD_LIVE, RANGE(16, 65536), .def = "1024",
 		.doc = "The same in messages." },
+	{ "limits.session_replay_bytes", FIELD(conf, limits.session_replay_bytes),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 256 * MIB), .def = "1MiB",
+		.doc = "Bytes of a session's delivered events that are kept for a client that lost "
+		       "its connection and asks for them with Last-Event-ID; the oldest leave first." },
+	{ "limits.session_replay_events", FIELD(conf, limits.session_replay_events),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 65536), .def = "1000",
+		.doc = "The same in events." },
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },
+	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(1000, DAY), .def = "5m",
+		.doc = "Time for a client to give what a tool asks of it or of its user." },
 	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
-		.doc = "Connections at one time; one more is answered with 503. The limit of open "
-		       "files is raised as far as the service manager allows." },
+		.doc = "Connections at one time, over HTTP and over the local socket each; one more is "
+		       "answered as with limits.sessions. The limit of open files is raised as far as "
+		       "the service manager allows." },
 	{ "limits.header_bytes", FIELD(conf, limits.header_bytes), .reload = CONF_RELOAD_LIVE,
 		RANGE(KIB, 256 * KIB), .def = "16KiB",
 		.doc = "Request line and headers; larger ones are answered with 431." },
@@ -246,6 +305,12 @@ static const struct conf_key table[] = {
 		       "environment overrides it." },
 	{ "drain", FIELD(conf, drain_ms), .reload = CONF_RELOAD_LIVE, RANGE(0, HOUR), .def = "10s",
 		.doc = "After SIGTERM: time for calls in flight to end." },
+
+	{ "state_dir", FIELD(conf, state_dir), .reload = CONF_RELOAD_RESTART, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "Where the lists of domains that start lazily are kept. Empty: STATE_DIRECTORY "
+		       "of the environment, else /var/lib/mcp-fleet for root and where it can be "
+		       "written to, else nowhere." },
 
 	{ "log.format", CHOICE(conf, log_format, format_choices), .reload = CONF_RELOAD_LIVE,
 		.def = "auto",
@@ -300,6 +365,23 @@ static const struct conf_key table[] = {
 		       "refused with 400, 404 or 405." },
 	{ "domains.*.env", FIELD(conf_domain, env), .reload = CONF_RELOAD_WORKERS, RANGE(0, 256),
 		.def = "{}", .doc = "Environment variables of the worker." },
+	{ "domains.*.cwd", FIELD(conf_domain, cwd), .reload = CONF_RELOAD_WORKERS, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "Working directory of a command; it must be there when the process starts. "
+		       "Empty: the directory in which mcp-fleetd was started." },
+	{ "domains.*.isolation", CHOICE(conf_domain, isolation, isolation_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "shared",
+		.doc = "With session each session has a process of its own, from its first call to its "
+		       "end; processes.min are kept ready for new ones. For commands only." },
+	{ "domains.*.start", CHOICE(conf_domain, start, start_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "eager",
+		.doc = "With lazy the lists of the last run are offered until the first call starts "
+		       "a process, whose lists are compared with them. Without lists (state_dir) it "
+		       "is started at once." },
+	{ "domains.*.idle_stop", FIELD(conf_domain, idle_stop_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 30 * DAY), .def = "0s",
+		.doc = "All processes end when no call came for so long and no session subscribes to "
+		       "a resource; the next call starts them again. 0s: never." },
 	{ "domains.*.required", FIELD(conf_domain, required), .reload = CONF_RELOAD_LIVE,
 		.def = "true",
 		.doc = "Whether /ready is 503 while this domain is down or lists no tools." },
@@ -310,9 +392,10 @@ static const struct conf_key table[] = {
 	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
 	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,
-		RANGE(0, 64), .def = "0",
+		RANGE(0, 1024), .def = "0",
 		.doc = "Processes under load; 0: four for a worker that is built in, one for a command "
-		       "(which may keep state), but not less than processes.min." },
+		       "(which may keep state), 64 with isolation: session, but not less than "
+		       "processes.min." },
 	{ "domains.*.call_timeout", FIELD(conf_domain, call_timeout_ms),
 		.reload = CONF_RELOAD_WORKERS, RANGE(100, HOUR), .def = "60s",
 		.doc = "Time for a call; some tools (git_clone and its like) have more." },
@@ -333,6 +416,17 @@ static const struct conf_key table[] = {
 	{ "domains.*.health.timeout", FIELD(conf_domain, health_timeout_ms),
 		.reload = CONF_RELOAD_LIVE, RANGE(50, 10 * MINUTE), .def = "5s",
 		.doc = "Time for the answer; then the process is killed and replaced." },
+	{ "domains.*.protocol", CHOICE(conf_domain, protocol, protocol_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "auto",
+		.doc = "How a command is opened: legacy with initialize (2024-11-05 to 2025-11-25), "
+		       "modern with server/discover (2026-07-28). auto tries legacy first, and modern "
+		       "beside it where the newest legacy revision was answered, or after a refusal. "
+		       "Servers that decide once, like those of the Python and TypeScript SDKs, are "
+		       "modern only when it is said here." },
+	{ "domains.*.max_line", FIELD(conf_domain, max_line), .reload = CONF_RELOAD_WORKERS,
+		RANGE(64 * KIB, 256 * MIB), .def = "16MiB",
+		.doc = "The longest message of a command; a longer one is a fault, and the process is "
+		       "replaced." },
 	{ "domains.*.idle_shrink", FIELD(conf_domain, idle_shrink_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "60s",
 		.doc = "A process above processes.min that was idle for so long is stopped." },
@@ -351,6 +445,11 @@ static const struct conf_key table[] = {
 		       "the list." },
 	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
+	{ "domains.*.names", CHOICE(conf_domain, names, names_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "prefix",
+		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "
+		       "other domains: prefix (name_tool, name+scheme:), dotted (name.tool, "
+		       "name.scheme:), or plain, as they are." },
 	{ "domains.*.tools.allow", FIELD(conf_domain, tools_allow), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 256), .def = "[\"*\"]", .is_valid = is_glob,
 		.form = "a tool's name with * and ?",

@@ -15,28 +15,65 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/backoff.c supervisor/fleet/backoff.h \
 	supervisor/fleet/cgroup.c supervisor/fleet/cgroup.h \
 	supervisor/fleet/confine.c supervisor/fleet/confine.h \
-	supervisor/fleet/domain.c supervisor/fleet/domain.h \
+	supervisor/fleet/domain.c supervisor/fleet/domain.h supervisor/fleet/domain_private.h \
+	supervisor/fleet/domain_news.c \
+	supervisor/fleet/domain_pool.c \
+	supervisor/fleet/domain_session.c \
+	supervisor/fleet/domain_setup.c \
+	supervisor/fleet/domain_sleep.c \
+	supervisor/fleet/domain_wants.c \
 	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
+	supervisor/fleet/fairq.c supervisor/fleet/fairq.h \
 	supervisor/fleet/fleet.c supervisor/fleet/fleet.h \
 	supervisor/fleet/launch.c supervisor/fleet/launch.h \
 	supervisor/fleet/link.c supervisor/fleet/link.h \
+	supervisor/fleet/offering.c supervisor/fleet/offering.h \
+	supervisor/fleet/store.c supervisor/fleet/store.h \
+	supervisor/fleet/wants.c supervisor/fleet/wants.h \
 	supervisor/fleet/worker.c supervisor/fleet/worker.h \
+	supervisor/fleet/worker_asks.c \
+	supervisor/fleet/worker_end.c \
+	supervisor/fleet/worker_handshake.c \
+	supervisor/fleet/worker_lists.c \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
+	supervisor/fleet/worker_setup.c \
+	supervisor/fleet/worker_wants.c \
+	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
+	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
+	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
+	supervisor/front/local.c supervisor/front/local.h \
+	supervisor/front/local_socket.c supervisor/front/local_socket.h \
+	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
+	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
+	supervisor/mcp/catalog_naming.c supervisor/mcp/catalog_naming.h \
+	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
+	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
+	supervisor/mcp/envelope_params.c \
+	supervisor/mcp/headers.c supervisor/mcp/headers.h \
+	supervisor/mcp/level.c supervisor/mcp/level.h \
 	supervisor/mcp/mcp.c supervisor/mcp/mcp.h \
 	supervisor/mcp/method.c supervisor/mcp/method.h \
+	supervisor/mcp/news.c supervisor/mcp/news.h \
+	supervisor/mcp/origin.c supervisor/mcp/origin.h \
 	supervisor/mcp/revision.c supervisor/mcp/revision.h \
+	supervisor/mcp/rewrite.c supervisor/mcp/rewrite.h \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
+	supervisor/mcp/router_line.c \
+	supervisor/mcp/router_private.h \
 	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/splice.c supervisor/mcp/splice.h \
+	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/options.c supervisor/options.h

@@ -2,6 +2,7 @@
  *
  * The end has three phases: calls (no new requests; those in flight may finish for `drain`), output
  * (what was answered is written), workers (all processes end). A second SIGTERM skips what is left. */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -15,8 +16,10 @@
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "supervisor/front/httpd.h"
+#include "supervisor/front/local.h"
 #include "supervisor/front/sse.h"
 #include "supervisor/front/stream.h"
+#include "supervisor/front/streamable.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/notify.h"
@@ -43,10 +46,12 @@ struct daemon {
 	struct mcp *mcp;
 	struct fleet *fleet;
 	struct health *health;
-	struct httpd *httpd;   /* transport sse */
-	struct sse *sse;       /* transport sse */
-	struct stream *stream; /* transport stdio */
-	struct http_route routes[SSE_ROUTES + HEALTH_ROUTES + 1];
+	struct httpd *httpd;           /* transport sse */
+	struct sse *sse;               /* transport sse */
+	struct streamable *streamable; /* transport sse */
+	struct stream *stream;         /* transport stdio */
+	struct local *local;           /* the Unix socket, if any, beside either transport */
+	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
 	struct event *signals[3];
 	struct timer *status_timer;
 	struct timer *watchdog_timer;
@@ -55,7 +60,7 @@ struct daemon {
 	enum phase phase;
 	int64_t drain_until_ms;
 	bool input_ended;
-	bool has_passed_sockets; /* by the service manager: `listen` of the settings is not used */
+	bool has_passed_sockets; /* for HTTP, by the service manager: `listen` is not used */
 };
 
 /* --- what is told ------------------------------------------------------------------------------ */
@@ -109,7 +114,16 @@ static bool is_writing(const struct daemon *d)
 
 	sessions_each(mcp_get_sessions(d->mcp), note_pending, &pending);
 	return pending || (d->httpd && httpd_is_writing(d->httpd)) ||
-	       (d->stream && stream_is_writing(d->stream));
+	       (d->stream && stream_is_writing(d->stream)) || local_is_writing(d->local);
+}
+
+/* The client of stdio asked for the end itself: it gets all, however slow it is. */
+static bool is_awaited(const struct daemon *d)
+{
+	const struct session *session = d->stream ? stream_get_session(d->stream) : NULL;
+
+	return d->input_ended && session &&
+	       (session_is_pending(session) || stream_is_writing(d->stream));
 }
 
 static void end_output(void *arg)
@@ -118,8 +132,7 @@ static void end_output(void *arg)
 
 	if (d->phase != PHASE_OUTPUT)
 		return;
-	/* The client of stdio asked for the end itself: it gets all, however slow it is. */
-	if (is_writing(d) && (d->input_ended || loop_now_ms(d->loop) < d->drain_until_ms)) {
+	if (is_awaited(d) || (is_writing(d) && loop_now_ms(d->loop) < d->drain_until_ms)) {
 		timer_start(d->flush_timer, FLUSH_POLL_MS);
 		return;
 	}
@@ -162,15 +175,24 @@ static void begin_stop(struct daemon *d)
 	health_set_stopping(d->health);
 	if (d->httpd)
 		httpd_stop_listening(d->httpd);
+	local_stop_listening(d->local);
 	timer_start(d->drain_timer, d->conf->drain_ms);
 	end_calls(d);
+}
+
+/* What the client of stdio has asked for is answered; those at the local socket have `drain`. */
+static bool is_stdio_done(const struct daemon *d)
+{
+	const struct session *session = d->stream ? stream_get_session(d->stream) : NULL;
+
+	return d->input_ended && (!session || mcp_count_pending_of(d->mcp, session) == 0);
 }
 
 static void on_calls_ended(void *arg)
 {
 	struct daemon *d = arg;
 
-	if (d->phase == PHASE_SERVING && d->input_ended && mcp_count_pending(d->mcp) == 0)
+	if (d->phase == PHASE_SERVING && is_stdio_done(d))
 		begin_stop(d);
 	end_calls(d);
 }
@@ -226,6 +248,7 @@ static void on_input_ended(void *arg)
 
 static void on_output_drained(void *arg)
 {
+	on_calls_ended(arg);
 	end_output(arg);
 }
 
@@ -236,8 +259,8 @@ static void on_output_broken(void *arg)
 	if (d->phase == PHASE_WORKERS)
 		return;
 	log_notice("nobody reads our output any more, ending");
-	mcp_refuse_new(d->mcp);
-	mcp_fail_pending(d->mcp, "the client is gone");
+	if (stream_get_session(d->stream))
+		session_close(stream_get_session(d->stream), "the client is gone");
 	d->input_ended = true;
 	on_calls_ended(d);
 }
@@ -265,14 +288,31 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 		log_init("mcp-fleetd", conf->log_format, conf->log_level);
 	health_set_conf(d->health, conf);
 	mcp_set_conf(d->mcp, conf);
+	local_set_limits(d->local, &conf->limits);
 	if (d->httpd)
 		httpd_set_limits(d->httpd, &conf->limits);
 	if (d->sse)
 		sse_set_heartbeat(d->sse, conf->sse_heartbeat_ms);
+	if (d->streamable)
+		streamable_set_conf(d->streamable, conf);
 	if (d->stream)
 		stream_set_max_line(d->stream, conf->limits.request_bytes);
 	fleet_apply(d->fleet, conf, diff);
 	conf_free(old);
+}
+
+/* All of it or nothing: the local socket is made ready first, and used last. */
+static int listen_anew(struct daemon *d, const struct conf *conf, struct fail *fail)
+{
+	int r = local_prepare(d->local, conf->local_socket, conf->local.group, fail);
+
+	if (r == 0 && d->httpd && !d->has_passed_sockets)
+		r = httpd_listen(d->httpd, conf->listeners, conf->n_listeners, fail);
+	if (r == 0)
+		local_commit(d->local);
+	else
+		local_abandon(d->local);
+	return r;
 }
 
 /* Read, check, compare; then change only what differs. On an error the old set stays. */
@@ -292,8 +332,8 @@ static int reload(struct daemon *d, struct fail *fail)
 	if (r < 0)
 		return r;
 	conf_diff(d->conf, conf, &diff);
-	if (d->httpd && diff.listeners && !d->has_passed_sockets)
-		r = httpd_listen(d->httpd, conf->listeners, conf->n_listeners, fail);
+	if (diff.listeners)
+		r = listen_anew(d, conf, fail);
 	if (r == 0) {
 		log_reload(&diff);
 		apply(d, TAKE(conf), &diff);
@@ -375,22 +415,36 @@ static int adopt(struct daemon *d, struct notify_socket *passed, struct fail *fa
 			"the passed socket '%s' is not on loopback, and there are no keys: write 'auth: none' "
 			"into the settings if everybody who reaches it may use the tools",
 			passed->name);
+	if (addr.ss_family == AF_UNIX && streq(passed->name, "local")) {
+		local_adopt(d->local, TAKE_FD(passed->fd));
+		return 0;
+	}
+	d->has_passed_sockets = true;
 	httpd_adopt(d->httpd, TAKE_FD(passed->fd), names_domain ? passed->name : NULL);
 	return 0;
 }
 
-/* Sockets of the service manager take the place of the configured listeners. */
+/* Sockets of the service manager take the place of the configured ones: for HTTP, and, where it is a
+ * Unix socket with the name "local", of local.path. */
 static int open_listeners(struct daemon *d, struct fail *fail)
 {
 	struct notify_sockets sockets = { 0 };
 	int r = notify_take_sockets(&sockets, fail);
 
-	d->has_passed_sockets = sockets.n > 0;
 	for (size_t i = 0; r == 0 && i < sockets.n; i++)
 		r = adopt(d, &sockets.items[i], fail);
 	if (r == 0 && !d->has_passed_sockets)
 		r = httpd_listen(d->httpd, d->conf->listeners, d->conf->n_listeners, fail);
 	notify_sockets_done(&sockets);
+	return r;
+}
+
+static int open_local(struct daemon *d, struct fail *fail)
+{
+	int r = local_prepare(d->local, d->conf->local_socket, d->conf->local.group, fail);
+
+	if (r == 0)
+		local_commit(d->local);
 	return r;
 }
 
@@ -400,21 +454,29 @@ static int serve_sse(struct daemon *d, struct fail *fail)
 	int r;
 
 	d->sse = sse_new(d->loop, d->mcp, d->conf->sse_heartbeat_ms);
+	d->streamable = streamable_new(d->loop, d->mcp, d->conf);
 	sse_get_routes(d->sse, d->routes);
-	health_get_routes(d->health, d->routes + SSE_ROUTES);
+	streamable_get_routes(d->streamable, d->routes + SSE_ROUTES);
+	health_get_routes(d->health, d->routes + SSE_ROUTES + STREAMABLE_ROUTES);
 	d->httpd = httpd_new(d->loop, &d->conf->limits, d->routes, is_domain, d);
 	r = open_listeners(d, fail);
+	if (r == 0)
+		r = open_local(d, fail);
 	if (r < 0)
 		return r;
 	httpd_add_addresses(d->httpd, &addresses);
+	if (local_get_path(d->local))
+		strbuf_addf(&addresses, ", %s", local_get_path(d->local));
 	log_info("mcp-fleetd " PACKAGE_VERSION " listens on %s", strbuf_get(&addresses));
 	return 0;
 }
 
-static void serve_stdio(struct daemon *d)
+static int serve_stdio(struct daemon *d, struct fail *fail)
 {
 	d->stream = stream_new(d->loop, d->mcp, STDIN_FILENO, STDOUT_FILENO,
 		d->conf->limits.request_bytes, mcp_find_endpoint(d->mcp, NULL), &stream_hooks, d);
+	assert(d->stream); /* the first session of all */
+	return open_local(d, fail);
 }
 
 static void watch_signals(struct daemon *d)
@@ -451,11 +513,12 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->fleet = fleet_new(d->loop, libexec, &mcp_domain_hooks, d->mcp);
 	mcp_set_fleet(d->mcp, d->fleet);
 	d->health = health_new(d->loop, d->mcp, d->conf);
+	d->local = local_new(d->loop, d->mcp, &d->conf->limits);
 	r = check_sandbox(d, fail);
 	if (r == 0 && d->conf->transport == CONF_TRANSPORT_SSE)
 		r = serve_sse(d, fail);
 	else if (r == 0)
-		serve_stdio(d);
+		r = serve_stdio(d, fail);
 	if (r < 0)
 		return r;
 	fleet_apply(d->fleet, d->conf, NULL);
@@ -472,10 +535,12 @@ static void destroy(struct daemon *d)
 	sessions_close_all(mcp_get_sessions(d->mcp), "the supervisor ends");
 	loop_settle(d->loop);
 	stream_free(d->stream);
+	local_free(d->local);
 	fleet_free(d->fleet);
 	mcp_free(d->mcp);
 	httpd_free(d->httpd);
 	sse_free(d->sse);
+	streamable_free(d->streamable);
 	health_free(d->health);
 	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)
 		ev_free(d->signals[i]);

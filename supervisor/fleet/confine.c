@@ -306,6 +306,8 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 	if (is_confined(domain) &&
 		is_ours(domain)) /* whose paths are absolute, wherever we were started */
 		(void)json_object_set_new(plan, "directory", json_string("/"));
+	else if (!domain->native && domain->cwd && *domain->cwd)
+		(void)json_object_set_new(plan, "directory", json_string(domain->cwd));
 	text = json_dumps(plan, JSON_COMPACT);
 	if (!text)
 		abort(); /* out of memory: settings are valid UTF-8 */

@@ -12,6 +12,7 @@ enum domain_state {
 	DOMAIN_UP,       /* some worker is ready */
 	DOMAIN_DOWN,     /* none is ready, one is being started again */
 	DOMAIN_PARKED,   /* died too often; tried again rarely */
+	DOMAIN_ASLEEP, /* no process until the next call, but its lists are known: as good as up */
 	DOMAIN_STOPPED,
 };
 
@@ -20,7 +21,25 @@ enum domain_loss {
 	DOMAIN_LOST_DOWN, /* it never reached a worker: the domain is parked or stops */
 };
 
+/* Its lists are offered, and calls are taken. */
+static inline bool domain_state_is_up(enum domain_state state)
+{
+	return state == DOMAIN_UP || state == DOMAIN_ASLEEP;
+}
+
 struct domain;
+struct store; /* fleet/store.h */
+
+/* Who speaks when a worker asks or tells something: what is needed to find out whom it concerns. */
+struct domain_speaker {
+	unsigned worker;  /* its index, for domain_reply() */
+	uint64_t session; /* the only one that it serves (isolation: session); 0: it serves all */
+	const uint64_t
+		*calls; /* those in flight in it that somebody waits for, at most a few; borrowed */
+	unsigned n_calls; /* how many there are in all */
+};
+
+enum { DOMAIN_SPEAKER_CALLS = 64 };
 
 struct domain_hooks {
 	void (*answered)(void *arg, uint64_t no, const struct rpc *rpc);
@@ -28,9 +47,16 @@ struct domain_hooks {
 	void (*lost)(void *arg, uint64_t no, enum domain_loss loss, const char *cause);
 	/* State, tools or number of processes changed; may be called often. */
 	void (*changed)(void *arg, struct domain *domain);
-	/* The tools are others than before (borrowed; NULL: the domain offers none now).
-	 * `info`: the worker's answer to initialize, or NULL. */
-	void (*tools)(void *arg, struct domain *domain, json_t *tools, json_t *info);
+	/* A worker asks something of a client: domain_reply() is due, sooner or later. */
+	void (*asked)(void *arg, struct domain *domain, const struct domain_speaker *who,
+		const struct rpc *rpc);
+	/* A notification of a worker that is not about one call. */
+	void (*told)(void *arg, struct domain *domain, const struct domain_speaker *who,
+		const struct rpc *rpc);
+	/* A worker has ended: what it asked and was not told is of no use any more. */
+	void (*worker_ended)(void *arg, struct domain *domain, unsigned worker);
+	/* What is offered is other than before (borrowed; NULL: the domain offers nothing now). */
+	void (*offering)(void *arg, struct domain *domain, const struct offering *offering);
 	/* After domain_stop(): no process is left. */
 	void (*stopped)(void *arg, struct domain *domain);
 };
@@ -48,6 +74,11 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	const struct domain_hooks *hooks, void *arg);
 void domain_free(struct domain *domain); /* DOMAIN_STOPPED, from a deferred call */
 
+/* Before domain_start(): where the lists of a lazy domain are kept (NULL: nowhere; must outlive the domain).
+ * `recall`: reads what is kept now, which may take as long as a file takes; when there is something the
+ * domain is DOMAIN_ASLEEP, and has told it. */
+void domain_use_store(struct domain *domain, struct store *store, bool recall);
+
 void domain_start(struct domain *domain);
 
 /* New settings. `replace`: other program or worker's settings; new processes are started, and the old
@@ -58,10 +89,45 @@ void domain_reload(struct domain *domain, const struct conf_domain *conf,
 /* Queued calls are lost, those in flight may end within `drain_ms`. */
 void domain_stop(struct domain *domain, int64_t drain_ms);
 
-/* Takes over `line` (no line break in it), also on failure. `no` is new and is the message's id.
- * -ENOBUFS: the queue is full. -ENXIO: the domain is parked or stopped. */
-int domain_call(struct domain *domain, uint64_t no, char *line, size_t len, bool may_rerun)
-	must_check;
+/* One request for a worker. */
+struct domain_call {
+	uint64_t no;      /* new; the message's id */
+	uint64_t session; /* who asks: session_get_number(), or 0: the supervisor itself */
+	char *line; /* the whole message, no line break in it; params has no members of the stateless
+	                   * revision's envelope in its _meta */
+	size_t len;
+	size_t meta_at; /* in the line: where `envelope` goes in for a worker of the stateless revision */
+	char *envelope; /* text that makes the line a request of that revision; NULL: it cannot be one */
+	bool is_modern; /* for a worker that takes both kinds: as one of the stateless revision */
+	bool may_rerun;
+};
+
+/* Takes over `line` and `envelope`, also on failure. -ENOBUFS: the queue is full, or (isolation: session) all
+ * processes belong to other sessions. -ENXIO: the domain, or the session's process, is parked or stopped. */
+int domain_call(struct domain *domain, const struct domain_call *call) must_check;
+
+/* Answers what a worker asked: a whole message with the worker's id. */
+void domain_reply(struct domain *domain, unsigned worker, const char *line, size_t len);
+
+/* A notification for the process that serves this session alone, if there is one. */
+void domain_tell(struct domain *domain, uint64_t session, const char *line, size_t len);
+
+/* The session has ended, and its calls were cancelled: a process of its own ends too, and what it
+ * subscribed to. */
+void domain_forget_session(struct domain *domain, uint64_t session);
+
+/* What `from` had is that of `to` from now on: its process, its calls, what it subscribed to. A process
+ * that `to` has already ends. Nothing of `from` is left: domain_forget_session() may follow. */
+void domain_adopt(struct domain *domain, uint64_t from, uint64_t to);
+
+/* From now on the session wants to hear of changes of this resource (the worker's URI), or no more. The
+ * domain tells its workers what all sessions together want, in the way of their revision, and again when
+ * one was replaced. */
+void domain_subscribe(struct domain *domain, uint64_t session, const char *uri);
+void domain_unsubscribe(struct domain *domain, uint64_t session, const char *uri);
+
+/* The least important log level ("debug") that a session wants to hear; kept for workers to come. */
+void domain_set_level(struct domain *domain, uint64_t session, const char *level);
 
 /* Nobody waits for the call any more: no hook will name it. */
 void domain_cancel(struct domain *domain, uint64_t no, const char *reason);

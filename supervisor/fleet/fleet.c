@@ -3,6 +3,7 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
+#include "supervisor/fleet/store.h"
 
 struct member {
 	TAILQ_ENTRY(member) next;
@@ -19,6 +20,8 @@ struct fleet {
 	char *libexec;
 	char *wrapper; /* mcp-fleet-exec */
 	struct confine_support support;
+	struct store *store; /* NULL: none is needed, or there is none */
+	bool has_looked_for_store;
 	TAILQ_HEAD(, member) members; /* in the order of names */
 	uint32_t last_id;
 	void (*on_stopped)(void *arg);
@@ -87,11 +90,34 @@ static void pass_changed(void *arg, struct domain *domain)
 	fleet->hooks.changed(fleet->arg, domain);
 }
 
-static void pass_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
+static void pass_asked(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
 {
 	struct fleet *fleet = arg;
 
-	fleet->hooks.tools(fleet->arg, domain, tools, info);
+	fleet->hooks.asked(fleet->arg, domain, who, rpc);
+}
+
+static void pass_told(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.told(fleet->arg, domain, who, rpc);
+}
+
+static void pass_worker_ended(void *arg, struct domain *domain, unsigned worker)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.worker_ended(fleet->arg, domain, worker);
+}
+
+static void pass_offering(void *arg, struct domain *domain, const struct offering *offering)
+{
+	struct fleet *fleet = arg;
+
+	fleet->hooks.offering(fleet->arg, domain, offering);
 }
 
 static const struct domain_hooks own_hooks = {
@@ -99,7 +125,10 @@ static const struct domain_hooks own_hooks = {
 	.progress = pass_progress,
 	.lost = pass_lost,
 	.changed = pass_changed,
-	.tools = pass_tools,
+	.asked = pass_asked,
+	.told = pass_told,
+	.worker_ended = pass_worker_ended,
+	.offering = pass_offering,
 	.stopped = on_domain_stopped,
 };
 
@@ -130,6 +159,7 @@ void fleet_free(struct fleet *fleet)
 		TAILQ_REMOVE(&fleet->members, member, next);
 		free_member(member);
 	}
+	store_free(fleet->store);
 	free(fleet->libexec);
 	free(fleet->wrapper);
 	free(fleet);
@@ -178,7 +208,28 @@ static void insert_sorted(struct fleet *fleet, struct member *member)
 		TAILQ_INSERT_TAIL(&fleet->members, member, next);
 }
 
-static void add_domain(struct fleet *fleet, const struct conf_domain *conf)
+/* At the first need; what is missing is said once. */
+static void need_store(struct fleet *fleet, const struct conf *conf)
+{
+	auto_free char *folder = NULL;
+	struct fail fail = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < conf->n_domains; i++)
+		any |= conf->domains[i].start == CONF_START_LAZY;
+	if (!any || fleet->has_looked_for_store)
+		return;
+	fleet->has_looked_for_store = true;
+	folder = store_find_folder(conf->state_dir);
+	if (!folder)
+		log_warn(
+			"there is no folder for state (state_dir): lazy domains are started at once");
+	else if (store_open(folder, fleet->launcher, &fleet->store, &fail) < 0)
+		(void)log_err(0, "%s: lazy domains are started at once", fail.text);
+}
+
+/* At the start what a lazy domain offered last is read; later that would hold up the loop. */
+static void add_domain(struct fleet *fleet, const struct conf_domain *conf, bool at_start)
 {
 	auto_free char *native = program_of(fleet, conf);
 	auto_free char *plan = confine_make_plan(conf, &fleet->support);
@@ -190,6 +241,7 @@ static void add_domain(struct fleet *fleet, const struct conf_domain *conf)
 	member->domain =
 		domain_new(fleet->loop, fleet->launcher, conf, &programs, &own_hooks, fleet);
 	insert_sorted(fleet, member);
+	domain_use_store(member->domain, fleet->store, at_start);
 	domain_start(member->domain);
 }
 
@@ -202,6 +254,7 @@ static void reload_domain(struct fleet *fleet, struct member *member,
 
 	if (replace)
 		tell_plan(fleet, conf, plan);
+	domain_use_store(member->domain, fleet->store, false);
 	domain_reload(member->domain, conf, &programs, replace, drain_ms);
 }
 
@@ -219,7 +272,7 @@ static void apply_change(
 		return;
 	}
 	if (!member) {
-		add_domain(fleet, domain);
+		add_domain(fleet, domain, false);
 		return;
 	}
 	reload_domain(
@@ -250,9 +303,10 @@ static void retry_parked(struct fleet *fleet, const struct conf *conf, const str
 
 void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff)
 {
+	need_store(fleet, conf);
 	if (!diff) {
 		for (size_t i = 0; i < conf->n_domains; i++)
-			add_domain(fleet, &conf->domains[i]);
+			add_domain(fleet, &conf->domains[i], true);
 		return;
 	}
 	for (size_t i = 0; i < diff->n_domains; i++)

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "shared/alloc.h"
@@ -479,6 +480,38 @@ int process_start(struct launcher *launcher, const struct process_spec *spec, pr
 	*ret = TAKE(process);
 	*ret_fd = TAKE_FD(ours);
 	*ret_err_fd = TAKE_FD(err_read);
+	return 0;
+}
+
+int process_fork(struct launcher *launcher, int (*task)(const void *data), const void *data,
+	process_ended_fn *fn, void *arg)
+{
+	auto_(process_freep) struct process *process = alloc_zero(sizeof(*process));
+	sigset_t all, before;
+	int r;
+
+	process->exec_fd = -1;
+	r = make_mark(process->mark);
+	if (r < 0)
+		return r;
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	process->pid = fork();
+	if (process->pid == 0) {
+		/* A group of its own: process_kill() and our end reach it. No client's socket stays open. */
+		(void)setsid();
+		(void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+		_exit(task(data));
+	}
+	r = process->pid < 0 ? -errno : 0;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r < 0)
+		return r;
+	process->id = ++launcher->n_started;
+	process->fn = fn;
+	process->arg = arg;
+	LIST_INSERT_HEAD(&launcher->processes, process, next);
+	TAKE(process);
 	return 0;
 }
 

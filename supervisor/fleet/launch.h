@@ -50,6 +50,12 @@ typedef void process_ended_fn(void *arg, const struct process_end *end);
 int process_start(struct launcher *launcher, const struct process_spec *spec, process_ended_fn *fn,
 	void *arg, struct process **ret, int *ret_fd, int *ret_err_fd) must_check;
 
+/* Runs `task` in a fork of this process, for what could block the loop: only async-signal-safe calls, only
+ * what `data` holds, no descriptors but 0, 1 and 2; what it returns (0 to 255) is the exit status. `fn` as
+ * above. 0 or -errno. */
+int process_fork(struct launcher *launcher, int (*task)(const void *data), const void *data,
+	process_ended_fn *fn, void *arg) must_check;
+
 pid_t process_pid(const struct process *process);
 
 /* Signals its whole group; SIGKILL also what has left it, where it has a cgroup. */

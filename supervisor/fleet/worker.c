@@ -1,11 +1,9 @@
-/* See worker.h. What is said on the link stands in worker_rpc.c. */
+/* See worker.h. What is said on the link stands in worker_rpc.c and beside it. */
 #include "supervisor/fleet/worker.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/random.h>
-#include <sys/wait.h>
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
@@ -13,10 +11,9 @@
 
 enum {
 	STOP_WAIT_MS = 1000, /* closed input, then SIGTERM, each so long */
-	SOON_MS = 1000,  /* dead so soon after ready, without one answer: counts as never ready */
-	MAX_AHEAD = 8,   /* calls in a worker's socket, the running one included */
-	FAST_US = 500,   /* a worker that usually needs less gets calls ahead */
-	FRESH_US = 5000, /* but none behind a call that runs so long already */
+	MAX_AHEAD = 8,       /* calls in a worker's socket, the running one included */
+	FAST_US = 500,       /* a worker that usually needs less gets calls ahead */
+	FRESH_US = 5000,     /* but none behind a call that runs so long already */
 };
 
 struct step {
@@ -25,47 +22,6 @@ struct step {
 	bool ok;
 };
 
-static uint32_t random_bits(void)
-{
-	uint32_t bits = 0;
-
-	(void)!getrandom(&bits, sizeof(bits), 0);
-	return bits;
-}
-
-void request_free(struct request *request)
-{
-	if (!request)
-		return;
-	free(request->line);
-	free(request);
-}
-
-struct worker_setup *worker_setup_ref(struct worker_setup *setup)
-{
-	setup->n_refs++;
-	return setup;
-}
-
-static void free_strings(char **strings)
-{
-	for (char **at = strings; at && *at; at++)
-		free(*at);
-	free(strings);
-}
-
-void worker_setup_unref(struct worker_setup *setup)
-{
-	if (!setup || --setup->n_refs > 0)
-		return;
-	free(setup->domain);
-	free_strings(setup->argv);
-	free_strings(setup->env);
-	free(setup->wrapper);
-	free(setup->plan);
-	free(setup);
-}
-
 /* --- what the table calls --------------------------------------------------------------------- */
 
 static void free_link(void *arg)
@@ -73,58 +29,22 @@ static void free_link(void *arg)
 	link_free(arg);
 }
 
-/* The link may be in the middle of a callback. */
+/* With all that was under way on it. The link may be in the middle of a callback. */
 static void drop_link(struct worker *w)
 {
 	if (w->link)
 		loop_defer(w->loop, free_link, TAKE(w->link));
-}
-
-/* A command without a slash is looked up in PATH, as a shell would. NULL: not found. */
-static char *find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-	auto_free char *copy = alloc_str(path ? path : "/usr/local/bin:/usr/bin:/bin");
-	char *save = NULL;
-
-	if (strchr(name, '/'))
-		return alloc_str(name);
-	for (char *dir = strtok_r(copy, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-		auto_free char *full = alloc_printf("%s/%s", dir, name);
-
-		if (access(full, X_OK) == 0)
-			return TAKE(full);
-	}
-	return NULL;
+	timer_stop(w->discover_timer);
+	timer_stop(w->list_timer);
+	w->is_listing = false;
+	w->list_again = false;
+	offering_drop_lists(&w->offering);
+	free(TAKE(w->refusal));
+	worker_forget_wants(w);
+	worker_forget_asks(w);
 }
 
 static void on_process_end(void *arg, const struct process_end *end);
-
-static int start_process(struct worker *w, int *ret_fd, int *ret_err_fd)
-{
-	auto_free char *program = find_program(w->setup->argv[0]);
-	auto_free const char **argv = NULL;
-	size_t n = 0;
-
-	if (!program)
-		return -ENOENT;
-	while (w->setup->argv[n])
-		n++;
-	argv = alloc_zero((n + 1) * sizeof(*argv));
-	for (size_t i = 0; i < n; i++)
-		argv[i] = i == 0 ? program : w->setup->argv[i];
-	const struct process_spec spec = {
-		.argv = argv,
-		.env = (const char *const *)w->setup->env,
-		.wrapper = w->setup->wrapper,
-		.plan = w->setup->plan,
-		.name = w->setup->domain,
-		.limits = w->setup->limits,
-	};
-
-	return process_start(
-		w->launcher, &spec, on_process_end, w, &w->process, ret_fd, ret_err_fd);
-}
 
 /* The end of a process that never began is reported like any other, but not from inside the step. */
 static void report_failed_start(void *arg)
@@ -144,11 +64,12 @@ static void launch(struct worker *w)
 	int r;
 
 	errlog_free(TAKE(w->errlog));
+	offering_done(&w->offering);
 	w->n_starts++;
 	w->n_answers = 0;
 	w->ready_ms = 0;
 	w->usual_us = INT64_C(20) * FAST_US; /* until it has shown better */
-	r = start_process(w, &fd, &err_fd);
+	r = worker_start_process(w, on_process_end, &fd, &err_fd);
 	if (r < 0) {
 		w->start_errno = -r;
 		loop_defer(w->loop, report_failed_start, w);
@@ -156,21 +77,15 @@ static void launch(struct worker *w)
 	}
 	w->about.pid = process_pid(w->process);
 	w->errlog = errlog_new(w->loop, err_fd, &w->about);
-	w->link = link_new(w->loop, fd, LIMIT_LINE_BYTES, &worker_link_hooks, w);
+	w->link = link_new(w->loop, fd, w->setup->max_line ? w->setup->max_line : LIMIT_LINE_BYTES,
+		&worker_link_hooks, w);
 	timer_start(w->timer, w->setup->start_timeout_ms);
-	worker_say_initialize(w);
+	worker_say_hello(w);
 }
 
-static void ask_tools(struct worker *w)
+static void tell_offering(struct worker *w)
 {
-	worker_ask_tools(w);
-}
-
-/* The trees are large beside everything else of a worker: the domain keeps what it needs of them. */
-static void tell_tools(struct worker *w)
-{
-	w->hooks->ready(w->arg, w, w->listing, w->info);
-	json_decref(TAKE(w->listing));
+	w->hooks->ready(w->arg, w, &w->offering);
 }
 
 static void become_ready(struct worker *w)
@@ -178,8 +93,11 @@ static void become_ready(struct worker *w)
 	timer_stop(w->timer);
 	w->ready_ms = w->idle_since_ms = loop_now_ms(w->loop);
 	timer_start(w->health_timer, w->setup->health_interval_ms);
-	log_debug_about(&w->about, "%s: ready, %zu tools", w->name, json_array_size(w->listing));
-	tell_tools(w);
+	log_debug_about(&w->about, "%s: ready, %zu tools, %zu resources, %zu prompts", w->name,
+		json_array_size(w->offering.tools), json_array_size(w->offering.resources),
+		json_array_size(w->offering.prompts));
+	worker_tell_wants(w);
+	tell_offering(w);
 }
 
 static void kill_now(struct worker *w)
@@ -246,7 +164,7 @@ static const struct step steps[WORKER_STATES][WORKER_EVENTS] = {
 		[WORKER_EV_STOP] = STEP(WORKER_DOWN, NULL),
 	},
 	[WORKER_STARTING] = {
-		[WORKER_EV_INITIALIZED] = STEP(WORKER_LISTING, ask_tools),
+		[WORKER_EV_INITIALIZED] = STEP(WORKER_LISTING, worker_start_listing),
 		[WORKER_EV_DEADLINE] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
@@ -262,7 +180,7 @@ static const struct step steps[WORKER_STATES][WORKER_EVENTS] = {
 		[WORKER_EV_STOP] = STEP(WORKER_STOPPING, close_input),
 	},
 	[WORKER_READY] = {
-		[WORKER_EV_LISTED] = STEP(WORKER_READY, tell_tools),
+		[WORKER_EV_LISTED] = STEP(WORKER_READY, tell_offering),
 		[WORKER_EV_BROKEN] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_HUNG] = STEP(WORKER_KILLED, kill_now),
 		[WORKER_EV_EXIT] = STEP(WORKER_BACKOFF, wait_to_restart),
@@ -327,6 +245,18 @@ int worker_next_state(enum worker_state state, enum worker_event event)
 	return step->ok ? step->next : -1;
 }
 
+void worker_set_trouble(struct worker *w, const char *fmt, ...)
+{
+	auto_strbuf words = { 0 };
+	va_list args;
+
+	va_start(args, fmt);
+	strbuf_addv(&words, fmt, args);
+	va_end(args);
+	free(w->trouble);
+	w->trouble = strbuf_take(&words);
+}
+
 /* The one place where the state changes. */
 void worker_event(struct worker *w, enum worker_event event)
 {
@@ -350,86 +280,6 @@ void worker_event(struct worker *w, enum worker_event event)
 
 /* --- the end of a process --------------------------------------------------------------------- */
 
-static bool is_killed_from_outside(const struct process_end *end)
-{
-	return !end->failed_exec && WIFSIGNALED(end->wait_status) &&
-	       WTERMSIG(end->wait_status) == SIGKILL;
-}
-
-/* Trouble of the system that may be over soon; everything else somebody has to mend. */
-static bool is_transient(int err)
-{
-	return err == EAGAIN || err == ENOMEM || err == EMFILE || err == ENFILE || err == EINTR ||
-	       err == ETXTBSY;
-}
-
-/* Restart by cause of death: ARCHITECTURE.md, "Life of a worker". */
-static enum worker_event judge_death(struct worker *w, const struct process_end *end)
-{
-	int64_t served_ms = w->ready_ms ? loop_now_ms(w->loop) - w->ready_ms : 0;
-	bool park = false;
-
-	if (w->state == WORKER_DRAINING || w->state == WORKER_STOPPING ||
-		w->state == WORKER_TERMINATING || w->state == WORKER_ENDING)
-		return WORKER_EV_EXIT;
-	if (served_ms >= w->setup->restart.stable_ms)
-		backoff_reset(&w->backoff);
-	if (w->ready_ms && (w->n_answers > 0 || served_ms >= SOON_MS))
-		return WORKER_EV_CRASH;
-	if (w->ready_ms && is_killed_from_outside(end)) {
-		/* Not its own fault: no step towards being parked, but no busy loop either. */
-		w->restart_wait_ms = w->setup->restart.first_ms;
-		return WORKER_EV_EXIT;
-	}
-	w->restart_wait_ms = backoff_next(&w->backoff, &w->setup->restart, random_bits(), &park);
-	if (end->failed_exec && !is_transient(end->report.err)) {
-		/* Trying again soon would not help: somebody has to mend it. */
-		park = true;
-		w->restart_wait_ms = w->setup->restart.park_ms;
-	}
-	return park ? WORKER_EV_PARK : WORKER_EV_EXIT;
-}
-
-static void describe_end(struct worker *w, const struct process_end *end)
-{
-	auto_strbuf text = { 0 };
-	char words[PROCESS_END_TEXT];
-
-	process_end_text(end, words);
-	strbuf_adds(&text, words);
-	if (end->failed_exec)
-		strbuf_addf(&text, " ('%s')", w->setup->argv[0]);
-	if (w->trouble) {
-		strbuf_addf(&text, " after %s", w->trouble);
-		w->trouble = NULL;
-	}
-	if (w->errlog) {
-		size_t before = text.len;
-
-		strbuf_adds(&text, "; its last words: ");
-		size_t empty = text.len;
-		errlog_add_tail(w->errlog, &text);
-		if (text.len == empty)
-			strbuf_cut(&text, before);
-	}
-	free(w->last_end);
-	w->last_end = strbuf_take(&text);
-}
-
-static void log_end(struct worker *w, enum worker_event event)
-{
-	if (event == WORKER_EV_PARK)
-		log_err_about(&w->about, 0,
-			"%s: %s; parked, it is tried again in %lld s. Mend the cause, then reload",
-			w->name, w->last_end, (long long)(w->restart_wait_ms / CLOCK_SECOND_MS));
-	else if (event == WORKER_EV_CRASH)
-		log_warn_about(&w->about, "%s: %s; replaced at once", w->name, w->last_end);
-	else if (w->state == WORKER_STOPPING || w->state == WORKER_DRAINING)
-		log_debug_about(&w->about, "%s: %s", w->name, w->last_end);
-	else
-		log_warn_about(&w->about, "%s: %s", w->name, w->last_end);
-}
-
 static void on_process_end(void *arg, const struct process_end *end)
 {
 	struct worker *w = arg;
@@ -441,9 +291,9 @@ static void on_process_end(void *arg, const struct process_end *end)
 		link_read_rest(w->link); /* answers that it gave before its end */
 	if (w->errlog)
 		errlog_drain(w->errlog);
-	describe_end(w, end);
-	event = judge_death(w, end);
-	log_end(w, event);
+	worker_describe_end(w, end);
+	event = worker_judge_death(w, end);
+	worker_log_end(w, event);
 	w->about.pid = 0;
 	drop_link(w);
 	timer_stop(w->health_timer);
@@ -463,7 +313,7 @@ static void on_timer(void *arg)
 	struct worker *w = arg;
 
 	if (w->state == WORKER_STARTING || w->state == WORKER_LISTING)
-		w->trouble = "it was not ready in time (start_timeout)";
+		worker_set_trouble(w, "it was not ready in time (start_timeout)");
 	worker_event(w, WORKER_EV_DEADLINE);
 }
 
@@ -473,7 +323,7 @@ static void on_health_timer(void *arg)
 	struct worker *w = arg;
 
 	if (w->pinged) {
-		w->trouble = "it did not answer a health ping";
+		worker_set_trouble(w, "it did not answer a health ping");
 		worker_event(w, WORKER_EV_HUNG);
 		return;
 	}
@@ -497,7 +347,7 @@ static void on_grace_timer(void *arg)
 		if (!request->cancelled)
 			continue;
 		if (request->since_ms <= late_ms) {
-			w->trouble = "it went on with a cancelled call (cancel_grace)";
+			worker_set_trouble(w, "it went on with a cancelled call (cancel_grace)");
 			worker_event(w, WORKER_EV_HUNG);
 			return;
 		}
@@ -518,6 +368,7 @@ struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct w
 	w->loop = loop;
 	w->launcher = launcher;
 	w->setup = worker_setup_ref(setup);
+	w->index = index;
 	w->name = alloc_printf("%s/%u", setup->domain, index);
 	w->last_end = alloc_str("");
 	w->hooks = hooks;
@@ -527,6 +378,9 @@ struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct w
 	w->timer = timer_new(loop, on_timer, w);
 	w->health_timer = timer_new(loop, on_health_timer, w);
 	w->grace_timer = timer_new(loop, on_grace_timer, w);
+	w->discover_timer = timer_new(loop, worker_on_discover_timer, w);
+	w->list_timer = timer_new(loop, worker_on_list_timer, w);
+	w->listen_timer = timer_new(loop, worker_on_listen_timer, w);
 	return w;
 }
 
@@ -540,14 +394,20 @@ void worker_free(struct worker *w)
 		TAILQ_REMOVE(&w->calls, request, next);
 		request_free(request);
 	}
+	worker_free_wants(w);
+	worker_forget_asks(w);
 	timer_free(w->timer);
 	timer_free(w->health_timer);
 	timer_free(w->grace_timer);
+	timer_free(w->discover_timer);
+	timer_free(w->list_timer);
+	timer_free(w->listen_timer);
 	link_free(w->link);
 	errlog_free(w->errlog);
-	json_decref(w->listing);
-	json_decref(w->info);
+	offering_done(&w->offering);
 	worker_setup_unref(w->setup);
+	free(w->refusal);
+	free(w->trouble);
 	free(w->last_end);
 	free(w->name);
 	free(w);
@@ -627,6 +487,26 @@ bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
 	if (!timer_is_running(w->grace_timer))
 		timer_start(w->grace_timer, w->setup->cancel_grace_ms);
 	return true;
+}
+
+unsigned worker_list_calls(const struct worker *w, uint64_t *ret, unsigned max)
+{
+	const struct request *request;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(request, &w->calls, next) {
+		if (request->cancelled)
+			continue;
+		if (n < max)
+			ret[n] = request->no;
+		n++;
+	}
+	return n;
+}
+
+unsigned worker_get_index(const struct worker *w)
+{
+	return w->index;
 }
 
 enum worker_state worker_get_state(const struct worker *w)

@@ -1,8 +1,9 @@
 /* Worker: the life of one process that serves a domain, and the calls that it holds.
  *
- * Towards the process the supervisor is an MCP client: initialize, tools/list, then ready. Its life is
- * the table in worker.c (picture: ARCHITECTURE.md, "Life of a worker"). Calls have integer ids on the
- * link, which are the router's numbers; the supervisor's own requests have texts as ids. */
+ * Towards the process the supervisor is an MCP client of every revision: it opens, reads the lists, and
+ * then the worker is ready. Its life is the table in worker.c (picture: ARCHITECTURE.md, "Life of a
+ * worker"). Calls have integer ids on the link, which are the router's numbers; the supervisor's own
+ * requests have texts as ids. */
 #pragma once
 
 #include <jansson.h>
@@ -12,12 +13,13 @@
 #include "supervisor/conf.h"
 #include "supervisor/fleet/backoff.h"
 #include "supervisor/fleet/launch.h"
+#include "supervisor/fleet/offering.h"
 #include "supervisor/loop.h"
 
 enum worker_state {
 	WORKER_DOWN,        /* no process, none wanted */
-	WORKER_STARTING,    /* launched, initialize sent */
-	WORKER_LISTING,     /* initialized, tools/list under way */
+	WORKER_STARTING,    /* launched, initialize or server/discover sent */
+	WORKER_LISTING,     /* it has answered; its lists are being read */
 	WORKER_READY,       /* takes calls */
 	WORKER_DRAINING,    /* takes no more calls, finishes those it has */
 	WORKER_STOPPING,    /* its input is closed: it should end */
@@ -47,9 +49,15 @@ enum worker_event {
 /* One call on its way through a domain; owned by the domain's queue or by the worker that has it. */
 struct request {
 	TAILQ_ENTRY(request) next;
+	TAILQ_ENTRY(request) in_all;   /* fleet/fairq.h, while it waits */
+	struct fairq_lane *running_in; /* the same, while a worker has it */
 	uint64_t no;
+	uint64_t session; /* who asks */
 	char *line;
 	size_t len;
+	size_t meta_at; /* in the line: where `envelope` goes in, for a worker of the stateless revision */
+	char *envelope;   /* text; NULL: none */
+	bool is_modern;   /* for a worker that takes both: as a request of the stateless revision */
 	int64_t since_ms; /* queued, or cancelled */
 	bool may_rerun;   /* read-only or idempotent: safe to run again when its worker died */
 	bool was_rerun;
@@ -65,21 +73,27 @@ struct worker;
 
 /* News for the domain. Nothing of the worker may be freed inside; see worker_free(). */
 struct worker_hooks {
-	/* It became ready, or told that its tools changed. `tools`: an array, borrowed;
-	 * `info`: the result of initialize, borrowed. */
-	void (*ready)(void *arg, struct worker *worker, json_t *tools, json_t *info);
+	/* It became ready, or told that its lists changed. Borrowed. */
+	void (*ready)(void *arg, struct worker *worker, const struct offering *offering);
 	/* A call was answered; its place is free. `rpc` borrows the line. */
 	void (*answered)(void *arg, uint64_t no, const struct rpc *rpc);
 	/* Its place is free although nobody hears an answer: a cancelled call ended. */
 	void (*freed)(void *arg, struct worker *worker);
 	void (*progress)(void *arg, uint64_t no, const struct rpc *rpc);
+	/* It asks something of a client, also before it is ready (roots/list): worker_reply() is due,
+	 * sooner or later. Only of workers of other make, and only so many at a time. */
+	void (*asked)(void *arg, struct worker *worker, const struct rpc *rpc);
+	/* A notification that is not about one call: log message, updated resource, … and
+	 * notifications/cancelled for what it asked, which then has no reply any more. */
+	void (*told)(void *arg, struct worker *worker, const struct rpc *rpc);
 	/* The process ended with calls: the domain takes `calls` over (all of them). */
 	void (*lost)(void *arg, struct worker *worker, struct request_list *calls);
 	/* The state changed. */
 	void (*moved)(void *arg, struct worker *worker);
 };
 
-/* What a worker is started with; shared by the workers of a domain, immutable, counted. */
+/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what they
+ * have shown of their program: they are opened alike. */
 struct worker_setup {
 	unsigned n_refs;
 	char *domain;
@@ -89,12 +103,17 @@ struct worker_setup {
 	char *plan;    /* for it */
 	struct cgroup_limits limits;
 	bool native;
+	bool is_isolated;            /* it serves one session only */
+	enum conf_protocol protocol; /* native: always legacy */
+	size_t max_line;             /* bytes of a message; 0: LIMIT_LINE_BYTES */
 	unsigned concurrency;
 	int64_t start_timeout_ms;
 	int64_t cancel_grace_ms;
 	int64_t health_interval_ms;
 	int64_t health_timeout_ms;
 	struct backoff_rules restart;
+	bool is_modern_first;   /* learned: server/discover comes before initialize */
+	bool knows_no_discover; /* learned: it is not asked for it beside initialize any more */
 };
 
 struct worker_setup *worker_setup_ref(struct worker_setup *setup);
@@ -128,16 +147,39 @@ bool worker_has_ahead(const struct worker *worker);
 unsigned worker_take_back(struct worker *worker, int64_t max_ms, struct request_list *ret);
 
 /* Hands a call over (ownership too); the worker must have room, or take calls ahead. -EPIPE: its link is broken; the
- * request stays the caller's, and the worker's end is reported later. */
+ * request stays the caller's, and the worker's end is reported later. It goes out with its envelope when the
+ * worker takes modern requests only, or both kinds and the request is modern. */
 int worker_call(struct worker *worker, struct request *request) must_check;
 
 /* Tells it that nobody waits for the call any more; the call stays until it has really ended, or the
  * grace time is over and the worker is killed. False: it does not have this call. */
 bool worker_cancel(struct worker *worker, uint64_t no, const char *reason);
 
+/* Answers what it asked: a whole message with its id. Ignored when it is not there any more, or does not
+ * wait for such an answer. */
+void worker_reply(struct worker *worker, const char *line, size_t len);
+
+/* A notification (a whole message) for a ready worker of other make that speaks a revision with
+ * initialize; the others have none that a client could send. */
+void worker_tell(struct worker *worker, const char *line, size_t len);
+
+/* The resources whose changes somebody wants to hear of, all of them (its own URIs; copied). It is told
+ * what is other than before, now or when it is ready, and so is the process that follows it: by
+ * resources/subscribe and unsubscribe, or by subscriptions/listen. Nothing is said to one without the
+ * capability. Source: MCP server/resources, "Subscriptions"; 2026-07-28 basic/patterns/subscriptions. */
+void worker_set_subscriptions(struct worker *worker, const char *const *uris, size_t n);
+
+/* The least important log level that somebody wants to hear ("debug"; NULL: nobody has said), in the same
+ * way: logging/setLevel for one with the capability. The modern revision has the level in each request. */
+void worker_set_level(struct worker *worker, const char *level);
+
+/* The numbers of its calls that somebody waits for, at most `max`; how many there are. */
+unsigned worker_list_calls(const struct worker *worker, uint64_t *ret, unsigned max);
+
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
+unsigned worker_get_index(const struct worker *worker);
 enum worker_state worker_get_state(const struct worker *worker);
 const char *worker_get_name(const struct worker *worker);
 pid_t worker_get_pid(const struct worker *worker); /* 0: none */

@@ -7,8 +7,6 @@
  * reads a request in one way and we in another. */
 #include "supervisor/front/http1.h"
 
-#include <limits.h>
-
 #include "shared/ascii.h"
 
 enum {
@@ -42,32 +40,10 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* tchar of RFC 9110 section 5.6.2 */
-static bool is_token_char(char c)
-{
-	static const bool others[UCHAR_MAX + 1] = { ['!'] = true,
-		['#'] = true,
-		['$'] = true,
-		['%'] = true,
-		['&'] = true,
-		['\''] = true,
-		['*'] = true,
-		['+'] = true,
-		['-'] = true,
-		['.'] = true,
-		['^'] = true,
-		['_'] = true,
-		['`'] = true,
-		['|'] = true,
-		['~'] = true };
-
-	return ascii_is_digit(c) || ascii_is_letter(c) || others[(unsigned char)c];
-}
-
 static bool is_token(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (!is_token_char(text.at[i]))
+		if (!ascii_is_token(text.at[i]))
 			return false;
 	return text.len > 0;
 }
@@ -461,7 +437,7 @@ static int step_trailer(struct http1_body *body, char c)
 	}
 	if (is_start && c == '\r')
 		body->state = HTTP1_LAST_LF;
-	else if (is_token_char(c))
+	else if (ascii_is_token(c))
 		body->state = HTTP1_TRAILER_NAME;
 	else if (!is_start && c == ':')
 		body->state = HTTP1_TRAILER_VALUE;

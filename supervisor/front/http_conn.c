@@ -4,9 +4,14 @@
  * incomplete is copied to the connection. A refusal that leaves unread input behind lingers: it reads
  * on for a moment, bounded, so that the client sees the answer and not a reset.
  *
+ * While a request is held, and while its answer is a stream after which the connection goes on, what
+ * the client sends ahead stays in `in`, bounded; beyond the bound nothing is read, and the end of the
+ * connection is noticed by the next write.
+ *
  * Source: RFC 9112 (9.3 persistence, 9.6 tear-down); RFC 9110 10.1.1 (Expect). */
 #include "supervisor/front/http_conn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -25,13 +30,16 @@ enum {
 	LINGER_MS = 2000,
 	LINGER_BYTES = 16 * MIB,
 	MAX_PIECES = 8,
+	AHEAD_BYTES = 64 * KIB, /* of requests that come before the one ahead of them is answered */
+	CHUNK_HEAD_BYTES = 20,
 	REQUEST_LINE_BYTES = 8 * KIB,
 };
 
 enum conn_state {
 	CONN_HEAD,   /* between two requests, or in the middle of a head */
 	CONN_BODY,   /* the head is done, the body is coming */
-	CONN_STREAM, /* carries events; what comes in is dropped */
+	CONN_HELD,   /* the request is there, its answer comes later */
+	CONN_STREAM, /* carries events */
 	CONN_LINGER, /* answered and shut; what comes in is dropped until the client closes */
 	CONN_DEAD,   /* to be freed at the end of this turn */
 };
@@ -41,7 +49,7 @@ struct pending {
 	const struct http_route *route;
 	struct http1_body body;
 	struct strbuf data;
-	char note[HTTP_NOTE_SIZE];
+	void *note; /* the route's */
 };
 
 struct http_conn {
@@ -62,19 +70,30 @@ struct http_conn {
 	size_t lingered;
 	int fd;
 	enum conn_state state;
-	bool is_loopback;
-	bool keep_alive; /* of the request being answered */
-	bool is_http10;
-	bool is_head;
-	bool close_when_written;
+	bool is_loopback : 1;
+	bool keep_alive : 1; /* of the request being answered */
+	bool is_http10 : 1;
+	bool is_head : 1;
+	bool close_when_written : 1;
+	bool is_chunked : 1; /* the stream */
+	bool fin_leaves : 1; /* while held, or a stream: that the client sends no more is its leaving */
+	bool has_fin : 1;   /* it sends no more, and still wants its answers */
+	bool is_taking : 1; /* take() is at work, and goes on when a handler returns */
 };
 
 static char scratch[SCRATCH_BYTES];
+
+static void note_free(const struct http_route *route, void *note)
+{
+	if (note)
+		route->free_note(note);
+}
 
 static void pending_free(struct pending *pending)
 {
 	if (!pending)
 		return;
+	note_free(pending->route, pending->note);
 	strbuf_done(&pending->data);
 	free(pending);
 }
@@ -140,7 +159,33 @@ static void linger(struct http_conn *conn)
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
-static void process(struct http_conn *conn);
+static void process(void *arg);
+
+/* Requests that come now are ahead of an answer that is still due. */
+static bool is_ahead(const struct http_conn *conn)
+{
+	return conn->state == CONN_HELD ||
+	       (conn->state == CONN_STREAM && conn->is_chunked && conn->keep_alive);
+}
+
+/* What comes in is to be handled, now or later. */
+static bool goes_on(const struct http_conn *conn)
+{
+	return conn->state == CONN_HEAD || conn->state == CONN_BODY || is_ahead(conn);
+}
+
+static bool is_full(const struct http_conn *conn)
+{
+	return is_ahead(conn) && conn->in.len >= AHEAD_BYTES;
+}
+
+static void update_reading(struct http_conn *conn)
+{
+	if (conn->has_fin || is_full(conn))
+		(void)event_del(conn->readable);
+	else
+		(void)event_add(conn->readable, NULL);
+}
 
 static void after_write(struct http_conn *conn)
 {
@@ -151,9 +196,7 @@ static void after_write(struct http_conn *conn)
 		if (conn->hooks)
 			conn->hooks->drained(conn->arg);
 	} else {
-		/* Reading stood still while an answer was waiting. */
-		(void)event_add(conn->readable, NULL);
-		process(conn);
+		process(conn); /* reading stood still while an answer was waiting */
 	}
 }
 
@@ -240,19 +283,49 @@ static void end_when_written(struct http_conn *conn)
 	set_deadline(conn, conn->shared->linger_expiry);
 }
 
+/* The request is over; the next one may be handled. When its handler is on the stack, take() or
+ * take_body() goes on by itself; else what was sent ahead is looked at when this turn ends. */
+static void end_request(struct http_conn *conn)
+{
+	conn->is_chunked = false;
+	if (!conn->keep_alive) {
+		end_when_written(conn);
+		return;
+	}
+	conn->state = CONN_HEAD;
+	set_deadline(conn, conn->shared->idle_expiry);
+	if (!conn->is_taking)
+		loop_defer(conn->shared->loop, process, conn);
+}
+
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 {
 	auto_strbuf head = { 0 };
 	size_t body_len = conn->is_head ? 0 : reply->body_len;
+	bool was_held = conn->state == CONN_HELD;
 
+	conn->hooks = NULL;
 	if (conn->shared->stopping)
 		conn->keep_alive = false;
 	http_reply_add_head(&head, reply, ending_of(conn));
 	const struct iovec iov[] = { piece(head.data, head.len), piece(reply->body, body_len) };
 
-	if (write_pieces(conn, iov, body_len ? 2 : 1) < 0 || conn->keep_alive)
+	if (write_pieces(conn, iov, body_len ? 2 : 1) < 0)
 		return;
-	end_when_written(conn);
+	if (was_held)
+		end_request(conn);
+	else if (!conn->keep_alive)
+		end_when_written(conn);
+}
+
+void http_conn_hold(
+	struct http_conn *conn, const struct http_stream_hooks *hooks, void *arg, enum http_fin fin)
+{
+	conn->state = CONN_HELD;
+	conn->hooks = hooks;
+	conn->arg = arg;
+	conn->fin_leaves = fin == HTTP_FIN_LEAVES;
+	set_deadline(conn, NULL);
 }
 
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
@@ -264,38 +337,85 @@ void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 		.content_type = "application/json",
 		.body = body.data,
 		.body_len = body.len,
-		.extra = status == 503 ? "Retry-After: 1\r\n" : NULL };
+		.extra = status == 503 || status == 429 ? "Retry-After: 1\r\n" : NULL };
 
 	http_conn_answer(conn, &reply);
+}
+
+/* Writes pieces of a stream's body; `head` (may be absent) stands before it. */
+static int write_stream(
+	struct http_conn *conn, struct iovec head, const struct iovec *pieces, int n_pieces)
+{
+	char size[CHUNK_HEAD_BYTES];
+	struct iovec iov[MAX_PIECES];
+	size_t len = 0;
+	int n = 0;
+
+	assert(n_pieces + 3 <= MAX_PIECES);
+	for (int i = 0; i < n_pieces; i++)
+		len += pieces[i].iov_len;
+	if (head.iov_len > 0)
+		iov[n++] = head;
+	if (conn->is_chunked && len > 0)
+		iov[n++] = piece(size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+	for (int i = 0; i < n_pieces; i++)
+		iov[n++] = pieces[i];
+	if (conn->is_chunked && len > 0)
+		iov[n++] = piece("\r\n", 2);
+	return write_pieces(conn, iov, n);
 }
 
 void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply,
 	const char *first, size_t first_len, const struct http_stream_hooks *hooks, void *arg)
 {
 	auto_strbuf head = { 0 };
+	struct http_reply own = *reply;
+	const struct iovec first_piece = piece(first, first_len);
 
-	conn->keep_alive = false;
-	conn->state = CONN_STREAM;
 	conn->hooks = hooks;
 	conn->arg = arg;
+	if (conn->state == CONN_DEAD)
+		return; /* it was held, and closed() is on its way */
+	own.is_chunked = reply->is_chunked && !conn->is_http10;
+	if (!own.is_chunked || conn->shared->stopping)
+		conn->keep_alive = false;
+	if (conn->state != CONN_HELD)
+		conn->fin_leaves = true;
+	conn->is_chunked = own.is_chunked;
+	conn->state = CONN_STREAM;
 	set_deadline(conn, NULL);
-	http_reply_add_head(&head, reply, HTTP_CLOSE);
-	const struct iovec iov[] = { piece(head.data, head.len), piece(first, first_len) };
-	(void)write_pieces(conn, iov, 2);
+	http_reply_add_head(&head, &own, ending_of(conn));
+	(void)write_stream(conn, piece(head.data, head.len), &first_piece, 1);
 }
 
 int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_pieces)
 {
 	if (conn->out.len > 0)
 		return -EAGAIN;
-	return write_pieces(conn, pieces, n_pieces);
+	return write_stream(conn, (struct iovec){ 0 }, pieces, n_pieces);
+}
+
+bool http_conn_is_writing(const struct http_conn *conn)
+{
+	return conn->out.len > 0;
 }
 
 void http_conn_end_stream(struct http_conn *conn)
 {
+	static const char last_chunk[] = "0\r\n\r\n";
+	const struct iovec iov = piece(last_chunk, sizeof(last_chunk) - 1);
+
 	conn->hooks = NULL;
-	if (conn->state == CONN_STREAM)
-		end_when_written(conn);
+	if (conn->state != CONN_STREAM)
+		return;
+	if (conn->shared->stopping)
+		conn->keep_alive = false;
+	/* The last chunk is what an answer is: what the client asks next is read after it. */
+	if (is_ahead(conn))
+		conn->state = CONN_HEAD;
+	if (conn->is_chunked && write_pieces(conn, &iov, 1) < 0)
+		return;
+	end_request(conn);
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */
@@ -307,25 +427,88 @@ static void refuse_and_close(struct http_conn *conn, int status, const char *mes
 	http_conn_refuse(conn, status, message);
 }
 
-static void refuse_method(struct http_conn *conn, unsigned allowed)
+static const struct {
+	unsigned bit;
+	const char *names; /* as Allow has them */
+} method_sets[] = {
+	{ HTTPD_GET, "GET, HEAD" },
+	{ HTTPD_POST, "POST" },
+	{ HTTPD_DELETE, "DELETE" },
+};
+
+static void add_allow(struct strbuf *out, unsigned allowed)
+{
+	const char *before = "Allow: ";
+
+	for (size_t i = 0; i < N_ELEMENTS(method_sets); i++) {
+		if (!(allowed & method_sets[i].bit))
+			continue;
+		strbuf_adds(out, before);
+		strbuf_adds(out, method_sets[i].names);
+		before = ", ";
+	}
+	strbuf_adds(out, "\r\n");
+}
+
+void http_conn_refuse_method(struct http_conn *conn, unsigned allowed)
 {
 	auto_strbuf body = { 0 };
+	auto_strbuf allow = { 0 };
 
+	add_allow(&allow, allowed);
 	http_reply_add_error(&body, "this path does not take this method; see Allow");
 	const struct http_reply reply = { .status = 405,
 		.content_type = "application/json",
 		.body = body.data,
 		.body_len = body.len,
-		.extra = allowed == HTTPD_POST ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n" };
+		.extra = allow.data };
+
+	http_conn_answer(conn, &reply);
+}
+
+/* OPTIONS: what may be asked here. No other origin is granted anything (no CORS). */
+static void tell_methods(struct http_conn *conn, unsigned allowed)
+{
+	auto_strbuf allow = { 0 };
+
+	add_allow(&allow, allowed);
+	const struct http_reply reply = { .status = 204, .extra = allow.data };
 
 	http_conn_answer(conn, &reply);
 }
 
 static unsigned method_bit(enum http1_method method)
 {
-	if (method == HTTP1_GET || method == HTTP1_HEAD)
+	switch (method) {
+	case HTTP1_GET:
+	case HTTP1_HEAD:
 		return HTTPD_GET;
-	return method == HTTP1_POST ? HTTPD_POST : 0;
+	case HTTP1_POST:
+		return HTTPD_POST;
+	case HTTP1_DELETE:
+		return HTTPD_DELETE;
+	case HTTP1_OPTIONS:
+	case HTTP1_PUT:
+	case HTTP1_PATCH:
+	case HTTP1_OTHER:
+		break;
+	}
+	return 0;
+}
+
+/* Answers what no route has to be asked for. */
+static bool is_refused(
+	struct http_conn *conn, const struct http1_request *req, const struct http_route *route)
+{
+	if (!route)
+		http_conn_refuse(conn, 404, "no such path; try /sse, /health or /ready");
+	else if (req->method == HTTP1_OPTIONS)
+		tell_methods(conn, route->methods);
+	else if (!(route->methods & method_bit(req->method)))
+		http_conn_refuse_method(conn, route->methods);
+	else
+		return false;
+	return true;
 }
 
 /* Everything that is decided by the head alone. True: the body is wanted. */
@@ -349,14 +532,8 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 		return false;
 	}
 	route = httpd_find_route(conn->shared->httpd, strbuf_get(&path), &prefix_len);
-	if (!route) {
-		http_conn_refuse(conn, 404, "no such path; try /sse, /health or /ready");
+	if (is_refused(conn, req, route))
 		return false;
-	}
-	if (!(route->methods & method_bit(req->method))) {
-		refuse_method(conn, route->methods);
-		return false;
-	}
 	prefix = alloc_mem(path.data, prefix_len);
 	if (prefix_len > 0)
 		domain = alloc_str(prefix + 1);
@@ -368,14 +545,14 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 }
 
 static void begin_body(struct http_conn *conn, const struct http1_request *req,
-	const struct http_route *route, const struct http_ask *ask)
+	const struct http_route *route, struct http_ask *ask)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct pending *pending = alloc_zero(sizeof(*pending));
 	const struct iovec iov = piece(go_on, sizeof(go_on) - 1);
 
 	pending->route = route;
-	memcpy(pending->note, ask->note, sizeof(pending->note));
+	pending->note = ask->note;
 	http1_body_start(&pending->body, req, conn->shared->limits.body_bytes);
 	conn->pending = pending;
 	conn->state = CONN_BODY;
@@ -422,6 +599,7 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	/* A refusal does not wait for the rest of the body: then the connection ends with it. */
 	conn->keep_alive = req.keep_alive && whole;
 	if (!decide(conn, &req, &route, &ask)) {
+		note_free(route, ask.note);
 		begin_head(conn);
 		return (size_t)used + (whole ? body_len : 0);
 	}
@@ -431,6 +609,7 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 		return (size_t)used;
 	}
 	route->body(route->arg, conn, ask.note, buf + used, body_len);
+	note_free(route, ask.note);
 	begin_head(conn);
 	return (size_t)used + body_len;
 }
@@ -457,25 +636,24 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 	return used;
 }
 
-/* Takes as many requests as are there; what is incomplete stays. Returns the bytes used. */
+/* Takes as many requests as are there; what is incomplete, or comes too early, stays. Returns the
+ * bytes used. */
 static size_t take(struct http_conn *conn, char *buf, size_t len)
 {
 	size_t used = 0;
+	size_t n = 1;
 
-	while (used < len && conn->out.len == 0) {
-		size_t n;
-
+	conn->is_taking = true;
+	while (used < len && n > 0 && conn->out.len == 0) {
+		n = 0;
 		if (conn->state == CONN_HEAD)
 			n = take_head(conn, buf + used, len - used);
 		else if (conn->state == CONN_BODY)
 			n = take_body(conn, buf + used, len - used);
-		else
-			return len; /* nobody reads what follows */
-		if (n == 0)
-			break;
 		used += n;
 	}
-	return used;
+	conn->is_taking = false;
+	return goes_on(conn) ? used : len; /* else nobody reads what follows */
 }
 
 /* A head that has begun must be complete in time. */
@@ -486,21 +664,33 @@ static void watch_head(struct http_conn *conn)
 		set_deadline(conn, conn->shared->head_expiry);
 }
 
-/* The buffer is taken out while it is read: the end of a connection gives back what is there. */
-static void process(struct http_conn *conn)
+/* A client that sends no more has been answered: all that is left is less than a request. */
+static void end_if_all_answered(struct http_conn *conn)
 {
+	if (conn->has_fin && conn->out.len == 0 &&
+		(conn->state == CONN_HEAD || conn->state == CONN_BODY))
+		kill_conn(conn);
+}
+
+/* The buffer is taken out while it is read: the end of a connection gives back what is there. */
+static void process(void *arg)
+{
+	struct http_conn *conn = arg;
 	auto_strbuf in = conn->in;
 	size_t used;
 
 	conn->in = (struct strbuf){ 0 };
 	used = in.len > 0 ? take(conn, in.data, in.len) : 0;
-	if (used < in.len && (conn->state == CONN_HEAD || conn->state == CONN_BODY)) {
+	if (used < in.len && goes_on(conn)) {
 		memmove(in.data, in.data + used, in.len - used);
 		strbuf_cut(&in, in.len - used);
 		conn->in = in;
 		in = (struct strbuf){ 0 };
 	}
 	watch_head(conn);
+	end_if_all_answered(conn);
+	if (goes_on(conn) && conn->out.len == 0)
+		update_reading(conn);
 }
 
 static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
@@ -509,12 +699,14 @@ static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
 
 	if (conn->in.len == 0)
 		used = take(conn, bytes, len);
-	if (used < len && (conn->state == CONN_HEAD || conn->state == CONN_BODY))
+	if (used < len && goes_on(conn))
 		strbuf_add(&conn->in, bytes + used, len - used);
 	if (conn->out.len == 0 && used == 0)
 		process(conn);
 	else
 		watch_head(conn);
+	if (is_full(conn))
+		update_reading(conn);
 }
 
 static void drop_bytes(struct http_conn *conn, size_t len)
@@ -522,6 +714,17 @@ static void drop_bytes(struct http_conn *conn, size_t len)
 	conn->lingered += len;
 	if (conn->lingered > LINGER_BYTES)
 		kill_conn(conn);
+}
+
+/* No more comes. A client that only says that it has nothing more to ask still gets its answer. */
+static void take_fin(struct http_conn *conn)
+{
+	if ((conn->state != CONN_HELD && conn->state != CONN_STREAM) || conn->fin_leaves) {
+		kill_conn(conn);
+		return;
+	}
+	conn->has_fin = true;
+	(void)event_del(conn->readable);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -533,15 +736,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (n <= 0) {
+		if (n < 0)
 			kill_conn(conn);
+		if (n == 0)
+			take_fin(conn);
+		if (n <= 0)
 			return;
-		}
-		if (conn->state == CONN_HEAD || conn->state == CONN_BODY)
+		if (goes_on(conn))
 			take_bytes(conn, scratch, (size_t)n);
 		else
 			drop_bytes(conn, (size_t)n);
-		if ((size_t)n < sizeof(scratch) || conn->out.len > 0)
+		if ((size_t)n < sizeof(scratch) || conn->out.len > 0 || is_full(conn))
 			return;
 	}
 }

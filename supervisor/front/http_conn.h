@@ -16,14 +16,12 @@ struct httpd;
 struct http_conn;
 struct http_route;
 
-enum { HTTP_NOTE_SIZE = 40 };
-
 /* A request as a handler sees it; borrowed for the time of the call. */
 struct http_ask {
 	const struct http1_request *request;
-	const char *domain;        /* NULL: the whole fleet */
-	const char *prefix;        /* what stood before the route's path: "" or "/git" */
-	char note[HTTP_NOTE_SIZE]; /* what the head handler leaves for the body handler: a text */
+	const char *domain; /* NULL: the whole fleet */
+	const char *prefix; /* what stood before the route's path: "" or "/git" */
+	void *note; /* what the head handler leaves for the body handler: see struct http_route */
 };
 
 struct http_stream_hooks {
@@ -65,13 +63,34 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 /* {"error":"message"} with this status. */
 void http_conn_refuse(struct http_conn *conn, int status, const char *message);
 
-/* Answers 200 with a stream that lasts as long as the connection; `first` is sent with the head. */
+/* 405, with the methods that are HTTPD_… bits of `allowed`. */
+void http_conn_refuse_method(struct http_conn *conn, unsigned allowed);
+
+/* What it means when the client sends no more (FIN). */
+enum http_fin {
+	HTTP_FIN_LEAVES, /* it has left */
+	HTTP_FIN_WAITS,  /* it has nothing more to ask, and waits for its answer */
+};
+
+/* The answer comes later: from a body handler, in the place of the answer. Nothing of the next request
+ * is handled before it. Then comes http_conn_answer() (or one of the refusals), or
+ * http_conn_begin_stream(), after which no hook of here is called; or else hooks->closed(). There is no
+ * time limit. */
+void http_conn_hold(struct http_conn *conn, const struct http_stream_hooks *hooks, void *arg,
+	enum http_fin fin);
+
+/* Answers with a stream; `first` (maybe 0 bytes) is sent with the head. It lasts as long as the
+ * connection, or with reply->is_chunked and HTTP/1.1 the connection goes on after it. FIN means what it
+ * meant for the held request; without one the client has left. */
 void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *reply,
 	const char *first, size_t first_len, const struct http_stream_hooks *hooks, void *arg);
 
-/* 0: written or kept. -EAGAIN: something is kept already; hooks->drained() comes. -EPIPE: the client
+/* Up to five pieces. 0: written or kept. -EAGAIN: something is kept already; hooks->drained() comes. -EPIPE: the client
  * is gone; hooks->closed() comes, later. */
 int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_pieces);
+
+/* Something of the stream is kept still. */
+bool http_conn_is_writing(const struct http_conn *conn);
 
 /* Ends a stream after what is kept was written; no hook is called any more. */
 void http_conn_end_stream(struct http_conn *conn);

@@ -9,7 +9,8 @@ struct http_reply {
 	const char *body;         /* may be NULL */
 	size_t body_len;
 	const char *extra; /* further lines, each with its CRLF; NULL: none */
-	bool is_stream;    /* no Content-Length: the body ends with the connection */
+	bool is_stream;    /* no Content-Length: the body ends with the connection, */
+	bool is_chunked;   /* or with its last chunk (HTTP/1.1 only) */
 };
 
 enum http_ending {

@@ -12,6 +12,7 @@
 enum {
 	HTTPD_GET = 1 << 0, /* HEAD too */
 	HTTPD_POST = 1 << 1,
+	HTTPD_DELETE = 1 << 2,
 };
 
 struct http_route {
@@ -19,10 +20,12 @@ struct http_route {
 	unsigned methods;
 	bool per_domain; /* "/<domain><path>" too */
 	/* The head is here (and for GET that is all): answer it, begin a stream, or let the body come
-	 * by returning true (POST only). */
+	 * by returning true (POST only). ask->note, where it is set, goes to body(), and to free_note()
+	 * in any case, whether the body comes or not. */
 	bool (*head)(void *arg, struct http_conn *conn, struct http_ask *ask);
-	/* The body is complete: answer it. `note` is what head() left. */
-	void (*body)(void *arg, struct http_conn *conn, const char *note, char *body, size_t len);
+	/* The body is complete: answer it, begin a stream, or hold the request. `note` is borrowed. */
+	void (*body)(void *arg, struct http_conn *conn, const void *note, char *body, size_t len);
+	void (*free_note)(void *note);
 	void *arg;
 };
 

@@ -51,6 +51,14 @@ static void tell_broken(void *arg)
 	stream->hooks->broken(stream->arg);
 }
 
+static void tell_drained(void *arg)
+{
+	struct stream *stream = arg;
+
+	if (stream->out.len == 0)
+		stream->hooks->drained(stream->arg);
+}
+
 static void break_output(struct stream *stream)
 {
 	if (stream->broken)
@@ -89,7 +97,7 @@ static bool flush(struct stream *stream)
 	return true;
 }
 
-static int stream_send(void *sink, const char *json, size_t len)
+static int stream_send(void *sink, const struct outgoing *out)
 {
 	struct stream *stream = sink;
 
@@ -97,9 +105,10 @@ static int stream_send(void *sink, const char *json, size_t len)
 		return -EPIPE;
 	if (stream->out.len > 0)
 		return -EAGAIN;
-	strbuf_add(&stream->out, json, len);
+	strbuf_add(&stream->out, out->json, out->len);
 	strbuf_addc(&stream->out, '\n');
-	(void)flush(stream);
+	if (flush(stream) && stream->ended)
+		loop_defer(stream->loop, tell_drained, stream);
 	return stream->broken ? -EPIPE : 0;
 }
 
@@ -129,9 +138,10 @@ static void take_line(struct stream *stream, char *line, size_t len)
 		len--;
 	if (len == 0 || !stream->session)
 		return;
-	if (mcp_receive(stream->mcp, stream->session, line, len, &reply) != MCP_ACCEPTED &&
+	const struct mcp_input input = { .text = line, .len = len };
+	if (mcp_receive(stream->mcp, stream->session, &input, &reply) != MCP_ACCEPTED &&
 		stream->session)
-		session_send(stream->session, reply.data, reply.len);
+		session_tell(stream->session, 0, reply.data, reply.len);
 }
 
 static void refuse_long_line(struct stream *stream)
@@ -142,7 +152,7 @@ static void refuse_long_line(struct stream *stream)
 	rpc_add_error(&reply, null_id, RPC_INVALID_REQUEST,
 		"the message is larger than limits.request_bytes");
 	if (stream->session)
-		session_send(stream->session, reply.data, reply.len);
+		session_tell(stream->session, 0, reply.data, reply.len);
 }
 
 static void listen_again(struct stream *stream)
@@ -281,6 +291,11 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 {
 	struct stream *stream = alloc_zero(sizeof(*stream));
 
+	stream->session = mcp_open(mcp, &sink_ops, stream, endpoint);
+	if (!stream->session) {
+		free(stream);
+		return NULL;
+	}
 	stream->loop = loop;
 	stream->mcp = mcp;
 	stream->hooks = hooks;
@@ -289,7 +304,6 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 	stream->in_fd = in_fd;
 	stream->out_fd = out_fd;
 	stream->out_flags = -1;
-	stream->session = mcp_open(mcp, &sink_ops, stream, endpoint);
 	stream->read_timer = timer_new(loop, on_read_timer, stream);
 	stream->readable = loop_watch(loop, in_fd, EV_READ | EV_PERSIST, on_readable, stream);
 	stream->writable = loop_watch(loop, out_fd, EV_WRITE | EV_PERSIST, on_writable, stream);
@@ -321,6 +335,11 @@ void stream_free(struct stream *stream)
 void stream_set_max_line(struct stream *stream, size_t max_line)
 {
 	stream->max_line = max_line;
+}
+
+struct session *stream_get_session(const struct stream *stream)
+{
+	return stream->session;
 }
 
 bool stream_is_writing(const struct stream *stream)

@@ -1,5 +1,5 @@
-/* Catalog: which tools each endpoint offers, which domain serves a name, and the ready-made answers to
- * tools/list.
+/* Catalog: what each endpoint offers (tools, resources and their templates, prompts), which domain serves
+ * a name, and the ready-made answers to the list methods.
  *
  * Built when a domain's tools change, so that a list costs a client one copy of bytes. Names are looked
  * up in this order: canonical, alias, with every '-' and '.' read as '_', federation prefix. What
@@ -10,16 +10,39 @@
 #include <jansson.h>
 
 #include "supervisor/conf.h"
+#include "supervisor/fleet/offering.h"
+#include "supervisor/mcp/catalog_naming.h"
 
 struct catalog;
 struct endpoint; /* what a client connects to: the whole fleet, or one domain; lives as the catalog */
 
-struct catalog_tool {
-	const char *domain; /* who serves it */
-	const char *name;   /* canonical: as it is listed */
-	const char *
-		worker_name; /* what the worker is called with; NULL: the name as the client gave it */
-	bool may_rerun;      /* read-only or idempotent */
+enum catalog_list {
+	CATALOG_TOOLS,
+	CATALOG_RESOURCES,
+	CATALOG_TEMPLATES,
+	CATALOG_PROMPTS,
+	CATALOG_LISTS
+};
+
+/* What the domains of an endpoint can do beside tools, as bits. */
+enum {
+	CATALOG_HAS_RESOURCES = 1 << 0,
+	CATALOG_HAS_SUBSCRIBE = 1 << 1, /* to changes of a resource */
+	CATALOG_HAS_PROMPTS = 1 << 2,
+	CATALOG_HAS_COMPLETIONS = 1 << 3,
+	CATALOG_HAS_LOGGING = 1 << 4,
+};
+
+/* Who serves a tool, prompt or resource, and under which name. */
+struct catalog_target {
+	const char *domain;
+	const char *name;        /* as it is listed; a resource: as the client gave it */
+	const char *worker_name; /* what the worker calls it; NULL: as the client gave it */
+	const char *text;        /* its JSON as listed; NULL for a resource that is not listed */
+	bool may_rerun;          /* read-only or idempotent */
+	bool native;
+	bool has_headers; /* a tool that mirrors arguments in HTTP headers */
+	bool takes_legacy, takes_modern;
 	int64_t timeout_ms;
 };
 
@@ -29,10 +52,9 @@ void catalog_free(struct catalog *catalog);
 /* New common settings; the lists are built anew. */
 void catalog_set_conf(struct catalog *catalog, const struct conf_tools *conf);
 
-/* The tools of a domain are these now (NULL: none). `info` is the worker's answer to initialize, or
- * NULL. All is copied. */
+/* What a domain offers is this now (NULL: nothing). All is copied. */
 void catalog_set_domain(
-	struct catalog *catalog, const struct conf_domain *conf, json_t *tools, json_t *info);
+	struct catalog *catalog, const struct conf_domain *conf, const struct offering *offering);
 void catalog_remove_domain(struct catalog *catalog, const char *name);
 
 /* The whole fleet (NULL), or a domain that has been set; NULL: there is none. */
@@ -42,16 +64,31 @@ struct endpoint *catalog_endpoint(struct catalog *catalog, const char *domain);
 const char *endpoint_get_domain(const struct endpoint *endpoint);
 
 /* Grows with each change of what the endpoint lists. */
-uint64_t endpoint_get_version(const struct endpoint *endpoint);
+uint64_t endpoint_get_version(const struct endpoint *endpoint, enum catalog_list list);
 size_t endpoint_count_tools(const struct endpoint *endpoint);
+unsigned endpoint_get_capabilities(const struct endpoint *endpoint);
 
-/* The result of tools/list for a cursor (NULL: none was sent): borrowed until the next change.
+/* What the workers tell a model about themselves, NULL: nothing. Borrowed until the next change. */
+const char *endpoint_get_instructions(const struct endpoint *endpoint);
+
+/* The result of the list's method for a cursor (NULL: none was sent): borrowed until the next change.
  * NULL: no such cursor. */
-const char *endpoint_get_page(const struct endpoint *endpoint, const char *cursor, size_t *ret_len);
+const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list list,
+	const char *cursor, size_t *ret_len);
 
-/* False: no tool of this name here. Borrowed until the next change. */
+/* False: nothing of this name here. *ret is borrowed until the next change or look-up. Resources are found
+ * by their URI, listed or not, as long as it can only be one domain's. */
 bool endpoint_find_tool(
-	const struct endpoint *endpoint, const char *name, struct catalog_tool *ret);
+	const struct endpoint *endpoint, const char *name, struct catalog_target *ret);
+bool endpoint_find_prompt(
+	const struct endpoint *endpoint, const char *name, struct catalog_target *ret);
+bool endpoint_find_resource(
+	const struct endpoint *endpoint, const char *uri, struct catalog_target *ret);
+bool endpoint_find_template(
+	const struct endpoint *endpoint, const char *uri_template, struct catalog_target *ret);
+
+/* How the URIs of a domain are made; NULL: they stay as they are. Borrowed until the next change. */
+const struct catalog_naming *catalog_get_naming(const struct catalog *catalog, const char *domain);
 
 /* The version that the domain's worker told, or "". */
 const char *catalog_get_version(const struct catalog *catalog, const char *domain);

@@ -2,15 +2,20 @@
 #include "supervisor/mcp/mcp.h"
 
 #include "shared/alloc.h"
+#include "shared/limits.h"
 #include "shared/log.h"
 #include "shared/rpc.h"
+#include "supervisor/mcp/bridge.h"
+#include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/method.h"
+#include "supervisor/mcp/news.h"
 #include "supervisor/mcp/router.h"
 
 /* A request that came before the lists of tools were complete. */
 struct early {
 	STAILQ_ENTRY(early) next;
 	struct session *session;
+	uint64_t via;
 	size_t len;
 	char text[];
 };
@@ -23,6 +28,7 @@ struct mcp {
 	struct sessions *sessions;
 	struct router *router;
 	struct catalog *catalog;
+	struct news *news;
 	struct fleet *fleet;
 	STAILQ_HEAD(, early) early;
 	bool settled;
@@ -52,6 +58,7 @@ static void on_session_closed(void *arg, struct session *session)
 
 	forget_early(mcp, session);
 	router_forget_session(mcp->router, session);
+	news_forget_session(mcp->news, session);
 	mcp->hooks->changed(mcp->arg);
 }
 
@@ -62,17 +69,34 @@ static void on_router_idle(void *arg)
 	mcp->hooks->idle(mcp->arg);
 }
 
-/* --- news of the fleet -------------------------------------------------------------------------- */
-
-static void tell_list_changed(void *arg, struct session *session)
+static struct session *find_session(void *arg, uint64_t number)
 {
-	static const char text[] =
-		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}";
-	const struct endpoint *endpoint = arg;
+	struct mcp *mcp = arg;
 
-	if (session_get_info(session)->initialized && session_get_endpoint(session) == endpoint)
-		session_send(session, text, sizeof(text) - 1);
+	return session_find_number(mcp->sessions, number);
 }
+
+static void forget_in_domain(void *arg, struct domain *domain)
+{
+	domain_forget_session(domain, *(const uint64_t *)arg);
+}
+
+/* What a parked call held of a session that has ended. */
+static void on_released(void *arg, uint64_t session_no)
+{
+	struct mcp *mcp = arg;
+
+	if (mcp->fleet && !find_session(mcp, session_no) && !bridge_holds(mcp->router, session_no))
+		fleet_each(mcp->fleet, forget_in_domain, &session_no);
+}
+
+static const struct router_hooks router_hooks = {
+	.idle = on_router_idle,
+	.find_session = find_session,
+	.released = on_released,
+};
+
+/* --- news of the fleet -------------------------------------------------------------------------- */
 
 struct clusters {
 	struct mcp *mcp;
@@ -84,7 +108,7 @@ static void add_cluster(void *arg, struct domain *domain)
 	struct clusters *clusters = arg;
 	const char *name = domain_get_name(domain);
 	const struct endpoint *endpoint = catalog_endpoint(clusters->mcp->catalog, name);
-	bool healthy = domain_get_state(domain) == DOMAIN_UP;
+	bool healthy = domain_state_is_up(domain_get_state(domain));
 	size_t n_tools = endpoint ? endpoint_count_tools(endpoint) : 0;
 	const char *told = catalog_get_summary(clusters->mcp->catalog, name);
 	auto_free char *state =
@@ -134,9 +158,12 @@ static void run_early(struct mcp *mcp)
 
 	while ((early = STAILQ_FIRST(&mcp->early))) {
 		STAILQ_REMOVE_HEAD(&mcp->early, next);
-		if (mcp_receive(mcp, early->session, early->text, early->len, &reply) !=
-			MCP_ACCEPTED)
-			session_send(early->session, reply.data, reply.len);
+		const struct mcp_input input = {
+			.text = early->text, .len = early->len, .via = early->via
+		};
+		if (mcp_receive(mcp, early->session, &input, &reply) != MCP_ACCEPTED)
+			session_answer(
+				early->session, early->via, reply.data, reply.len, RPC_UNAVAILABLE);
 		strbuf_done(&reply);
 		free(early);
 	}
@@ -169,32 +196,47 @@ static void on_domain_changed(void *arg, struct domain *domain)
 	mcp->hooks->changed(mcp->arg);
 }
 
-struct version {
+/* The versions of an endpoint's lists. */
+struct versions {
 	struct endpoint *endpoint;
-	uint64_t version;
+	uint64_t of[CATALOG_LISTS];
 };
 
-static struct version version_of(struct endpoint *endpoint)
+static struct versions versions_of(struct endpoint *endpoint)
 {
-	return (struct version){ endpoint, endpoint ? endpoint_get_version(endpoint) : 0 };
+	struct versions versions = { .endpoint = endpoint };
+
+	for (int i = 0; endpoint && i < CATALOG_LISTS; i++)
+		versions.of[i] = endpoint_get_version(endpoint, (enum catalog_list)i);
+	return versions;
 }
 
-static void tell_if_changed(struct mcp *mcp, const struct version *before)
+/* Resources and their templates have one notification. */
+static void tell_if_changed(struct mcp *mcp, const struct versions *before)
 {
-	if (before->endpoint && endpoint_get_version(before->endpoint) != before->version)
-		sessions_each(mcp->sessions, tell_list_changed, before->endpoint);
+	const struct versions now = versions_of(before->endpoint);
+	bool told_resources = false;
+
+	for (int i = 0; before->endpoint && i < CATALOG_LISTS; i++) {
+		bool is_resources = i == CATALOG_RESOURCES || i == CATALOG_TEMPLATES;
+
+		if (now.of[i] == before->of[i] || (is_resources && told_resources))
+			continue;
+		told_resources |= is_resources;
+		news_list_changed(mcp->news, before->endpoint, (enum catalog_list)i);
+	}
 }
 
-static void on_domain_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
+static void on_offering(void *arg, struct domain *domain, const struct offering *offering)
 {
 	struct mcp *mcp = arg;
 	const char *name = domain_get_name(domain);
 	const struct conf_domain *conf = conf_find_domain(mcp->conf, name);
-	struct version whole = version_of(catalog_endpoint(mcp->catalog, NULL));
-	struct version one = version_of(catalog_endpoint(mcp->catalog, name));
+	struct versions whole = versions_of(catalog_endpoint(mcp->catalog, NULL));
+	struct versions one = versions_of(catalog_endpoint(mcp->catalog, name));
 
 	if (conf)
-		catalog_set_domain(mcp->catalog, conf, tools, info);
+		catalog_set_domain(mcp->catalog, conf, offering);
 	else
 		catalog_remove_domain(mcp->catalog, name);
 	if (mcp->settled && !mcp->refuses) {
@@ -224,12 +266,38 @@ static void on_lost(void *arg, uint64_t no, enum domain_loss loss, const char *c
 	router_lost(mcp->router, no, loss, cause);
 }
 
+static void on_asked(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
+{
+	struct mcp *mcp = arg;
+
+	bridge_asked(mcp->router, domain, who, rpc);
+}
+
+static void on_told(
+	void *arg, struct domain *domain, const struct domain_speaker *who, const struct rpc *rpc)
+{
+	struct mcp *mcp = arg;
+
+	news_told(mcp->news, domain, who, rpc);
+}
+
+static void on_worker_ended(void *arg, struct domain *domain, unsigned worker)
+{
+	struct mcp *mcp = arg;
+
+	bridge_worker_ended(mcp->router, domain, worker);
+}
+
 const struct domain_hooks mcp_domain_hooks = {
 	.answered = on_answered,
 	.progress = on_progress,
 	.lost = on_lost,
 	.changed = on_domain_changed,
-	.tools = on_domain_tools,
+	.asked = on_asked,
+	.told = on_told,
+	.worker_ended = on_worker_ended,
+	.offering = on_offering,
 };
 
 /* --- messages ---------------------------------------------------------------------------------- */
@@ -245,13 +313,14 @@ static enum mcp_verdict refuse(const struct session_info *info, const struct rpc
 	return verdict;
 }
 
-static void keep_for_later(struct mcp *mcp, struct session *session, const char *text, size_t len)
+static void keep_for_later(struct mcp *mcp, struct session *session, const struct mcp_input *input)
 {
-	struct early *early = alloc_zero(sizeof(*early) + len);
+	struct early *early = alloc_zero(sizeof(*early) + input->len);
 
 	early->session = session;
-	early->len = len;
-	memcpy(early->text, text, len);
+	early->via = input->via;
+	early->len = input->len;
+	memcpy(early->text, input->text, input->len);
 	STAILQ_INSERT_TAIL(&mcp->early, early, next);
 }
 
@@ -265,48 +334,145 @@ static unsigned count_early(const struct mcp *mcp, const struct session *session
 	return n;
 }
 
-static enum mcp_verdict receive_one(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+static enum mcp_verdict refuse_envelope(
+	const struct rpc *rpc, struct envelope_fault *fault, struct strbuf *reply)
 {
-	struct session_info *info = session_get_info(session);
-	const struct method_context context = {
-		.router = mcp->router, .conf = mcp->conf, .session = session
+	envelope_fault_answer(fault, rpc->id, reply);
+	envelope_fault_done(fault);
+	return MCP_INVALID;
+}
+
+static enum mcp_verdict refuse_method(
+	const struct origin *origin, const struct rpc *rpc, struct strbuf *reply)
+{
+	auto_strbuf name = { 0 };
+	auto_strbuf why = { 0 };
+
+	if (!origin->is_modern) { /* an answer like any other */
+		answer_quoting(origin, RPC_METHOD_NOT_FOUND, "Method not found", rpc->method);
+		return MCP_ACCEPTED;
+	}
+	(void)jspan_get_str(rpc->method, &name);
+	strbuf_addf(&why, "Method not found: %.*s", LIMIT_QUOTED_CHARS, strbuf_get(&name));
+	rpc_add_error(reply, rpc->id, RPC_METHOD_NOT_FOUND, strbuf_get(&why));
+	return MCP_UNKNOWN;
+}
+
+/* Why a request cannot be taken now or at all; MCP_ACCEPTED: it can. */
+static enum mcp_verdict check_request(
+	struct mcp *mcp, struct session *session, const struct rpc *rpc, struct strbuf *reply)
+{
+	const struct session_info *info = session_get_info(session);
+
+	if (mcp->refuses)
+		return refuse(info, rpc, RPC_UNAVAILABLE, "the fleet is stopping", MCP_BUSY, reply);
+	if (session_is_slow(session))
+		return refuse(info, rpc, RPC_OVERLOADED,
+			"this session does not read its answers; read them, then ask again",
+			MCP_BUSY, reply);
+	if (router_has(session, rpc->id))
+		return refuse(info, rpc, RPC_INVALID_REQUEST,
+			"a request with this id is still in flight in this session", MCP_INVALID,
+			reply);
+	if (!mcp->settled && count_early(mcp, session) >= mcp->conf->limits.calls_per_session)
+		return refuse(info, rpc, RPC_OVERLOADED, "the fleet is starting; try again later",
+			MCP_BUSY, reply);
+	return MCP_ACCEPTED;
+}
+
+static bool has_foreign(const struct mcp *mcp, const struct session *session)
+{
+	const char *name = endpoint_get_domain(session_get_endpoint(session));
+
+	for (size_t i = 0; i < mcp->conf->n_domains; i++)
+		if (!mcp->conf->domains[i].native &&
+			(!name || streq(mcp->conf->domains[i].name, name)))
+			return true;
+	return false;
+}
+
+static void fill_origin(struct session *session, const struct mcp_input *input,
+	const struct rpc *rpc, const struct envelope *envelope, struct origin *ret)
+{
+	const struct session_info *info = session_get_info(session);
+	bool may_be_modern = session_is_stdio(session) || session_is_once(session);
+
+	*ret = (struct origin){
+		.session = session,
+		.via = input->via,
+		.id = rpc->id,
+		.is_modern = may_be_modern && envelope->is_modern,
+		.level = info->level,
+		.client = info->client,
+		.token = envelope->token,
+		.envelope = envelope,
+		.headers = input->headers,
 	};
+	if (!ret->is_modern)
+		return;
+	ret->level = LEVEL_NONE;
+	(void)level_read(envelope->log_level, &ret->level);
+	ret->client = client_read_capabilities(envelope->capabilities);
+}
+
+static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, const struct rpc *rpc, struct strbuf *reply)
+{
+	struct envelope envelope;
+	struct envelope_fault fault;
+	struct origin origin;
+	const struct method_context context = { .router = mcp->router,
+		.news = mcp->news,
+		.conf = mcp->conf,
+		.origin = &origin,
+		.has_foreign = has_foreign(mcp, session) };
+
+	envelope_read(rpc, input->headers, &envelope);
+	fill_origin(session, input, rpc, &envelope, &origin);
+	if (origin.is_modern && rpc->kind == RPC_REQUEST &&
+		envelope_check(rpc, &envelope, input->headers, &fault) != 0)
+		return refuse_envelope(rpc, &fault, reply);
+	switch (method_run(&context, rpc, mcp->settled)) {
+	case METHOD_WAITS:
+		keep_for_later(mcp, session, input);
+		break;
+	case METHOD_UNKNOWN:
+		if (rpc->kind == RPC_REQUEST)
+			return refuse_method(&origin, rpc, reply);
+		break;
+	case METHOD_DONE:
+		break;
+	}
+	return MCP_ACCEPTED;
+}
+
+static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
+{
+	enum mcp_verdict verdict = MCP_ACCEPTED;
 	const char *why = NULL;
 	struct rpc rpc;
-	int r = rpc_parse(text, len, &rpc, &why);
+	int r = rpc_parse(input->text, input->len, &rpc, &why);
 
 	if (r == RPC_INVALID_PARAMS && rpc.id.at) {
 		/* A request all the same: its answer goes where answers go. */
 		auto_strbuf error = { 0 };
 
 		rpc_add_error(&error, rpc.id, r, why);
-		session_send(session, error.data, error.len);
+		session_answer(session, input->via, error.data, error.len, r);
 		return MCP_ACCEPTED;
 	}
 	if (r == RPC_INVALID_PARAMS && rpc.kind == RPC_NOTIFICATION)
 		return MCP_ACCEPTED; /* never answered, not even with an error */
 	if (r != 0)
-		return refuse(info, &rpc, r, why, MCP_INVALID, reply);
-	if (rpc.kind == RPC_RESULT || rpc.kind == RPC_ERROR)
-		return MCP_ACCEPTED; /* we ask clients nothing */
-	if (rpc.kind == RPC_REQUEST && mcp->refuses)
-		return refuse(
-			info, &rpc, RPC_UNAVAILABLE, "the fleet is stopping", MCP_BUSY, reply);
-	if (rpc.kind == RPC_REQUEST && session_is_slow(session))
-		return refuse(info, &rpc, RPC_OVERLOADED,
-			"this session does not read its answers; read them, then ask again",
-			MCP_BUSY, reply);
-	if (rpc.kind == RPC_REQUEST && router_has(session, rpc.id))
-		return refuse(info, &rpc, RPC_INVALID_REQUEST,
-			"a request with this id is still in flight in this session", MCP_INVALID,
-			reply);
-	if (!mcp->settled && count_early(mcp, session) >= mcp->conf->limits.calls_per_session)
-		return refuse(info, &rpc, RPC_OVERLOADED, "the fleet is starting; try again later",
-			MCP_BUSY, reply);
-	if (method_run(&context, &rpc, mcp->settled) == METHOD_WAITS)
-		keep_for_later(mcp, session, text, len);
-	return MCP_ACCEPTED;
+		return refuse(session_get_info(session), &rpc, r, why, MCP_INVALID, reply);
+	if (rpc.kind == RPC_RESULT || rpc.kind == RPC_ERROR) {
+		bridge_responded(mcp->router, session, &rpc);
+		return MCP_ACCEPTED;
+	}
+	if (rpc.kind == RPC_REQUEST)
+		verdict = check_request(mcp, session, &rpc, reply);
+	return verdict == MCP_ACCEPTED ? run_message(mcp, session, input, &rpc, reply) : verdict;
 }
 
 /* An array of messages, where this session's revision has them: absent otherwise. */
@@ -338,8 +504,8 @@ static size_t count_items(struct jspan array)
 
 /* Each message of a batch as if it had come alone; the answers go one by one, in any order, as an
  * event stream would have them. Its refusals are answers too: the rest of the batch is accepted. */
-static enum mcp_verdict receive_batch(
-	struct mcp *mcp, struct session *session, struct jspan batch, struct strbuf *reply)
+static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, struct jspan batch,
+	uint64_t via, struct strbuf *reply)
 {
 	const struct session_info *info = session_get_info(session);
 	const unsigned max = mcp->conf->limits.calls_per_session;
@@ -364,22 +530,25 @@ static enum mcp_verdict receive_batch(
 			rpc_add_error(&error, jspan_member(item, "id", NULL), RPC_INVALID_REQUEST,
 				"initialize must not be part of a batch");
 		else
-			(void)receive_one(mcp, session, text.data, text.len, &error);
+			(void)receive_one(mcp, session,
+				&(struct mcp_input){
+					.text = text.data, .len = text.len, .via = via },
+				&error);
 		if (error.len > 0)
-			session_send(session, error.data, error.len);
+			session_answer(session, via, error.data, error.len, RPC_INVALID_REQUEST);
 	}
 	return MCP_ACCEPTED;
 }
 
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
-	struct jspan batch = get_batch(session, text, len);
+	struct jspan batch = get_batch(session, input->text, input->len);
 
 	session_touch(session);
 	if (batch.at)
-		return receive_batch(mcp, session, batch, reply);
-	return receive_one(mcp, session, text, len, reply);
+		return receive_batch(mcp, session, batch, input->via, reply);
+	return receive_one(mcp, session, input, reply);
 }
 
 /* --- public ------------------------------------------------------------------------------------ */
@@ -395,11 +564,12 @@ struct mcp *mcp_new(
 	mcp->arg = arg;
 	STAILQ_INIT(&mcp->early);
 	mcp->catalog = catalog_new(&conf->tools);
-	mcp->router = router_new(loop, on_router_idle, mcp);
-	router_set_max_result(mcp->router, conf->tools.max_result_bytes);
+	mcp->router = router_new(loop, &router_hooks, mcp);
+	router_set_conf(mcp->router, conf);
 	mcp->sessions = sessions_new(loop, &conf->limits, on_session_closed, mcp);
+	mcp->news = news_new(mcp->sessions, mcp->catalog, mcp->router);
 	for (size_t i = 0; i < conf->n_domains; i++)
-		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL, NULL);
+		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 	return mcp;
 }
 
@@ -409,6 +579,7 @@ void mcp_free(struct mcp *mcp)
 		return;
 	mcp->refuses = true;
 	sessions_free(mcp->sessions);
+	news_free(mcp->news);
 	router_free(mcp->router);
 	catalog_free(mcp->catalog);
 	free(mcp);
@@ -417,7 +588,8 @@ void mcp_free(struct mcp *mcp)
 void mcp_set_fleet(struct mcp *mcp, struct fleet *fleet)
 {
 	mcp->fleet = fleet;
-	router_set_fleet(mcp->router, fleet);
+	router_set_fleet(mcp->router, fleet, mcp->catalog);
+	news_set_fleet(mcp->news, fleet);
 }
 
 void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
@@ -425,16 +597,17 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 	mcp->conf = conf;
 	sessions_set_limits(mcp->sessions, &conf->limits);
 	catalog_set_conf(mcp->catalog, &conf->tools);
-	router_set_max_result(mcp->router, conf->tools.max_result_bytes);
+	router_set_conf(mcp->router, conf);
 	for (size_t i = 0; i < conf->n_domains; i++)
 		if (!catalog_endpoint(mcp->catalog, conf->domains[i].name))
-			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL, NULL);
+			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 }
 
 void mcp_refuse_new(struct mcp *mcp)
 {
 	mcp->refuses = true;
 	run_early(mcp); /* what they wait for will not come: they are told so */
+	news_end(mcp->news);
 }
 
 void mcp_fail_pending(struct mcp *mcp, const char *message)
@@ -445,6 +618,11 @@ void mcp_fail_pending(struct mcp *mcp, const char *message)
 unsigned mcp_count_pending(const struct mcp *mcp)
 {
 	return router_count(mcp->router) + !STAILQ_EMPTY(&mcp->early);
+}
+
+unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session)
+{
+	return session_count_calls(session) + count_early(mcp, session);
 }
 
 bool mcp_is_settled(const struct mcp *mcp)
@@ -483,7 +661,7 @@ bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint)
 	if (!name)
 		return true;
 	/* One that has failed and was never ready has no tools: a gateway would register none. */
-	return domain && (domain_is_new(domain) || domain_get_state(domain) == DOMAIN_UP ||
+	return domain && (domain_is_new(domain) || domain_state_is_up(domain_get_state(domain)) ||
 				 domain_get_state(domain) == DOMAIN_DOWN);
 }
 

@@ -11,10 +11,23 @@
 
 struct mcp;
 
-/* What became of a message. */
+struct mcp_headers; /* mcp/headers.h */
+
+/* One text from a client: a message, or a batch of them. */
+struct mcp_input {
+	char *text; /* may be changed */
+	size_t len;
+	uint64_t
+		via; /* the transport's own number of the way by which this came, never 0 where there are
+	               * several: what belongs to these requests comes back with it; see struct outgoing */
+	const struct mcp_headers *headers; /* what HTTP says beside the body; NULL elsewhere */
+};
+
+/* What became of it. Over HTTP the refusals have the statuses 400, 404, 503. */
 enum mcp_verdict {
 	MCP_ACCEPTED, /* answers, if any, come through the sink */
 	MCP_INVALID, /* not JSON, or no valid request: `reply` is a JSON-RPC error; the session lives on */
+	MCP_UNKNOWN, /* a method that the stateless revision does not have: the same */
 	MCP_BUSY, /* not now (slow client, or the fleet is stopping): `reply` is a JSON-RPC error */
 };
 
@@ -41,6 +54,9 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf);
 void mcp_refuse_new(struct mcp *mcp);
 void mcp_fail_pending(struct mcp *mcp, const char *message);
 unsigned mcp_count_pending(const struct mcp *mcp);
+
+/* Requests of this session that have no answer yet, those that wait for the lists included. */
+unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session);
 bool mcp_is_settled(const struct mcp *mcp);
 
 struct sessions *mcp_get_sessions(const struct mcp *mcp);
@@ -57,6 +73,6 @@ bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint);
 struct session *mcp_open(
 	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint);
 
-/* One message from the client; `text` may be changed. `reply` is set for the verdicts that say so. */
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply);
+/* `reply` is set for the verdicts that say so. */
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply);

@@ -5,77 +5,138 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
+#include "supervisor/mcp/bridge.h"
+
+enum { MAX_KEPT_BYTES = 16 * KIB }; /* of what a client says of itself */
+
+enum {
+	LEGACY = 1 << 0,
+	MODERN = 1 << 1,
+	NOTIFICATION = 1 << 2,
+	NEEDS_LISTS = 1 << 3,        /* waits until they are complete */
+	NEEDS_CAPABILITIES = 1 << 4, /* waits only where domains of other make are served */
+};
 
 struct method {
 	const char *name;
 	void (*run)(const struct method_context *context, const struct rpc *rpc);
-	bool is_notification;
-	bool needs_tools; /* waits until the lists are complete */
+	unsigned flags;
+	unsigned capability; /* of the endpoint, without which the method is unknown; 0: none */
 };
 
-static void answer(
-	const struct method_context *c, const struct rpc *rpc, const char *result, size_t len)
+static const struct endpoint *endpoint_of(const struct method_context *c)
 {
-	auto_strbuf text = { 0 };
-
-	(void)strbuf_reserve(&text, len + rpc->id.len + 64);
-	rpc_add_result(&text, rpc->id, result, len);
-	session_send(c->session, text.data, text.len);
+	return session_get_endpoint(c->origin->session);
 }
 
-static void fail(
-	const struct method_context *c, const struct rpc *rpc, int code, const char *message)
+static void fail(const struct method_context *c, int code, const char *message)
 {
-	auto_strbuf text = { 0 };
-
-	rpc_add_error(&text, rpc->id, code, message);
-	session_send(c->session, text.data, text.len);
+	answer_error(c->origin, code, message, NULL);
 }
 
-/* "message 'text'", with no more of the text than an error may repeat. */
-static void fail_quoting(const struct method_context *c, const struct rpc *rpc, int code,
-	const char *message, const char *text, size_t len)
-{
-	auto_strbuf words = { 0 };
-	size_t cut = len < LIMIT_QUOTED_CHARS ? len : LIMIT_QUOTED_CHARS;
+/* --- opening ------------------------------------------------------------------------------------- */
 
-	while (cut < len && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
-		cut--;
-	strbuf_adds(&words, message);
-	strbuf_adds(&words, ": ");
-	strbuf_add(&words, text, cut);
-	if (cut < len)
-		strbuf_adds(&words, "…");
-	fail(c, rpc, code, strbuf_get(&words));
+static void add_capabilities(
+	const struct method_context *c, enum revision revision, bool is_modern, struct strbuf *out)
+{
+	unsigned has = endpoint_get_capabilities(endpoint_of(c));
+
+	strbuf_adds(out, "{\"tools\":{\"listChanged\":true}");
+	if (has & CATALOG_HAS_RESOURCES)
+		strbuf_addf(out, ",\"resources\":{\"subscribe\":%s,\"listChanged\":true}",
+			has & CATALOG_HAS_SUBSCRIBE ? "true" : "false");
+	if (has & CATALOG_HAS_PROMPTS)
+		strbuf_adds(out, ",\"prompts\":{\"listChanged\":true}");
+	if ((has & CATALOG_HAS_COMPLETIONS) && (is_modern || revision_has_completions(revision)))
+		strbuf_adds(out, ",\"completions\":{}");
+	if (has & CATALOG_HAS_LOGGING)
+		strbuf_adds(out, ",\"logging\":{}");
+	strbuf_addc(out, '}');
+}
+
+static void add_instructions(const struct method_context *c, struct strbuf *out)
+{
+	const char *text = endpoint_get_instructions(endpoint_of(c));
+
+	if (!text)
+		return;
+	strbuf_adds(out, ",\"instructions\":");
+	strbuf_add_json(out, text, strlen(text));
+}
+
+static char *keep(struct jspan value)
+{
+	return jspan_type(value) == JSPAN_OBJECT && value.len <= MAX_KEPT_BYTES
+		       ? alloc_mem(value.at, value.len)
+		       : NULL;
+}
+
+/* What a client says that it can do means nothing in a revision that does not have it. */
+static unsigned bits_of_revision(enum revision revision)
+{
+	unsigned bits = CLIENT_SAMPLING | CLIENT_ROOTS;
+
+	if (revision >= REV_2025_06_18)
+		bits |= CLIENT_ELICITATION;
+	if (revision >= REV_2025_11_25)
+		bits |= CLIENT_ELICITATION_URL;
+	return bits;
+}
+
+static void note_client(struct session_info *info, struct jspan params)
+{
+	struct jspan capabilities = jspan_member(params, "capabilities", NULL);
+
+	free(info->capabilities);
+	free(info->client_info);
+	info->capabilities = keep(capabilities);
+	info->client_info = keep(jspan_member(params, "clientInfo", NULL));
+	info->client = client_read_capabilities(capabilities) & bits_of_revision(info->revision);
 }
 
 static void on_initialize(const struct method_context *c, const struct rpc *rpc)
 {
 	struct jspan asked = jspan_member(rpc->params, "protocolVersion", NULL);
-	struct session_info *info = session_get_info(c->session);
+	struct session_info *info = session_get_info(c->origin->session);
 	auto_strbuf result = { 0 };
 
 	if (jspan_type(asked) != JSPAN_STRING) {
-		fail(c, rpc, RPC_INVALID_PARAMS,
-			"initialize needs params.protocolVersion, a string");
+		fail(c, RPC_INVALID_PARAMS, "initialize needs params.protocolVersion, a string");
 		return;
 	}
 	info->revision = revision_negotiate(asked);
 	info->initialized = true;
+	note_client(info, rpc->params);
 	strbuf_addf(&result,
-		"{\"protocolVersion\":\"%s\",\"capabilities\":{\"tools\":{\"listChanged\":true}},"
-		"\"serverInfo\":{\"name\":\"mcp-fleet\",\"title\":\"mcp-fleet\","
-		"\"version\":\"" PACKAGE_VERSION "\"}}",
-		revision_name(info->revision));
-	answer(c, rpc, result.data, result.len);
+		"{\"protocolVersion\":\"%s\",\"capabilities\":", revision_name(info->revision));
+	add_capabilities(c, info->revision, false, &result);
+	strbuf_adds(&result, ",\"serverInfo\":{\"name\":\"mcp-fleet\",\"title\":\"mcp-fleet\","
+			     "\"version\":\"" PACKAGE_VERSION "\"}");
+	add_instructions(c, &result);
+	strbuf_addc(&result, '}');
+	answer_text(c->origin, result.data, 0);
+}
+
+static void on_discover(const struct method_context *c, const struct rpc *rpc)
+{
+	auto_strbuf result = { 0 };
+
+	strbuf_adds(&result, "{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":");
+	add_capabilities(c, REV_LATEST, true, &result);
+	add_instructions(c, &result);
+	strbuf_addc(&result, '}');
+	answer_text(c->origin, result.data, ANSWER_CACHEABLE);
 }
 
 static void on_ping(const struct method_context *c, const struct rpc *rpc)
 {
-	answer(c, rpc, "{}", 2);
+	answer_text(c->origin, "{}", 0);
 }
 
-static void on_tools_list(const struct method_context *c, const struct rpc *rpc)
+/* --- lists ------------------------------------------------------------------------------------------ */
+
+static void answer_list(
+	const struct method_context *c, const struct rpc *rpc, enum catalog_list list)
 {
 	struct jspan cursor = jspan_member(rpc->params, "cursor", NULL);
 	bool has_cursor = cursor.at && jspan_type(cursor) != JSPAN_NULL;
@@ -84,32 +145,71 @@ static void on_tools_list(const struct method_context *c, const struct rpc *rpc)
 	size_t len;
 
 	if (has_cursor && !jspan_get_str(cursor, &text)) {
-		fail(c, rpc, RPC_INVALID_PARAMS,
-			"params.cursor must be a string that tools/list gave");
+		fail(c, RPC_INVALID_PARAMS,
+			"params.cursor must be a string that this method gave as nextCursor");
 		return;
 	}
-	page = endpoint_get_page(
-		session_get_endpoint(c->session), has_cursor ? strbuf_get(&text) : NULL, &len);
+	page = endpoint_get_page(endpoint_of(c), list, has_cursor ? strbuf_get(&text) : NULL, &len);
 	if (page)
-		answer(c, rpc, page, len);
+		answer_result(c->origin, (struct jspan){ page, len }, ANSWER_CACHEABLE);
 	else
-		fail_quoting(
-			c, rpc, RPC_INVALID_PARAMS, "No such cursor", strbuf_get(&text), text.len);
+		answer_quoting(c->origin, RPC_INVALID_PARAMS, "No such cursor", cursor);
+}
+
+static void on_tools_list(const struct method_context *c, const struct rpc *rpc)
+{
+	answer_list(c, rpc, CATALOG_TOOLS);
+}
+
+static void on_resources_list(const struct method_context *c, const struct rpc *rpc)
+{
+	answer_list(c, rpc, CATALOG_RESOURCES);
+}
+
+static void on_templates_list(const struct method_context *c, const struct rpc *rpc)
+{
+	answer_list(c, rpc, CATALOG_TEMPLATES);
+}
+
+static void on_prompts_list(const struct method_context *c, const struct rpc *rpc)
+{
+	answer_list(c, rpc, CATALOG_PROMPTS);
+}
+
+/* --- what workers answer ------------------------------------------------------------------------------ */
+
+/* Sends it on its way, unless the session has too much under way. */
+static void forward(const struct method_context *c, const struct forward *forward)
+{
+	const struct catalog_target *target = forward->target;
+	struct session *session = c->origin->session;
+
+	if (bridge_resume(c->router, forward))
+		return;
+	if (session_get_info(session)->n_calls >= c->conf->limits.calls_per_session) {
+		fail(c, RPC_OVERLOADED,
+			"too many calls in flight in this session (limits.calls_per_session); "
+			"wait for one to be answered");
+		return;
+	}
+	/* Of a legacy worker nothing is heard below its level, which is for all of its calls. */
+	if (c->origin->is_modern && c->origin->level < LEVEL_NONE && !target->takes_modern &&
+		!target->native)
+		news_set_level(c->news, session, c->origin->level);
+	router_call(c->router, forward);
 }
 
 /* Finds the parts of params in one pass. False: a member comes twice. */
-static bool read_call(const struct rpc *rpc, struct router_ask *ret, struct jspan *ret_arguments)
+static bool read_call(const struct rpc *rpc, struct jspan *ret_name, struct jspan *ret_arguments)
 {
 	struct jspan name, value, meta = { 0 };
 	size_t cursor = 0;
 	struct {
 		const char *name;
 		struct jspan *value;
-	} members[] = { { "name", &ret->name }, { "arguments", ret_arguments },
-		{ "_meta", &meta } };
+	} members[] = { { "name", ret_name }, { "arguments", ret_arguments }, { "_meta", &meta } };
 
-	*ret = (struct router_ask){ .id = rpc->id, .params = rpc->params };
-	*ret_arguments = (struct jspan){ 0 };
+	*ret_name = *ret_arguments = (struct jspan){ 0 };
 	while (rpc->params.at && jspan_next(rpc->params, &cursor, &name, &value)) {
 		for (size_t i = 0; i < N_ELEMENTS(members); i++) {
 			if (!jspan_is(name, members[i].name))
@@ -119,66 +219,220 @@ static bool read_call(const struct rpc *rpc, struct router_ask *ret, struct jspa
 			*members[i].value = value;
 		}
 	}
-	if (jspan_type(meta) == JSPAN_OBJECT) {
-		struct jspan token = jspan_member(meta, "progressToken", NULL);
-
-		if (token.len <= LIMIT_ID_BYTES &&
-			(jspan_type(token) == JSPAN_STRING || jspan_is_integer(token)))
-			ret->token = token;
-	}
 	return true;
 }
 
-static const char *check_call(const struct router_ask *ask, struct jspan arguments)
+static const char *check_call(
+	const struct rpc *rpc, struct jspan *ret_name, struct jspan *ret_arguments)
 {
-	if (jspan_type(ask->name) != JSPAN_STRING)
-		return "tools/call needs params.name, a string";
-	if (arguments.at && jspan_type(arguments) != JSPAN_OBJECT &&
-		jspan_type(arguments) != JSPAN_NULL)
+	if (!read_call(rpc, ret_name, ret_arguments))
+		return "a member of params comes twice";
+	if (jspan_type(*ret_name) != JSPAN_STRING)
+		return "params.name must be there, and be a string";
+	if (ret_arguments->at && jspan_type(*ret_arguments) != JSPAN_OBJECT &&
+		jspan_type(*ret_arguments) != JSPAN_NULL)
 		return "params.arguments must be an object";
 	return NULL;
 }
 
+/* The characters of a name or URI; false: it has a NUL, which none of ours has. */
+static bool get_text(struct jspan value, struct strbuf *ret)
+{
+	return jspan_get_str(value, ret) && strlen(strbuf_get(ret)) == ret->len;
+}
+
+/* Arguments that are mirrored in headers must be the same there. */
+static bool check_mirrored(
+	const struct method_context *c, const struct catalog_target *target, struct jspan arguments)
+{
+	const struct jspan text = { target->text, target->text ? strlen(target->text) : 0 };
+	struct envelope_fault fault;
+
+	if (!c->origin->is_modern || !target->has_headers || !c->origin->headers)
+		return true;
+	if (envelope_check_params(jspan_member(text, "inputSchema", NULL), arguments,
+		    c->origin->headers, &fault) == 0)
+		return true;
+	answer_error(c->origin, fault.code, fault.message, fault.data);
+	envelope_fault_done(&fault);
+	return false;
+}
+
 static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 {
-	const char *why = "a member of params comes twice";
-	struct catalog_tool tool;
-	struct router_ask ask;
-	struct jspan arguments;
-	auto_strbuf name = { 0 };
+	struct catalog_target target;
+	struct jspan name, arguments;
+	const char *why = check_call(rpc, &name, &arguments);
+	auto_strbuf text = { 0 };
 
-	if (read_call(rpc, &ask, &arguments))
-		why = check_call(&ask, arguments);
 	if (why) {
-		fail(c, rpc, RPC_INVALID_PARAMS, why);
+		fail(c, RPC_INVALID_PARAMS, why);
 		return;
 	}
-	(void)jspan_get_str(ask.name, &name);
-	if (strlen(strbuf_get(&name)) != name.len ||
-		!endpoint_find_tool(session_get_endpoint(c->session), strbuf_get(&name), &tool)) {
-		fail_quoting(
-			c, rpc, RPC_INVALID_PARAMS, "Unknown tool", strbuf_get(&name), name.len);
+	if (!get_text(name, &text) ||
+		!endpoint_find_tool(endpoint_of(c), strbuf_get(&text), &target)) {
+		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 		return;
 	}
-	if (session_get_info(c->session)->n_calls >= c->conf->limits.calls_per_session) {
-		fail(c, rpc, RPC_OVERLOADED,
-			"too many calls in flight in this session (limits.calls_per_session); "
-			"wait for one to be answered");
-		return;
-	}
-	router_call(c->router, c->session, &ask, &tool);
+	if (check_mirrored(c, &target, arguments))
+		forward(c, &(struct forward){ .kind = FORWARD_TOOL,
+				   .origin = c->origin,
+				   .params = rpc->params,
+				   .where = name,
+				   .target = &target });
 }
+
+static void on_prompts_get(const struct method_context *c, const struct rpc *rpc)
+{
+	struct catalog_target target;
+	struct jspan name, arguments;
+	const char *why = check_call(rpc, &name, &arguments);
+	auto_strbuf text = { 0 };
+
+	if (why)
+		fail(c, RPC_INVALID_PARAMS, why);
+	else if (!get_text(name, &text) ||
+		 !endpoint_find_prompt(endpoint_of(c), strbuf_get(&text), &target))
+		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown prompt", name);
+	else
+		forward(c, &(struct forward){ .kind = FORWARD_PROMPT,
+				   .origin = c->origin,
+				   .params = rpc->params,
+				   .where = name,
+				   .target = &target });
+}
+
+/* The resource of params.uri; false: the client was told that there is none. */
+static bool find_resource(const struct method_context *c, const struct rpc *rpc,
+	struct strbuf *text, struct catalog_target *ret)
+{
+	struct jspan uri = jspan_member(rpc->params, "uri", NULL);
+	auto_free char *data = NULL;
+
+	if (jspan_type(uri) != JSPAN_STRING) {
+		fail(c, RPC_INVALID_PARAMS, "params.uri must be there, once, and be a string");
+		return false;
+	}
+	if (get_text(uri, text) && endpoint_find_resource(endpoint_of(c), strbuf_get(text), ret))
+		return true;
+	if (uri.len <= LIMIT_ID_BYTES)
+		data = alloc_printf("{\"uri\":%.*s}", (int)uri.len, uri.at);
+	answer_error(c->origin,
+		c->origin->is_modern ? (int)RPC_INVALID_PARAMS : (int)RPC_RESOURCE_NOT_FOUND,
+		"Resource not found", data);
+	return false;
+}
+
+static void on_resources_read(const struct method_context *c, const struct rpc *rpc)
+{
+	struct catalog_target target;
+	auto_strbuf uri = { 0 };
+
+	if (find_resource(c, rpc, &uri, &target))
+		forward(c, &(struct forward){ .kind = FORWARD_READ,
+				   .origin = c->origin,
+				   .params = rpc->params,
+				   .where = jspan_member(rpc->params, "uri", NULL),
+				   .target = &target });
+}
+
+static void on_complete(const struct method_context *c, const struct rpc *rpc)
+{
+	struct jspan ref = jspan_member(rpc->params, "ref", NULL);
+	struct jspan type = jspan_member(ref, "type", NULL);
+	bool is_prompt = jspan_is(type, "ref/prompt");
+	struct jspan where = jspan_member(ref, is_prompt ? "name" : "uri", NULL);
+	const struct endpoint *endpoint = endpoint_of(c);
+	struct catalog_target target;
+	auto_strbuf text = { 0 };
+	bool found;
+
+	if (!(is_prompt || jspan_is(type, "ref/resource")) || !get_text(where, &text)) {
+		fail(c, RPC_INVALID_PARAMS,
+			"params.ref must be {\"type\":\"ref/prompt\",\"name\":…} or "
+			"{\"type\":\"ref/resource\",\"uri\":…}");
+		return;
+	}
+	found = is_prompt ? endpoint_find_prompt(endpoint, strbuf_get(&text), &target)
+			  : endpoint_find_template(endpoint, strbuf_get(&text), &target) ||
+				    endpoint_find_resource(endpoint, strbuf_get(&text), &target);
+	if (!found)
+		answer_quoting(c->origin, RPC_INVALID_PARAMS,
+			is_prompt ? "Unknown prompt" : "Unknown resource template", where);
+	else
+		forward(c, &(struct forward){ .kind = FORWARD_COMPLETE,
+				   .origin = c->origin,
+				   .params = rpc->params,
+				   .where = where,
+				   .target = &target });
+}
+
+/* --- what the session wants to hear --------------------------------------------------------------------- */
+
+static void on_subscribe(const struct method_context *c, const struct rpc *rpc)
+{
+	struct catalog_target target;
+	auto_strbuf uri = { 0 };
+
+	if (!find_resource(c, rpc, &uri, &target))
+		return;
+	if (news_subscribe(c->news, c->origin->session, &target))
+		answer_text(c->origin, "{}", 0);
+	else
+		fail(c, RPC_OVERLOADED, "this session has too many subscriptions");
+}
+
+static void on_unsubscribe(const struct method_context *c, const struct rpc *rpc)
+{
+	struct catalog_target target;
+	auto_strbuf uri = { 0 };
+
+	if (!find_resource(c, rpc, &uri, &target))
+		return;
+	news_unsubscribe(c->news, c->origin->session, &target);
+	answer_text(c->origin, "{}", 0);
+}
+
+static void on_set_level(const struct method_context *c, const struct rpc *rpc)
+{
+	struct session *session = c->origin->session;
+	enum level level;
+
+	if (!level_read(jspan_member(rpc->params, "level", NULL), &level)) {
+		fail(c, RPC_INVALID_PARAMS,
+			"params.level must be debug, info, notice, warning, error, critical, alert "
+			"or emergency");
+		return;
+	}
+	session_get_info(session)->level = level;
+	news_set_level(c->news, session, level);
+	answer_text(c->origin, "{}", 0);
+}
+
+static void on_listen(const struct method_context *c, const struct rpc *rpc)
+{
+	news_listen(c->news, c->origin, rpc->params);
+}
+
+/* --- notifications ---------------------------------------------------------------------------------------- */
 
 static void on_cancelled(const struct method_context *c, const struct rpc *rpc)
 {
 	struct jspan id = jspan_member(rpc->params, "requestId", NULL);
 	auto_strbuf reason = { 0 };
 
+	if (news_cancel_listen(c->news, c->origin->session, id))
+		return;
 	if (!jspan_get_str(jspan_member(rpc->params, "reason", NULL), &reason) ||
 		reason.len > LIMIT_QUOTED_CHARS)
 		strbuf_cut(&reason, 0);
-	router_cancel(
-		c->router, c->session, id, reason.len ? strbuf_get(&reason) : "the client asks");
+	router_cancel(c->router, c->origin->session, id,
+		reason.len ? strbuf_get(&reason) : "the client asks");
+}
+
+static void on_roots_changed(const struct method_context *c, const struct rpc *rpc)
+{
+	news_roots_changed(c->news, c->origin->session);
 }
 
 static void do_nothing(const struct method_context *c, const struct rpc *rpc)
@@ -186,38 +440,52 @@ static void do_nothing(const struct method_context *c, const struct rpc *rpc)
 }
 
 static const struct method methods[] = {
-	{ .name = "tools/call", .run = on_tools_call, .needs_tools = true },
-	{ .name = "tools/list", .run = on_tools_list, .needs_tools = true },
-	{ .name = "initialize", .run = on_initialize },
-	{ .name = "ping", .run = on_ping },
-	{ .name = "notifications/initialized", .run = do_nothing, .is_notification = true },
-	{ .name = "notifications/cancelled", .run = on_cancelled, .is_notification = true },
+	{ "tools/call", on_tools_call, LEGACY | MODERN | NEEDS_LISTS, 0 },
+	{ "tools/list", on_tools_list, LEGACY | MODERN | NEEDS_LISTS, 0 },
+	{ "initialize", on_initialize, LEGACY | NEEDS_CAPABILITIES, 0 },
+	{ "server/discover", on_discover, MODERN | NEEDS_CAPABILITIES, 0 },
+	{ "ping", on_ping, LEGACY, 0 },
+	{ "resources/list", on_resources_list, LEGACY | MODERN | NEEDS_LISTS,
+		CATALOG_HAS_RESOURCES },
+	{ "resources/templates/list", on_templates_list, LEGACY | MODERN | NEEDS_LISTS,
+		CATALOG_HAS_RESOURCES },
+	{ "resources/read", on_resources_read, LEGACY | MODERN | NEEDS_LISTS,
+		CATALOG_HAS_RESOURCES },
+	{ "resources/subscribe", on_subscribe, LEGACY | NEEDS_LISTS, CATALOG_HAS_SUBSCRIBE },
+	{ "resources/unsubscribe", on_unsubscribe, LEGACY | NEEDS_LISTS, CATALOG_HAS_SUBSCRIBE },
+	{ "prompts/list", on_prompts_list, LEGACY | MODERN | NEEDS_LISTS, CATALOG_HAS_PROMPTS },
+	{ "prompts/get", on_prompts_get, LEGACY | MODERN | NEEDS_LISTS, CATALOG_HAS_PROMPTS },
+	{ "completion/complete", on_complete, LEGACY | MODERN | NEEDS_LISTS,
+		CATALOG_HAS_COMPLETIONS },
+	{ "logging/setLevel", on_set_level, LEGACY | NEEDS_LISTS, CATALOG_HAS_LOGGING },
+	{ "subscriptions/listen", on_listen, MODERN | NEEDS_LISTS, 0 },
+	{ "notifications/initialized", do_nothing, LEGACY | MODERN | NOTIFICATION, 0 },
+	{ "notifications/cancelled", on_cancelled, LEGACY | MODERN | NOTIFICATION, 0 },
+	{ "notifications/roots/list_changed", on_roots_changed, LEGACY | NOTIFICATION, 0 },
 };
 
-static const struct method *find_method(const struct rpc *rpc)
+static const struct method *find_method(const struct rpc *rpc, bool is_modern)
 {
 	bool is_notification = rpc->kind == RPC_NOTIFICATION;
+	unsigned era = is_modern ? MODERN : LEGACY;
 
 	for (size_t i = 0; i < N_ELEMENTS(methods); i++)
-		if (methods[i].is_notification == is_notification &&
-			jspan_is(rpc->method, methods[i].name))
+		if (!(methods[i].flags & NOTIFICATION) == !is_notification &&
+			(methods[i].flags & era) && jspan_is(rpc->method, methods[i].name))
 			return &methods[i];
 	return NULL;
 }
 
 enum method_wait method_run(const struct method_context *c, const struct rpc *rpc, bool settled)
 {
-	const struct method *method = find_method(rpc);
-	auto_strbuf name = { 0 };
+	const struct method *method = find_method(rpc, c->origin->is_modern);
+	unsigned flags = method ? method->flags : 0;
 
-	if (method && method->needs_tools && !settled)
+	if (!settled && ((flags & NEEDS_LISTS) || ((flags & NEEDS_CAPABILITIES) && c->has_foreign)))
 		return METHOD_WAITS;
-	if (method) {
-		method->run(c, rpc);
-	} else if (rpc->kind == RPC_REQUEST) {
-		(void)jspan_get_str(rpc->method, &name);
-		fail_quoting(c, rpc, RPC_METHOD_NOT_FOUND, "Method not found", strbuf_get(&name),
-			name.len);
-	}
+	if (!method || (method->capability & endpoint_get_capabilities(endpoint_of(c))) !=
+			       method->capability)
+		return METHOD_UNKNOWN;
+	method->run(c, rpc);
 	return METHOD_DONE;
 }

@@ -1,20 +1,24 @@
-/* The table of methods: who answers what. A method that is not in the table is -32601; nothing else
- * decides it. Source: MCP 2024-11-05 to 2025-11-25, schema. */
+/* The table of methods: who answers what, in which era. A method that is not in the table is -32601;
+ * nothing else decides it. Source: MCP, all revisions, schema. */
 #pragma once
 
 #include "shared/rpc.h"
+#include "supervisor/mcp/news.h"
 #include "supervisor/mcp/router.h"
 
 /* What a method may use. */
 struct method_context {
 	struct router *router;
+	struct news *news;
 	const struct conf *conf;
-	struct session *session;
+	const struct origin *origin;
+	bool has_foreign; /* the endpoint has domains whose capabilities show only when they run */
 };
 
 enum method_wait {
 	METHOD_DONE,
-	METHOD_WAITS, /* it needs the lists of tools, which are not complete yet: try again later */
+	METHOD_WAITS, /* it needs what the domains offer, which is not known yet: try again later */
+	METHOD_UNKNOWN, /* nothing was answered */
 };
 
 /* `settled`: every domain has had its chance to start. A request is answered through its session

@@ -5,52 +5,30 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
-#include "supervisor/expiry.h"
+#include "supervisor/mcp/headers.h"
+#include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/router_private.h"
+#include "supervisor/mcp/trace.h"
 
 enum { FIRST_BUCKETS = 256 };
 
-struct call {
-	LIST_ENTRY(call) in_bucket;
-	LIST_ENTRY(call) in_session;
-	struct expiry_entry deadline;
-	struct expiry *expiry;
-	struct session *session;
-	uint64_t no;
-	uint32_t domain;
-	char *tool;
-	int64_t since_ms;
-	int64_t timeout_ms;
-	size_t id_len;
-	size_t token_len; /* 0: no progress wanted */
-	char bytes[];     /* id, then token, as the client wrote them */
-};
-
-/* One queue for each length of deadline that is in use: a handful. */
 struct deadline_queue {
 	struct deadline_queue *next;
 	int64_t after_ms;
 	struct expiry *expiry;
 };
 
-LIST_HEAD(call_bucket, call);
-
-struct router {
-	struct loop *loop;
-	struct fleet *fleet;
-	void (*on_idle)(void *arg);
-	void *arg;
-	struct call_bucket *buckets;
-	size_t n_buckets; /* a power of two; numbers count up, so the low bits spread well */
-	unsigned n_calls;
-	uint64_t last_no;
-	size_t max_result_bytes;
-	struct deadline_queue *deadlines;
+/* What differs between the methods once their request is under way. */
+static const struct {
+	bool cacheable;
+	bool rewrites; /* URIs in the result */
+	bool may_ask;  /* input_required is among its results */
+} kinds[] = {
+	[FORWARD_TOOL] = { .rewrites = true, .may_ask = true },
+	[FORWARD_PROMPT] = { .rewrites = true, .may_ask = true },
+	[FORWARD_READ] = { .rewrites = true, .may_ask = true, .cacheable = true },
+	[FORWARD_COMPLETE] = { 0 },
 };
-
-static struct jspan id_of(const struct call *call)
-{
-	return (struct jspan){ .at = call->bytes, .len = call->id_len };
-}
 
 /* --- the table --------------------------------------------------------------------------------- */
 
@@ -59,7 +37,7 @@ static struct call_bucket *bucket_of(const struct router *router, uint64_t no)
 	return &router->buckets[no & (router->n_buckets - 1)];
 }
 
-static struct call *find_call(const struct router *router, uint64_t no)
+struct call *router_find(const struct router *router, uint64_t no)
 {
 	struct call *call;
 
@@ -85,38 +63,85 @@ static void grow(struct router *router)
 	free(old);
 }
 
-/* The one way out of the table. */
-static void remove_call(struct router *router, struct call *call)
+void router_stop_deadline(struct call *call)
 {
+	if (call->expiry)
+		expiry_remove(call->expiry, &call->deadline);
+	call->expiry = NULL;
+}
+
+static void free_call(struct call *call)
+{
+	if (call->ids != call->own_ids)
+		free(call->ids);
+	free(call->label);
+	free(call->trace);
+	free(call->params);
+	free(call->worker_state);
+	free(call);
+}
+
+void router_remove(struct router *router, struct call *call)
+{
+	uint64_t session_no = call->session_no;
+	bool was_parked = !call->session;
+
+	bridge_forget_call(router, call, "the request that this belongs to has ended");
 	LIST_REMOVE(call, in_bucket);
 	LIST_REMOVE(call, in_session);
-	session_get_info(call->session)->n_calls--;
-	expiry_remove(call->expiry, &call->deadline);
-	free(call->tool);
-	free(call);
+	if (was_parked)
+		router->n_parked--;
+	else
+		session_get_info(call->session)->n_calls--;
+	router_stop_deadline(call);
+	free_call(call);
+	if (was_parked)
+		router->hooks->released(router->arg, session_no);
 	if (--router->n_calls == 0)
-		router->on_idle(router->arg);
+		router->hooks->idle(router->arg);
 }
 
-/* The one way of answering: the call leaves first, because sending may close the session, and that
- * takes its calls with it. */
-static void finish_call(struct router *router, struct call *call, const struct strbuf *answer)
+struct origin call_origin(const struct call *call)
 {
-	struct session *session = call->session;
-
-	remove_call(router, call);
-	session_send(session, answer->data, answer->len);
+	return (struct origin){
+		.session = call->session,
+		.via = call->via,
+		.id = call_id(call),
+		.is_modern = call->is_modern,
+		.level = call->level,
+		.client = call->client,
+	};
 }
 
-static void fail_call(struct router *router, struct call *call, int code, const char *message)
+/* --- the ways of answering ----------------------------------------------------------------------- */
+
+/* The call leaves before its answer goes out, because sending may close the session, and that takes its
+ * calls with it. The ids are kept so long. */
+static char *leave(struct router *router, struct call *call, struct origin *ret)
 {
-	auto_strbuf answer = { 0 };
+	char *id = alloc_mem(call->ids, call->id_len);
 
-	rpc_add_error(&answer, id_of(call), code, message);
-	finish_call(router, call, &answer);
+	*ret = call_origin(call);
+	ret->id.at = id;
+	router_remove(router, call);
+	return id;
 }
 
-static void cancel_in_domain(struct router *router, const struct call *call, const char *reason)
+void router_fail(
+	struct router *router, struct call *call, int code, const char *message, const char *data)
+{
+	struct origin origin;
+	auto_free char *id = NULL;
+
+	if (!call->session) { /* parked: nobody waits */
+		router_remove(router, call);
+		return;
+	}
+	id = leave(router, call, &origin);
+	answer_error(&origin, code, message, data);
+}
+
+void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason)
 {
 	struct domain *domain = fleet_get(router->fleet, call->domain);
 
@@ -132,199 +157,169 @@ static void on_deadline(struct expiry_entry *entry, void *arg)
 	auto_free char *message = alloc_printf(
 		"%s did not answer within %g s (call_timeout); it was told to stop, but may "
 		"have taken effect",
-		call->tool, (double)call->timeout_ms / 1000);
+		call->label, (double)call->timeout_ms / 1000);
 
-	cancel_in_domain(router, call, "deadline");
-	fail_call(router, call, RPC_DEADLINE, message);
+	call->expiry = NULL;
+	router_cancel_in_domain(router, call, "deadline");
+	router_fail(router, call, RPC_DEADLINE, message, NULL);
 }
 
-static struct expiry *expiry_for(struct router *router, int64_t after_ms)
+void router_set_deadline(struct router *router, struct call *call, int64_t after_ms)
 {
 	struct deadline_queue *queue;
 
+	router_stop_deadline(call);
 	for (queue = router->deadlines; queue; queue = queue->next)
 		if (queue->after_ms == after_ms)
-			return queue->expiry;
-	queue = alloc_zero(sizeof(*queue));
-	queue->after_ms = after_ms;
-	queue->expiry = expiry_new(router->loop, after_ms, on_deadline, router);
-	queue->next = router->deadlines;
-	router->deadlines = queue;
-	return queue->expiry;
-}
-
-/* --- public ------------------------------------------------------------------------------------ */
-
-struct router *router_new(struct loop *loop, void (*on_idle)(void *arg), void *arg)
-{
-	struct router *router = alloc_zero(sizeof(*router));
-
-	router->loop = loop;
-	router->on_idle = on_idle;
-	router->arg = arg;
-	router->max_result_bytes = SIZE_MAX;
-	grow(router);
-	return router;
-}
-
-void router_free(struct router *router)
-{
-	struct deadline_queue *queue;
-
-	if (!router)
-		return;
-	while ((queue = router->deadlines)) {
-		router->deadlines = queue->next;
-		expiry_free(queue->expiry);
-		free(queue);
+			break;
+	if (!queue) {
+		queue = alloc_zero(sizeof(*queue));
+		queue->after_ms = after_ms;
+		queue->expiry = expiry_new(router->loop, after_ms, on_deadline, router);
+		queue->next = router->deadlines;
+		router->deadlines = queue;
 	}
-	free(router->buckets);
-	free(router);
+	call->expiry = queue->expiry;
+	expiry_add(call->expiry, &call->deadline);
 }
 
-void router_set_fleet(struct router *router, struct fleet *fleet)
+/* --- calls ------------------------------------------------------------------------------------- */
+
+/* A worker of other make may interrupt the call to ask something, in the way of the other era. */
+static bool may_be_interrupted(const struct forward *forward)
 {
-	router->fleet = fleet;
+	const struct catalog_target *target = forward->target;
+
+	if (target->native || !kinds[forward->kind].may_ask)
+		return false;
+	return forward->origin->is_modern ? !target->takes_modern : !target->takes_legacy;
 }
 
-void router_set_max_result(struct router *router, size_t bytes)
+/* NULL: the request belongs to no trace. */
+static char *get_trace_id(const struct origin *origin)
 {
-	router->max_result_bytes = bytes;
+	const struct mcp_headers *headers = origin->headers;
+	char id[TRACE_ID_SIZE];
+	auto_trace trace = { 0 };
+
+	if (!origin->envelope->traceparent.at && !(headers && headers->traceparent.at))
+		return NULL;
+	trace_read(origin->envelope, headers, &trace);
+	return trace_get_id(&trace, id) ? alloc_str(id) : NULL;
 }
 
-unsigned router_count(const struct router *router)
+static struct call *add_call(struct router *router, const struct forward *forward)
 {
-	return router->n_calls;
-}
+	const struct origin *origin = forward->origin;
+	const struct catalog_target *target = forward->target;
+	size_t ids_len = origin->id.len + origin->token.len;
+	struct call *call = alloc_zero(sizeof(*call) + ids_len);
+	struct session_info *info = session_get_info(origin->session);
 
-static struct call *add_call(struct router *router, struct session *session,
-	const struct router_ask *ask, const struct catalog_tool *tool)
-{
-	struct call *call = alloc_zero(sizeof(*call) + ask->id.len + ask->token.len);
-	struct session_info *info = session_get_info(session);
-
-	call->session = session;
+	call->session = origin->session;
+	call->session_no = session_get_number(origin->session);
+	call->via = origin->via;
 	call->no = ++router->last_no;
-	call->domain = fleet_find(router->fleet, tool->domain);
-	call->tool = alloc_str(tool->name);
+	call->domain = fleet_find(router->fleet, target->domain);
+	call->kind = forward->kind;
+	info->is_known_below |= !target->native;
+	call->is_modern = origin->is_modern;
+	call->may_rerun = target->may_rerun;
+	call->level = origin->level;
+	call->client = origin->client;
+	call->label = alloc_str(target->name);
 	call->since_ms = loop_now_ms(router->loop);
-	call->timeout_ms = tool->timeout_ms;
-	call->id_len = ask->id.len;
-	call->token_len = ask->token.len;
-	memcpy(call->bytes, ask->id.at, ask->id.len);
-	if (ask->token.len)
-		memcpy(call->bytes + ask->id.len, ask->token.at, ask->token.len);
+	call->timeout_ms = target->timeout_ms;
+	call->trace = get_trace_id(origin);
+	call->endpoint = session_get_endpoint(origin->session);
+	LIST_INIT(&call->asks);
+	if (may_be_interrupted(forward)) {
+		call->params = alloc_mem(forward->params.at, forward->params.len);
+		call->params_len = forward->params.len;
+	}
+	call->ids = call->own_ids;
+	call->id_len = origin->id.len;
+	call->token_len = origin->token.len;
+	memcpy(call->ids, origin->id.at, origin->id.len);
+	if (origin->token.len)
+		memcpy(call->ids + origin->id.len, origin->token.at, origin->token.len);
 	if (++router->n_calls > router->n_buckets)
 		grow(router);
 	LIST_INSERT_HEAD(bucket_of(router, call->no), call, in_bucket);
 	LIST_INSERT_HEAD(&info->calls, call, in_session);
 	info->n_calls++;
-	call->expiry = expiry_for(router, tool->timeout_ms);
-	expiry_add(call->expiry, &call->deadline);
+	router_set_deadline(router, call, target->timeout_ms);
 	return call;
 }
 
-struct patch {
-	struct jspan where;
-	const char *with;
-	size_t with_len;
-};
-
-/* Appends `whole` with up to two places in it replaced. */
-static void add_patched(
-	struct strbuf *out, struct jspan whole, const struct patch *a, const struct patch *b)
+void router_renumber(struct router *router, struct call *call)
 {
-	const struct patch *order[2] = { a, b };
-	const char *at = whole.at;
-
-	if (a->where.at && b->where.at && b->where.at < a->where.at) {
-		order[0] = b;
-		order[1] = a;
-	}
-	for (int i = 0; i < 2; i++) {
-		if (!order[i]->where.at)
-			continue;
-		strbuf_add(out, at, (size_t)(order[i]->where.at - at));
-		strbuf_add(out, order[i]->with, order[i]->with_len);
-		at = order[i]->where.at + order[i]->where.len;
-	}
-	strbuf_add(out, at, (size_t)(whole.at + whole.len - at));
+	LIST_REMOVE(call, in_bucket);
+	call->no = ++router->last_no;
+	LIST_INSERT_HEAD(bucket_of(router, call->no), call, in_bucket);
 }
 
-/* The line for the worker: the client's params, with the worker's own name of the tool and with our
- * number as id and progress token. */
-static char *make_line(const struct call *call, const struct router_ask *ask,
-	const struct catalog_tool *tool, size_t *ret_len)
+int router_send(
+	struct router *router, struct call *call, const struct forward *forward, const char *more)
 {
-	auto_strbuf line = { 0 };
-	auto_strbuf name = { 0 };
-	auto_free char *number = alloc_printf("%llu", (unsigned long long)call->no);
-	struct patch rename = { 0 };
-	struct patch retoken = { .where = ask->token, .with = number, .with_len = strlen(number) };
-
-	if (!jspan_is(ask->name, tool->worker_name)) {
-		strbuf_add_json(&name, tool->worker_name, strlen(tool->worker_name));
-		rename = (struct patch){
-			.where = ask->name, .with = name.data, .with_len = name.len
-		};
-	}
-	(void)strbuf_reserve(&line, ask->params.len + 128);
-	strbuf_adds(&line, "{\"jsonrpc\":\"2.0\",\"id\":");
-	strbuf_adds(&line, number);
-	strbuf_adds(&line, ",\"method\":\"tools/call\",\"params\":");
-	add_patched(&line, ask->params, &rename, &retoken);
-	strbuf_addc(&line, '}');
-	jspan_one_line(line.data, line.len);
-	*ret_len = line.len;
-	return strbuf_take(&line);
-}
-
-void router_call(struct router *router, struct session *session, const struct router_ask *ask,
-	const struct catalog_tool *tool)
-{
-	struct call *call = add_call(router, session, ask, tool);
 	struct domain *domain = fleet_get(router->fleet, call->domain);
-	uint64_t no = call->no;
+	struct domain_call out = {
+		.no = call->no,
+		.session = call->session_no,
+		.is_modern = call->is_modern,
+		.may_rerun = call->may_rerun,
+	};
+
+	if (!domain)
+		return -ENXIO;
+	router_make_line(call, forward, more, &out);
+	return domain_call(domain, &out);
+}
+
+void router_refuse_send(struct router *router, uint64_t no, int err)
+{
+	struct call *call = router_find(router, no);
+	const struct domain *domain = call ? fleet_get(router->fleet, call->domain) : NULL;
 	auto_free char *message = NULL;
-	size_t len;
-	int r = -ENXIO;
 
-	if (domain) {
-		char *line = make_line(call, ask, tool, &len);
-
-		r = domain_call(domain, no, line, len, tool->may_rerun);
-	}
-	if (r == 0)
-		return;
-	call = find_call(router, no);
 	if (!call)
 		return;
-	if (r == -ENOBUFS) {
+	if (err == -ENOBUFS && domain) {
+		const char *name = domain_get_name(domain);
+
 		message = alloc_printf(
-			"the queue of domain %s is full (domains.%s.queue, queue_bytes); try again later",
-			tool->domain, tool->domain);
-		fail_call(router, call, RPC_OVERLOADED, message);
+			"the queue of domain %s is full (domains.%s.queue, queue_bytes), or other "
+			"sessions have all its processes (isolation, processes.max); try again later",
+			name, name);
+		router_fail(router, call, RPC_OVERLOADED, message, NULL);
 		return;
 	}
-	message = alloc_printf("domain %s is not available now; /ready says why", tool->domain);
-	fail_call(router, call, RPC_UNAVAILABLE, message);
+	message = alloc_printf("%s cannot be had: domain %s is not available now; /ready says why",
+		call->label, domain ? domain_get_name(domain) : "(removed)");
+	router_fail(router, call, RPC_UNAVAILABLE, message, NULL);
 }
 
-static struct call *find_by_id(const struct session *session, struct jspan id)
+void router_call(struct router *router, const struct forward *forward)
 {
-	union {
-		const struct session *in;
-		struct session *out;
-	} s = { session };
+	struct call *call = add_call(router, forward);
+	uint64_t no = call->no;
+	int r = router_send(router, call, forward, NULL);
+
+	if (r < 0)
+		router_refuse_send(router, no, r);
+}
+
+static struct call *find_by_id(struct session *session, struct jspan id)
+{
 	struct call *call;
 
-	LIST_FOREACH(call, &session_get_info(s.out)->calls, in_session)
-		if (jspan_same(id_of(call), id))
+	LIST_FOREACH(call, &session_get_info(session)->calls, in_session)
+		if (jspan_same(call_id(call), id))
 			return call;
 	return NULL;
 }
 
-bool router_has(const struct session *session, struct jspan id)
+bool router_has(struct session *session, struct jspan id)
 {
 	return find_by_id(session, id) != NULL;
 }
@@ -336,17 +331,22 @@ void router_cancel(
 
 	if (!call)
 		return;
-	cancel_in_domain(router, call, reason);
-	remove_call(router, call);
+	router_cancel_in_domain(router, call, reason);
+	if (session_answers_each(session))
+		router_fail(
+			router, call, RPC_CANCELLED, "the client has cancelled the request", NULL);
+	else
+		router_remove(router, call);
 }
 
 void router_forget_session(struct router *router, struct session *session)
 {
 	struct call *call;
 
+	bridge_forget_session(router, session);
 	while ((call = LIST_FIRST(&session_get_info(session)->calls))) {
-		cancel_in_domain(router, call, "the client is gone");
-		remove_call(router, call);
+		router_cancel_in_domain(router, call, "the client is gone");
+		router_remove(router, call);
 	}
 }
 
@@ -357,71 +357,105 @@ void router_fail_all(struct router *router, int code, const char *message)
 
 		while ((call = LIST_FIRST(&router->buckets[i]))) {
 			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses LIST_REMOVE */
-			cancel_in_domain(router, call, message);
-			fail_call(router, call, code, message);
+			router_cancel_in_domain(router, call, message);
+			router_fail(router, call, code, message, NULL);
 		}
 	}
 }
+
+/* --- answers ----------------------------------------------------------------------------------- */
 
 /* Longer than a session's queue might be: its client would lose the session instead of hearing why. */
 static void refuse_result(struct router *router, struct call *call, size_t len)
 {
 	auto_free char *message = alloc_printf(
 		"the answer of %s has %zu bytes; tools.max_result_bytes allows %zu. Ask for less",
-		call->tool, len, router->max_result_bytes);
+		call->label, len, router->conf->tools.max_result_bytes);
 
 	log_warn("call %llu: %s", (unsigned long long)call->no, message);
-	fail_call(router, call, RPC_INTERNAL_ERROR, message);
+	router_fail(router, call, RPC_INTERNAL_ERROR, message, NULL);
+}
+
+static void log_answer(const struct router *router, const struct call *call)
+{
+	const struct log_about about = { .call = call->no, .trace = call->trace };
+
+	log_debug_about(&about, "call %llu: %s answered after %lld ms",
+		(unsigned long long)call->no, call->label,
+		(long long)(loop_now_ms(router->loop) - call->since_ms));
+}
+
+static const struct catalog_naming *naming_of(const struct router *router, const struct call *call)
+{
+	const struct domain *domain = fleet_get(router->fleet, call->domain);
+
+	if (!kinds[call->kind].rewrites || !domain)
+		return NULL;
+	return catalog_get_naming(router->catalog, domain_get_name(domain));
+}
+
+static void finish_result(struct router *router, struct call *call, struct jspan result)
+{
+	const struct catalog_naming *naming = naming_of(router, call);
+	unsigned flags = kinds[call->kind].cacheable ? ANSWER_CACHEABLE : 0;
+	struct origin origin;
+	auto_splices splices = { 0 };
+	auto_strbuf rewritten = { 0 };
+	auto_free char *id = NULL;
+
+	if (naming) {
+		rewrite_result(&splices, naming, result);
+		splices_apply(&splices, result, &rewritten);
+		result = (struct jspan){ .at = rewritten.data, .len = rewritten.len };
+	}
+	id = leave(router, call, &origin);
+	answer_result(&origin, result, flags);
 }
 
 void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 {
-	struct call *call = find_call(router, no);
-	bool is_error = rpc->kind == RPC_ERROR;
-	struct jspan body = is_error ? rpc->error : rpc->result;
-	auto_strbuf answer = { 0 };
+	struct call *call = router_find(router, no);
+	struct jspan body = rpc->kind == RPC_ERROR ? rpc->error : rpc->result;
+	struct origin origin;
+	auto_free char *id = NULL;
 
 	if (!call)
 		return;
-	if (body.len > router->max_result_bytes) {
+	log_answer(router, call);
+	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
+		router_remove(router, call);
+	} else if (body.len > router->conf->tools.max_result_bytes) {
 		refuse_result(router, call, body.len);
-		return;
+	} else if (rpc->kind == RPC_ERROR) {
+		id = leave(router, call, &origin);
+		answer_error_object(&origin, body);
+	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
+		finish_result(router, call, body);
 	}
-	(void)strbuf_reserve(&answer, body.len + call->id_len + 64);
-	strbuf_adds(&answer, "{\"jsonrpc\":\"2.0\",\"id\":");
-	strbuf_add(&answer, call->bytes, call->id_len);
-	strbuf_adds(&answer, is_error ? ",\"error\":" : ",\"result\":");
-	strbuf_add(&answer, body.at, body.len);
-	strbuf_addc(&answer, '}');
-	jspan_one_line(answer.data, answer.len);
-	log_debug("call %llu: %s answered after %lld ms", (unsigned long long)no, call->tool,
-		(long long)(loop_now_ms(router->loop) - call->since_ms));
-	finish_call(router, call, &answer);
 }
 
 void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
 {
-	static const struct patch none = { 0 };
-	struct call *call = find_call(router, no);
+	struct call *call = router_find(router, no);
+	auto_splices splices = { 0 };
 	auto_strbuf text = { 0 };
 
 	/* What a slow client does not hear of its progress must not cost it the answer. */
-	if (!call || call->token_len == 0 || session_is_slow(call->session))
+	if (!call || !call->session || call->token_len == 0 || session_is_slow(call->session))
 		return;
-	const struct patch token = { .where = jspan_member(rpc->params, "progressToken", NULL),
-		.with = call->bytes + call->id_len,
-		.with_len = call->token_len };
+	splice_replace(&splices, jspan_member(rpc->params, "progressToken", NULL),
+		call->ids + call->id_len, call->token_len);
 	strbuf_adds(
 		&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":");
-	add_patched(&text, rpc->params, &token, &none);
+	splices_apply(&splices, rpc->params, &text);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
-	session_send(call->session, text.data, text.len);
+	session_tell(call->session, call->via, text.data, text.len);
 }
 
 void router_lost(struct router *router, uint64_t no, enum domain_loss loss, const char *cause)
 {
-	struct call *call = find_call(router, no);
+	struct call *call = router_find(router, no);
 	auto_free char *message = NULL;
 
 	if (!call)
@@ -429,11 +463,86 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 	if (loss == DOMAIN_LOST_DIED)
 		message = alloc_printf(
 			"the worker died while it ran %s (%s); the call may have taken effect",
-			call->tool, cause);
+			call->label, cause);
 	else
 		message = alloc_printf(
 			"%s could not be run, its domain is not available: %s; /ready says more",
-			call->tool, cause);
-	fail_call(router, call, loss == DOMAIN_LOST_DIED ? RPC_WORKER_DIED : RPC_UNAVAILABLE,
-		message);
+			call->label, cause);
+	router_fail(router, call, loss == DOMAIN_LOST_DIED ? RPC_WORKER_DIED : RPC_UNAVAILABLE,
+		message, NULL);
+}
+
+bool router_attribute(struct router *router, const struct domain_speaker *who,
+	struct session **ret_session, uint64_t *ret_via, enum level *ret_level)
+{
+	unsigned n = who->n_calls < DOMAIN_SPEAKER_CALLS ? who->n_calls : DOMAIN_SPEAKER_CALLS;
+	const struct call *first = NULL;
+
+	if (who->n_calls > DOMAIN_SPEAKER_CALLS)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		const struct call *call = router_find(router, who->calls[i]);
+
+		if (!call || !call->session || (first && call->session != first->session))
+			return false;
+		first = first ? first : call;
+	}
+	if (!first)
+		return false;
+	*ret_session = first->session;
+	*ret_via = n == 1 ? first->via : 0;
+	*ret_level = first->level;
+	return true;
+}
+
+/* --- public ------------------------------------------------------------------------------------ */
+
+struct router *router_new(struct loop *loop, const struct router_hooks *hooks, void *arg)
+{
+	struct router *router = alloc_zero(sizeof(*router));
+
+	router->loop = loop;
+	router->hooks = hooks;
+	router->arg = arg;
+	LIST_INIT(&router->parked);
+	LIST_INIT(&router->asks);
+	bridge_init(router);
+	grow(router);
+	return router;
+}
+
+void router_free(struct router *router)
+{
+	struct deadline_queue *queue;
+	struct call *call;
+
+	if (!router)
+		return;
+	while ((call = LIST_FIRST(&router->parked)))
+		router_remove(router, call);
+	bridge_done(router);
+	while ((queue = router->deadlines)) {
+		router->deadlines = queue->next;
+		expiry_free(queue->expiry);
+		free(queue);
+	}
+	free(router->buckets);
+	free(router);
+}
+
+void router_set_fleet(struct router *router, struct fleet *fleet, const struct catalog *catalog)
+{
+	router->fleet = fleet;
+	router->catalog = catalog;
+}
+
+void router_set_conf(struct router *router, const struct conf *conf)
+{
+	router->conf = conf;
+	bridge_set_timeout(router, conf->limits.input_timeout_ms);
+}
+
+unsigned router_count(const struct router *router)
+{
+	return router->n_calls;
 }

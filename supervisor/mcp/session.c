@@ -17,7 +17,7 @@ enum {
 
 struct queued {
 	STAILQ_ENTRY(queued) next;
-	size_t len;
+	struct outgoing out; /* its json points behind it */
 	char json[];
 };
 
@@ -33,6 +33,8 @@ struct session {
 	unsigned n_queued;
 	struct session_info info;
 	int64_t active_ms;
+	uint64_t number;
+	const char *closes; /* why it will be closed when this turn ends; NULL: it will not */
 	uint8_t id[ID_BYTES];
 };
 
@@ -48,6 +50,7 @@ struct sessions {
 	struct bucket *buckets;
 	size_t n_buckets; /* a power of two */
 	unsigned n_sessions;
+	uint64_t last_number;
 	struct log_limit slow_log;
 	struct log_limit full_log;
 };
@@ -70,7 +73,8 @@ static void set_buckets(struct sessions *sessions, size_t n_buckets)
 	sessions->n_buckets = n_buckets;
 	sessions->buckets = alloc_zero(n_buckets * sizeof(*sessions->buckets));
 	TAILQ_FOREACH(session, &sessions->all, in_all)
-		LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+		if (!session->ops->is_once)
+			LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
 }
 
 static void make_id(uint8_t id[ID_BYTES])
@@ -116,6 +120,8 @@ static void free_session(void *arg)
 		STAILQ_REMOVE_HEAD(&session->queue, next);
 		free(queued);
 	}
+	free(session->info.capabilities);
+	free(session->info.client_info);
 	free(session);
 }
 
@@ -123,10 +129,12 @@ static void end_session(struct session *session)
 {
 	struct sessions *sessions = session->owner;
 
+	if (!session->ops->is_once) {
+		LIST_REMOVE(session, in_bucket);
+		sessions->n_sessions--;
+	}
 	session->ops = NULL;
-	LIST_REMOVE(session, in_bucket);
 	TAILQ_REMOVE(&sessions->all, session, in_all);
-	sessions->n_sessions--;
 	sessions->on_closed(sessions->arg, session);
 	loop_defer(sessions->loop, free_session, session);
 }
@@ -147,6 +155,21 @@ void session_close(struct session *session, const char *reason)
 	ops->close(session->sink, reason);
 }
 
+static void close_now(void *arg)
+{
+	struct session *session = arg;
+
+	session_close(session, session->closes);
+}
+
+void session_close_later(struct session *session, const char *reason)
+{
+	if (!session_is_open(session))
+		return;
+	session->closes = reason;
+	loop_defer(session->owner->loop, close_now, session);
+}
+
 /* Idle sessions end: those without a call in flight that have sent nothing for session_idle. */
 static void on_sweep(void *arg)
 {
@@ -158,7 +181,7 @@ static void on_sweep(void *arg)
 	for (session = TAILQ_FIRST(&sessions->all); session; session = after) {
 		after = TAILQ_NEXT(session, in_all);
 		if (session->info.n_calls == 0 && session->active_ms <= old_ms &&
-			!session->ops->outlasts_idleness)
+			!session->ops->outlasts_idleness && !session->ops->is_once)
 			session_close(session, "idle for limits.session_idle");
 	}
 	timer_start(sessions->sweep_timer, sessions->limits.sweep_ms);
@@ -222,12 +245,23 @@ void sessions_each(
 	}
 }
 
+static void enter_map(struct session *session)
+{
+	struct sessions *sessions = session->owner;
+
+	make_id(session->id);
+	if (++sessions->n_sessions > sessions->n_buckets)
+		set_buckets(sessions, sessions->n_buckets * 4);
+	else
+		LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+}
+
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint)
 {
 	struct session *session;
 
-	if (sessions->n_sessions >= sessions->limits.sessions) {
+	if (!ops->is_once && sessions->n_sessions >= sessions->limits.sessions) {
 		if (log_limit_ok(&sessions->full_log, 1, "refused sessions"))
 			log_warn("%u sessions are open, refusing more (limits.sessions)",
 				sessions->n_sessions);
@@ -241,12 +275,11 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 	session->active_ms = loop_now_ms(sessions->loop);
 	STAILQ_INIT(&session->queue);
 	LIST_INIT(&session->info.calls);
-	make_id(session->id);
+	session->info.level = LEVEL_INFO;
+	session->number = ++sessions->last_number;
 	TAILQ_INSERT_TAIL(&sessions->all, session, in_all);
-	if (++sessions->n_sessions > sessions->n_buckets)
-		set_buckets(sessions, sessions->n_buckets * 4);
-	else
-		LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+	if (!ops->is_once)
+		enter_map(session);
 	return session;
 }
 
@@ -259,6 +292,21 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 		return NULL;
 	LIST_FOREACH(session, bucket_of(sessions, bytes), in_bucket)
 		if (memcmp(session->id, bytes, ID_BYTES) == 0)
+			return session;
+	return NULL;
+}
+
+uint64_t session_get_number(const struct session *session)
+{
+	return session->number;
+}
+
+struct session *session_find_number(struct sessions *sessions, uint64_t number)
+{
+	struct session *session;
+
+	TAILQ_FOREACH(session, &sessions->all, in_all)
+		if (session->number == number)
 			return session;
 	return NULL;
 }
@@ -294,9 +342,29 @@ bool session_is_stdio(const struct session *session)
 	return session->ops && session->ops->is_stdio;
 }
 
+bool session_is_once(const struct session *session)
+{
+	return session->ops && session->ops->is_once;
+}
+
+bool session_answers_each(const struct session *session)
+{
+	return session->ops && session->ops->answers_each;
+}
+
+bool session_has_ops(const struct session *session, const struct sink_ops *ops)
+{
+	return session->ops == ops;
+}
+
 struct session_info *session_get_info(struct session *session)
 {
 	return &session->info;
+}
+
+unsigned session_count_calls(const struct session *session)
+{
+	return session->info.n_calls;
 }
 
 void session_touch(struct session *session)
@@ -315,48 +383,63 @@ static void close_slow(struct session *session)
 			"client does not read: %u messages, %zu bytes wait; closing the session "
 			"(limits.session_queue_bytes, limits.session_queue_messages)",
 			session->n_queued, session->queued_bytes);
-	session_close(session, "slow client");
+	session_close_later(session, "slow client");
 }
 
-static void enqueue(struct session *session, const char *json, size_t len)
+static void enqueue(struct session *session, const struct outgoing *out)
 {
 	const struct conf_limits *limits = &session->owner->limits;
 	struct queued *queued;
 
 	if (session->queued_bytes > limits->session_queue_bytes ||
-		len > limits->session_queue_bytes - session->queued_bytes ||
+		out->len > limits->session_queue_bytes - session->queued_bytes ||
 		session->n_queued >= limits->session_queue_messages) {
 		close_slow(session);
 		return;
 	}
-	queued = alloc_zero(sizeof(*queued) + len);
-	queued->len = len;
-	memcpy(queued->json, json, len);
+	queued = alloc_zero(sizeof(*queued) + out->len);
+	queued->out = *out;
+	queued->out.json = queued->json;
+	memcpy(queued->json, out->json, out->len);
 	STAILQ_INSERT_TAIL(&session->queue, queued, next);
-	session->queued_bytes += len;
+	session->queued_bytes += out->len;
 	session->n_queued++;
 }
 
-void session_send(struct session *session, const char *json, size_t len)
+void session_send(struct session *session, const struct outgoing *out)
 {
-	if (!session->ops)
+	if (!session_is_open(session))
 		return;
-	if (session->n_queued == 0 && session->ops->send(session->sink, json, len) != -EAGAIN)
+	if (session->n_queued == 0 && session->ops->send(session->sink, out) != -EAGAIN)
 		return;
-	enqueue(session, json, len);
+	enqueue(session, out);
+}
+
+void session_answer(struct session *session, uint64_t via, const char *json, size_t len, int code)
+{
+	session_send(session,
+		&(struct outgoing){
+			.json = json, .len = len, .via = via, .is_answer = true, .code = code });
+}
+
+void session_tell(struct session *session, uint64_t via, const char *json, size_t len)
+{
+	session_send(session, &(struct outgoing){ .json = json, .len = len, .via = via });
 }
 
 bool session_is_slow(const struct session *session)
 {
 	const struct conf_limits *limits = &session->owner->limits;
 
+	if (session->ops && session->ops->is_slow && session->ops->is_slow(session->sink))
+		return true;
 	return session->queued_bytes > limits->session_queue_bytes / 2 ||
 	       session->n_queued > limits->session_queue_messages / 2;
 }
 
 bool session_is_open(const struct session *session)
 {
-	return session->ops != NULL;
+	return session->ops && !session->closes;
 }
 
 bool session_is_pending(const struct session *session)
@@ -369,10 +452,10 @@ void session_drained(struct session *session)
 	struct queued *queued;
 
 	while (session->ops && (queued = STAILQ_FIRST(&session->queue))) {
-		if (session->ops->send(session->sink, queued->json, queued->len) == -EAGAIN)
+		if (session->ops->send(session->sink, &queued->out) == -EAGAIN)
 			return;
 		STAILQ_REMOVE_HEAD(&session->queue, next);
-		session->queued_bytes -= queued->len;
+		session->queued_bytes -= queued->out.len;
 		session->n_queued--;
 		free(queued);
 	}

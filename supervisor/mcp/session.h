@@ -8,6 +8,7 @@
 
 #include "supervisor/conf.h"
 #include "supervisor/loop.h"
+#include "supervisor/mcp/level.h"
 #include "supervisor/mcp/revision.h"
 
 struct session;
@@ -17,16 +18,33 @@ struct call;     /* mcp/router.c */
 
 LIST_HEAD(call_list, call);
 
+/* One message to a client: a JSON text without line breaks, borrowed for the time of the call. */
+struct outgoing {
+	const char *json;
+	size_t len;
+	uint64_t
+		via; /* as in struct mcp_input: the way by which the request came that this is about;
+	                 * 0: about none */
+	bool is_answer; /* it answers that request; nothing about it follows */
+	int code;       /* of a JSON-RPC error, else 0 */
+};
+
 /* How a transport takes messages. */
 struct sink_ops {
-	/* One JSON text without line breaks. 0: taken whole (sent, or kept by the transport).
-	 * -EAGAIN: not now; the transport calls session_drained() later. -EPIPE: the client is gone,
-	 * session_gone() follows. */
-	int (*send)(void *sink, const char *json, size_t len);
+	/* 0: taken whole (sent, or kept by the transport). -EAGAIN: not now; the transport calls
+	 * session_drained() later. -EPIPE: the client is gone, session_gone() follows. */
+	int (*send)(void *sink, const struct outgoing *out);
 	/* The session is over (`reason` for the log); the transport must not call it any more. */
 	void (*close)(void *sink, const char *reason);
+	/* The transport keeps what it sends (event streams that can be resumed) and has kept more than
+	 * half of what it may; NULL: it keeps nothing for long. */
+	bool (*is_slow)(void *sink);
+	bool answers_each; /* somebody waits for each answer: a cancelled call is answered too */
 	bool outlasts_idleness; /* limits.session_idle is not for it */
-	bool is_stdio;          /* the first revision has batches there */
+	bool is_stdio; /* one message a line: the first revision has batches there, and requests
+	                         * of the stateless revision may come too */
+	bool is_once;  /* for one request of the stateless revision: has no id, is in no map and
+	                         * counts for no limit; the transport ends it with session_gone() */
 };
 
 enum { SESSION_ID_TEXT = 37 };
@@ -34,7 +52,12 @@ enum { SESSION_ID_TEXT = 37 };
 /* What the layer keeps of a session beside its queue. */
 struct session_info {
 	enum revision revision;
-	bool initialized; /* has sent initialize */
+	bool initialized;    /* has sent initialize */
+	bool is_known_below; /* some domain keeps something for it: it is told of the end */
+	enum level level;    /* the least important log message that it wants */
+	unsigned client;     /* what it can be asked for: bits of mcp/origin.h */
+	char *capabilities;  /* as it wrote them in initialize; NULL: none */
+	char *client_info;   /* the same */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
 };
@@ -55,20 +78,35 @@ void sessions_each(
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
 
+/* By session_get_number(); NULL: it has ended. Walks over all: for what is rare. */
+struct session *session_find_number(struct sessions *sessions, uint64_t number);
+
 /* By the text of its id (any case of the hexadecimal digits); NULL: none. */
 struct session *session_find(struct sessions *sessions, const char *id, size_t len);
 
+/* Of no other session of this process, ever; never 0. */
+uint64_t session_get_number(const struct session *session);
 void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
+unsigned session_count_calls(const struct session *session); /* in flight */
 bool session_is_stdio(const struct session *session);
+bool session_is_once(const struct session *session);
+bool session_answers_each(const struct session *session);
+
+/* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
+bool session_has_ops(const struct session *session, const struct sink_ops *ops);
 
 /* Something came from the client: it is not idle. */
 void session_touch(struct session *session);
 
-/* Sends now, or queues a copy. Over the bounds: the session is closed ("slow"), the free is deferred. */
-void session_send(struct session *session, const char *json, size_t len);
+/* What answers a request that came by `via` (`code`: of a JSON-RPC error, else 0), and what does not. */
+void session_answer(struct session *session, uint64_t via, const char *json, size_t len, int code);
+void session_tell(struct session *session, uint64_t via, const char *json, size_t len);
+
+/* Sends now, or queues a copy. Over the bounds: session_close_later(), "slow client". */
+void session_send(struct session *session, const struct outgoing *out);
 
 /* More than half of the queue is used: no new requests, please. */
 bool session_is_slow(const struct session *session);
@@ -87,3 +125,7 @@ void session_gone(struct session *session);
 
 /* We end it. */
 void session_close(struct session *session, const char *reason);
+
+/* The same at the end of this turn of the loop: for where those who send may still be at work with what
+ * the session's end takes away. `reason` is static. Nothing is sent any more. */
+void session_close_later(struct session *session, const char *reason);

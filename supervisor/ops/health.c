@@ -37,6 +37,7 @@ static char *reason_of(const struct domain_stats *stats, const char *name, size_
 {
 	switch (stats->state) {
 	case DOMAIN_UP:
+	case DOMAIN_ASLEEP:
 		return n_tools > 0 ? NULL
 				   : alloc_printf("%s: it lists no tools; see domains.%s.tools",
 					     name, name);
@@ -82,7 +83,7 @@ static void report_domain(void *arg, struct domain *domain)
 		confine_add_missing(conf, report->support, &missing);
 	reason = reason_of(&stats, name, n_tools);
 	report->n_domains++;
-	report->n_up += stats.state == DOMAIN_UP;
+	report->n_up += domain_state_is_up(stats.state);
 	if (reason && (!conf || conf->required))
 		add_reason(report, name, reason);
 	json = json_pack("{s:s, s:b, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:s}", "state",

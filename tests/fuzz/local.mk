@@ -24,6 +24,11 @@ tests_fuzz_fuzz_expression_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_expression_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a $(fuzz_libs) \
 	$(CRYPTO_LIBS) -lm
 
+# Requests of the stateless revision: headers, an empty line, a body.
+fuzz_programs += tests/fuzz/fuzz_envelope
+tests_fuzz_fuzz_envelope_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_envelope_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
@@ -46,6 +51,10 @@ tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a worker
 fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_offering
+tests_fuzz_fuzz_offering_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_offering_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_schema
 tests_fuzz_fuzz_schema_CPPFLAGS = $(fuzz_cppflags)
@@ -72,6 +81,11 @@ tests_fuzz_fuzz_texts_LDADD = workers/utils/libutils_tools.a workers/common/libw
 fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)
+
+# Its process is a fake, in the place of fleet/launch.c.
+fuzz_programs += tests/fuzz/fuzz_worker
+tests_fuzz_fuzz_worker_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_worker_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
 
 # The network worker: answers of name servers, pages as text.
 fuzz_programs += tests/fuzz/fuzz_dns_message
@@ -115,7 +129,7 @@ fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 check_PROGRAMS += $(fuzz_programs)
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/expression.dict tests/fuzz/fuzz.h tests/fuzz/http1.dict \
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/envelope.dict tests/fuzz/expression.dict tests/fuzz/fuzz.h tests/fuzz/http1.dict \
 	tests/fuzz/message.dict tests/fuzz/run tests/fuzz/settings.dict tests/fuzz/texts.dict
 
 if FUZZING

@@ -48,6 +48,11 @@ def build_dir():
     return pathlib.Path(path).resolve()
 
 
+def has_libsystemd():
+    """The build may leave libsystemd out; then no sockets are taken and nobody is told anything."""
+    return "#define HAVE_SYSTEMD 1" in (build_dir() / "config.h").read_text()
+
+
 def daemon_command():
     wrapper = shlex.split(os.environ.get("MCP_FLEET_WRAPPER", ""))
     return [*wrapper, str(build_dir() / "mcp-fleetd")]

@@ -7,10 +7,17 @@ EXTRA_DIST += \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
+	tests/conformance/fixture.py \
+	tests/conformance/legacy_server.py \
+	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
+	tests/integration/clients/bridge.py \
+	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/conformance.py \
 	tests/integration/conftest.py \
+	tests/integration/crossing.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
@@ -22,11 +29,20 @@ EXTRA_DIST += \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
 	tests/integration/requirements-sdk2.txt \
+	tests/integration/requirements-servers.txt \
 	tests/integration/requirements-test.txt \
 	tests/integration/sdk.py \
+	tests/integration/servers.py \
+	tests/integration/servers/package-lock.json \
+	tests/integration/servers/package.json \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
+	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_clients.py \
+	tests/integration/test_conformance.py \
+	tests/integration/test_eras.py \
+	tests/integration/test_crossing.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
@@ -40,7 +56,10 @@ EXTRA_DIST += \
 	tests/integration/test_git_read.py \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
+	tests/integration/test_isolation.py \
+	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
+	tests/integration/test_local.py \
 	tests/integration/test_network_hostile.py \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
@@ -51,18 +70,27 @@ EXTRA_DIST += \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
 	tests/integration/test_sandbox_servers.py \
+	tests/integration/test_servers.py \
 	tests/integration/test_service.py \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
+	tests/integration/test_streamable.py \
+	tests/integration/test_stateless.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
 	tests/integration/wire.py \
+	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
+	tests/integration/workers/full_server.mjs \
+	tests/integration/workers/full_server.py \
+	tests/integration/workers/old_server.py \
 	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \
-	tests/integration/workers/sdk_server.py
+	tests/integration/workers/sdk_server.py \
+	tests/integration/workers/secret_server.py \
+	tests/integration/workers/troubled.py
 
 # make check-integration PYTEST_ARGS="-k kill_9"
 PYTEST_ARGS =

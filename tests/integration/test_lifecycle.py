@@ -195,8 +195,8 @@ def test_a_call_that_takes_too_long(start_fleet):
 # --- a worker that talks nonsense -----------------------------------------------------------------
 
 GARBAGE = {
-    "empty object": b"{}\n",
-    "array": b"[]\n",
+    "other protocol": b'{"jsonrpc":"1.0","id":1,"result":{}}\n',
+    "batch cut off": b'[{"jsonrpc":"2.0","id":1,"result":{}},\n',
     "cut off": b'{"jsonrpc":"2.0","id":1,"result":{\n',
     "binary": b"\xff\xfe\0\1\2\n",
     "invalid UTF-8": b'{"jsonrpc":"2.0","id":1,"result":{"x":"\xff"}}\n',

@@ -15,7 +15,7 @@ import fleet as fleets
 @pytest.fixture(autouse=True)
 def needs_libsystemd():
     """The build may leave libsystemd out; then there is nothing of this to test."""
-    if "#define HAVE_SYSTEMD 1" not in (fleets.build_dir() / "config.h").read_text():
+    if not fleets.has_libsystemd():
         pytest.skip("built without libsystemd")
 
 

@@ -506,17 +506,49 @@ tests_unit_test_git_settings_CPPFLAGS = $(supervisor_unit_cppflags) $(GIT2_CFLAG
 tests_unit_test_git_settings_LDADD = workers/git/libgit_tools.a workers/common/libworker.a \
 	$(supervisor_unit_libs) $(GIT2_LIBS) $(PCRE2_LIBS)
 
+check_PROGRAMS += tests/unit/test_offering
+TESTS += tests/unit/test_offering
+tests_unit_test_offering_SOURCES = tests/unit/test_offering.c
+tests_unit_test_offering_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_offering_LDADD = $(supervisor_unit_libs)
+
+worker_unit_sources = tests/unit/fake_process.c tests/unit/fake_process.h
+
 check_PROGRAMS += tests/unit/test_worker_link
 TESTS += tests/unit/test_worker_link
-tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c
+tests_unit_test_worker_link_SOURCES = tests/unit/test_worker_link.c $(worker_unit_sources)
 tests_unit_test_worker_link_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_worker_link_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_worker_opening
+TESTS += tests/unit/test_worker_opening
+tests_unit_test_worker_opening_SOURCES = tests/unit/test_worker_opening.c $(worker_unit_sources)
+tests_unit_test_worker_opening_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_opening_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_wants
+TESTS += tests/unit/test_worker_wants
+tests_unit_test_worker_wants_SOURCES = tests/unit/test_worker_wants.c $(worker_unit_sources)
+tests_unit_test_worker_wants_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_wants_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_worker_lines
+TESTS += tests/unit/test_worker_lines
+tests_unit_test_worker_lines_SOURCES = tests/unit/test_worker_lines.c $(worker_unit_sources)
+tests_unit_test_worker_lines_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_worker_lines_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_mcp
 TESTS += tests/unit/test_mcp
-tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c
+tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_bridge
+TESTS += tests/unit/test_bridge
+tests_unit_test_bridge_SOURCES = tests/unit/test_bridge.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_bridge_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_bridge_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_errlog
 TESTS += tests/unit/test_errlog
@@ -530,9 +562,53 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_stream_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_fairq
+TESTS += tests/unit/test_fairq
+tests_unit_test_fairq_SOURCES = tests/unit/test_fairq.c
+tests_unit_test_fairq_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fairq_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_store
+TESTS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c
+tests_unit_test_store_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_store_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_wants
+TESTS += tests/unit/test_wants
+tests_unit_test_wants_SOURCES = tests/unit/test_wants.c
+tests_unit_test_wants_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_wants_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_local
+TESTS += tests/unit/test_local
+tests_unit_test_local_SOURCES = tests/unit/test_local.c
+tests_unit_test_local_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_local_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_local_socket
+TESTS += tests/unit/test_local_socket
+tests_unit_test_local_socket_SOURCES = tests/unit/test_local_socket.c
+tests_unit_test_local_socket_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
+
+fake_domain_sources = tests/unit/fake_domain.c tests/unit/fake_domain.h
+
+check_PROGRAMS += tests/unit/test_domain_session
+TESTS += tests/unit/test_domain_session
+tests_unit_test_domain_session_SOURCES = tests/unit/test_domain_session.c $(fake_domain_sources)
+tests_unit_test_domain_session_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_session_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_sleep
+TESTS += tests/unit/test_domain_sleep
+tests_unit_test_domain_sleep_SOURCES = tests/unit/test_domain_sleep.c $(fake_domain_sources)
+tests_unit_test_domain_sleep_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_sleep_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
-tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c $(fake_domain_sources)
 tests_unit_test_domain_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_LDADD = $(supervisor_unit_libs)
 
@@ -541,6 +617,30 @@ TESTS += tests/unit/test_cgroup
 tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
 tests_unit_test_cgroup_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_cgroup_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_heartbeat
+TESTS += tests/unit/test_heartbeat
+tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c
+tests_unit_test_heartbeat_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_heartbeat_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_event_store
+TESTS += tests/unit/test_event_store
+tests_unit_test_event_store_SOURCES = tests/unit/test_event_store.c
+tests_unit_test_event_store_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_event_store_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_http_accept
+TESTS += tests/unit/test_http_accept
+tests_unit_test_http_accept_SOURCES = tests/unit/test_http_accept.c
+tests_unit_test_http_accept_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_http_accept_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_streamable
+TESTS += tests/unit/test_streamable
+tests_unit_test_streamable_SOURCES = tests/unit/test_streamable.c
+tests_unit_test_streamable_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_streamable_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_http_conn
 TESTS += tests/unit/test_http_conn
@@ -592,4 +692,29 @@ TESTS += tests/unit/test_network_reverse
 tests_unit_test_network_reverse_SOURCES = tests/unit/test_network_reverse.c
 tests_unit_test_network_reverse_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_network_reverse_LDADD = workers/network/libnetwork_tools.a $(unit_libs)
+
+# What tells requests of the stateless revision apart.
+check_PROGRAMS += tests/unit/test_envelope
+TESTS += tests/unit/test_envelope
+tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
+tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_envelope_params
+TESTS += tests/unit/test_envelope_params
+tests_unit_test_envelope_params_SOURCES = tests/unit/test_envelope_params.c
+tests_unit_test_envelope_params_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_params_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_mcp_headers
+TESTS += tests/unit/test_mcp_headers
+tests_unit_test_mcp_headers_SOURCES = tests/unit/test_mcp_headers.c
+tests_unit_test_mcp_headers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mcp_headers_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_trace
+TESTS += tests/unit/test_trace
+tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
+tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
 endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/uio.h>
 
 #include <cmocka.h>
 
@@ -50,7 +51,9 @@ static void set(struct catalog *catalog, const struct conf_domain *conf, const c
 	json_auto_t *i = info ? json_loads(info, 0, NULL) : NULL;
 
 	assert_non_null(t);
-	catalog_set_domain(catalog, conf, t, i);
+	const struct offering offering = { .info = i, .tools = t, .takes_legacy = true };
+
+	catalog_set_domain(catalog, conf, &offering);
 }
 
 static struct catalog *with_git(void)
@@ -65,7 +68,7 @@ static struct catalog *with_git(void)
 static json_t *page(const struct endpoint *endpoint, const char *cursor)
 {
 	size_t len;
-	const char *text = endpoint_get_page(endpoint, cursor, &len);
+	const char *text = endpoint_get_page(endpoint, CATALOG_TOOLS, cursor, &len);
 	json_t *json = text ? json_loadb(text, len, 0, NULL) : NULL;
 
 	assert_true(!text || json);
@@ -142,7 +145,7 @@ static void test_names(void **unused)
 		{ "", NULL },
 	};
 	struct catalog *catalog = with_git();
-	struct catalog_tool tool;
+	struct catalog_target tool;
 
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
 		bool found =
@@ -160,7 +163,7 @@ static void test_hints_and_timeouts(void **unused)
 {
 	struct catalog *catalog = with_git();
 	const struct endpoint *all = catalog_endpoint(catalog, NULL);
-	struct catalog_tool tool;
+	struct catalog_target tool;
 
 	assert_true(endpoint_find_tool(all, "git_log", &tool));
 	assert_true(tool.may_rerun);
@@ -178,7 +181,7 @@ static void test_endpoints(void **unused)
 {
 	struct catalog *catalog = with_git();
 	const struct conf_domain ext = domain("my-ext", false);
-	struct catalog_tool tool;
+	struct catalog_target tool;
 
 	set(catalog, &ext,
 		"[{\"name\":\"echo\",\"inputSchema\":{}},{\"name\":\"my_ext_two\",\"inputSchema\":{}},"
@@ -201,7 +204,7 @@ static void test_filters(void **unused)
 	char *deny[] = { (char[]){ "*_push" }, (char[]){ "git_get_*" } };
 	struct conf_domain git = domain("git", true);
 	struct catalog *catalog = catalog_new(&conf_tools);
-	struct catalog_tool tool;
+	struct catalog_target tool;
 
 	git.tools_deny = (struct conf_strs){ .items = deny, .n = 2 };
 	set(catalog, &git, git_tools, git_info);
@@ -278,19 +281,61 @@ static void test_versions(void **unused)
 	struct catalog *catalog = with_git();
 	const struct conf_domain git = domain("git", true);
 	const struct endpoint *all = catalog_endpoint(catalog, NULL);
-	uint64_t before = endpoint_get_version(all);
+	uint64_t before = endpoint_get_version(all, CATALOG_TOOLS);
 
 	set(catalog, &git, git_tools, git_info);
-	assert_int_equal(endpoint_get_version(all), before); /* the same list */
-	catalog_set_domain(catalog, &git, NULL, NULL);
-	assert_true(endpoint_get_version(all) > before);
+	assert_int_equal(endpoint_get_version(all, CATALOG_TOOLS), before); /* the same list */
+	catalog_set_domain(catalog, &git, NULL);
+	assert_true(endpoint_get_version(all, CATALOG_TOOLS) > before);
 	assert_int_equal(endpoint_count_tools(all), 0);
 	json_auto_t *list = page(all, NULL);
 	check_names(list, "");
-	before = endpoint_get_version(all);
+	before = endpoint_get_version(all, CATALOG_TOOLS);
 	catalog_remove_domain(catalog, "git");
-	assert_int_equal(endpoint_get_version(all), before);
+	assert_int_equal(endpoint_get_version(all, CATALOG_TOOLS), before);
 	catalog_remove_domain(catalog, "git");
+	catalog_free(catalog);
+}
+
+static char logged[1024];
+
+static void keep_message(const struct iovec *fields, int n)
+{
+	assert_true(n > 0);
+	(void)snprintf(logged, sizeof(logged), "%.*s", (int)fields[0].iov_len,
+		(const char *)fields[0].iov_base);
+}
+
+/* A tool whose annotations are no good is listed all the same, and the log says what ails it. */
+static void test_mirrored_arguments(void **unused)
+{
+	struct catalog *catalog = catalog_new(&conf_tools);
+	const struct conf_domain git = domain("git", true);
+	const struct endpoint *all = catalog_endpoint(catalog, NULL);
+	struct catalog_target tool;
+
+	logged[0] = '\0';
+	log_set_journal(keep_message);
+	log_init("test", LOG_TARGET_JOURNAL, LOG_LEVEL_WARNING);
+	set(catalog, &git,
+		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"string\","
+		"\"x-mcp-header\":\"X\"}}}},{\"name\":\"git_b\",\"inputSchema\":{}}]",
+		NULL);
+	assert_string_equal(logged, "");
+	assert_true(endpoint_find_tool(all, "git_a", &tool) && tool.has_headers);
+	assert_true(endpoint_find_tool(all, "git_b", &tool) && !tool.has_headers);
+
+	set(catalog, &git,
+		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"number\","
+		"\"x-mcp-header\":\"X\"}}}}]",
+		NULL);
+	assert_string_equal(logged,
+		"MESSAGE=domain git: tool git_a: x-mcp-header of \"x\" stands on a type other than "
+		"string, integer and boolean; clients of protocol revision 2026-07-28 will leave it "
+		"out");
+	assert_true(endpoint_find_tool(all, "git_a", &tool) && !tool.has_headers);
+	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	log_set_journal(NULL);
 	catalog_free(catalog);
 }
 
@@ -306,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_mirrored_arguments),
 	};
 
 	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);

@@ -213,6 +213,11 @@ static void test_values(void **state)
 		{ "domains: {git: {processes: {min: 6}}}", "domains.git.processes.max", "6" },
 		{ "domains: {git: {processes: {max: 2}}}", "domains.git.processes.max", "2" },
 		{ "domains: {x: {command: [srv]}}", "domains.x.processes.max", "1" },
+		{ "domains: {x: {command: [srv], isolation: session}}", "domains.x.processes.max",
+			"64" },
+		{ "domains: {x: {command: [srv], cwd: /srv}}", "domains.x.cwd", "\"/srv\"" },
+		{ "domains: {git: {start: lazy, idle_stop: 5m}}", "domains.git.idle_stop",
+			"300000" },
 		{ "domains: {x: {command: [srv], processes: {max: 3}}}", "domains.x.processes.max",
 			"3" },
 		{ "domains: {x: {command: [srv, \"\"], concurrency: 8}}", "domains.x.command",
@@ -300,25 +305,26 @@ static void test_bad_keys(void **state)
 		{ "domain: {}\n", "fleet.yaml:1:1: domain: unknown key; did you mean 'domains'?" },
 		{ "qqqqqqq: 1\n",
 			"fleet.yaml:1:1: qqqqqqq: unknown key; known here are auth, listen, "
-			"limits, sse, drain, log, tools, sandbox, domains" },
+			"local, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 		{ "sse: {pings: 1s}\n", "fleet.yaml:1:7: sse.pings: unknown key; known here are "
 					"heartbeat" },
 		{ "limits.sessions: 5\n",
 			"fleet.yaml:1:1: limits.sessions: unknown key; known here "
-			"are auth, listen, limits, sse, drain, log, tools, "
+			"are auth, listen, local, limits, sse, drain, state_dir, log, tools, "
 			"sandbox, domains" },
 		{ "domains: {git: {processes: {mix: 1}}}\n",
 			"fleet.yaml:1:29: domains.git.processes.mix: unknown key; did you mean "
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, url, headers_file, ca_file, transport, env, required, concurrency, "
-			"processes, queue, queue_bytes, start_timeout, cancel_grace, health, idle_shrink, restart, tools, sandbox, call_timeout" },
+			"command, url, headers_file, ca_file, transport, env, cwd, isolation, start, idle_stop, required, concurrency, processes, "
+			"queue, queue_bytes, start_timeout, cancel_grace, health, protocol, max_line, "
+			"idle_shrink, restart, names, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
 			"fleet.yaml:1:1: a?b: unknown key; known here are auth, listen, "
-			"limits, sse, drain, log, tools, sandbox, domains" },
+			"local, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
@@ -478,6 +484,20 @@ static void test_bad_domains(void **state)
 		{ "domains: {git: {concurrency: 2}}",
 			"fleet.yaml:1:30: domains.git.concurrency: a worker that is built in serves "
 			"one call at a time: raise processes.max instead" },
+		{ "domains: {git: {isolation: session}}",
+			"fleet.yaml:1:28: domains.git.isolation: a worker that is built in keeps "
+			"nothing between calls: leave the key out, or say shared" },
+		{ "domains: {git: {cwd: /srv}}",
+			"fleet.yaml:1:22: domains.git.cwd: a worker that is built in has no use for it: "
+			"leave the key out, or give roots" },
+		{ "domains: {x: {command: [y], cwd: srv}}",
+			"fleet.yaml:1:34: domains.x.cwd: 'srv' is not an absolute path" },
+		{ "domains: {git: {protocol: modern}}",
+			"fleet.yaml:1:27: domains.git.protocol: a worker that is built in has one "
+			"protocol: leave the key out" },
+		{ "domains: {git: {max_line: 1MiB}}",
+			"fleet.yaml:1:27: domains.git.max_line: a worker that is built in has a "
+			"limit of its own, which tools.max_result_bytes moves: leave the key out" },
 		{ "domains: {git: {restart: {first: 10s, cap: 1s}}}",
 			"fleet.yaml:1:44: domains.git.restart.cap: is below restart.first" },
 		{ "domains: {git: {restart: {first: 1m}}}",
@@ -770,6 +790,44 @@ static void test_environment(void **state)
 	conf = load(&src);
 	assert_int_equal(conf->transport, CONF_TRANSPORT_STDIO);
 	assert_string_equal(conf->listeners[0].address, "127.0.0.1:7");
+}
+
+static void test_local_socket(void **state)
+{
+	static const struct {
+		const char *transport;
+		const char *folders; /* RUNTIME_DIRECTORY */
+		const char *text;
+		const char *socket;
+	} cases[] = {
+		{ "sse", "", "", NULL },
+		{ "sse", "/run/mcp-fleet", "", "/run/mcp-fleet/mcp.sock" },
+		{ "sse", "/run/mcp-fleet", "local: {path: auto}", "/run/mcp-fleet/mcp.sock" },
+		{ "sse", "/run/a:/run/b", "", "/run/a/mcp.sock" },
+		{ "sse", "run/a", "", NULL },
+		{ "sse", ":/run/b", "", NULL },
+		{ "sse", "/run/a", "local: {path: \"\"}", NULL },
+		{ "sse", "/run/a", "local: {path: /srv/s}", "/srv/s" },
+		{ "stdio", "/run/a", "", NULL },
+		{ "stdio", "/run/a", "local: {path: auto}", NULL },
+		{ "stdio", "", "local: {path: /srv/s}", "/srv/s" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const char *const env[] = { "MCP_TRANSPORT", cases[i].transport,
+			"RUNTIME_DIRECTORY", cases[i].folders, NULL };
+		struct conf_sources src = sources();
+		auto_(conf_freep) struct conf *conf = NULL;
+
+		environment = env;
+		write_file("fleet.yaml", cases[i].text);
+		conf = load(&src);
+		if (!cases[i].socket)
+			assert_null(conf->local_socket);
+		else
+			assert_string_equal(conf->local_socket, cases[i].socket);
+		environment = NULL;
+	}
 }
 
 static void test_port_selects_no_transport(void **state)
@@ -1078,6 +1136,43 @@ static void test_diff_of_domains(void **state)
 	}
 }
 
+static void test_diff_of_how_processes_are_kept(void **state)
+{
+	static const struct {
+		const char *key;
+		enum conf_domain_change change;
+	} cases[] = {
+		{ "isolation: session", CONF_DOMAIN_REPLACED },
+		{ "start: lazy", CONF_DOMAIN_REPLACED },
+		{ "cwd: /srv", CONF_DOMAIN_REPLACED },
+		{ "idle_stop: 5m", CONF_DOMAIN_TUNED },
+	};
+	auto_(conf_freep) struct conf *a = load_text("domains: {x: {command: [y]}}");
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		auto_free char *text =
+			alloc_printf("domains: {x: {command: [y], %s}}", cases[i].key);
+		auto_(conf_freep) struct conf *b = load_text(text);
+		auto_(conf_diff_done) struct conf_diff diff = { 0 };
+
+		conf_diff(a, b, &diff);
+		assert_int_equal(diff.n_domains, 1);
+		assert_int_equal(diff.domains[0].change, cases[i].change);
+	}
+}
+
+static void test_diff_of_the_state_folder(void **state)
+{
+	auto_(conf_freep) struct conf *a = load_text("domains: {git: }");
+	auto_(conf_freep) struct conf *b = load_text("state_dir: /srv\ndomains: {git: }");
+	auto_(conf_diff_done) struct conf_diff diff = { 0 };
+
+	conf_diff(a, b, &diff);
+	assert_int_equal(diff.n_domains, 0);
+	assert_int_equal(diff.restart.n, 1);
+	assert_string_equal(diff.restart.items[0], "state_dir");
+}
+
 static void test_diff_of_git_keys(void **state)
 {
 	auto_(conf_freep) struct conf *a = load_text("domains: {git: {queue: 1}}");
@@ -1139,6 +1234,7 @@ int main(void)
 		TEST(remote),
 		TEST(settings_json),
 		TEST(environment),
+		TEST(local_socket),
 		TEST(port_selects_no_transport),
 		TEST(bad_environment),
 		TEST(command_line),
@@ -1154,6 +1250,8 @@ int main(void)
 		TEST(diff_of_workers_settings),
 		TEST(diff_of_domains),
 		TEST(diff_of_git_keys),
+		TEST(diff_of_how_processes_are_kept),
+		TEST(diff_of_the_state_folder),
 		TEST(table),
 	};
 

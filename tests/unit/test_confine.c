@@ -180,6 +180,14 @@ static void test_filesystem(void **unused)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void test_working_directory(void **unused)
+{
+	const struct conf_domain domain = { .name = name, .cwd = folder };
+	json_auto_t *plan = plan_of(&domain, &full);
+
+	assert_string_equal(json_string_value(json_object_get(plan, "directory")), folder);
+}
+
 static void test_command(void **unused)
 {
 	char *ports[] = { port };
@@ -341,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_git),
 		cmocka_unit_test(test_filesystem),
 		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_working_directory),
 		cmocka_unit_test(test_below_writable),
 		cmocka_unit_test(test_limits_of_native),
 		cmocka_unit_test(test_missing),

@@ -1,5 +1,5 @@
 /* Domains: the queue, which worker gets a call, what becomes of it when the worker dies, growth and
- * shrinking, reload, the end. The workers are fakes of this file, in the place of fleet/worker.c. */
+ * shrinking, reload, the end. The workers are fakes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,390 +10,7 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
-#include "supervisor/fleet/domain.h"
-
-/* --- fake workers ------------------------------------------------------------------------------ */
-
-struct worker {
-	struct worker *next;
-	const struct worker_hooks *hooks;
-	void *arg;
-	struct worker_setup *setup;
-	enum worker_state state;
-	struct request_list calls;
-	unsigned n_calls;
-	bool is_fast;  /* takes calls ahead */
-	bool is_stuck; /* gives them back */
-	unsigned n_stops;
-	int64_t drain_ms; /* of the last stop */
-	int64_t idle_since_ms;
-	char name[16];
-	char told[64]; /* the last notification */
-};
-
-static struct world {
-	struct loop *loop;
-	struct domain *domain;
-	struct conf_domain conf;
-	struct worker *workers; /* the newest first; those that were freed are gone */
-	unsigned n_workers;
-	struct strbuf story; /* what the hooks said, one word each */
-	unsigned n_changed;
-	unsigned n_tools; /* of the last list told */
-} world;
-
-void request_free(struct request *request)
-{
-	free(request->line);
-	free(request);
-}
-
-struct worker_setup *worker_setup_ref(struct worker_setup *setup)
-{
-	setup->n_refs++;
-	return setup;
-}
-
-static void free_texts(char **texts)
-{
-	for (char **at = texts; *at; at++)
-		free(*at);
-	free(texts);
-}
-
-void worker_setup_unref(struct worker_setup *setup)
-{
-	if (--setup->n_refs > 0)
-		return;
-	free(setup->domain);
-	free_texts(setup->argv);
-	free_texts(setup->env);
-	free(setup);
-}
-
-struct worker *worker_new(struct loop *loop, struct launcher *launcher, struct worker_setup *setup,
-	unsigned index, const struct worker_hooks *hooks, void *arg)
-{
-	struct worker *w = alloc_zero(sizeof(*w));
-
-	w->hooks = hooks;
-	w->arg = arg;
-	w->setup = worker_setup_ref(setup);
-	TAILQ_INIT(&w->calls);
-	(void)snprintf(w->name, sizeof(w->name), "w/%u", index);
-	w->next = world.workers;
-	world.workers = w;
-	world.n_workers++;
-	return w;
-}
-
-void worker_free(struct worker *w)
-{
-	struct worker **at = &world.workers;
-	struct request *request;
-
-	while (*at != w)
-		at = &(*at)->next;
-	*at = w->next;
-	world.n_workers--;
-	while ((request = TAILQ_FIRST(&w->calls))) {
-		TAILQ_REMOVE(&w->calls, request, next);
-		request_free(request);
-	}
-	worker_setup_unref(w->setup);
-	free(w);
-}
-
-static void move(struct worker *w, enum worker_state state)
-{
-	bool differs = w->state != state;
-
-	w->state = state;
-	if (differs)
-		w->hooks->moved(w->arg, w);
-}
-
-void worker_start(struct worker *w)
-{
-	move(w, WORKER_STARTING);
-}
-
-void worker_stop(struct worker *w, int64_t drain_ms)
-{
-	w->n_stops++;
-	w->drain_ms = drain_ms;
-	if (w->state == WORKER_BACKOFF || w->state == WORKER_PARKED)
-		move(w, WORKER_DOWN);
-	else if (w->state == WORKER_READY && w->n_calls > 0)
-		move(w, WORKER_DRAINING);
-	else if (w->state != WORKER_DRAINING)
-		move(w, WORKER_STOPPING);
-}
-
-bool worker_has_room(const struct worker *w)
-{
-	return w->state == WORKER_READY && w->n_calls < w->setup->concurrency;
-}
-
-bool worker_is_idle(const struct worker *w)
-{
-	return w->state == WORKER_READY && w->n_calls == 0;
-}
-
-bool worker_takes_ahead(const struct worker *w)
-{
-	return w->state == WORKER_READY && w->is_fast && w->n_calls > 0 && w->n_calls < 3;
-}
-
-bool worker_has_ahead(const struct worker *w)
-{
-	const struct request *last = TAILQ_LAST(&w->calls, request_list);
-
-	return last && last->ahead;
-}
-
-unsigned worker_take_back(struct worker *w, int64_t max_ms, struct request_list *ret)
-{
-	struct request *request;
-	unsigned n = 0;
-
-	while (w->is_stuck && worker_has_ahead(w)) {
-		request = TAILQ_LAST(&w->calls, request_list);
-		TAILQ_REMOVE(&w->calls, request, next);
-		w->n_calls--;
-		request->ahead = false;
-		TAILQ_INSERT_HEAD(ret, request, next);
-		n++;
-	}
-	return n;
-}
-
-int worker_call(struct worker *w, struct request *request)
-{
-	request->ahead = w->n_calls >= w->setup->concurrency;
-	TAILQ_INSERT_TAIL(&w->calls, request, next);
-	w->n_calls++;
-	return 0;
-}
-
-static struct request *find_request(struct worker *w, uint64_t no)
-{
-	struct request *request;
-
-	TAILQ_FOREACH(request, &w->calls, next)
-		if (request->no == no)
-			return request;
-	return NULL;
-}
-
-bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
-{
-	struct request *request = find_request(w, no);
-
-	if (request)
-		request->cancelled = true;
-	return request != NULL;
-}
-
-void worker_notify(struct worker *w, const char *method, const char *params)
-{
-	(void)snprintf(w->told, sizeof(w->told), "%s", params);
-}
-
-enum worker_state worker_get_state(const struct worker *w)
-{
-	return w->state;
-}
-
-const char *worker_get_name(const struct worker *w)
-{
-	return w->name;
-}
-
-pid_t worker_get_pid(const struct worker *w)
-{
-	return w->state == WORKER_READY;
-}
-
-const char *worker_get_last_end(const struct worker *w)
-{
-	return "a fake death";
-}
-
-int64_t worker_get_idle_since_ms(const struct worker *w)
-{
-	return w->idle_since_ms;
-}
-
-unsigned worker_count_calls(const struct worker *w)
-{
-	return w->n_calls;
-}
-
-/* --- what happens to them ---------------------------------------------------------------------- */
-
-static void become_ready_with(struct worker *w, const char *tools_text)
-{
-	json_auto_t *tools = json_loads(tools_text, 0, NULL);
-	json_auto_t *info = json_object();
-
-	assert_non_null(tools);
-	w->idle_since_ms = loop_now_ms(world.loop);
-	w->state = WORKER_READY;
-	w->hooks->ready(w->arg, w, tools, info);
-	w->hooks->moved(w->arg, w);
-}
-
-static void become_ready(struct worker *w)
-{
-	become_ready_with(w, "[{\"name\":\"a\"}]");
-}
-
-static void finish_one(struct worker *w)
-{
-	const struct rpc rpc = { .kind = RPC_RESULT };
-	struct request *request = TAILQ_FIRST(&w->calls);
-
-	assert_non_null(request);
-	TAILQ_REMOVE(&w->calls, request, next);
-	w->n_calls--;
-	w->idle_since_ms = loop_now_ms(world.loop);
-	if (TAILQ_FIRST(&w->calls))
-		TAILQ_FIRST(&w->calls)->ahead = false;
-	if (!request->cancelled)
-		w->hooks->answered(w->arg, request->no, &rpc);
-	request_free(request);
-	w->hooks->freed(w->arg, w);
-}
-
-static void die(struct worker *w, enum worker_state next)
-{
-	struct request_list calls = TAILQ_HEAD_INITIALIZER(calls);
-
-	TAILQ_CONCAT(&calls, &w->calls, next);
-	w->n_calls = 0;
-	move(w, next);
-	w->hooks->lost(w->arg, w, &calls);
-	assert_true(TAILQ_EMPTY(&calls));
-	loop_settle(world.loop);
-}
-
-/* --- what the domain says ---------------------------------------------------------------------- */
-
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
-{
-	strbuf_addf(&world.story, "answered:%d ", (int)no);
-}
-
-static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)
-{
-	strbuf_addf(&world.story, "progress:%d ", (int)no);
-}
-
-static void on_lost(void *arg, uint64_t no, enum domain_loss loss, const char *cause)
-{
-	assert_non_null(cause);
-	strbuf_addf(&world.story, "%s:%d ", loss == DOMAIN_LOST_DIED ? "died" : "down", (int)no);
-}
-
-static void on_changed(void *arg, struct domain *domain)
-{
-	world.n_changed++;
-}
-
-static void on_tools(void *arg, struct domain *domain, json_t *tools, json_t *info)
-{
-	world.n_tools = (unsigned)json_array_size(tools);
-	strbuf_addf(&world.story, "tools:%u ", world.n_tools);
-}
-
-static void on_stopped(void *arg, struct domain *domain)
-{
-	strbuf_adds(&world.story, "stopped ");
-}
-
-static const struct domain_hooks hooks = {
-	.answered = on_answered,
-	.progress = on_progress,
-	.lost = on_lost,
-	.changed = on_changed,
-	.tools = on_tools,
-	.stopped = on_stopped,
-};
-
-static char domain_name[] = "fake";
-static char settings_json[] = "{\"roots\":[]}";
-static char env_name[] = "ONE";
-static char env_value[] = "1";
-static struct conf_env envs[] = { { env_name, env_value } };
-
-static int set_up(void **unused)
-{
-	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
-	world = (struct world){ .loop = loop_new_fake() };
-	loop_fake_advance(world.loop, 1000);
-	world.conf = (struct conf_domain){ .name = domain_name,
-		.native = "utils",
-		.settings_json = settings_json,
-		.env = { .items = envs, .n = 1 },
-		.concurrency = 1,
-		.processes_min = 1,
-		.processes_max = 2,
-		.queue = 3,
-		.queue_bytes = 1000,
-		.idle_shrink_ms = 60000 };
-	world.domain = domain_new(world.loop, NULL, &world.conf,
-		&(struct domain_programs){ .native = "/libexec/worker-utils" }, &hooks, &world);
-	domain_start(world.domain);
-	return 0;
-}
-
-static int tear_down(void **unused)
-{
-	loop_settle(world.loop);
-	domain_free(world.domain);
-	loop_free(world.loop);
-	assert_null(world.workers);
-	strbuf_done(&world.story);
-	return 0;
-}
-
-static int call_it(uint64_t no, bool may_rerun)
-{
-	return domain_call(world.domain, no, alloc_str("{}"), 2, may_rerun);
-}
-
-static void ask(uint64_t no)
-{
-	assert_int_equal(call_it(no, true), 0);
-}
-
-/* The story since the last time. */
-static const char *story(void)
-{
-	static char text[500];
-
-	loop_settle(world.loop);
-	(void)snprintf(text, sizeof(text), "%s", strbuf_get(&world.story));
-	strbuf_cut(&world.story, 0);
-	return text;
-}
-
-static struct domain_stats stats(void)
-{
-	struct domain_stats ret;
-
-	domain_get_stats(world.domain, &ret);
-	return ret;
-}
-
-static struct worker *up(void)
-{
-	become_ready(world.workers);
-	assert_string_equal(story(), "tools:1 ");
-	assert_int_equal(domain_get_state(world.domain), DOMAIN_UP);
-	return world.workers;
-}
+#include "tests/unit/fake_domain.h"
 
 /* --- tests ------------------------------------------------------------------------------------- */
 
@@ -429,16 +46,16 @@ static void test_the_queue_is_bounded_in_bytes(void **unused)
 {
 	up();
 	ask(1);
-	assert_int_equal(domain_call(world.domain, 2, alloc_str("{}"), 600, true), 0);
-	assert_int_equal(domain_call(world.domain, 3, alloc_str("{}"), 600, true), -ENOBUFS);
+	assert_int_equal(call_sized(2, 600, true), 0);
+	assert_int_equal(call_sized(3, 600, true), -ENOBUFS);
 	domain_cancel(world.domain, 2, "test");
-	assert_int_equal(domain_call(world.domain, 4, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(call_sized(4, 600, true), 0);
 	finish_one(world.workers);
-	assert_int_equal(domain_call(world.domain, 5, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(call_sized(5, 600, true), 0);
 	die(world.workers, WORKER_PARKED);
 	become_ready(world.workers);
 	ask(6);
-	assert_int_equal(domain_call(world.domain, 7, alloc_str("{}"), 600, true), 0);
+	assert_int_equal(call_sized(7, 600, true), 0);
 }
 
 static void test_cancel(void **unused)
@@ -618,7 +235,7 @@ static void test_parked(void **unused)
 	assert_int_equal(domain_get_state(world.domain), DOMAIN_PARKED);
 	assert_string_equal(story(), "down:2 tools:0 died:1 ");
 	assert_int_equal(call_it(3, true), -ENXIO);
-	move(w, WORKER_STARTING); /* the second try is no hope yet */
+	move_worker(w, WORKER_STARTING); /* the second try is no hope yet */
 	assert_int_equal(domain_get_state(world.domain), DOMAIN_PARKED);
 	assert_int_equal(call_it(4, true), -ENXIO);
 	become_ready(w);
@@ -749,6 +366,147 @@ static void test_fleet_state(void **unused)
 	assert_string_equal(w->told, "{\"a\":1}");
 }
 
+static void call_for(uint64_t no, uint64_t session)
+{
+	assert_int_equal(call_of(no, session), 0);
+}
+
+static void reload_queue(unsigned queue)
+{
+	world.conf.queue = queue;
+	domain_reload(world.domain, &world.conf,
+		&(struct domain_programs){ .native = "/libexec/worker-utils" }, false, 1000);
+}
+
+static void test_a_greedy_session_does_not_hold_up_others(void **unused)
+{
+	struct worker *w = up();
+
+	reload_queue(100);
+	for (uint64_t no = 1; no <= 50; no++)
+		call_for(no, 1);
+	call_for(51, 2);
+	for (int i = 0; i < 4; i++)
+		finish_one(w);
+	/* 1 ran, 2 was the first that waited; then it is the turn of the other. */
+	assert_string_equal(story(), "tools:1 answered:1 answered:2 answered:51 answered:3 ");
+}
+
+/* Two processes: while another session is around, the last free one is for a session that has none. */
+static void test_the_last_place_is_for_others(void **unused)
+{
+	struct worker *first = up();
+	struct worker *second;
+
+	reload_queue(100);
+	call_for(1, 2);
+	finish_one(first);
+	for (uint64_t no = 2; no <= 5; no++)
+		call_for(no, 1);
+	loop_fake_advance(world.loop, 1000);
+	assert_int_equal(world.n_workers, 1); /* no process for a place that it may not have */
+	assert_int_equal(first->n_calls, 1);
+	call_for(6, 2);
+	loop_fake_advance(world.loop, 100);
+	assert_int_equal(world.n_workers, 2);
+	second = world.workers;
+	become_ready(second);
+	assert_int_equal(second->n_calls, 1);
+	finish_one(second);
+	assert_int_equal(second->n_calls, 0); /* free, and stays so */
+	assert_int_equal(stats().n_queued, 3);
+	finish_one(first);
+	assert_int_equal(first->n_calls + second->n_calls, 1);
+	loop_fake_advance(world.loop, 60000); /* the other one has not called for a minute */
+	finish_one(first->n_calls ? first : second);
+	assert_int_equal(first->n_calls + second->n_calls, 2);
+	assert_string_equal(story(), "tools:1 answered:1 answered:6 answered:2 answered:3 ");
+}
+
+static void test_one_session_alone_may_have_all(void **unused)
+{
+	struct worker *first = up();
+
+	call_for(1, 1);
+	call_for(2, 1);
+	loop_fake_advance(world.loop, 100);
+	become_ready(world.workers);
+	assert_int_equal(first->n_calls + world.workers->n_calls, 2);
+	assert_int_equal(world.n_workers, 2);
+}
+
+static void test_adopted_calls_count_for_the_other_session(void **unused)
+{
+	struct worker *w = up();
+
+	call_for(1, 1);
+	call_for(2, 1);
+	domain_adopt(world.domain, 1, 2);
+	domain_forget_session(world.domain, 1); /* nothing of it is left */
+	finish_one(w);
+	finish_one(w);
+	assert_string_equal(story(), "answered:1 answered:2 ");
+	call_for(3, 1);
+	call_for(4, 1);
+	domain_forget_session(world.domain, 1); /* 3 runs, 4 waits: nobody hears of it again */
+	finish_one(w);
+	assert_int_equal(w->n_calls, 0);
+	assert_string_equal(story(), "answered:3 ");
+}
+
+static void test_workers_hear_what_all_sessions_want(void **unused)
+{
+	struct worker *w = up();
+
+	assert_int_equal(w->n_wants_told, 0); /* nobody ever wanted anything */
+	domain_subscribe(world.domain, 1, "x:b");
+	domain_subscribe(world.domain, 2, "x:a");
+	domain_subscribe(world.domain, 2, "x:b");
+	domain_set_level(world.domain, 2, "error");
+	domain_set_level(world.domain, 1, "info");
+	loop_fake_advance(world.loop, 0);
+	assert_string_equal(w->wants, "x:a x:b");
+	assert_string_equal(w->level, "info");
+	assert_int_equal(w->n_wants_told, 1);     /* together */
+	domain_subscribe(world.domain, 1, "x:b"); /* nothing new */
+	domain_unsubscribe(world.domain, 1, "x:a");
+	loop_fake_advance(world.loop, 0);
+	assert_int_equal(w->n_wants_told, 1);
+	domain_forget_session(world.domain, 1);
+	domain_unsubscribe(world.domain, 2, "x:b");
+	loop_fake_advance(world.loop, 0);
+	assert_string_equal(w->wants, "x:a");
+	assert_string_equal(w->level, "error");
+}
+
+/* The next call may be what causes the news. */
+static void test_wants_are_told_before_the_next_call(void **unused)
+{
+	struct worker *w = up();
+
+	domain_subscribe(world.domain, 1, "x:a");
+	call_for(1, 1);
+	assert_string_equal(w->wants, "x:a");
+	die(w, WORKER_BACKOFF);
+	w->wants[0] = '\0';
+	become_ready(w); /* the process that follows it */
+	assert_string_equal(w->wants, "x:a");
+	assert_int_equal(w->n_calls, 1);
+}
+
+static void test_too_many_subscriptions_are_ignored(void **unused)
+{
+	for (int i = 0; i < 1100; i++) {
+		auto_free char *uri = alloc_printf("x:%d", i);
+
+		domain_subscribe(world.domain, 1, uri);
+	}
+	domain_subscribe(world.domain, 2, "y:");
+	domain_forget_session(world.domain, 1);
+	struct worker *w = up();
+	assert_string_equal(w->wants, "y:");
+}
+
 static bool has_variable(char **env, const char *start)
 {
 	for (; *env; env++)
@@ -765,7 +523,7 @@ static void test_environment(void **unused)
 	const struct worker_setup *setup = world.workers->setup;
 
 	assert_string_equal(setup->argv[1], "--settings");
-	assert_string_equal(setup->argv[2], settings_json);
+	assert_string_equal(setup->argv[2], world.conf.settings_json);
 	assert_null(setup->argv[3]);
 	(void)setenv("NOTIFY_SOCKET", "/run/x", 1);
 	(void)setenv("LD_AUDIT", "/x", 1);
@@ -792,7 +550,7 @@ static void test_environment(void **unused)
 
 int main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up_domain, tear_down_domain)
 	const struct CMUnitTest tests[] = {
 		TEST(test_calls_wait_for_the_first_worker),
 		TEST(test_the_queue_is_bounded),
@@ -816,6 +574,13 @@ int main(void)
 		TEST(test_stop),
 		TEST(test_stop_while_it_waits_to_restart),
 		TEST(test_fleet_state),
+		TEST(test_a_greedy_session_does_not_hold_up_others),
+		TEST(test_the_last_place_is_for_others),
+		TEST(test_one_session_alone_may_have_all),
+		TEST(test_adopted_calls_count_for_the_other_session),
+		TEST(test_workers_hear_what_all_sessions_want),
+		TEST(test_wants_are_told_before_the_next_call),
+		TEST(test_too_many_subscriptions_are_ignored),
 		TEST(test_environment),
 	};
 

@@ -1,4 +1,5 @@
 /* The fleet: ids and names, what a reload does to whom, and the end. Domains are fakes of this file. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,6 +47,12 @@ bool launcher_finds_orphans(const struct launcher *launcher)
 	return true;
 }
 
+int process_fork(struct launcher *launcher, int (*task)(const void *data), const void *data,
+	process_ended_fn *fn, void *arg)
+{
+	return -ENOSYS;
+}
+
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	const struct conf_domain *conf, const struct domain_programs *programs,
 	const struct domain_hooks *hooks, void *arg)
@@ -67,6 +74,12 @@ void domain_free(struct domain *d)
 	world.n_domains--;
 	free(d->name);
 	free(d);
+}
+
+void domain_use_store(struct domain *d, struct store *store, bool recall)
+{
+	if (store)
+		strbuf_addf(&world.story, "store:%s:%s ", d->name, recall ? "recall" : "keep");
 }
 
 void domain_start(struct domain *d)
@@ -214,6 +227,35 @@ static void test_changed(void **unused)
 	assert_string_equal(story(), "replace:b ");
 }
 
+static void apply_lazy(const char *state_dir)
+{
+	static char dir[64];
+	struct conf_domain domains[] = { { .name = name_a },
+		{ .name = name_b, .start = CONF_START_LAZY } };
+	const struct conf conf = { .domains = domains, .n_domains = 2, .state_dir = dir };
+
+	(void)snprintf(dir, sizeof(dir), "%s", state_dir);
+	(void)story();
+	fleet_free(world.fleet);
+	world.fleet = fleet_new(world.loop, "/libexec", &hooks, &world);
+	fleet_apply(world.fleet, &conf, NULL);
+}
+
+static void test_lazy_domains_get_a_store(void **unused)
+{
+	static char folder[] = "/tmp/test_fleet.XXXXXX";
+	auto_free char *inner = NULL;
+
+	assert_non_null(mkdtemp(folder));
+	inner = alloc_printf("%s/offerings", folder);
+	apply_lazy(folder);
+	assert_non_null(strstr(story(), "store:b:recall start:b"));
+	assert_int_equal(rmdir(inner), 0);
+	apply_lazy("/proc/none");
+	assert_null(strstr(story(), "store:"));
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_stop(void **unused)
 {
 	struct domain *a = get("a");
@@ -260,6 +302,7 @@ int main(void)
 		TEST(test_names_and_ids),
 		TEST(test_removed_and_added_again),
 		TEST(test_changed),
+		TEST(test_lazy_domains_get_a_store),
 		TEST(test_stop),
 		TEST(test_stop_while_one_leaves),
 		TEST(test_stop_without_domains),

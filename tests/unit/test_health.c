@@ -176,6 +176,21 @@ static void test_not_ready(void **unused)
 	}
 }
 
+static void test_asleep_is_ready(void **unused)
+{
+	auto_strbuf text = { 0 };
+
+	world.domains[0].stats.state = DOMAIN_ASLEEP;
+	world.domains[0].stats.n_processes = 0;
+	get("/ready");
+	assert_int_equal(world.status, 200);
+	health_add_summary(world.health, &text);
+	assert_non_null(strstr(strbuf_get(&text), "2/2 domains up"));
+	world.domains[0].n_tools = 0;
+	get("/ready");
+	assert_int_equal(world.status, 503);
+}
+
 static void test_without_tools_is_not_ready(void **unused)
 {
 	world.domains[0].n_tools = 0;
@@ -226,6 +241,7 @@ int main(void)
 		TEST(test_health),
 		TEST(test_ready),
 		TEST(test_not_ready),
+		TEST(test_asleep_is_ready),
 		TEST(test_without_tools_is_not_ready),
 		TEST(test_who_is_not_required),
 		TEST(test_words_that_are_no_text),

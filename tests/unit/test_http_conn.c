@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "shared/alloc.h"
 #include "shared/fd.h"
 #include "shared/limits.h"
 #include "supervisor/conf.h"
@@ -25,6 +26,10 @@ static struct world {
 	unsigned n_drained;
 	unsigned n_closed;
 	bool refuse_bodies;
+	unsigned n_notes; /* not freed yet */
+	struct http_conn *held;
+	enum http_fin fin;
+	bool answers_at_once;
 } world;
 
 static const struct conf_limits limits = {
@@ -79,12 +84,19 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 {
 	if (world.refuse_bodies)
 		http_conn_refuse(conn, 415, "not this");
-	memcpy(ask->note, "note", 5);
+	ask->note = alloc_str("note");
+	world.n_notes++;
 	return !world.refuse_bodies;
 }
 
+static void free_note(void *note)
+{
+	world.n_notes--;
+	free(note);
+}
+
 static void on_post_body(
-	void *arg, struct http_conn *conn, const char *note, char *body, size_t len)
+	void *arg, struct http_conn *conn, const void *note, char *body, size_t len)
 {
 	static const struct http_reply accepted = { .status = 202 };
 
@@ -92,6 +104,46 @@ static void on_post_body(
 	strbuf_add(&world.bodies, body, len);
 	strbuf_addc(&world.bodies, '|');
 	http_conn_answer(conn, &accepted);
+}
+
+static bool on_hold_head(void *arg, struct http_conn *conn, struct http_ask *ask)
+{
+	return true;
+}
+
+static void on_hold_closed(void *arg)
+{
+	world.n_closed++;
+	world.held = NULL;
+}
+
+static const struct http_stream_hooks hold_hooks = { on_drained, on_hold_closed };
+
+static void answer_held(const char *text)
+{
+	const struct http_reply reply = { .status = 200, .body = text, .body_len = strlen(text) };
+
+	assert_non_null(world.held);
+	http_conn_answer(TAKE(world.held), &reply);
+}
+
+static void on_hold_body(
+	void *arg, struct http_conn *conn, const void *note, char *body, size_t len)
+{
+	assert_null(world.held);
+	world.held = conn;
+	http_conn_hold(conn, &hold_hooks, &world, world.fin);
+	if (world.answers_at_once)
+		answer_held("at once");
+}
+
+static void begin_chunked(const char *first)
+{
+	static const struct http_reply head = {
+		.status = 200, .is_stream = true, .is_chunked = true
+	};
+
+	http_conn_begin_stream(world.held, &head, first, strlen(first), &hold_hooks, &world);
 }
 
 /* In the place of httpd.c. */
@@ -105,7 +157,12 @@ const struct http_route *httpd_find_route(
 		{ .path = "/post",
 			.methods = HTTPD_POST,
 			.head = on_post_head,
-			.body = on_post_body },
+			.body = on_post_body,
+			.free_note = free_note },
+		{ .path = "/hold",
+			.methods = HTTPD_GET | HTTPD_POST | HTTPD_DELETE,
+			.head = on_hold_head,
+			.body = on_hold_body },
 	};
 
 	*ret_prefix = 0;
@@ -142,6 +199,7 @@ static int tear_down(void **unused)
 	http_shared_done(&world.shared);
 	loop_free(world.loop);
 	strbuf_done(&world.bodies);
+	assert_int_equal(world.n_notes, 0);
 	return 0;
 }
 
@@ -328,11 +386,29 @@ static void test_methods(void **unused)
 	assert_non_null(strstr(hear(), "Allow: GET, HEAD\r\n"));
 	say("GET /post HTTP/1.1\r\n" HOST "\r\n");
 	assert_non_null(strstr(hear(), "Allow: POST\r\n"));
+	say("PUT /hold HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear(), "Allow: GET, HEAD, POST, DELETE\r\n"));
 	say("HEAD /get HTTP/1.1\r\n" HOST "\r\n");
 	const char *answer = hear();
 
 	assert_non_null(strstr(answer, "Content-Length: 5\r\n"));
 	assert_null(strstr(answer, "hello"));
+}
+
+static void test_options(void **unused)
+{
+	say("OPTIONS /hold HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n"
+	    "Access-Control-Request-Method: POST\r\n\r\n");
+	const char *answer = hear();
+
+	assert_non_null(strstr(answer, " 204 No Content\r\n"));
+	assert_non_null(strstr(answer, "Allow: GET, HEAD, POST, DELETE\r\n"));
+	assert_null(strstr(answer, "Access-Control"));
+	assert_null(strstr(answer, "Content-Length"));
+	say("OPTIONS /none HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear(), " 404 "));
+	say("OPTIONS /get HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n");
+	assert_non_null(strstr(hear(), " 403 "));
 }
 
 static void test_slow_head(void **unused)
@@ -516,6 +592,258 @@ static void test_stopping(void **unused)
 	(void)fd_close(busy);
 }
 
+#define HOLD "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"
+#define GET "GET /get HTTP/1.1\r\n" HOST "\r\n"
+
+static void test_held(void **unused)
+{
+	say(HOLD);
+	loop_fake_advance(world.loop, 10 * limits.keepalive_timeout_ms); /* it takes its time */
+	assert_string_equal(hear(), "");
+	answer_held("late");
+	assert_non_null(strstr(hear(), "\r\n\r\nlate"));
+	say(GET);
+	assert_non_null(strstr(hear(), "hello"));
+	loop_fake_advance(world.loop, limits.keepalive_timeout_ms); /* idle again */
+	assert_string_equal(hear(), "<EOF>");
+	assert_int_equal(world.n_closed, 0);
+}
+
+/* What was sent ahead is handled after the answer, in order, also when it came in pieces. */
+static void test_held_in_a_pipeline(void **unused)
+{
+	say(GET HOLD GET HOLD "GET /g");
+	assert_int_equal(count(hear(), "hello"), 1);
+	say("et HTTP/1.1\r\n" HOST);
+	assert_string_equal(hear(), "");
+	answer_held("one");
+	const char *answer = hear();
+
+	assert_non_null(strstr(answer, "\r\n\r\none"));
+	assert_true(strstr(answer, "hello") > strstr(answer, "one"));
+	answer_held("two");
+	assert_int_equal(count(hear(), "HTTP/1.1 200"), 1);
+	say("\r\n");
+	assert_non_null(strstr(hear(), "hello"));
+}
+
+static void test_held_with_its_body_in_pieces(void **unused)
+{
+	say("POST /hold HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nx");
+	assert_null(world.held);
+	say("yz" GET);
+	answer_held("late");
+	assert_int_equal(count(hear(), "HTTP/1.1 200"), 2);
+}
+
+static void test_held_and_answered_at_once(void **unused)
+{
+	world.answers_at_once = true;
+	say(HOLD HOLD GET);
+	const char *answer = hear();
+
+	assert_int_equal(count(answer, "at once"), 2);
+	assert_int_equal(count(answer, "hello"), 1);
+	say("POST /hold HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	assert_non_null(strstr(hear(), "at once<EOF>"));
+}
+
+static void test_held_on_a_connection_that_closes(void **unused)
+{
+	say("POST /hold HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n" GET);
+	answer_held("last");
+	assert_non_null(strstr(hear(), "last<EOF>"));
+}
+
+static void test_held_client_leaves(void **unused)
+{
+	say(HOLD GET);
+	(void)fd_close(TAKE_FD(world.client));
+	turn();
+	assert_int_equal(world.n_closed, 1);
+	assert_null(world.held);
+	assert_int_equal(world.shared.n_conns, 0);
+}
+
+/* FIN and answer in one turn: the answer goes to nobody, and nobody is told twice. */
+static void test_held_answered_when_dead(void **unused)
+{
+	static const struct http_reply reply = { .status = 200, .body = big, .body_len = 10 };
+
+	say(HOLD);
+	(void)fd_close(TAKE_FD(world.client));
+	http_conn_answer(TAKE(world.held), &reply); /* EPIPE */
+	turn();
+	assert_int_equal(world.n_closed, 0);
+	assert_int_equal(world.shared.n_conns, 0);
+}
+
+static void test_held_half_closed(void **unused)
+{
+	world.fin = HTTP_FIN_WAITS;
+	say(HOLD HOLD GET "GET /g");
+	assert_int_equal(shutdown(world.client, SHUT_WR), 0);
+	turn();
+	assert_int_equal(world.n_closed, 0);
+	answer_held("one");
+	assert_non_null(strstr(hear(), "one"));
+	answer_held("two");
+	const char *answer = hear();
+
+	assert_non_null(strstr(answer, "two"));
+	assert_non_null(strstr(answer, "hello<EOF>"));
+	assert_int_equal(world.shared.n_conns, 0);
+}
+
+static void test_held_half_closed_stream(void **unused)
+{
+	world.fin = HTTP_FIN_WAITS;
+	say(HOLD);
+	assert_int_equal(shutdown(world.client, SHUT_WR), 0);
+	turn();
+	begin_chunked("first");
+	http_conn_end_stream(world.held);
+	const char *answer = hear();
+
+	assert_non_null(strstr(answer, "5\r\nfirst\r\n0\r\n\r\n<EOF>"));
+	assert_int_equal(world.n_closed, 0);
+}
+
+static void test_held_half_close_is_leaving(void **unused)
+{
+	world.fin = HTTP_FIN_LEAVES;
+	say(HOLD);
+	begin_chunked("first");
+	assert_int_equal(shutdown(world.client, SHUT_WR), 0);
+	turn();
+	assert_int_equal(world.n_closed, 1);
+}
+
+/* A client cannot make us keep what it sends ahead of an answer. */
+static void test_held_bounds_what_is_ahead(void **unused)
+{
+	size_t sent = 0;
+
+	say(HOLD);
+	for (int i = 0; i < 1000; i++) {
+		ssize_t n = send(world.client, big, 10000, MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		turn();
+	}
+	assert_true(sent < 1 * MIB);
+	answer_held("late");
+	const char *answer = hear();
+
+	assert_non_null(strstr(answer, "late"));
+	assert_non_null(strstr(answer, " 400 ")); /* zeros are no request */
+	assert_non_null(strstr(answer, "<EOF>"));
+}
+
+static void test_chunked_stream_and_on(void **unused)
+{
+	const struct iovec iov[] = { { (void *)(uintptr_t) "abc", 3 },
+		{ (void *)(uintptr_t) "0123456789abcdef", 16 } };
+
+	say(HOLD GET);
+	begin_chunked("first");
+	assert_non_null(strstr(hear(), "Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"));
+	assert_int_equal(http_conn_stream(world.held, iov, 2), 0);
+	assert_string_equal(hear(), "13\r\nabc0123456789abcdef\r\n");
+	assert_false(http_conn_is_writing(world.held));
+	http_conn_end_stream(TAKE(world.held));
+	const char *answer = hear();
+
+	assert_memory_equal(answer, "0\r\n\r\nHTTP/1.1 200 OK", 20);
+	assert_non_null(strstr(answer, "hello"));
+	say(HOLD);
+	begin_chunked(""); /* no chunk: an empty one would be the end */
+	assert_null(strstr(hear(), "\r\n0\r\n"));
+	http_conn_end_stream(TAKE(world.held));
+	assert_string_equal(hear(), "0\r\n\r\n");
+}
+
+static void test_stream_for_http10(void **unused)
+{
+	say("POST /hold HTTP/1.0\r\n" HOST "Connection: keep-alive\r\n\r\n");
+	begin_chunked("first");
+	const char *answer = hear();
+
+	assert_null(strstr(answer, "chunked"));
+	assert_non_null(strstr(answer, "Connection: close\r\n\r\nfirst"));
+	http_conn_end_stream(TAKE(world.held));
+	assert_string_equal(hear(), "<EOF>");
+}
+
+static void test_chunked_backlog(void **unused)
+{
+	const struct iovec iov = { (void *)(uintptr_t)big, sizeof(big) };
+	auto_strbuf got = { 0 };
+
+	say(HOLD GET);
+	begin_chunked("first");
+	assert_int_equal(http_conn_stream(world.held, &iov, 1), 0);
+	assert_true(http_conn_is_writing(world.held));
+	assert_int_equal(http_conn_stream(world.held, &iov, 1), -EAGAIN);
+	http_conn_end_stream(TAKE(world.held));
+	for (int i = 0; i < 1000; i++) {
+		ssize_t n = recv(world.client, strbuf_reserve(&got, 65536), 65536, 0);
+
+		turn();
+		got.len += n > 0 ? (size_t)n : 0;
+	}
+	assert_true(got.len > sizeof(big));
+	assert_memory_equal(got.data + got.len - 5, "hello", 5);
+	assert_int_equal(world.n_drained + world.n_closed, 0);
+}
+
+/* A stream that ended with a backlog for a client that never reads. */
+static void test_chunked_backlog_is_bounded_in_time(void **unused)
+{
+	const struct iovec iov = { (void *)(uintptr_t)big, sizeof(big) };
+
+	say(HOLD);
+	begin_chunked("first");
+	assert_int_equal(http_conn_stream(world.held, &iov, 1), 0);
+	http_conn_end_stream(TAKE(world.held));
+	loop_fake_advance(world.loop, limits.keepalive_timeout_ms);
+	assert_int_equal(world.shared.n_conns, 0);
+}
+
+static void test_stopping_with_a_stream(void **unused)
+{
+	say(HOLD);
+	begin_chunked("first");
+	http_shared_close_idle(&world.shared);
+	http_conn_end_stream(TAKE(world.held));
+	assert_non_null(strstr(hear(), "first\r\n0\r\n\r\n<EOF>"));
+}
+
+/* Whatever way a body ends, what the head handler left is freed (tear_down counts). */
+static void test_notes_are_freed(void **unused)
+{
+	say(POST("5") "abcde");
+	say(POST("5") "ab");
+	assert_int_equal(world.n_notes, 1);
+	loop_fake_advance(world.loop, limits.body_timeout_ms); /* 408 */
+	assert_int_equal(world.n_notes, 0);
+	int client = connect_one();
+
+	say_to(client, POST("5") "ab");
+	(void)fd_close(client);
+	turn();
+	assert_int_equal(world.n_notes, 0);
+	client = connect_one();
+	world.refuse_bodies = true;
+	say_to(client, POST("5") "ab");
+	assert_int_equal(world.n_notes, 0);
+	(void)fd_close(client);
+	world.refuse_bodies = false;
+	client = connect_one();
+	say_to(client, POST("5") "ab"); /* open until tear_down */
+	(void)fd_close(client);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -530,6 +858,7 @@ int main(void)
 		TEST(test_expect),
 		TEST(test_too_large),
 		TEST(test_methods),
+		TEST(test_options),
 		TEST(test_slow_head),
 		TEST(test_slow_body),
 		TEST(test_idle),
@@ -544,6 +873,23 @@ int main(void)
 		TEST(test_stream_ends_with_backlog),
 		TEST(test_stream_client_gone),
 		TEST(test_stopping),
+		TEST(test_held),
+		TEST(test_held_in_a_pipeline),
+		TEST(test_held_with_its_body_in_pieces),
+		TEST(test_held_and_answered_at_once),
+		TEST(test_held_on_a_connection_that_closes),
+		TEST(test_held_client_leaves),
+		TEST(test_held_answered_when_dead),
+		TEST(test_held_half_closed),
+		TEST(test_held_half_closed_stream),
+		TEST(test_held_half_close_is_leaving),
+		TEST(test_held_bounds_what_is_ahead),
+		TEST(test_chunked_stream_and_on),
+		TEST(test_stream_for_http10),
+		TEST(test_chunked_backlog),
+		TEST(test_chunked_backlog_is_bounded_in_time),
+		TEST(test_stopping_with_a_stream),
+		TEST(test_notes_are_freed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -50,18 +51,35 @@ static void test_stream(void **unused)
 	const struct http_reply reply = { .status = 200, .is_stream = true };
 
 	assert_null(strstr(head_of(&reply, HTTP_CLOSE), "Content-Length"));
+	assert_null(strstr(head_of(&reply, HTTP_CLOSE), "Transfer-Encoding"));
+}
+
+static void test_chunked_stream(void **unused)
+{
+	const struct http_reply reply = { .status = 200, .is_stream = true, .is_chunked = true };
+
+	assert_non_null(strstr(head_of(&reply, HTTP_KEEP), "\r\nTransfer-Encoding: chunked\r\n"));
+	assert_null(strstr(head_of(&reply, HTTP_KEEP), "Content-Length"));
+}
+
+static void test_no_content(void **unused)
+{
+	const struct http_reply reply = { .status = 204 };
+
+	assert_memory_equal(head_of(&reply, HTTP_KEEP), "HTTP/1.1 204 No Content\r\n", 25);
+	assert_null(strstr(head_of(&reply, HTTP_KEEP), "Content-Length"));
 }
 
 /* Each status that is used somewhere has its name. */
 static void test_reasons(void **unused)
 {
-	static const int statuses[] = { 200, 202, 400, 403, 404, 405, 408, 413, 414, 415, 417, 421,
-		431, 501, 503, 505 };
+	static const int statuses[] = { 200, 202, 204, 400, 403, 404, 405, 406, 408, 409, 413, 414,
+		415, 417, 421, 429, 431, 501, 503, 505 };
 
 	for (size_t i = 0; i < N_ELEMENTS(statuses); i++) {
 		const struct http_reply reply = { .status = statuses[i] };
 
-		assert_null(strstr(head_of(&reply, HTTP_KEEP), "Unknown"));
+		assert_int_equal(strtol(head_of(&reply, HTTP_KEEP) + 9, NULL, 10), statuses[i]);
 	}
 }
 
@@ -79,6 +97,8 @@ int main(void)
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_endings),
 		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_chunked_stream),
+		cmocka_unit_test(test_no_content),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_error),
 	};

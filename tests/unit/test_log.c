@@ -15,9 +15,12 @@
 #include "shared/fd.h"
 #include "shared/log.h"
 
-static const struct log_about about = {
-	.domain = "git", .worker = "git/2", .tool = "git_log", .call = 7, .pid = 42
-};
+static const struct log_about about = { .domain = "git",
+	.worker = "git/2",
+	.tool = "git_log",
+	.trace = "0af7651916cd43dd8448eb211c80319c",
+	.call = 7,
+	.pid = 42 };
 
 /* Standard error is a file in memory while a test logs. */
 static int file = -1;
@@ -57,7 +60,8 @@ static void test_text(void **state)
 	log_debug("not shown");
 	assert_string_equal(behind_time(end()),
 		"prog warning: cannot open 'a?b?[31m': No such file or directory domain=git "
-		"worker=git/2 tool=git_log call=7 worker_pid=42\n");
+		"worker=git/2 tool=git_log trace_id=0af7651916cd43dd8448eb211c80319c call=7 "
+		"worker_pid=42\n");
 }
 
 static void test_json(void **state)
@@ -67,7 +71,8 @@ static void test_json(void **state)
 	log_debug_about(&about, "say \"%s\"\n", "x");
 	assert_string_equal(end() + strlen("{\"time\":\"2026-01-31T12:00:00.000Z\","),
 		"\"level\":\"debug\",\"message\":\"say \\\"x\\\"\\n\",\"domain\":\"git\","
-		"\"worker\":\"git/2\",\"tool\":\"git_log\",\"call\":\"7\",\"worker_pid\":\"42\"}\n");
+		"\"worker\":\"git/2\",\"tool\":\"git_log\","
+		"\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"call\":\"7\",\"worker_pid\":\"42\"}\n");
 }
 
 static void test_returns(void **state)
@@ -92,8 +97,8 @@ static void keep_fields(const struct iovec *fields, int n)
 static void test_journal(void **state)
 {
 	static const char *const fields[] = { "MESSAGE=two\nlines", "PRIORITY=4",
-		"SYSLOG_IDENTIFIER=prog", "DOMAIN=git", "WORKER=git/2", "TOOL=git_log", "CALL=7",
-		"WORKER_PID=42" };
+		"SYSLOG_IDENTIFIER=prog", "DOMAIN=git", "WORKER=git/2", "TOOL=git_log",
+		"TRACE_ID=0af7651916cd43dd8448eb211c80319c", "CALL=7", "WORKER_PID=42" };
 
 	log_set_journal(keep_fields);
 	log_init("prog", LOG_TARGET_JOURNAL, LOG_LEVEL_INFO);

@@ -177,6 +177,12 @@ static void writes_messages(void **state)
 		text.data, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"x\"}}");
 
 	strbuf_cut(&text, 0);
+	rpc_add_error_data(&text, id, RPC_UNSUPPORTED_VERSION, "x", "{\"requested\":\"y\"}");
+	assert_string_equal(text.data,
+		"{\"jsonrpc\":\"2.0\",\"id\":\"\\u00e9\",\"error\":{\"code\":-32022,"
+		"\"message\":\"x\",\"data\":{\"requested\":\"y\"}}}");
+
+	strbuf_cut(&text, 0);
 	rpc_add_result(&text, id, "{\"a\":1}  ", 7);
 	assert_string_equal(
 		text.data, "{\"jsonrpc\":\"2.0\",\"id\":\"\\u00e9\",\"result\":{\"a\":1}}");

@@ -127,14 +127,14 @@ struct session *mcp_open(
 	return world.refuses ? NULL : session_open(world.sessions, ops, sink, endpoint);
 }
 
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
-	strbuf_add(&world.received, text, len);
+	strbuf_add(&world.received, input->text, input->len);
 	if (world.verdict != MCP_ACCEPTED)
 		strbuf_adds(reply, "an error");
 	else
-		session_send(session, "answer", 6);
+		session_answer(session, input->via, "answer", 6, 0);
 	return world.verdict;
 }
 
@@ -217,6 +217,8 @@ static struct http_conn *post_typed(
 	}
 	if (route->head(route->arg, &world.conns[i], &ask))
 		route->body(route->arg, &world.conns[i], ask.note, copy, strlen(copy));
+	if (ask.note)
+		route->free_note(ask.note);
 	assert_true(world.conns[i].status > 0);
 	return &world.conns[i];
 }
@@ -351,6 +353,7 @@ static void test_messages_wait_for_a_slow_reader(void **unused)
 	stream->busy = true;
 	for (size_t i = 2; i < 8; i++)
 		(void)post(i, NULL, query);
+	loop_settle(world.loop);
 	assert_true(stream->ended); /* its queue was full */
 	assert_int_equal(world.n_closed, 1);
 	assert_int_equal(post(8, NULL, query), 404);

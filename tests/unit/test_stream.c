@@ -42,10 +42,12 @@ struct session *mcp_open(
 	return session_open(world.sessions, ops, sink, endpoint);
 }
 
-enum mcp_verdict mcp_receive(
-	struct mcp *mcp, struct session *session, char *text, size_t len, struct strbuf *reply)
+enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, struct strbuf *reply)
 {
 	static const char big[400000];
+	const char *text = input->text;
+	size_t len = input->len;
 
 	world.n_received++;
 	if (len >= 6 && memcmp(text, "refuse", 6) == 0) {
@@ -53,9 +55,9 @@ enum mcp_verdict mcp_receive(
 		return MCP_INVALID;
 	}
 	if (len == 3 && memcmp(text, "big", 3) == 0)
-		session_send(session, big, sizeof(big));
+		session_answer(session, input->via, big, sizeof(big), 0);
 	else
-		session_send(session, text, len);
+		session_answer(session, input->via, text, len, 0);
 	return MCP_ACCEPTED;
 }
 
@@ -209,6 +211,34 @@ static void test_end_of_input(void **unused)
 	assert_int_equal(world.n_broken, 0);
 }
 
+/* Each answer that is written behind it is told, for it may be the last that somebody waits for. */
+static void test_answers_after_the_end_of_input(void **unused)
+{
+	open_pipes();
+	say("one\n");
+	assert_int_equal(world.n_drained, 0);
+	world.in = fd_close(world.in);
+	turn();
+	for (unsigned i = 1; i <= 2; i++) {
+		session_answer(stream_get_session(world.stream), 0, "late", 4, 0);
+		turn();
+		assert_int_equal(world.n_drained, i);
+	}
+	assert_string_equal(hear(), "one\nlate\nlate\n");
+}
+
+static void test_no_session(void **unused)
+{
+	struct stream *second;
+
+	open_pipes(); /* the only one that limits.sessions allows */
+	assert_non_null(stream_get_session(world.stream));
+	second = stream_new(world.loop, NULL, their_in, their_out, 100, NULL, &hooks, &world);
+	assert_null(second);
+	say("one\n");
+	assert_string_equal(hear(), "one\n");
+}
+
 static void test_idle_for_long(void **unused)
 {
 	open_pipes();
@@ -325,6 +355,8 @@ int main(void)
 		TEST(test_long_lines),
 		TEST(test_another_limit),
 		TEST(test_end_of_input),
+		TEST(test_answers_after_the_end_of_input),
+		TEST(test_no_session),
 		TEST(test_idle_for_long),
 		TEST(test_client_does_not_read),
 		TEST(test_nobody_reads),

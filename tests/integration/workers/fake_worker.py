@@ -108,7 +108,7 @@ def run_garbage(call):
 
 def run_noise(call):
     """Writes words for a person to the link, as careless servers do, and then its answer."""
-    write_line("Server is ready!\n\n  \033[32mdone\033[0m\n")
+    write_line("Server is ready!\n\n  \033[32mdone\033[0m\n{}\n[INFO] x\n{'a': 1}\n" '{"level":30,"msg":"x"}\n')
     return text_result("done")
 
 

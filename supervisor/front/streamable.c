@@ -1,0 +1,426 @@
+/* See streamable.h. A body decides what its request is (mcp/envelope.h), so the head leaves copies of
+ * the headers that count, and only what needs no body is refused before it comes. */
+#include "supervisor/front/streamable.h"
+
+#include <errno.h>
+
+#include "shared/alloc.h"
+#include "shared/rpc.h"
+#include "supervisor/front/http_accept.h"
+#include "supervisor/front/peer.h"
+#include "supervisor/mcp/envelope.h"
+
+static const char type_json[] = "application/json";
+static const char type_stream[] = "text/event-stream";
+
+struct streamable {
+	struct mcp *mcp;
+	struct peers *peers;
+};
+
+/* What the head of a POST leaves for its body. */
+struct post_note {
+	struct mcp_headers headers; /* spans into `text` */
+	char *domain;
+	bool takes_json;
+	bool takes_stream;
+	char text[];
+};
+
+/* --- refusals ------------------------------------------------------------------------------------ */
+
+/* A JSON-RPC error, without an id where there is no request that it answers. */
+static void refuse(
+	struct http_conn *conn, int status, struct jspan id, int code, const char *message)
+{
+	auto_strbuf body = { 0 };
+
+	rpc_add_error(&body, id, code, message);
+	const struct http_reply reply = { .status = status,
+		.content_type = type_json,
+		.body = body.data,
+		.body_len = body.len,
+		.extra = status == 503 ? "Retry-After: 1\r\n" : NULL };
+
+	http_conn_answer(conn, &reply);
+}
+
+static void refuse_plainly(struct http_conn *conn, int status, const char *message)
+{
+	refuse(conn, status, (struct jspan){ 0 }, RPC_INVALID_REQUEST, message);
+}
+
+static int status_of(enum mcp_verdict verdict)
+{
+	switch (verdict) {
+	case MCP_ACCEPTED:
+		return 202;
+	case MCP_INVALID:
+		return 400;
+	case MCP_UNKNOWN:
+		return 404;
+	case MCP_BUSY:
+		return 503;
+	}
+	return 500;
+}
+
+/* --- GET and DELETE ------------------------------------------------------------------------------ */
+
+/* What a session is told by: NULL, when the request was refused. */
+static struct peer *get_peer(const struct streamable *door, struct http_conn *conn,
+	const struct mcp_headers *headers, const struct endpoint *endpoint, struct jspan id)
+{
+	struct peer *peer;
+
+	if (!headers->session.at) {
+		refuse(conn, 400, id, RPC_INVALID_REQUEST,
+			"Mcp-Session-Id is missing: send the one that initialize was answered with");
+		return NULL;
+	}
+	peer = peer_find(door->peers, headers->session, endpoint);
+	if (!peer)
+		refuse(conn, 404, id, RPC_INVALID_REQUEST,
+			"no such session here: it has ended; begin with initialize");
+	return peer;
+}
+
+/* The same for requests without a body, whose headers are all there is to judge. */
+static struct peer *get_peer_by_head(
+	const struct streamable *door, struct http_conn *conn, const struct http_ask *ask)
+{
+	const struct http1_request *req = ask->request;
+	const struct endpoint *endpoint = mcp_find_endpoint(door->mcp, ask->domain);
+	struct mcp_headers headers = { .is_http = true };
+
+	for (size_t i = 0; i < req->n_fields; i++)
+		mcp_headers_add(&headers, req->fields[i].name, req->fields[i].value);
+	if (!endpoint)
+		refuse_plainly(conn, 404, "no such domain");
+	else if (headers.is_twice || headers.is_session_twice)
+		refuse_plainly(conn, 400,
+			"MCP-Protocol-Version, Mcp-Method, Mcp-Name or Mcp-Session-Id comes twice");
+	else if (revision_find(headers.version, NULL) == ERA_MODERN)
+		http_conn_refuse_method(conn, HTTPD_POST);
+	else if (req->method != HTTP1_DELETE && !http_accepts(req, type_stream))
+		refuse_plainly(conn, 406, "Accept must have text/event-stream");
+	else if (revision_find(headers.version, NULL) == ERA_UNKNOWN)
+		refuse_plainly(conn, 400,
+			"unsupported MCP-Protocol-Version: send the one that initialize was answered "
+			"with");
+	else
+		return get_peer(door, conn, &headers, endpoint, (struct jspan){ 0 });
+	return NULL;
+}
+
+static void on_get(struct streamable *door, struct http_conn *conn, const struct http_ask *ask)
+{
+	struct peer *peer = get_peer_by_head(door, conn, ask);
+	struct http_reply head = peer_stream_head;
+
+	if (!peer)
+		return;
+	head.is_chunked = false; /* there is no body at all */
+	session_touch(peer_get_session(peer));
+	if (ask->request->method == HTTP1_HEAD)
+		http_conn_answer(conn, &head);
+	else
+		peer_listen(peer, conn, http1_header(ask->request, "last-event-id", NULL));
+}
+
+static void on_delete(struct streamable *door, struct http_conn *conn, const struct http_ask *ask)
+{
+	static const struct http_reply done = { .status = 204 };
+	struct peer *peer = get_peer_by_head(door, conn, ask);
+
+	if (!peer)
+		return;
+	session_close(peer_get_session(peer), "its client has ended it");
+	http_conn_answer(conn, &done);
+}
+
+/* --- POST: the head ------------------------------------------------------------------------------ */
+
+/* Copies `text` to *at, which moves behind it. */
+static struct span copy(struct span text, char **at)
+{
+	struct span copied = { .at = *at, .len = text.len };
+
+	memcpy(*at, text.at, text.len);
+	*at += text.len;
+	return copied;
+}
+
+static bool is_ours(struct span name)
+{
+	return (name.len > 4 && strncasecmp(name.at, "mcp-", 4) == 0) ||
+	       span_is_nocase(name, "traceparent") || span_is_nocase(name, "tracestate") ||
+	       span_is_nocase(name, "baggage");
+}
+
+static struct post_note *make_note(const struct http_ask *ask)
+{
+	const struct http1_request *req = ask->request;
+	struct post_note *note;
+	size_t len = 0;
+	char *at;
+
+	for (size_t i = 0; i < req->n_fields; i++)
+		if (is_ours(req->fields[i].name))
+			len += req->fields[i].name.len + req->fields[i].value.len;
+	note = alloc_zero(sizeof(*note) + len);
+	at = note->text;
+	note->headers.is_http = true;
+	for (size_t i = 0; i < req->n_fields; i++)
+		if (is_ours(req->fields[i].name)) {
+			struct span name = copy(req->fields[i].name, &at);
+
+			mcp_headers_add(&note->headers, name, copy(req->fields[i].value, &at));
+		}
+	note->domain = alloc_str(ask->domain);
+	note->takes_json = http_accepts(req, type_json);
+	note->takes_stream = http_accepts(req, type_stream);
+	return note;
+}
+
+static void free_note(void *arg)
+{
+	struct post_note *note = arg;
+
+	free(note->domain);
+	free(note);
+}
+
+static bool on_post_head(struct streamable *door, struct http_conn *conn, struct http_ask *ask)
+{
+	size_t n_types;
+	struct span type = http1_header(ask->request, "content-type", &n_types);
+
+	if (!mcp_find_endpoint(door->mcp, ask->domain))
+		refuse_plainly(conn, 404, "no such domain");
+	else if (!http_accepts(ask->request, type_json) && !http_accepts(ask->request, type_stream))
+		refuse_plainly(
+			conn, 406, "Accept must have application/json and text/event-stream");
+	else if (n_types != 1 || !http_is_type(type, type_json))
+		refuse_plainly(conn, 415, "Content-Type must be application/json");
+	else
+		ask->note = make_note(ask);
+	return ask->note;
+}
+
+static bool on_head(void *arg, struct http_conn *conn, struct http_ask *ask)
+{
+	struct streamable *door = arg;
+
+	if (ask->request->method == HTTP1_POST)
+		return on_post_head(door, conn, ask);
+	if (ask->request->method == HTTP1_DELETE)
+		on_delete(door, conn, ask);
+	else
+		on_get(door, conn, ask);
+	return false;
+}
+
+/* --- POST: the body ------------------------------------------------------------------------------ */
+
+struct post {
+	struct streamable *door;
+	struct http_conn *conn;
+	const struct post_note *note;
+	struct endpoint *endpoint;
+	char *body;
+	size_t len;
+	struct jspan id; /* of the request; absent: it is none */
+};
+
+static enum mcp_verdict receive(
+	const struct post *post, struct peer *peer, uint64_t via, struct strbuf *reply)
+{
+	const struct mcp_input input = {
+		.text = post->body, .len = post->len, .via = via, .headers = &post->note->headers
+	};
+
+	return mcp_receive(post->door->mcp, peer_get_session(peer), &input, reply);
+}
+
+/* What nobody waits for: accepted, or not. */
+static void pass(const struct post *post, struct peer *peer)
+{
+	auto_strbuf text = { 0 };
+	enum mcp_verdict verdict = receive(post, peer, 0, &text);
+	const struct http_reply reply = { .status = status_of(verdict),
+		.content_type = verdict == MCP_ACCEPTED ? NULL : type_json,
+		.body = text.data,
+		.body_len = verdict == MCP_ACCEPTED ? 0 : text.len,
+		.extra = verdict == MCP_BUSY ? "Retry-After: 1\r\n" : NULL };
+
+	http_conn_answer(post->conn, &reply);
+}
+
+static void hold(const struct post *post, struct peer *peer, struct exchange_terms terms)
+{
+	auto_strbuf reply = { 0 };
+	struct exchange *exchange;
+	enum mcp_verdict verdict;
+
+	/* The answer to initialize has the session's id in its head: it is JSON, whatever Accept says. */
+	terms.takes_json = post->note->takes_json || terms.is_opening;
+	terms.takes_stream = post->note->takes_stream && !terms.is_opening;
+	exchange = peer_hold(peer, post->conn, &terms);
+	verdict = receive(post, peer, exchange_get_no(exchange), &reply);
+	if (verdict != MCP_ACCEPTED)
+		exchange_refuse(exchange, status_of(verdict), &reply);
+}
+
+/* Opens a session for what can only be asked of a domain that works. */
+static void open_and_hold(const struct post *post, bool is_once, struct exchange_terms terms)
+{
+	struct peer *peer;
+
+	if (!mcp_can_serve(post->door->mcp, post->endpoint)) {
+		refuse(post->conn, 503, post->id, RPC_UNAVAILABLE,
+			"the domain is not available now; /ready says why");
+		return;
+	}
+	peer = peer_open(post->door->peers, post->endpoint, is_once);
+	if (peer)
+		hold(post, peer, terms);
+	else
+		refuse(post->conn, 503, post->id, RPC_UNAVAILABLE,
+			"no more sessions now (limits.sessions), or the fleet is stopping; try again "
+			"later");
+}
+
+/* How many answers an element of a batch gets: keep in step with receive_batch() of mcp.c. */
+static unsigned count_answers(struct jspan item)
+{
+	struct rpc rpc;
+	const char *why;
+	int r = rpc_parse(item.at, item.len, &rpc, &why);
+
+	if (jspan_is(jspan_member(item, "method", NULL), "initialize"))
+		return 1;
+	if (r == 0)
+		return rpc.kind == RPC_REQUEST;
+	if (r == RPC_INVALID_PARAMS && !rpc.id.at && rpc.kind == RPC_NOTIFICATION)
+		return 0;
+	return 1;
+}
+
+static void take_batch(const struct post *post, struct peer *peer)
+{
+	struct exchange_terms terms = { .is_batch = true };
+	struct jspan batch = { 0 };
+	struct jspan item;
+	size_t cursor = 0;
+
+	if (jspan_check(post->body, post->len, &batch, NULL) == 0)
+		while (jspan_next(batch, &cursor, NULL, &item))
+			terms.n_due += count_answers(item);
+	if (terms.n_due > 0)
+		hold(post, peer, terms);
+	else
+		pass(post, peer);
+}
+
+static void take_legacy(const struct post *post, bool is_batch)
+{
+	struct peer *peer =
+		get_peer(post->door, post->conn, &post->note->headers, post->endpoint, post->id);
+
+	if (!peer)
+		return;
+	if (is_batch)
+		take_batch(post, peer);
+	else if (post->id.at)
+		hold(post, peer, (struct exchange_terms){ .n_due = 1 });
+	else
+		pass(post, peer);
+}
+
+static void refuse_fault(const struct post *post, const struct envelope_fault *fault)
+{
+	auto_strbuf body = { 0 };
+
+	envelope_fault_answer(fault, post->id, &body);
+	const struct http_reply reply = { .status = fault->status,
+		.content_type = type_json,
+		.body = body.data,
+		.body_len = body.len };
+
+	http_conn_answer(post->conn, &reply);
+}
+
+static void take(struct post *post)
+{
+	static const struct http_reply accepted = { .status = 202 };
+	auto_envelope_fault fault = { 0 };
+
+	switch (envelope_classify(post->body, post->len, &post->note->headers, &fault, &post->id)) {
+	case ENVELOPE_MODERN:
+		open_and_hold(post, true, (struct exchange_terms){ .n_due = 1 });
+		break;
+	case ENVELOPE_MODERN_NOTIFICATION:
+		http_conn_answer(post->conn, &accepted);
+		break;
+	case ENVELOPE_INITIALIZE:
+		open_and_hold(
+			post, false, (struct exchange_terms){ .n_due = 1, .is_opening = true });
+		break;
+	case ENVELOPE_LEGACY:
+		take_legacy(post, false);
+		break;
+	case ENVELOPE_BATCH:
+		take_legacy(post, true);
+		break;
+	case ENVELOPE_REFUSED:
+		refuse_fault(post, &fault);
+		break;
+	}
+}
+
+static void on_body(void *arg, struct http_conn *conn, const void *note, char *body, size_t len)
+{
+	struct post post = { .door = arg, .conn = conn, .note = note, .body = body, .len = len };
+
+	post.endpoint = mcp_find_endpoint(post.door->mcp, post.note->domain);
+	if (post.endpoint)
+		take(&post);
+	else
+		refuse_plainly(conn, 404, "no such domain");
+}
+
+/* --- public -------------------------------------------------------------------------------------- */
+
+struct streamable *streamable_new(struct loop *loop, struct mcp *mcp, const struct conf *conf)
+{
+	struct streamable *door = alloc_zero(sizeof(*door));
+
+	door->mcp = mcp;
+	door->peers = peers_new(loop, mcp, conf);
+	return door;
+}
+
+void streamable_free(struct streamable *door)
+{
+	if (!door)
+		return;
+	peers_free(door->peers);
+	free(door);
+}
+
+void streamable_set_conf(struct streamable *door, const struct conf *conf)
+{
+	peers_set_conf(door->peers, conf);
+}
+
+void streamable_get_routes(struct streamable *door, struct http_route ret[STREAMABLE_ROUTES])
+{
+	ret[0] = (struct http_route){ .path = "/mcp",
+		.methods = HTTPD_GET | HTTPD_POST | HTTPD_DELETE,
+		.per_domain = true,
+		.head = on_head,
+		.body = on_body,
+		.free_note = free_note,
+		.arg = door };
+}

@@ -1,0 +1,551 @@
+/* See news.h. */
+#include "supervisor/mcp/news.h"
+
+#include "shared/alloc.h"
+#include "shared/limits.h"
+#include "shared/log.h"
+#include "supervisor/mcp/bridge.h"
+#include "supervisor/mcp/rewrite.h"
+
+#define SUBSCRIPTION_ID "\"io.modelcontextprotocol/subscriptionId\":"
+
+enum {
+	MAX_WATCHES = 1024, /* of one session */
+	MAX_LOG_CHARS = 500,
+	LOG_BURST = 20,
+};
+
+/* A session, or one listen request of it, wants to hear of changes of a resource. */
+struct watch {
+	LIST_ENTRY(watch) next;
+	struct session *session;
+	struct listen *listen; /* NULL: resources/subscribe */
+	uint32_t domain;
+	char *uri; /* the worker's */
+};
+
+/* A subscriptions/listen request that is open. */
+struct listen {
+	LIST_ENTRY(listen) next;
+	struct session *session;
+	uint64_t via;
+	char *id; /* JSON, as the client wrote it */
+	bool lists[CATALOG_LISTS];
+};
+
+struct news {
+	struct sessions *sessions;
+	struct catalog *catalog;
+	struct router *router;
+	struct fleet *fleet;
+	LIST_HEAD(, watch) watches;
+	LIST_HEAD(, listen) listens;
+	struct log_limit log;
+};
+
+static const struct {
+	const char *notification;
+	const char *filter;  /* of subscriptions/listen */
+	unsigned capability; /* without it the filter is not served; 0: always */
+} lists[CATALOG_LISTS] = {
+	[CATALOG_TOOLS] = { "tools", "toolsListChanged", 0 },
+	[CATALOG_RESOURCES] = { "resources", "resourcesListChanged", CATALOG_HAS_RESOURCES },
+	[CATALOG_TEMPLATES] = { "resources", "resourcesListChanged", CATALOG_HAS_RESOURCES },
+	[CATALOG_PROMPTS] = { "prompts", "promptsListChanged", CATALOG_HAS_PROMPTS },
+};
+
+/* --- watches ------------------------------------------------------------------------------------ */
+
+static void each_domain_forget(void *arg, struct domain *domain)
+{
+	const uint64_t *number = arg;
+
+	domain_forget_session(domain, *number);
+}
+
+static bool is_wanted(const struct news *news, const struct watch *watch)
+{
+	const struct watch *other;
+
+	LIST_FOREACH(other, &news->watches, next)
+		if (other != watch && other->session == watch->session &&
+			other->domain == watch->domain && streq(other->uri, watch->uri))
+			return true;
+	return false;
+}
+
+/* The domain hears of it when nothing else of the session wants the same. */
+static void remove_watch(struct news *news, struct watch *watch)
+{
+	struct domain *domain = fleet_get(news->fleet, watch->domain);
+
+	if (domain && !is_wanted(news, watch))
+		domain_unsubscribe(domain, session_get_number(watch->session), watch->uri);
+	LIST_REMOVE(watch, next);
+	free(watch->uri);
+	free(watch);
+}
+
+static struct watch *find_watch(
+	const struct news *news, const struct session *session, uint32_t domain, const char *uri)
+{
+	struct watch *watch;
+
+	LIST_FOREACH(watch, &news->watches, next)
+		if (watch->session == session && !watch->listen && watch->domain == domain &&
+			streq(watch->uri, uri))
+			return watch;
+	return NULL;
+}
+
+static unsigned count_watches(const struct news *news, const struct session *session)
+{
+	const struct watch *watch;
+	unsigned n = 0;
+
+	LIST_FOREACH(watch, &news->watches, next)
+		n += watch->session == session;
+	return n;
+}
+
+static bool add_watch(struct news *news, struct session *session, struct listen *listen,
+	const struct catalog_target *resource)
+{
+	uint32_t id = fleet_find(news->fleet, resource->domain);
+	struct domain *domain = fleet_get(news->fleet, id);
+	struct watch *watch;
+
+	if (!domain || count_watches(news, session) >= MAX_WATCHES)
+		return false;
+	watch = alloc_zero(sizeof(*watch));
+	watch->session = session;
+	watch->listen = listen;
+	watch->domain = id;
+	watch->uri = alloc_str(resource->worker_name ? resource->worker_name : resource->name);
+	LIST_INSERT_HEAD(&news->watches, watch, next);
+	session_get_info(session)->is_known_below = true;
+	domain_subscribe(domain, session_get_number(session), watch->uri);
+	return true;
+}
+
+bool news_subscribe(
+	struct news *news, struct session *session, const struct catalog_target *resource)
+{
+	uint32_t id = fleet_find(news->fleet, resource->domain);
+	const char *uri = resource->worker_name ? resource->worker_name : resource->name;
+
+	return find_watch(news, session, id, uri) || add_watch(news, session, NULL, resource);
+}
+
+void news_unsubscribe(
+	struct news *news, struct session *session, const struct catalog_target *resource)
+{
+	uint32_t id = fleet_find(news->fleet, resource->domain);
+	const char *uri = resource->worker_name ? resource->worker_name : resource->name;
+	struct watch *watch = find_watch(news, session, id, uri);
+
+	if (watch)
+		remove_watch(news, watch);
+}
+
+/* --- listen requests ------------------------------------------------------------------------------- */
+
+static void free_listen(struct news *news, struct listen *listen)
+{
+	struct watch *watch;
+	struct watch *after;
+
+	for (watch = LIST_FIRST(&news->watches); watch; watch = after) {
+		after = LIST_NEXT(watch, next);
+		if (watch->listen == listen)
+			remove_watch(news, watch);
+	}
+	LIST_REMOVE(listen, next);
+	free(listen->id);
+	free(listen);
+}
+
+static bool wants(struct jspan filter, const char *name)
+{
+	bool on = false;
+
+	return jspan_get_bool(jspan_member(filter, name, NULL), &on) && on;
+}
+
+/* Takes what can be served, and notes it in `ack`. */
+static void take_filter(
+	struct news *news, struct listen *listen, struct jspan filter, struct strbuf *ack)
+{
+	const struct endpoint *endpoint = session_get_endpoint(listen->session);
+	unsigned capabilities = endpoint_get_capabilities(endpoint);
+
+	for (int i = 0; i < CATALOG_LISTS; i++) {
+		if (!wants(filter, lists[i].filter) ||
+			(lists[i].capability & capabilities) != lists[i].capability)
+			continue;
+		listen->lists[i] = true;
+		if (i != CATALOG_TEMPLATES) /* the same filter as that of resources */
+			strbuf_addf(ack, "%s\"%s\":true", ack->len ? "," : "", lists[i].filter);
+	}
+}
+
+static void take_resources(
+	struct news *news, struct listen *listen, struct jspan uris, struct strbuf *ack)
+{
+	const struct endpoint *endpoint = session_get_endpoint(listen->session);
+	const char *comma = "";
+	struct jspan uri;
+	size_t cursor = 0;
+
+	if (jspan_type(uris) != JSPAN_ARRAY ||
+		!(endpoint_get_capabilities(endpoint) & CATALOG_HAS_SUBSCRIBE))
+		return;
+	strbuf_addf(ack, "%s\"resourceSubscriptions\":[", ack->len ? "," : "");
+	while (jspan_next(uris, &cursor, NULL, &uri)) {
+		struct catalog_target target;
+		auto_strbuf text = { 0 };
+
+		if (!jspan_get_str(uri, &text) || strlen(strbuf_get(&text)) != text.len ||
+			!endpoint_find_resource(endpoint, strbuf_get(&text), &target) ||
+			!add_watch(news, listen->session, listen, &target))
+			continue;
+		strbuf_adds(ack, comma);
+		strbuf_add(ack, uri.at, uri.len);
+		comma = ",";
+	}
+	strbuf_addc(ack, ']');
+}
+
+void news_listen(struct news *news, const struct origin *origin, struct jspan params)
+{
+	struct jspan filter = jspan_member(params, "notifications", NULL);
+	struct listen *listen;
+	auto_strbuf ack = { 0 };
+	auto_free char *text = NULL;
+
+	if (jspan_type(filter) != JSPAN_OBJECT) {
+		answer_error(origin, RPC_INVALID_PARAMS,
+			"subscriptions/listen needs params.notifications, an object", NULL);
+		return;
+	}
+	listen = alloc_zero(sizeof(*listen));
+	listen->session = origin->session;
+	listen->via = origin->via;
+	listen->id = alloc_mem(origin->id.at, origin->id.len);
+	LIST_INSERT_HEAD(&news->listens, listen, next);
+	take_filter(news, listen, filter, &ack);
+	take_resources(news, listen, jspan_member(filter, "resourceSubscriptions", NULL), &ack);
+	text = alloc_printf(
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/"
+		"acknowledged\",\"params\":{\"notifications\":{%s},\"_meta\":{" SUBSCRIPTION_ID
+		"%s}}}",
+		strbuf_get(&ack), listen->id);
+	session_tell(origin->session, origin->via, text, strlen(text));
+}
+
+static struct listen *find_listen(
+	const struct news *news, const struct session *session, struct jspan id)
+{
+	struct listen *listen;
+
+	LIST_FOREACH(listen, &news->listens, next) {
+		const struct jspan own = { listen->id, strlen(listen->id) };
+
+		if (listen->session == session && jspan_same(own, id))
+			return listen;
+	}
+	return NULL;
+}
+
+bool news_cancel_listen(struct news *news, struct session *session, struct jspan id)
+{
+	struct listen *listen = id.at ? find_listen(news, session, id) : NULL;
+
+	if (listen)
+		free_listen(news, listen);
+	return listen != NULL;
+}
+
+/* On a line transport the end is said in two ways, as the specification's pages do. */
+static void end_listen(struct news *news, struct listen *listen)
+{
+	const struct origin origin = { .session = listen->session,
+		.via = listen->via,
+		.id = { listen->id, strlen(listen->id) },
+		.is_modern = true };
+	auto_free char *result = alloc_printf("{\"_meta\":{" SUBSCRIPTION_ID "%s}}", listen->id);
+	auto_free char *cancelled = NULL;
+
+	if (session_is_stdio(listen->session)) {
+		cancelled = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/"
+					 "cancelled\",\"params\":{\"requestId\":%s}}",
+			listen->id);
+		session_tell(listen->session, listen->via, cancelled, strlen(cancelled));
+	}
+	answer_text(&origin, result, 0);
+	free_listen(news, listen);
+}
+
+void news_end(struct news *news)
+{
+	struct listen *listen;
+	struct listen *after;
+
+	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
+		after = LIST_NEXT(listen, next);
+		if (session_is_open(listen->session))
+			end_listen(news, listen);
+	}
+}
+
+/* --- lists ------------------------------------------------------------------------------------------- */
+
+struct change {
+	const struct endpoint *endpoint;
+	const char *text;
+	size_t len;
+};
+
+static void tell_legacy(void *arg, struct session *session)
+{
+	const struct change *change = arg;
+
+	if (session_get_info(session)->initialized &&
+		session_get_endpoint(session) == change->endpoint)
+		session_tell(session, 0, change->text, change->len);
+}
+
+static void tell_listens(struct news *news, const struct endpoint *endpoint, enum catalog_list list)
+{
+	struct listen *listen;
+	struct listen *after;
+
+	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
+		auto_free char *text = NULL;
+
+		after = LIST_NEXT(listen, next);
+		if (!listen->lists[list] || session_get_endpoint(listen->session) != endpoint)
+			continue;
+		text = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/"
+				    "list_changed\",\"params\":{\"_meta\":{" SUBSCRIPTION_ID
+				    "%s}}}",
+			lists[list].notification, listen->id);
+		session_tell(listen->session, listen->via, text, strlen(text));
+	}
+}
+
+void news_list_changed(struct news *news, const struct endpoint *endpoint, enum catalog_list list)
+{
+	auto_free char *text =
+		alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/list_changed\"}",
+			lists[list].notification);
+	struct change change = { endpoint, text, strlen(text) };
+
+	sessions_each(news->sessions, tell_legacy, &change);
+	tell_listens(news, endpoint, list);
+}
+
+/* --- what workers tell ------------------------------------------------------------------------------- */
+
+/* The notification with the URI as clients know it; for a listen request with its id. */
+static void tell_updated(
+	const struct watch *watch, const struct catalog_naming *naming, struct jspan params)
+{
+	struct jspan meta = jspan_member(params, "_meta", NULL);
+	auto_splices splices = { 0 };
+	auto_strbuf text = { 0 };
+	auto_free char *id = NULL;
+
+	if (naming)
+		rewrite_uri(&splices, naming, params);
+	if (watch->listen && jspan_type(meta) == JSPAN_OBJECT)
+		id = alloc_printf(SUBSCRIPTION_ID "%s", watch->listen->id);
+	else if (watch->listen)
+		id = alloc_printf("\"_meta\":{" SUBSCRIPTION_ID "%s}", watch->listen->id);
+	if (id)
+		splice_members(&splices, jspan_type(meta) == JSPAN_OBJECT ? meta : params, id);
+	strbuf_adds(&text,
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":");
+	splices_apply(&splices, params, &text);
+	strbuf_addc(&text, '}');
+	jspan_one_line(text.data, text.len);
+	session_tell(watch->session, watch->listen ? watch->listen->via : 0, text.data, text.len);
+}
+
+static void on_updated(struct news *news, struct domain *domain, const struct domain_speaker *who,
+	const struct rpc *rpc)
+{
+	const struct catalog_naming *naming =
+		catalog_get_naming(news->catalog, domain_get_name(domain));
+	uint32_t id = fleet_find(news->fleet, domain_get_name(domain));
+	struct jspan uri = jspan_member(rpc->params, "uri", NULL);
+	struct watch *watch;
+	struct watch *after;
+
+	for (watch = LIST_FIRST(&news->watches); watch; watch = after) {
+		after = LIST_NEXT(watch, next);
+		if (watch->domain != id || !jspan_is(uri, watch->uri) ||
+			session_is_slow(watch->session) ||
+			(who->session && session_get_number(watch->session) != who->session))
+			continue;
+		tell_updated(watch, naming, rpc->params);
+	}
+}
+
+/* A message that is about no session in particular is for the operator. */
+static void log_message(
+	struct news *news, struct domain *domain, enum level level, struct jspan params)
+{
+	const struct log_about about = { .domain = domain_get_name(domain) };
+	struct jspan data = jspan_member(params, "data", NULL);
+	enum log_level at = level >= LEVEL_ERROR    ? LOG_LEVEL_WARNING
+			    : level >= LEVEL_NOTICE ? LOG_LEVEL_INFO
+						    : LOG_LEVEL_DEBUG;
+
+	if (log_is_on(at) && log_limit_ok(&news->log, LOG_BURST, "messages of workers"))
+		log_write(at, &about, 0, "%s says (%s): %.*s", about.domain, level_name(level),
+			(int)(data.len < MAX_LOG_CHARS ? data.len : MAX_LOG_CHARS), data.at);
+}
+
+static void on_message(struct news *news, struct domain *domain, const struct domain_speaker *who,
+	const struct rpc *rpc)
+{
+	struct session *session = NULL;
+	enum level wanted = LEVEL_NONE;
+	enum level level;
+	uint64_t via = 0;
+	auto_strbuf text = { 0 };
+
+	if (!level_read(jspan_member(rpc->params, "level", NULL), &level))
+		return;
+	if (!router_attribute(news->router, who, &session, &via, &wanted) && who->session) {
+		session = session_find_number(news->sessions, who->session);
+		wanted = session ? session_get_info(session)->level : LEVEL_NONE;
+	}
+	if (!session || session_is_slow(session)) {
+		log_message(news, domain, level, rpc->params);
+		return;
+	}
+	if (level < wanted || (session_is_once(session) && !via))
+		return;
+	strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":");
+	strbuf_add(&text, rpc->params.at, rpc->params.len);
+	strbuf_addc(&text, '}');
+	jspan_one_line(text.data, text.len);
+	session_tell(session, via, text.data, text.len);
+}
+
+static void on_elicitation_complete(struct news *news, struct domain *domain, const struct rpc *rpc)
+{
+	struct session *session = bridge_find_elicitation(
+		news->router, domain, jspan_member(rpc->params, "elicitationId", NULL));
+	auto_strbuf text = { 0 };
+
+	if (!session)
+		return;
+	strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/"
+			   "complete\",\"params\":");
+	strbuf_add(&text, rpc->params.at, rpc->params.len);
+	strbuf_addc(&text, '}');
+	jspan_one_line(text.data, text.len);
+	session_tell(session, 0, text.data, text.len);
+}
+
+void news_told(struct news *news, struct domain *domain, const struct domain_speaker *who,
+	const struct rpc *rpc)
+{
+	if (!rpc->params.at)
+		return;
+	if (jspan_is(rpc->method, "notifications/message"))
+		on_message(news, domain, who, rpc);
+	else if (jspan_is(rpc->method, "notifications/resources/updated"))
+		on_updated(news, domain, who, rpc);
+	else if (jspan_is(rpc->method, "notifications/elicitation/complete"))
+		on_elicitation_complete(news, domain, rpc);
+	else if (jspan_is(rpc->method, "notifications/cancelled"))
+		bridge_withdrawn(news->router, domain, who->worker, rpc);
+}
+
+/* --- levels, ends -------------------------------------------------------------------------------------- */
+
+struct level_of {
+	uint64_t session;
+	const char *level;
+	const char *domain; /* NULL: all */
+};
+
+static void set_level_of(void *arg, struct domain *domain)
+{
+	const struct level_of *to = arg;
+
+	if (!to->domain || streq(to->domain, domain_get_name(domain)))
+		domain_set_level(domain, to->session, to->level);
+}
+
+void news_set_level(struct news *news, struct session *session, enum level level)
+{
+	struct level_of to = { session_get_number(session), level_name(level),
+		endpoint_get_domain(session_get_endpoint(session)) };
+
+	session_get_info(session)->is_known_below = true;
+	fleet_each(news->fleet, set_level_of, &to);
+}
+
+static void tell_roots_changed(void *arg, struct domain *domain)
+{
+	static const char text[] =
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/roots/list_changed\"}";
+
+	domain_tell(domain, *(const uint64_t *)arg, text, sizeof(text) - 1);
+}
+
+void news_roots_changed(struct news *news, struct session *session)
+{
+	uint64_t number = session_get_number(session);
+
+	fleet_each(news->fleet, tell_roots_changed, &number);
+}
+
+void news_forget_session(struct news *news, struct session *session)
+{
+	uint64_t number = session_get_number(session);
+	struct listen *listen;
+	struct listen *after;
+	struct watch *watch;
+	struct watch *next;
+
+	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
+		after = LIST_NEXT(listen, next);
+		if (listen->session == session)
+			free_listen(news, listen);
+	}
+	for (watch = LIST_FIRST(&news->watches); watch; watch = next) {
+		next = LIST_NEXT(watch, next);
+		if (watch->session == session)
+			remove_watch(news, watch);
+	}
+	if (session_get_info(session)->is_known_below && !bridge_holds(news->router, number))
+		fleet_each(news->fleet, each_domain_forget, &number);
+}
+
+struct news *news_new(struct sessions *sessions, struct catalog *catalog, struct router *router)
+{
+	struct news *news = alloc_zero(sizeof(*news));
+
+	news->sessions = sessions;
+	news->catalog = catalog;
+	news->router = router;
+	LIST_INIT(&news->watches);
+	LIST_INIT(&news->listens);
+	return news;
+}
+
+void news_free(struct news *news)
+{
+	free(news); /* its sessions have ended, and taken all with them */
+}
+
+void news_set_fleet(struct news *news, struct fleet *fleet)
+{
+	news->fleet = fleet;
+}

@@ -1,0 +1,118 @@
+/* The inside of the router: shared by router.c (the table of calls), router_line.c (what is written to
+ * workers) and bridge.c (what workers ask of clients). */
+#pragma once
+
+#include "supervisor/expiry.h"
+#include "supervisor/mcp/router.h"
+
+enum { PARKED_TOKEN_TEXT = 48, MAX_ELICITATIONS = 256 };
+
+struct ask;
+LIST_HEAD(ask_list, ask);
+
+struct call {
+	LIST_ENTRY(call) in_bucket;
+	LIST_ENTRY(call) in_session; /* of the session, or of the parked ones */
+	struct expiry_entry deadline;
+	struct expiry *expiry;
+	struct session *session; /* NULL: parked, the client has to ask again */
+	uint64_t via;
+	uint64_t session_no; /* whom the worker serves with it */
+	uint64_t no;
+	uint32_t domain;
+	enum forward_kind kind;
+	bool is_modern;
+	bool may_rerun;
+	enum level level;
+	unsigned client;
+	char *label; /* the tool's name as it is listed, a URI, … */
+	int64_t since_ms;
+	int64_t timeout_ms;
+	char *trace; /* NULL: none */
+
+	/* What a call needs that a worker interrupts to ask something. */
+	char *params; /* as the client sent them; NULL: that cannot happen */
+	size_t params_len;
+	struct ask_list asks;
+	unsigned n_asks;
+	unsigned n_rounds;
+	struct expiry_entry gather; /* to be parked when its worker has said all that it wants */
+	const struct endpoint *endpoint;      /* where it was asked */
+	char parked_token[PARKED_TOKEN_TEXT]; /* "": not parked */
+	char *worker_state;                   /* JSON: a modern worker's requestState */
+
+	size_t id_len;
+	size_t token_len; /* 0: no progress wanted */
+	char *ids;        /* id, then token, as the client wrote them */
+	char own_ids[];   /* where they lie as long as the first request stands */
+};
+
+/* A page that a client's user was sent to. */
+struct elicitation {
+	char *id; /* JSON; NULL: none */
+	uint32_t domain;
+	uint64_t session_no;
+};
+
+/* One queue for each length of deadline that is in use: a handful. */
+struct deadline_queue;
+
+LIST_HEAD(call_bucket, call);
+
+struct router {
+	struct loop *loop;
+	struct fleet *fleet;
+	const struct catalog *catalog;
+	const struct conf *conf;
+	const struct router_hooks *hooks;
+	void *arg;
+	struct call_bucket *buckets;
+	size_t n_buckets; /* a power of two; numbers count up, so the low bits spread well */
+	unsigned n_calls;
+	uint64_t last_no;
+	struct deadline_queue *deadlines;
+	struct call_list parked;
+	unsigned n_parked;
+	struct ask_list asks; /* all, in no order */
+	uint64_t last_ask;
+	struct expiry *ask_expiry;
+	struct expiry *gather_expiry;
+	struct elicitation elicitations[MAX_ELICITATIONS]; /* the newest */
+	size_t n_elicitations;
+};
+
+static inline struct jspan call_id(const struct call *call)
+{
+	return (struct jspan){ .at = call->ids, .len = call->id_len };
+}
+
+/* router.c */
+struct origin call_origin(const struct call *call);
+struct call *router_find(const struct router *router, uint64_t no);
+void router_set_deadline(struct router *router, struct call *call, int64_t after_ms);
+void router_stop_deadline(struct call *call);
+
+/* The one way out of the table; asks of its worker that are open are answered with an error. */
+void router_remove(struct router *router, struct call *call);
+void router_fail(
+	struct router *router, struct call *call, int code, const char *message, const char *data);
+void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason);
+int router_send(struct router *router, struct call *call, const struct forward *forward,
+	const char *input_responses);
+/* A call that is sent again is another one for the worker. */
+void router_renumber(struct router *router, struct call *call);
+void router_refuse_send(struct router *router, uint64_t no, int err);
+
+/* router_line.c: the line for a worker, and where the envelope goes in. `more`: members for params
+ * ("" or NULL: none). */
+void router_make_line(const struct call *call, const struct forward *forward, const char *more,
+	struct domain_call *ret);
+
+/* bridge.c */
+void bridge_init(struct router *router);
+void bridge_set_timeout(struct router *router, int64_t input_timeout_ms);
+void bridge_done(struct router *router);
+void bridge_forget_call(struct router *router, struct call *call, const char *why);
+void bridge_forget_session(struct router *router, struct session *session);
+/* A modern worker wants input first. True: it is being got; false: the result is the answer. */
+bool bridge_take_input_required(struct router *router, struct call *call, struct jspan result);
