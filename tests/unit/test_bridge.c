@@ -724,6 +724,31 @@ static void test_listen_ends_with_the_fleet(void **unused)
 	assert_non_null(strstr(text, "\"id\":3,\"result\":{\"resultType\":\"complete\""));
 }
 
+/* The other calls of the worker must not be asked what this one wants. */
+static void test_a_part_of_what_is_wanted(void **unused)
+{
+	uint64_t calls[2] = { call_modern("") };
+	char state[100];
+	auto_free char *again = NULL;
+
+	ext_asks(ELICIT, calls, 1);
+	ext_asks(SAMPLE, calls, 1);
+	loop_fake_advance(world.loop, 50);
+	get_state(heard(&world.s), state);
+	again = alloc_printf(MODERN("8", "tools/call",
+				     "\"name\":\"ext_work\",\"arguments\":{\"a\":1},%s,"
+				     "\"inputResponses\":{\"input-1\":{}},\"requestState\":\"%s\""),
+		META("{}", ""), state);
+	(void)say(&world.s, again);
+	(void)say(&world.a, INITIALIZE("{\"elicitation\":{}}"));
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	calls[1] = ext->last_no;
+	ext_asks("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"elicitation/create\"}", calls, 2);
+	assert_heard(&world.a, "");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+}
+
 int main(void)
 {
 #define LEGACY(fn) cmocka_unit_test_setup_teardown(fn, set_up_legacy, world_tear_down)
@@ -750,6 +775,7 @@ int main(void)
 		LEGACY(test_parked_calls_do_not_hold_a_stop),
 		LEGACY(test_modern_client_without_the_capability),
 		LEGACY(test_the_process_of_a_parked_call_stays),
+		LEGACY(test_a_part_of_what_is_wanted),
 		WITH_MODERN(test_legacy_client_of_modern_worker),
 		WITH_MODERN(test_legacy_client_refuses),
 		WITH_MODERN(test_input_required_without_end),
