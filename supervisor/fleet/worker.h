@@ -103,7 +103,7 @@ struct worker_setup {
 	char *plan;    /* for it */
 	struct cgroup_limits limits;
 	bool native;
-	bool is_isolated; /* it serves one session only */
+	bool is_isolated;            /* it serves one session only */
 	enum conf_protocol protocol; /* native: always legacy */
 	size_t max_line;             /* bytes of a message; 0: LIMIT_LINE_BYTES */
 	unsigned concurrency;

@@ -1,5 +1,5 @@
 /* See router.h. */
-#include "supervisor/mcp/router_private.h"
+#include "supervisor/mcp/router.h"
 
 #include <errno.h>
 
@@ -8,6 +8,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/trace.h"
 
 enum {
@@ -542,6 +543,16 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	bridge_init(router);
 	grow(router);
 	return router;
+}
+
+void router_drop_parked(struct router *router, const char *reason)
+{
+	struct call *call;
+
+	while ((call = LIST_FIRST(&router->parked))) {
+		router_cancel_in_domain(router, call, reason);
+		router_remove(router, call);
+	}
 }
 
 void router_free(struct router *router)

@@ -138,15 +138,24 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 	(void)take_call(no);
 }
 
-static bool take_ask(struct jspan id)
+/* NULL: it has no such question. */
+static char **find_ask(struct jspan id)
 {
 	for (unsigned i = 0; i < world.n_asks; i++)
-		if (jspan_same((struct jspan){ world.asks[i], strlen(world.asks[i]) }, id)) {
-			free(world.asks[i]);
-			world.asks[i] = world.asks[--world.n_asks];
-			return true;
-		}
-	return false;
+		if (jspan_same((struct jspan){ world.asks[i], strlen(world.asks[i]) }, id))
+			return &world.asks[i];
+	return NULL;
+}
+
+static bool take_ask(struct jspan id)
+{
+	char **ask = id.at ? find_ask(id) : NULL;
+
+	if (!ask)
+		return false;
+	free(*ask);
+	*ask = world.asks[--world.n_asks];
+	return true;
 }
 
 void domain_reply(struct domain *d, unsigned worker, const char *line, size_t len)
@@ -429,7 +438,7 @@ static void speak(const char *text, size_t len, bool asks)
 			!take_ask(jspan_member(rpc.params, "requestId", NULL)))
 			return;
 		mcp_domain_hooks.told(world.mcp, &world.ext, &who, &rpc);
-	} else if (world.n_asks < MAX_ASKS && !take_ask(rpc.id)) {
+	} else if (world.n_asks < MAX_ASKS && !find_ask(rpc.id)) {
 		world.asks[world.n_asks++] = alloc_mem(rpc.id.at, rpc.id.len);
 		mcp_domain_hooks.asked(world.mcp, &world.ext, &who, &rpc);
 	}
