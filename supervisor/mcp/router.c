@@ -172,22 +172,34 @@ static void on_deadline(struct expiry_entry *entry, void *arg)
 	router_fail(router, call, RPC_DEADLINE, message, NULL);
 }
 
-void router_set_deadline(struct router *router, struct call *call, int64_t after_ms)
+/* Workers have a say in how long their tools may take: an empty queue is used again for another length, so
+ * that there are never more of them than calls. */
+static struct deadline_queue *get_deadline_queue(struct router *router, int64_t after_ms)
 {
+	struct deadline_queue *empty = NULL;
 	struct deadline_queue *queue;
 
-	router_stop_deadline(call);
-	for (queue = router->deadlines; queue; queue = queue->next)
+	for (queue = router->deadlines; queue; queue = queue->next) {
 		if (queue->after_ms == after_ms)
-			break;
-	if (!queue) {
-		queue = alloc_zero(sizeof(*queue));
-		queue->after_ms = after_ms;
-		queue->expiry = expiry_new(router->loop, after_ms, on_deadline, router);
-		queue->next = router->deadlines;
-		router->deadlines = queue;
+			return queue;
+		if (expiry_is_empty(queue->expiry))
+			empty = queue;
 	}
-	call->expiry = queue->expiry;
+	if (!empty) {
+		empty = alloc_zero(sizeof(*empty));
+		empty->expiry = expiry_new(router->loop, after_ms, on_deadline, router);
+		empty->next = router->deadlines;
+		router->deadlines = empty;
+	}
+	empty->after_ms = after_ms;
+	expiry_set_after(empty->expiry, after_ms);
+	return empty;
+}
+
+void router_set_deadline(struct router *router, struct call *call, int64_t after_ms)
+{
+	router_stop_deadline(call);
+	call->expiry = get_deadline_queue(router, after_ms)->expiry;
 	expiry_add(call->expiry, &call->deadline);
 }
 

@@ -569,6 +569,19 @@ static void test_listen_requests_are_bounded(void **unused)
 	assert_has(&world.s, "acknowledged");
 }
 
+/* A worker chooses how long its tools may take: what is kept for one length is used again for another. */
+static void test_deadlines_of_many_lengths(void **unused)
+{
+	call_tool(&world.a, "1", "one_slow"); /* 60 s */
+	answer(world.domains[0].last_no);
+	(void)heard(&world.a);
+	call_tool(&world.a, "2", "one_read"); /* 5 s */
+	loop_fake_advance(world.loop, 4999);
+	assert_heard(&world.a, "");
+	loop_fake_advance(world.loop, 1);
+	assert_has(&world.a, "\"id\":2,\"error\":{\"code\":-31002");
+}
+
 /* --- framing ------------------------------------------------------------------------------------- */
 
 static void test_no_batch_of_the_stateless_revision(void **unused)
@@ -643,6 +656,7 @@ int main(void)
 		LEGACY(test_pages_of_two_processes),
 		LEGACY(test_subscriptions_are_bounded),
 		LEGACY(test_listen_requests_are_bounded),
+		LEGACY(test_deadlines_of_many_lengths),
 		LEGACY(test_no_batch_of_the_stateless_revision),
 		LEGACY(test_nothing_begins_in_a_session_that_ends),
 		cmocka_unit_test_teardown(test_unknown_methods_before_the_lists, world_tear_down),
