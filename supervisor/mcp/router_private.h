@@ -35,7 +35,7 @@ struct call {
 	unsigned n_asks;
 	size_t asked_bytes; /* of all that was asked on its way */
 	unsigned n_rounds;
-	bool has_part; /* parked, and given some of what it asked */
+	bool has_part;              /* parked, and given some of what it asked */
 	struct expiry_entry gather; /* to be parked when its worker has said all that it wants */
 	const struct endpoint *endpoint;      /* where it was asked */
 	char parked_token[PARKED_TOKEN_TEXT]; /* "": not parked */
