@@ -358,6 +358,36 @@ static void keep_for_later(struct mcp *mcp, struct session *session, const struc
 	mcp->early_bytes += early->len;
 }
 
+static bool has_id(const struct early *early, struct jspan id)
+{
+	const char *why;
+	struct rpc rpc;
+
+	return rpc_parse(early->text, early->len, &rpc, &why) == 0 && jspan_same(rpc.id, id);
+}
+
+/* The request that a cancellation is about may not have begun. */
+static void cancel_early(struct mcp *mcp, struct session *session, const struct rpc *rpc)
+{
+	const struct jspan id = jspan_member(rpc->params, "requestId", NULL);
+	struct early *early;
+	auto_strbuf error = { 0 };
+
+	if (!id.at || !jspan_is(rpc->method, "notifications/cancelled"))
+		return;
+	STAILQ_FOREACH(early, &mcp->early, next)
+		if (early->session == session && has_id(early, id))
+			break;
+	if (!early)
+		return;
+	STAILQ_REMOVE(&mcp->early, early, early, next);
+	if (session_answers_each(session)) {
+		rpc_add_error(&error, id, RPC_CANCELLED, "the client has cancelled the request");
+		session_answer(session, early->via, error.data, error.len, RPC_CANCELLED);
+	}
+	free_early(mcp, early);
+}
+
 static enum mcp_verdict refuse_envelope(
 	const struct rpc *rpc, struct envelope_fault *fault, struct strbuf *reply)
 {
@@ -495,6 +525,8 @@ static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
 		bridge_responded(mcp->router, session, &rpc);
 		return MCP_ACCEPTED;
 	}
+	if (rpc.kind == RPC_NOTIFICATION && session_get_info(session)->n_early > 0)
+		cancel_early(mcp, session, &rpc);
 	if (rpc.kind == RPC_REQUEST)
 		verdict = check_request(mcp, session, &rpc, input->len, reply);
 	return verdict == MCP_ACCEPTED ? run_message(mcp, session, input, &rpc, reply) : verdict;

@@ -626,6 +626,21 @@ static void test_unknown_methods_before_the_lists(void **unused)
 	strbuf_done(&once.got);
 }
 
+static void test_cancelled_before_the_lists(void **unused)
+{
+	(void)world_set_up(NULL);
+	call_tool(&world.a, "1", "one_write");
+	call_tool(&world.a, "2", "one_read");
+	call_tool(&world.b, "1", "one_read");
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+			    "\"params\":{\"requestId\":1}}");
+	assert_int_equal(mcp_count_pending_of(world.mcp, world.a.session), 1);
+	assert_int_equal(mcp_count_pending_of(world.mcp, world.b.session), 1);
+	come_up();
+	assert_int_equal(world.domains[0].last_no, 2); /* neither more nor less */
+	assert_null(strstr(strbuf_get(&world.domains[0].line), "one_write"));
+}
+
 int main(void)
 {
 #define LEGACY(fn) cmocka_unit_test_setup_teardown(fn, set_up_legacy, world_tear_down)
@@ -659,6 +674,7 @@ int main(void)
 		LEGACY(test_deadlines_of_many_lengths),
 		LEGACY(test_no_batch_of_the_stateless_revision),
 		LEGACY(test_nothing_begins_in_a_session_that_ends),
+		cmocka_unit_test_teardown(test_cancelled_before_the_lists, world_tear_down),
 		cmocka_unit_test_teardown(test_unknown_methods_before_the_lists, world_tear_down),
 	};
 
