@@ -50,6 +50,94 @@ static void test_discover(void **unused)
 	assert_non_null(strstr(text, "\"logging\":{}"));
 }
 
+/* The six results that say how long they hold, and none that is only a step on the way to one. */
+static void test_cacheable_results(void **unused)
+{
+	static const char *const methods[] = { "tools/list", "resources/list",
+		"resources/templates/list", "prompts/list", "server/discover" };
+	const char *text;
+
+	for (size_t i = 0; i < N_ELEMENTS(methods); i++) {
+		auto_free char *ask = alloc_printf(
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s}}",
+			methods[i], META("{}", ""));
+
+		(void)say(&world.s, ask);
+		text = heard(&world.s);
+		assert_non_null(strstr(text, "\"resultType\":\"complete\""));
+		assert_non_null(strstr(text, "\"ttlMs\":0"));
+		assert_non_null(strstr(text, "\"cacheScope\":\"private\""));
+	}
+	for (int i = 0; i < 2; i++) {
+		(void)say(&world.s,
+			MODERN("2", "resources/read", "\"uri\":\"ext+x://a\"," META("{}", "")));
+		answer_with(ext->last_no, RPC_RESULT,
+			i ? "{\"resultType\":\"input_required\",\"requestState\":\"s\"}"
+			  : "{\"contents\":[]}");
+		text = heard(&world.s);
+		assert_int_equal(strstr(text, "\"ttlMs\":") == NULL, i);
+		assert_int_equal(strstr(text, "\"cacheScope\":") == NULL, i);
+	}
+}
+
+/* Nothing of a session reaches modern clients, nothing modern a legacy one. */
+static void test_what_a_session_has(void **unused)
+{
+	(void)say(&world.s, MODERN("1", "tools/list", META("{}", "")));
+	(void)heard(&world.s);
+	offer(&world.domains[0], "[{\"name\":\"one_new\",\"inputSchema\":{}}]");
+	assert_heard(&world.s, ""); /* it has not said initialize */
+	(void)say(&world.s, INITIALIZE("{}"));
+	(void)heard(&world.s);
+	offer(&world.domains[0], "[{\"name\":\"one_newer\",\"inputSchema\":{}}]");
+	assert_heard(&world.s,
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n");
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}");
+	assert_null(strstr(heard(&world.s), "resultType"));
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"server/discover\"}");
+	assert_has(&world.s, "\"id\":3,\"error\":{\"code\":-32601");
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"subscriptions/listen\","
+			    "\"params\":{\"notifications\":{}}}");
+	assert_has(&world.s, "\"id\":4,\"error\":{\"code\":-32601");
+}
+
+/* The second one counts from then on; what is under way goes on. */
+static void test_initialize_twice(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a, INITIALIZE("{}"));
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	(void)say(&world.a, INITIALIZE("{\"roots\":{}}"));
+	(void)heard(&world.a);
+	answer(no);
+	assert_has(&world.a, "\"id\":5,\"result\"");
+	call_tool(&world.a, "6", "ext_work");
+	no = ext->last_no;
+	ext_asks("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"roots/list\"}", &no, 1);
+	assert_has(&world.a, "roots/list");
+}
+
+static void test_notifications_are_never_answered(void **unused)
+{
+	static const char *const texts[] = { "{\"jsonrpc\":\"2.0\",\"method\":\"own/thing\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"tools/list\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+		"\"requestId\":77}}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\",\"params\":[1]}",
+		"{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}",
+		"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"m\"}}" };
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		assert_int_equal(say(&world.a, texts[i]), MCP_ACCEPTED);
+		assert_int_equal(say(&world.s, texts[i]), MCP_ACCEPTED);
+		assert_heard(&world.a, "");
+		assert_heard(&world.s, "");
+	}
+}
+
 static void test_removed_methods_are_unknown(void **unused)
 {
 	static const char *const removed[] = { "initialize", "ping", "logging/setLevel",
@@ -736,6 +824,10 @@ int main(void)
 #define WITH_MODERN(fn) cmocka_unit_test_setup_teardown(fn, set_up_modern, world_tear_down)
 	const struct CMUnitTest tests[] = {
 		LEGACY(test_discover),
+		WITH_MODERN(test_cacheable_results),
+		LEGACY(test_what_a_session_has),
+		LEGACY(test_initialize_twice),
+		LEGACY(test_notifications_are_never_answered),
 		LEGACY(test_removed_methods_are_unknown),
 		LEGACY(test_a_version_that_is_not_served),
 		LEGACY(test_an_event_stream_is_legacy),
