@@ -52,6 +52,7 @@ static void fill_speaker(
 		.session = slot->is_owned ? slot->owner : 0,
 		.calls = calls };
 	ret->n_calls = worker_list_calls(slot->worker, calls, DOMAIN_SPEAKER_CALLS);
+	ret->n_unsure = worker_count_unsure(slot->worker, &ret->unsure_session);
 }
 
 static void on_asked(void *arg, struct worker *worker, const struct rpc *rpc)

@@ -300,6 +300,7 @@ static void on_process_end(void *arg, const struct process_end *end)
 	timer_stop(w->grace_timer);
 	timer_stop(w->timer);
 	w->pinged = false;
+	w->n_strays = 0;
 	w->n_calls = 0;
 	TAILQ_CONCAT(&calls, &w->calls, next);
 	worker_event(w, event);

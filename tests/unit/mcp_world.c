@@ -347,7 +347,11 @@ void answer(uint64_t no)
 
 static void from_ext(const char *text, const uint64_t *calls, unsigned n_calls, bool asks)
 {
-	const struct domain_speaker who = { .worker = 1, .calls = calls, .n_calls = n_calls };
+	const struct domain_speaker who = { .worker = 1,
+		.calls = calls,
+		.n_calls = n_calls,
+		.n_unsure = world.n_unsure,
+		.unsure_session = world.unsure_session };
 	const char *why;
 	struct rpc rpc;
 
