@@ -92,8 +92,9 @@ struct worker_hooks {
 	void (*moved)(void *arg, struct worker *worker);
 };
 
-/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what they
- * have shown of their program: they are opened alike. */
+/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what may
+ * change while they run (from `concurrency` to `restart`), and what they have shown of their program: they are
+ * opened alike. */
 struct worker_setup {
 	unsigned n_refs;
 	char *domain;
