@@ -38,6 +38,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
 	supervisor/fleet/worker_setup.c \
+	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/guard.c supervisor/front/guard.h \

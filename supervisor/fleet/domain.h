@@ -37,6 +37,11 @@ struct domain_speaker {
 	const uint64_t
 		*calls; /* those in flight in it that somebody waits for, at most a few; borrowed */
 	unsigned n_calls; /* how many there are in all */
+	/* Those beside them that were cancelled, also by their deadline, and may still run: what is said may be
+	 * about one of them, and then it is for nobody. */
+	unsigned n_unsure;
+	uint64_t
+		unsure_session; /* whose they all were; 0: of several sessions, or there are none */
 };
 
 enum { DOMAIN_SPEAKER_CALLS = 64 };

@@ -195,10 +195,13 @@ void domain_pump(struct domain *d)
 {
 	if (d->wants_changed)
 		domain_tell_wants(d);
-	if (d->is_isolated)
-		domain_pump_sessions(d);
-	else
+	if (!d->is_isolated) {
 		pump_shared(d);
+		return;
+	}
+	domain_pump_sessions(d);
+	if (fairq_first(d->queue) && !timer_is_running(d->grow_timer))
+		timer_start(d->grow_timer, GROW_AFTER_MS);
 }
 
 /* --- growth and shrinking ---------------------------------------------------------------------- */
@@ -262,6 +265,8 @@ void domain_on_grow_timer(void *arg)
 	if (!d->is_isolated)
 		grow(d);
 	domain_pump(d);
+	if (d->is_isolated)
+		domain_lose_crowded(d);
 	/* Those that were sent ahead may yet turn out to be stuck. */
 	if (has_ahead(d) && !timer_is_running(d->grow_timer))
 		timer_start(d->grow_timer, GROW_AFTER_MS);
@@ -354,6 +359,11 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 	TAILQ_FOREACH(slot, &d->slots, next)
 		if (worker_cancel(slot->worker, no, reason))
 			return;
+	TAILQ_FOREACH(request, &d->lost, next)
+		if (request->no == no) {
+			request->cancelled = true;
+			return;
+		}
 	request = fairq_find(d->queue, no);
 	if (!request)
 		return;

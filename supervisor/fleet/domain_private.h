@@ -37,6 +37,7 @@ struct domain {
 	TAILQ_HEAD(, slot) slots;
 	unsigned n_made; /* gives each worker its index */
 	struct fairq *queue;
+	struct request_list lost; /* of a dead worker, while its calls are told one by one */
 	struct timer *grow_timer;
 	struct timer *shrink_timer;
 	struct {
@@ -73,6 +74,8 @@ struct domain {
 struct worker_setup *domain_make_setup(
 	const struct conf_domain *conf, const struct domain_programs *programs) must_check;
 
+void domain_tune_setup(struct worker_setup *setup, const struct conf_domain *conf);
+
 char *domain_make_fingerprint(
 	const struct conf_domain *conf, const struct domain_programs *programs) must_check;
 
@@ -103,6 +106,7 @@ int domain_admit(struct domain *d, uint64_t session) must_check;
 unsigned domain_count_spares(const struct domain *d);
 void domain_pump_sessions(struct domain *d);
 void domain_release(struct domain *d, struct slot *slot);
+void domain_lose_crowded(struct domain *d);
 void domain_lose_parked(struct domain *d, struct slot *slot);
 
 /* domain_wants.c */

@@ -300,9 +300,11 @@ static void on_process_end(void *arg, const struct process_end *end)
 	timer_stop(w->grace_timer);
 	timer_stop(w->timer);
 	w->pinged = false;
+	w->n_strays = 0;
+	worker_event(w,
+		event); /* may end sessions, which cancel their calls: they are still to be found here */
 	w->n_calls = 0;
 	TAILQ_CONCAT(&calls, &w->calls, next);
-	worker_event(w, event);
 	w->hooks->lost(w->arg, w, &calls);
 }
 

@@ -92,8 +92,9 @@ struct worker_hooks {
 	void (*moved)(void *arg, struct worker *worker);
 };
 
-/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what they
- * have shown of their program: they are opened alike. */
+/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what may
+ * change while they run (from `concurrency` to `restart`), and what they have shown of their program: they are
+ * opened alike. */
 struct worker_setup {
 	unsigned n_refs;
 	char *domain;
@@ -175,6 +176,11 @@ void worker_set_level(struct worker *worker, const char *level);
 
 /* The numbers of its calls that somebody waits for, at most `max`; how many there are. */
 unsigned worker_list_calls(const struct worker *worker, uint64_t *ret, unsigned max);
+
+/* How many of its calls were cancelled and may still run: until their answer comes, the process ends, or
+ * cancel_grace is over. What it asks or tells meanwhile may be about them. `ret_session`: whose all of them
+ * are; 0: of several sessions, or there are none. */
+unsigned worker_count_unsure(const struct worker *worker, uint64_t *ret_session);
 
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);

@@ -210,6 +210,7 @@ static void on_call_answer(struct worker *w, uint64_t no, const struct rpc *rpc)
 	struct request *request = find_call(w, no);
 
 	if (!request) {
+		worker_end_stray(w, no);
 		log_debug_about(&w->about, "%s: answer to call %llu, which nobody waits for",
 			w->name, (unsigned long long)no);
 		return;
@@ -233,6 +234,7 @@ static void on_probe_answer(struct worker *w, const char *number)
 	if (!request || !request->cancelled)
 		return;
 	take_call(w, request);
+	worker_add_stray(w, request);
 	request_free(request);
 	after_call(w);
 }

@@ -437,6 +437,17 @@ static bool find_calls(struct router *router, const struct domain_speaker *who, 
 	return true;
 }
 
+/* A call that was given up may still run in the process, and have asked: what is known is the session, if all
+ * are of one. */
+static bool leave_session_only(const struct domain_speaker *who, struct addressee *to)
+{
+	if (!to->session || (to->call && to->call->is_modern) || session_is_once(to->session) ||
+		(!who->session && session_get_number(to->session) != who->unsure_session))
+		return false;
+	to->call = NULL;
+	return true;
+}
+
 static bool find_addressee(
 	struct router *router, const struct domain_speaker *who, struct addressee *ret)
 {
@@ -448,7 +459,7 @@ static bool find_addressee(
 	if (n == 0 && !find_calls(router, who, true, ret, &n))
 		return false;
 	if (n > 0)
-		return true;
+		return who->n_unsure == 0 || leave_session_only(who, ret);
 	if (who->session)
 		ret->session = router->hooks->find_session(router->arg, who->session);
 	if (!ret->session || session_is_once(ret->session))

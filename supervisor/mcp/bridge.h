@@ -8,7 +8,7 @@
  * - both modern: everything goes through untouched, none of this is used.
  *
  * A request is passed on only when it can concern one session alone: it is the only one that the worker
- * serves now. Source: MCP client/{sampling,elicitation,roots}, all revisions; 2026-07-28
+ * serves now, and no call of another one that was given up may still run there. Source: MCP client/{sampling,elicitation,roots}, all revisions; 2026-07-28
  * basic/patterns/mrtr. */
 #pragma once
 

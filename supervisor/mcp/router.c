@@ -535,8 +535,11 @@ bool router_attribute(struct router *router, const struct domain_speaker *who,
 	}
 	if (!first)
 		return false;
+	if (who->n_unsure > 0 &&
+		(first->is_modern || (!who->session && first->session_no != who->unsure_session)))
+		return false; /* it may be about a call that was given up */
 	*ret_session = first->session;
-	*ret_via = n == 1 ? first->via : 0;
+	*ret_via = n == 1 && who->n_unsure == 0 ? first->via : 0;
 	*ret_level = level;
 	return true;
 }

@@ -600,6 +600,12 @@ tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
 
 fake_domain_sources = tests/unit/fake_domain.c tests/unit/fake_domain.h
 
+check_PROGRAMS += tests/unit/test_domain_random
+TESTS += tests/unit/test_domain_random
+tests_unit_test_domain_random_SOURCES = tests/unit/test_domain_random.c $(fake_domain_sources)
+tests_unit_test_domain_random_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_random_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain_session
 TESTS += tests/unit/test_domain_session
 tests_unit_test_domain_session_SOURCES = tests/unit/test_domain_session.c $(fake_domain_sources)

@@ -361,14 +361,23 @@ void ext_speaks(const struct domain_speaker *who, const char *text, bool asks)
 	loop_settle(world.loop);
 }
 
+static void from_ext(const char *text, const uint64_t *calls, unsigned n_calls, bool asks)
+{
+	const struct domain_speaker who = { .worker = 1,
+		.calls = calls,
+		.n_calls = n_calls,
+		.n_unsure = world.n_unsure,
+		.unsure_session = world.unsure_session };
+
+	ext_speaks(&who, text, asks);
+}
+
 void ext_asks(const char *text, const uint64_t *calls, unsigned n_calls)
 {
-	ext_speaks(&(struct domain_speaker){ .worker = 1, .calls = calls, .n_calls = n_calls },
-		text, true);
+	from_ext(text, calls, n_calls, true);
 }
 
 void ext_tells(const char *text, const uint64_t *calls, unsigned n_calls)
 {
-	ext_speaks(&(struct domain_speaker){ .worker = 1, .calls = calls, .n_calls = n_calls },
-		text, false);
+	from_ext(text, calls, n_calls, false);
 }

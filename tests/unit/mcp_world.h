@@ -48,6 +48,8 @@ struct world {
 	struct client a, b; /* event streams */
 	struct client s;    /* a line transport; world_add_ext() opens it */
 	unsigned n_idle, n_settled;
+	unsigned n_unsure;       /* calls of "ext" that were given up and may still run, */
+	uint64_t unsure_session; /* of one session, or (0) of several */
 };
 
 extern struct world world;

@@ -818,6 +818,75 @@ static void test_a_part_of_what_is_wanted(void **unused)
 	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
 }
 
+#define MESSAGE                                                                                    \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"error\"}}"
+
+/* A call that was given up may still run in the process: what is asked may be about that one. */
+static void test_given_up_calls_may_still_ask(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a, INITIALIZE("{\"elicitation\":{}}"));
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	world.n_unsure = 1;
+	world.unsure_session = session_get_number(world.b.session);
+	ext_asks(ELICIT, &no, 1);
+	assert_heard(&world.a, "");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+	world.n_unsure = 2;
+	world.unsure_session = 0;
+	ext_asks(ELICIT, &no, 1);
+	assert_heard(&world.a, "");
+	world.unsure_session = session_get_number(world.a.session); /* all its own */
+	ext_asks(ELICIT, &no, 1);
+	assert_has(&world.a, "elicitation/create");
+	answer(no); /* the question is not of this call, as far as is known */
+	(void)heard(&world.a);
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"action\":\"accept\"}}");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "accept"));
+}
+
+/* The answer to each is of one request: there is no session beside it that could be asked. */
+static void test_given_up_calls_of_a_modern_client(void **unused)
+{
+	uint64_t no = call_modern("");
+
+	world.n_unsure = 1;
+	world.unsure_session = session_get_number(world.s.session);
+	ext_asks(ELICIT, &no, 1);
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+	answer(no);
+	(void)heard(&world.s);
+	(void)say(&world.s, MODERN("8", "tools/call",
+				    "\"name\":\"ext_work\"," META("{}",
+					    ",\"io.modelcontextprotocol/logLevel\":\"debug\"")));
+	no = ext->last_no;
+	ext_tells(MESSAGE, &no, 1);
+	assert_heard(&world.s, "");
+	world.n_unsure = 0;
+	ext_tells(MESSAGE, &no, 1);
+	assert_has(&world.s, "notifications/message");
+}
+
+static void test_messages_of_given_up_calls(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a, INITIALIZE("{}"));
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	world.n_unsure = 1;
+	world.unsure_session = session_get_number(world.b.session);
+	ext_tells(MESSAGE, &no, 1);
+	assert_heard(&world.a, "");
+	world.unsure_session = session_get_number(world.a.session);
+	ext_tells(MESSAGE, &no, 1);
+	assert_has(&world.a, "notifications/message");
+}
+
 int main(void)
 {
 #define LEGACY(fn) cmocka_unit_test_setup_teardown(fn, set_up_legacy, world_tear_down)
@@ -839,6 +908,9 @@ int main(void)
 		LEGACY(test_what_was_not_declared_is_not_asked),
 		LEGACY(test_what_the_revision_lacks_is_not_asked),
 		LEGACY(test_what_cannot_be_attributed),
+		LEGACY(test_given_up_calls_may_still_ask),
+		LEGACY(test_given_up_calls_of_a_modern_client),
+		LEGACY(test_messages_of_given_up_calls),
 		LEGACY(test_the_client_does_not_answer),
 		LEGACY(test_the_worker_withdraws_or_ends),
 		LEGACY(test_input_required),

@@ -300,6 +300,60 @@ static void test_reload_replaces(void **unused)
 	assert_int_equal(world.n_workers, 2);
 }
 
+/* Of processes that run already. */
+static void test_reload_of_what_holds_at_once(void **unused)
+{
+	struct worker *w = up();
+
+	world.conf.concurrency = 2;
+	world.conf.cancel_grace_ms = 77;
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false, 1000);
+	assert_int_equal(world.n_workers, 1);
+	assert_int_equal(w->setup->cancel_grace_ms, 77);
+	ask(1);
+	ask(2);
+	assert_int_equal(w->n_calls, 2);
+}
+
+static void cancel_others(uint64_t no)
+{
+	for (uint64_t other = 1; other <= 3; other++)
+		if (other != no)
+			domain_cancel(world.domain, other, "test");
+}
+
+/* The first one that is told ends its session; of the others nothing is heard. */
+static void test_cancel_while_a_death_is_told(void **unused)
+{
+	struct worker *w;
+
+	world.conf.concurrency = 3;
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false, 1000);
+	w = up();
+	(void)story();
+	assert_int_equal(call_it(1, false), 0);
+	assert_int_equal(call_it(2, false), 0);
+	assert_int_equal(call_it(3, true), 0);
+	world.left = cancel_others;
+	die(w, WORKER_BACKOFF);
+	assert_string_equal(story(), "died:1 ");
+	assert_int_equal(stats().n_queued, 0);
+}
+
+static void note_cause(uint64_t no)
+{
+	assert_string_equal(world.cause, "a fake death");
+}
+
+/* The first death of all: what waits hears of it. */
+static void test_the_cause_of_being_parked(void **unused)
+{
+	ask(1);
+	world.left = note_cause;
+	die(world.workers, WORKER_PARKED);
+	assert_string_equal(story(), "down:1 ");
+}
+
 static void test_reload_to_worse(void **unused)
 {
 	struct worker *old = up();
@@ -569,6 +623,9 @@ int main(void)
 		TEST(test_parked_at_the_start),
 		TEST(test_tools_are_told_when_they_differ),
 		TEST(test_reload_replaces),
+		TEST(test_reload_of_what_holds_at_once),
+		TEST(test_cancel_while_a_death_is_told),
+		TEST(test_the_cause_of_being_parked),
 		TEST(test_reload_to_worse),
 		TEST(test_reload_to_fewer),
 		TEST(test_stop),

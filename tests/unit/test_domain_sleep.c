@@ -280,6 +280,22 @@ static void test_reload_while_asleep(void **unused)
 	assert_string_equal(story(), "tools:1 tools:0 ");
 }
 
+/* Those of older settings whose successors are not ready yet sleep too. */
+static void test_sleep_with_old_processes(void **unused)
+{
+	struct worker *old;
+
+	make_domain();
+	domain_start(world.domain);
+	old = up();
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, true, 1000);
+	die(world.workers, WORKER_BACKOFF);
+	loop_fake_advance(world.loop, 2 * IDLE_MS);
+	assert_int_equal(domain_get_state(world.domain), DOMAIN_ASLEEP);
+	assert_int_equal(world.n_workers, 1);
+	assert_int_equal(old->n_stops, 1);
+}
+
 static void test_reload_of_idle_stop(void **unused)
 {
 	start_eager();
@@ -338,6 +354,7 @@ int main(void)
 		TEST(test_without_a_store),
 		TEST(test_the_fingerprint_is_that_of_what_is_run),
 		TEST(test_reload_while_asleep),
+		TEST(test_sleep_with_old_processes),
 		TEST(test_reload_of_idle_stop),
 		TEST(test_stop_while_asleep),
 		TEST(test_sessions_of_their_own_sleep_too),
