@@ -220,6 +220,7 @@ static void test_more_wait_than_there_is_room(void **unused)
 	assert_int_equal(call_of(1, 10), 0);
 	become_ready(find_worker(2));
 	assert_int_equal(call_of(2, 11), 0);
+	finish_one(first);
 	domain_forget_session(world.domain, 10);
 	assert_int_equal(call_of(3, 12), 0);
 	assert_int_equal(call_of(4, 13), 0);
