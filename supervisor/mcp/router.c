@@ -1,5 +1,5 @@
 /* See router.h. */
-#include "supervisor/mcp/router_private.h"
+#include "supervisor/mcp/router.h"
 
 #include <errno.h>
 
@@ -7,6 +7,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/trace.h"
 
 enum { FIRST_BUCKETS = 256 };
@@ -27,6 +28,9 @@ static const struct {
 	[FORWARD_PROMPT] = { .rewrites = true, .may_ask = true },
 	[FORWARD_READ] = { .rewrites = true, .may_ask = true, .cacheable = true },
 	[FORWARD_COMPLETE] = { 0 },
+	[FORWARD_TASK_GET] = { 0 },
+	[FORWARD_TASK_RESULT] = { .rewrites = true },
+	[FORWARD_TASK_CANCEL] = { 0 },
 };
 
 /* --- the table --------------------------------------------------------------------------------- */
@@ -221,6 +225,9 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->no = ++router->last_no;
 	call->domain = fleet_find(router->fleet, target->domain);
 	call->kind = forward->kind;
+	call->makes_task = forward->makes_task;
+	call->task_no = forward->task_no;
+	call->worker = forward->worker;
 	info->is_known_below |= !target->native;
 	call->is_modern = origin->is_modern;
 	call->may_rerun = target->may_rerun;
@@ -267,6 +274,7 @@ int router_send(
 		.session = call->session_no,
 		.is_modern = call->is_modern,
 		.may_rerun = call->may_rerun,
+		.worker = call->worker,
 	};
 
 	if (!domain)
@@ -291,6 +299,11 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 			"sessions have all its processes (isolation, processes.max); try again later",
 			name, name);
 		router_fail(router, call, RPC_OVERLOADED, message, NULL);
+		return;
+	}
+	if (err == -ESRCH) {
+		router_fail(router, call, RPC_UNAVAILABLE,
+			"the process that has the task cannot be asked now; ask again", NULL);
 		return;
 	}
 	message = alloc_printf("%s cannot be had: domain %s is not available now; /ready says why",
@@ -343,6 +356,7 @@ void router_forget_session(struct router *router, struct session *session)
 	struct call *call;
 
 	bridge_forget_session(router, session);
+	tasks_forget_session(router, session);
 	while ((call = LIST_FIRST(&session_get_info(session)->calls))) {
 		router_cancel_in_domain(router, call, "the client is gone");
 		router_remove(router, call);
@@ -402,8 +416,11 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	auto_strbuf rewritten = { 0 };
 	auto_free char *id = NULL;
 
-	if (naming) {
+	if (naming)
 		rewrite_result(&splices, naming, result);
+	if (!tasks_take_result(router, call, result, &splices))
+		return;
+	if (splices.n > 0) {
 		splices_apply(&splices, result, &rewritten);
 		result = (struct jspan){ .at = rewritten.data, .len = rewritten.len };
 	}
@@ -426,6 +443,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	} else if (body.len > router->conf->tools.max_result_bytes) {
 		refuse_result(router, call, body.len);
 	} else if (rpc->kind == RPC_ERROR) {
+		tasks_take_error(router, call, body);
 		id = leave(router, call, &origin);
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
@@ -476,20 +494,24 @@ bool router_attribute(struct router *router, const struct domain_speaker *who,
 {
 	unsigned n = who->n_calls < DOMAIN_SPEAKER_CALLS ? who->n_calls : DOMAIN_SPEAKER_CALLS;
 	const struct call *first = NULL;
+	unsigned n_work = 0;
 
 	if (who->n_calls > DOMAIN_SPEAKER_CALLS)
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		const struct call *call = router_find(router, who->calls[i]);
 
+		if (call && call_is_beside(call))
+			continue;
 		if (!call || !call->session || (first && call->session != first->session))
 			return false;
 		first = first ? first : call;
+		n_work++;
 	}
 	if (!first)
 		return false;
 	*ret_session = first->session;
-	*ret_via = n == 1 ? first->via : 0;
+	*ret_via = n_work == 1 ? first->via : 0;
 	*ret_level = first->level;
 	return true;
 }
@@ -506,6 +528,7 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	LIST_INIT(&router->parked);
 	LIST_INIT(&router->asks);
 	bridge_init(router);
+	router->tasks = tasks_new(router);
 	grow(router);
 	return router;
 }
@@ -520,6 +543,7 @@ void router_free(struct router *router)
 	while ((call = LIST_FIRST(&router->parked)))
 		router_remove(router, call);
 	bridge_done(router);
+	tasks_free(router->tasks);
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
 		expiry_free(queue->expiry);

@@ -1,9 +1,10 @@
 /* The inside of the router: shared by router.c (the table of calls), router_line.c (what is written to
- * workers) and bridge.c (what workers ask of clients). */
+ * workers), bridge.c (what workers ask of clients) and tasks.c (what outlasts its call). */
 #pragma once
 
 #include "supervisor/expiry.h"
 #include "supervisor/mcp/router.h"
+#include "supervisor/mcp/tasks.h"
 
 enum { PARKED_TOKEN_TEXT = 48, MAX_ELICITATIONS = 256 };
 
@@ -21,6 +22,9 @@ struct call {
 	uint64_t no;
 	uint32_t domain;
 	enum forward_kind kind;
+	bool makes_task;
+	uint64_t task_no; /* 0: it is about no task */
+	unsigned worker;  /* 0: any */
 	bool is_modern;
 	bool may_rerun;
 	enum level level;
@@ -71,6 +75,7 @@ struct router {
 	unsigned n_calls;
 	uint64_t last_no;
 	struct deadline_queue *deadlines;
+	struct tasks *tasks;
 	struct call_list parked;
 	unsigned n_parked;
 	struct ask_list asks; /* all, in no order */
@@ -80,6 +85,12 @@ struct router {
 	struct elicitation elicitations[MAX_ELICITATIONS]; /* the newest */
 	size_t n_elicitations;
 };
+
+/* It is about a task, not work by itself: nothing that a worker says belongs to it. */
+static inline bool call_is_beside(const struct call *call)
+{
+	return call->kind >= FORWARD_TASK_GET;
+}
 
 static inline struct jspan call_id(const struct call *call)
 {

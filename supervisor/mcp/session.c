@@ -275,6 +275,7 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 	session->active_ms = loop_now_ms(sessions->loop);
 	STAILQ_INIT(&session->queue);
 	LIST_INIT(&session->info.calls);
+	LIST_INIT(&session->info.tasks);
 	session->info.level = LEVEL_INFO;
 	session->number = ++sessions->last_number;
 	TAILQ_INSERT_TAIL(&sessions->all, session, in_all);

@@ -15,8 +15,10 @@ struct session;
 struct sessions;
 struct endpoint; /* mcp/catalog.h */
 struct call;     /* mcp/router.c */
+struct task;     /* mcp/tasks.c */
 
 LIST_HEAD(call_list, call);
+LIST_HEAD(task_list, task);
 
 /* One message to a client: a JSON text without line breaks, borrowed for the time of the call. */
 struct outgoing {
@@ -60,6 +62,8 @@ struct session_info {
 	char *client_info;   /* the same */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
+	unsigned n_tasks;
+	struct task_list tasks; /* those of mcp/tasks.h, the newest first */
 };
 
 /* `on_closed` runs when a session ends, for whatever reason, before it is freed. */
