@@ -422,9 +422,18 @@ static void on_task_cancel(const struct method_context *c, const struct rpc *rpc
 	on_task(c, rpc, FORWARD_TASK_CANCEL);
 }
 
+static void forward_it(const void *context, const struct forward *ask)
+{
+	forward(context, ask);
+}
+
 static void on_task_list(const struct method_context *c, const struct rpc *rpc)
 {
-	tasks_list(c->router, c->origin, rpc->params);
+	const struct tasks_asking asking = {
+		.router = c->router, .origin = c->origin, .forward = forward_it, .arg = c
+	};
+
+	tasks_list(&asking, rpc->params);
 }
 
 /* --- what the session wants to hear --------------------------------------------------------------------- */

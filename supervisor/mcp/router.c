@@ -31,6 +31,7 @@ static const struct {
 	[FORWARD_TASK_GET] = { 0 },
 	[FORWARD_TASK_RESULT] = { .rewrites = true },
 	[FORWARD_TASK_CANCEL] = { 0 },
+	[FORWARD_TASK_LIST] = { 0 },
 };
 
 /* --- the table --------------------------------------------------------------------------------- */
@@ -144,6 +145,14 @@ void router_fail(
 	answer_error(&origin, code, message, data);
 }
 
+void router_answer(struct router *router, struct call *call, struct jspan result)
+{
+	struct origin origin;
+	auto_free char *id = leave(router, call, &origin);
+
+	answer_result(&origin, result, 0);
+}
+
 void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason)
 {
 	struct domain *domain = fleet_get(router->fleet, call->domain);
@@ -164,6 +173,10 @@ static void on_deadline(struct expiry_entry *entry, void *arg)
 
 	call->expiry = NULL;
 	router_cancel_in_domain(router, call, "deadline");
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_end_list(router, call);
+		return;
+	}
 	router_fail(router, call, RPC_DEADLINE, message, NULL);
 }
 
@@ -227,6 +240,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->kind = forward->kind;
 	call->makes_task = forward->makes_task;
 	call->task_no = forward->task_no;
+	call->list_before = forward->list_before;
 	call->worker = forward->worker;
 	info->is_known_below |= !target->native;
 	call->is_modern = origin->is_modern;
@@ -291,6 +305,10 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 
 	if (!call)
 		return;
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_end_list(router, call);
+		return;
+	}
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
@@ -431,6 +449,7 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 {
 	struct call *call = router_find(router, no);
+	const struct jspan nothing = { 0 };
 	struct jspan body = rpc->kind == RPC_ERROR ? rpc->error : rpc->result;
 	struct origin origin;
 	auto_free char *id = NULL;
@@ -440,6 +459,10 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	log_answer(router, call);
 	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
 		router_remove(router, call);
+	} else if (call->kind == FORWARD_TASK_LIST) {
+		if (rpc->kind == RPC_ERROR)
+			tasks_take_error(router, call, body);
+		tasks_go_on_with_list(router, call, rpc->kind == RPC_ERROR ? nothing : body);
 	} else if (body.len > router->conf->tools.max_result_bytes) {
 		refuse_result(router, call, body.len);
 	} else if (rpc->kind == RPC_ERROR) {
@@ -477,6 +500,10 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 
 	if (!call)
 		return;
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_go_on_with_list(router, call, (struct jspan){ 0 });
+		return;
+	}
 	if (loss == DOMAIN_LOST_DIED)
 		message = alloc_printf(
 			"the worker died while it ran %s (%s); the call may have taken effect",

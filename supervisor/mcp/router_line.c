@@ -19,6 +19,7 @@ static const char *const methods[] = {
 	[FORWARD_TASK_GET] = "tasks/get",
 	[FORWARD_TASK_RESULT] = "tasks/result",
 	[FORWARD_TASK_CANCEL] = "tasks/cancel",
+	[FORWARD_TASK_LIST] = "tasks/get",
 };
 
 /* Members of a request's _meta that are for us: the envelope, and what we write anew. */

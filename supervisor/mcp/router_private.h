@@ -23,6 +23,7 @@ struct call {
 	uint32_t domain;
 	enum forward_kind kind;
 	bool makes_task;
+	uint64_t list_before;
 	uint64_t task_no; /* 0: it is about no task */
 	unsigned worker;  /* 0: any */
 	bool is_modern;
@@ -107,6 +108,7 @@ void router_stop_deadline(struct call *call);
 void router_remove(struct router *router, struct call *call);
 void router_fail(
 	struct router *router, struct call *call, int code, const char *message, const char *data);
+void router_answer(struct router *router, struct call *call, struct jspan result);
 void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason);
 int router_send(struct router *router, struct call *call, const struct forward *forward,
 	const char *input_responses);

@@ -7,67 +7,22 @@
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/limits.h"
-#include "supervisor/mcp/router_private.h"
-
-#define RELATED "io.modelcontextprotocol/related-task"
+#include "supervisor/mcp/tasks_private.h"
 
 enum {
-	TASK_ID_SIZE = 40,
-	BUCKETS = 1024, /* a power of two */
-	PAGE_TASKS = 32,
 	MAX_MEMBER =
 		512, /* bytes of what is kept of a member of a task; longer ones are left out */
-	MAX_LIFE_MS = 24 * 3600 * CLOCK_SECOND_MS, /* of a task whose worker sets no limit */
 	GRACE_MS = 60 * CLOCK_SECOND_MS,
 	SWEEP_MS = 30 * CLOCK_SECOND_MS,
 };
 
-/* The members of a task beside its id, as the schema has them. */
-enum member {
-	MEMBER_STATUS,
-	MEMBER_MESSAGE,
-	MEMBER_CREATED,
-	MEMBER_UPDATED,
-	MEMBER_TTL,
-	MEMBER_POLL,
-	MEMBERS,
-};
-
-static const char *const member_names[MEMBERS] = {
-	[MEMBER_STATUS] = "status",
-	[MEMBER_MESSAGE] = "statusMessage",
-	[MEMBER_CREATED] = "createdAt",
-	[MEMBER_UPDATED] = "lastUpdatedAt",
-	[MEMBER_TTL] = "ttl",
-	[MEMBER_POLL] = "pollInterval",
-};
-
-struct task {
-	LIST_ENTRY(task) in_session;
-	LIST_ENTRY(task) in_bucket;
-	LIST_ENTRY(task) in_calls;
-	struct session *session;
-	uint64_t no;
-	char id[TASK_ID_SIZE];
-	char *worker_id; /* as text */
-	uint32_t domain;
-	unsigned worker;  /* 0: it has ended, and the task with it */
-	uint64_t call_no; /* of the call that made it: the worker's progress token */
-	char *token;      /* the client's, as it wrote it; NULL: it wants no progress */
-	char *label;      /* of the tool */
-	int64_t timeout_ms;
-	int64_t created_ms;
-	int64_t life_ms;
-	bool has_ended;
-	char *members[MEMBERS]; /* JSON, as they were last heard; NULL: absent */
-};
-
-struct tasks {
-	struct timer *sweeper;
-	uint64_t last_no;
-	unsigned n;
-	struct task_list buckets[BUCKETS]; /* by the worker's id */
-	struct task_list calls[BUCKETS];   /* by the number of the call that made it */
+static const char *const member_names[TASK_MEMBERS] = {
+	[TASK_STATUS] = "status",
+	[TASK_MESSAGE] = "statusMessage",
+	[TASK_CREATED] = "createdAt",
+	[TASK_UPDATED] = "lastUpdatedAt",
+	[TASK_TTL] = "ttl",
+	[TASK_POLL] = "pollInterval",
 };
 
 /* --- the table ----------------------------------------------------------------------------------- */
@@ -78,7 +33,7 @@ static size_t bucket_of(const char *worker_id)
 
 	for (; *worker_id; worker_id++)
 		hash = (hash ^ (unsigned char)*worker_id) * 16777619U;
-	return hash & (BUCKETS - 1);
+	return hash & (TASK_BUCKETS - 1);
 }
 
 /* The worker's id as text; false: no string, too long, or with a NUL in it. */
@@ -103,7 +58,7 @@ static struct task *find_of_worker(
 	return NULL;
 }
 
-static struct task *find_of_session(struct session *session, struct jspan id)
+struct task *tasks_find(struct session *session, struct jspan id)
 {
 	struct task *task;
 
@@ -123,7 +78,7 @@ static void end(struct router *router, struct task *task)
 	task->has_ended = true;
 }
 
-static void forget(struct router *router, struct task *task)
+void task_forget(struct router *router, struct task *task)
 {
 	end(router, task);
 	LIST_REMOVE(task, in_bucket);
@@ -131,7 +86,7 @@ static void forget(struct router *router, struct task *task)
 	LIST_REMOVE(task, in_session);
 	session_get_info(task->session)->n_tasks--;
 	router->tasks->n--;
-	for (int i = 0; i < MEMBERS; i++)
+	for (int i = 0; i < TASK_MEMBERS; i++)
 		free(task->members[i]);
 	free(task->worker_id);
 	free(task->token);
@@ -147,11 +102,11 @@ static void on_sweep(void *arg)
 	struct task *task;
 	struct task *after;
 
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
 		for (task = LIST_FIRST(&tasks->buckets[i]); task; task = after) {
 			after = LIST_NEXT(task, in_bucket);
 			if (now_ms - task->created_ms > task->life_ms + GRACE_MS)
-				forget(router, task);
+				task_forget(router, task);
 		}
 	if (tasks->n > 0)
 		timer_start(tasks->sweeper, SWEEP_MS);
@@ -159,7 +114,7 @@ static void on_sweep(void *arg)
 
 /* --- what a worker says of a task ------------------------------------------------------------------ */
 
-static void set_member(struct task *task, enum member member, struct jspan value)
+static void set_member(struct task *task, enum task_member member, struct jspan value)
 {
 	enum jspan_type type = jspan_type(value);
 
@@ -170,7 +125,7 @@ static void set_member(struct task *task, enum member member, struct jspan value
 
 static bool is_final(const struct task *task)
 {
-	const char *status = task->members[MEMBER_STATUS];
+	const char *status = task->members[TASK_STATUS];
 
 	return status && (streq(status, "\"completed\"") || streq(status, "\"failed\"") ||
 				 streq(status, "\"cancelled\""));
@@ -180,29 +135,30 @@ static int64_t read_life(struct jspan ttl)
 {
 	uint64_t ms;
 
-	return jspan_get_u64(ttl, &ms) && ms < MAX_LIFE_MS ? (int64_t)ms : (int64_t)MAX_LIFE_MS;
+	return jspan_get_u64(ttl, &ms) && ms < TASK_MAX_LIFE_MS ? (int64_t)ms
+								: (int64_t)TASK_MAX_LIFE_MS;
 }
 
 /* `state`: an object with the members of a task. */
-static void note(struct router *router, struct task *task, struct jspan state)
+void task_note(struct router *router, struct task *task, struct jspan state)
 {
-	for (int i = 0; i < MEMBERS; i++)
-		set_member(task, (enum member)i, jspan_member(state, member_names[i], NULL));
-	task->life_ms = read_life(jspan_member(state, member_names[MEMBER_TTL], NULL));
+	for (int i = 0; i < TASK_MEMBERS; i++)
+		set_member(task, (enum task_member)i, jspan_member(state, member_names[i], NULL));
+	task->life_ms = read_life(jspan_member(state, member_names[TASK_TTL], NULL));
 	if (is_final(task))
 		end(router, task);
 }
 
-static void add_state(const struct task *task, struct strbuf *out)
+void task_add_state(const struct task *task, struct strbuf *out)
 {
 	strbuf_addf(out, "{\"taskId\":\"%s\"", task->id);
-	for (int i = 0; i < MEMBERS; i++)
+	for (int i = 0; i < TASK_MEMBERS; i++)
 		if (task->members[i])
 			strbuf_addf(out, ",\"%s\":%s", member_names[i], task->members[i]);
 	strbuf_addc(out, '}');
 }
 
-static void replace_id(const struct task *task, struct jspan where, struct splices *splices)
+void task_replace_id(const struct task *task, struct jspan where, struct splices *splices)
 {
 	auto_free char *json = alloc_printf("\"%s\"", task->id);
 
@@ -213,7 +169,7 @@ static struct jspan find_related(struct jspan holder)
 {
 	struct jspan meta = jspan_member(holder, "_meta", NULL);
 
-	return jspan_member(jspan_member(meta, RELATED, NULL), "taskId", NULL);
+	return jspan_member(jspan_member(meta, TASK_RELATED, NULL), "taskId", NULL);
 }
 
 void tasks_map_to_client(const struct task *task, struct jspan holder, struct splices *splices)
@@ -221,13 +177,13 @@ void tasks_map_to_client(const struct task *task, struct jspan holder, struct sp
 	struct jspan id = find_related(holder);
 
 	if (id.at)
-		replace_id(task, id, splices);
+		task_replace_id(task, id, splices);
 }
 
 void tasks_map_related(struct session *session, struct jspan related, struct splices *splices)
 {
 	struct jspan id = jspan_member(related, "taskId", NULL);
-	const struct task *task = id.at ? find_of_session(session, id) : NULL;
+	const struct task *task = id.at ? tasks_find(session, id) : NULL;
 	auto_strbuf json = { 0 };
 
 	if (!task)
@@ -240,7 +196,7 @@ void tasks_map_to_worker(struct session *session, struct jspan holder, struct sp
 {
 	struct jspan meta = jspan_member(holder, "_meta", NULL);
 
-	tasks_map_related(session, jspan_member(meta, RELATED, NULL), splices);
+	tasks_map_related(session, jspan_member(meta, TASK_RELATED, NULL), splices);
 }
 
 /* --- making one -------------------------------------------------------------------------------------- */
@@ -275,7 +231,7 @@ static struct task *add(
 	task->created_ms = loop_now_ms(router->loop);
 	LIST_INSERT_HEAD(&info->tasks, task, in_session);
 	LIST_INSERT_HEAD(&tasks->buckets[bucket_of(worker_id)], task, in_bucket);
-	LIST_INSERT_HEAD(&tasks->calls[call->no & (BUCKETS - 1)], task, in_calls);
+	LIST_INSERT_HEAD(&tasks->calls[call->no & (TASK_BUCKETS - 1)], task, in_calls);
 	info->n_tasks++;
 	tasks->n++;
 	if (!timer_is_running(tasks->sweeper))
@@ -297,7 +253,7 @@ static void cancel_in_worker(struct domain *domain, unsigned worker, const char 
 }
 
 /* The result of a call that may make a task. */
-static bool take_new(
+bool tasks_take_new(
 	struct router *router, struct call *call, struct jspan result, struct splices *splices)
 {
 	struct domain *domain = fleet_get(router->fleet, call->domain);
@@ -321,176 +277,10 @@ static bool take_new(
 		return false;
 	}
 	task = add(router, call, worker, text.data);
-	note(router, task, state);
-	replace_id(task, id, splices);
+	task_note(router, task, state);
+	task_replace_id(task, id, splices);
 	tasks_map_to_client(task, result, splices);
 	return true;
-}
-
-/* --- asking about it ----------------------------------------------------------------------------------- */
-
-static struct task *find_of_call(const struct call *call)
-{
-	struct task *task;
-
-	LIST_FOREACH(task, &session_get_info(call->session)->tasks, in_session)
-		if (task->no == call->task_no)
-			return task;
-	return NULL;
-}
-
-/* A result of tasks/result must name its task. */
-static void name_task(const struct task *task, struct jspan result, struct splices *splices)
-{
-	struct jspan meta = jspan_member(result, "_meta", NULL);
-	auto_free char *text = alloc_printf("\"" RELATED "\":{\"taskId\":\"%s\"}", task->id);
-	auto_free char *whole = alloc_printf("\"_meta\":{%s}", text);
-
-	if (find_related(result).at)
-		tasks_map_to_client(task, result, splices);
-	else if (jspan_type(meta) == JSPAN_OBJECT && !jspan_member(meta, RELATED, NULL).at)
-		splice_members(splices, meta, text);
-	else if (!meta.at)
-		splice_members(splices, result, whole);
-}
-
-bool tasks_take_result(
-	struct router *router, struct call *call, struct jspan result, struct splices *splices)
-{
-	struct task *task = call->task_no ? find_of_call(call) : NULL;
-	struct jspan id = jspan_member(result, "taskId", NULL);
-
-	if (call->makes_task)
-		return take_new(router, call, result, splices);
-	if (!task)
-		return true;
-	if (call->kind == FORWARD_TASK_RESULT) {
-		name_task(task, result, splices);
-		return true;
-	}
-	note(router, task, result);
-	if (id.at)
-		replace_id(task, id, splices);
-	tasks_map_to_client(task, result, splices);
-	return true;
-}
-
-/* One that its worker does not know any more is not listed either. */
-void tasks_take_error(struct router *router, const struct call *call, struct jspan error)
-{
-	struct task *task = call->task_no ? find_of_call(call) : NULL;
-	struct jspan code = jspan_member(error, "code", NULL);
-
-	if (task && call->kind == FORWARD_TASK_GET && code.len == 6 &&
-		memcmp(code.at, "-32602", code.len) == 0)
-		forget(router, task);
-}
-
-bool tasks_are_for(const struct origin *origin, const struct catalog_target *target)
-{
-	return !origin->is_modern && target->takes_tasks && target->takes_legacy &&
-	       revision_has_tasks(session_get_info(origin->session)->revision);
-}
-
-/* It may take as long as the task may. Few lengths, because each has a queue of its own. */
-static int64_t get_timeout(const struct task *task, enum forward_kind kind)
-{
-	int64_t ms = task->timeout_ms;
-
-	if (kind == FORWARD_TASK_RESULT)
-		while (ms < task->life_ms && ms < MAX_LIFE_MS)
-			ms *= 2;
-	return ms;
-}
-
-/* The process that had it is gone. */
-static void answer_lost(
-	const struct origin *origin, enum forward_kind kind, const struct task *task)
-{
-	auto_strbuf state = { 0 };
-
-	if (kind == FORWARD_TASK_GET) {
-		add_state(task, &state);
-		answer_text(origin, state.data, 0);
-	} else if (kind == FORWARD_TASK_CANCEL) {
-		answer_error(origin, RPC_INVALID_PARAMS,
-			"the task is over: the process that worked on it has ended", NULL);
-	} else {
-		answer_error(origin, RPC_WORKER_DIED,
-			"the process that worked on the task has ended; what it did may have "
-			"taken effect",
-			NULL);
-	}
-}
-
-bool tasks_find_target(struct router *router, const struct origin *origin, enum forward_kind kind,
-	struct jspan params, struct catalog_target *target, struct forward *ret)
-{
-	struct jspan id = jspan_member(params, "taskId", NULL);
-	const struct task *task = id.at ? find_of_session(origin->session, id) : NULL;
-	const struct domain *domain = task ? fleet_get(router->fleet, task->domain) : NULL;
-
-	if (jspan_type(id) != JSPAN_STRING) {
-		answer_error(origin, RPC_INVALID_PARAMS,
-			"params.taskId must be there, once, and be a string", NULL);
-		return false;
-	}
-	if (!task) {
-		answer_quoting(
-			origin, RPC_INVALID_PARAMS, "This session has no such task (any more)", id);
-		return false;
-	}
-	if (!domain || !task->worker) {
-		answer_lost(origin, kind, task);
-		return false;
-	}
-	*target = (struct catalog_target){ .domain = domain_get_name(domain),
-		.name = task->label,
-		.worker_name = task->worker_id,
-		.takes_legacy = true,
-		.timeout_ms = get_timeout(task, kind) };
-	*ret = (struct forward){ .kind = kind,
-		.origin = origin,
-		.params = params,
-		.where = id,
-		.target = target,
-		.task_no = task->no,
-		.worker = task->worker };
-	return true;
-}
-
-/* The newest first; a cursor is the number of the last one that was listed. */
-void tasks_list(struct router *router, const struct origin *origin, struct jspan params)
-{
-	struct jspan cursor = jspan_member(params, "cursor", NULL);
-	struct jspan number = { cursor.at + 1, cursor.len > 2 ? cursor.len - 2 : 0 };
-	uint64_t before = UINT64_MAX;
-	unsigned n = 0;
-	uint64_t last = 0;
-	struct task *task;
-	auto_strbuf text = { 0 };
-
-	if (cursor.at && jspan_type(cursor) != JSPAN_NULL &&
-		(jspan_type(cursor) != JSPAN_STRING || !number.len ||
-			!jspan_get_u64(number, &before) || before > router->tasks->last_no)) {
-		answer_quoting(origin, RPC_INVALID_PARAMS, "No such cursor", cursor);
-		return;
-	}
-	strbuf_adds(&text, "{\"tasks\":[");
-	LIST_FOREACH(task, &session_get_info(origin->session)->tasks, in_session) {
-		if (task->no >= before)
-			continue;
-		if (n == PAGE_TASKS) {
-			strbuf_addf(&text, "],\"nextCursor\":\"%llu\"}", (unsigned long long)last);
-			answer_text(origin, text.data, 0);
-			return;
-		}
-		strbuf_adds(&text, n++ ? "," : "");
-		add_state(task, &text);
-		last = task->no;
-	}
-	strbuf_adds(&text, "]}");
-	answer_text(origin, text.data, 0);
 }
 
 /* --- what a worker tells and asks -------------------------------------------------------------------------- */
@@ -522,7 +312,7 @@ bool tasks_read_related(struct router *router, struct domain *domain, unsigned w
 	uint32_t id = fleet_find(router->fleet, domain_get_name(domain));
 
 	*ret = NULL;
-	if (!jspan_member(meta, RELATED, NULL).at)
+	if (!jspan_member(meta, TASK_RELATED, NULL).at)
 		return false;
 	*ret = find_of_worker(router->tasks, id, worker, find_related(params));
 	return true;
@@ -550,8 +340,8 @@ static bool on_status(struct router *router, uint32_t domain, unsigned worker, s
 
 	if (!task)
 		return false;
-	note(router, task, params);
-	replace_id(task, id, &splices);
+	task_note(router, task, params);
+	task_replace_id(task, id, &splices);
 	tasks_map_to_client(task, params, &splices);
 	tell(task, "notifications/tasks/status", &splices, params);
 	return true;
@@ -568,7 +358,7 @@ static bool on_progress(
 
 	if (!jspan_get_u64(token, &no))
 		return false;
-	LIST_FOREACH(task, &router->tasks->calls[no & (BUCKETS - 1)], in_calls)
+	LIST_FOREACH(task, &router->tasks->calls[no & (TASK_BUCKETS - 1)], in_calls)
 		if (task->call_no == no && task->domain == domain && task->worker == worker)
 			break;
 	if (!task || !task->token || task->has_ended)
@@ -605,13 +395,13 @@ static void fail_task(struct task *task)
 		return;         /* what became of it is known; its result is lost */
 	task->has_ended = true; /* its hold has ended with the process */
 	clock_wall_text(now);
-	free(task->members[MEMBER_STATUS]);
-	free(task->members[MEMBER_MESSAGE]);
-	free(task->members[MEMBER_UPDATED]);
-	task->members[MEMBER_STATUS] = alloc_str("\"failed\"");
-	task->members[MEMBER_MESSAGE] = alloc_str("\"the process that worked on it has ended\"");
-	task->members[MEMBER_UPDATED] = alloc_printf("\"%s\"", now);
-	add_state(task, &state);
+	free(task->members[TASK_STATUS]);
+	free(task->members[TASK_MESSAGE]);
+	free(task->members[TASK_UPDATED]);
+	task->members[TASK_STATUS] = alloc_str("\"failed\"");
+	task->members[TASK_MESSAGE] = alloc_str("\"the process that worked on it has ended\"");
+	task->members[TASK_UPDATED] = alloc_printf("\"%s\"", now);
+	task_add_state(task, &state);
 	tell(task, "notifications/tasks/status", &none, (struct jspan){ state.data, state.len });
 }
 
@@ -630,7 +420,7 @@ void tasks_worker_ended(struct router *router, struct domain *domain, unsigned w
 	uint32_t id = fleet_find(router->fleet, domain_get_name(domain));
 	struct task *task;
 
-	for (size_t i = 0; router->tasks->n > 0 && i < BUCKETS; i++)
+	for (size_t i = 0; router->tasks->n > 0 && i < TASK_BUCKETS; i++)
 		while ((task = find_in_process(&router->tasks->buckets[i], id, worker)))
 			fail_task(task); /* to tell may end its session, and with it other tasks */
 }
@@ -644,7 +434,7 @@ void tasks_forget_session(struct router *router, struct session *session)
 
 		if (domain && task->worker && !task->has_ended)
 			cancel_in_worker(domain, task->worker, task->worker_id);
-		forget(router, task);
+		task_forget(router, task);
 	}
 }
 

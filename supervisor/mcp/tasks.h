@@ -28,8 +28,21 @@ bool tasks_are_for(const struct origin *origin, const struct catalog_target *tar
 bool tasks_find_target(struct router *router, const struct origin *origin, enum forward_kind kind,
 	struct jspan params, struct catalog_target *target, struct forward *ret);
 
-/* tasks/list. */
-void tasks_list(struct router *router, const struct origin *origin, struct jspan params);
+/* tasks/list: answered, or forwarded. */
+struct tasks_asking {
+	struct router *router;
+	const struct origin *origin;
+	void (*forward)(const void *arg, const struct forward *forward);
+	const void *arg;
+};
+
+void tasks_list(const struct tasks_asking *asking, struct jspan params);
+
+/* A call of tasks/list got the result of a tasks/get (or none): it goes on to the next task, or is answered. */
+void tasks_go_on_with_list(struct router *router, struct call *call, struct jspan result);
+
+/* It is answered with what is known. */
+void tasks_end_list(struct router *router, struct call *call);
 
 /* A result of a call that makes a task or is about one: what it says of the task is noted, and ids are put
  * into `splices` as the client knows them. False: the task cannot be kept, and the call was failed. */

@@ -69,6 +69,18 @@ static void ask(struct client *client, const char *method, const char *id)
 	assert_int_equal(say(client, text), MCP_ACCEPTED);
 }
 
+/* tasks/list, of a worker that has nothing new to say about them. */
+static const char *list(struct client *client, const char *params)
+{
+	auto_free char *text = alloc_printf(
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tasks/list\",\"params\":{%s}}", params);
+
+	(void)say(client, text);
+	for (int i = 0; i < 100 && client->got.len == 0; i++)
+		answer_with(ext->last_no, RPC_ERROR, "{\"code\":-32601,\"message\":\"no\"}");
+	return heard(client);
+}
+
 static void assert_asked(const char *text)
 {
 	assert_non_null(strstr(strbuf_get(&ext->line), text));
@@ -236,8 +248,7 @@ static void test_a_task_is_of_its_session(void **unused)
 	}
 	(void)say(&world.b, SAY("1", "tasks/list", ""));
 	assert_heard(&world.b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tasks\":[]}}\n");
-	(void)say(&world.a, SAY("1", "tasks/list", ""));
-	assert_task(heard(&world.a), id);
+	assert_task(list(&world.a, ""), id);
 }
 
 static void test_the_worker_has_forgotten_it(void **unused)
@@ -431,8 +442,7 @@ static void test_its_time_is_over(void **unused)
 	const char *id = begin(&world.a, "w");
 
 	loop_fake_advance(world.loop, 110000); /* ttl 60 s; a grace */
-	(void)say(&world.a, SAY("1", "tasks/list", ""));
-	assert_task(heard(&world.a), id);
+	assert_task(list(&world.a, ""), id);
 	loop_fake_advance(world.loop, 60000);
 	ask(&world.a, "tasks/get", id);
 	assert_has(&world.a, "\"code\":-32602");
@@ -495,12 +505,7 @@ static void test_list_has_pages(void **unused)
 		(void)begin(&world.a, name);
 	}
 	for (int page = 0; page < 3; page++) {
-		auto_free char *ask_page = alloc_printf(
-			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tasks/list\",\"params\":{%s}}",
-			cursor);
-
-		(void)say(&world.a, ask_page);
-		text = heard(&world.a);
+		text = list(&world.a, cursor);
 		n += count(text, "\"taskId\"");
 		at = strstr(text, "\"nextCursor\":\"");
 		assert_int_equal(at != NULL, page < 2);
@@ -515,6 +520,52 @@ static void test_list_has_pages(void **unused)
 	assert_has(&world.a, "\"code\":-32602");
 	(void)say(&world.a, SAY("1", "tasks/list", "\"cursor\":7"));
 	assert_has(&world.a, "\"code\":-32602");
+}
+
+/* A worker need not tell that a task has ended. */
+static void test_list_asks_about_those_that_may_have_ended(void **unused)
+{
+	const char *first = begin(&world.a, "one");
+	const char *second = begin(&world.a, "two");
+	const char *third = begin(&world.a, "three");
+	const char *text;
+
+	(void)say(&world.a, SAY("1", "tasks/list", ""));
+	assert_asked("\"method\":\"tasks/get\",\"params\":{\"taskId\":\"three\"}");
+	assert_int_equal(ext->worker, EXT_WORKER);
+	answer_with(ext->last_no, RPC_RESULT, "{" STATE("three", "completed") "}");
+	assert_asked("\"taskId\":\"two\"");
+	answer_with(ext->last_no, RPC_ERROR, "{\"code\":-32602,\"message\":\"expired\"}");
+	assert_asked("\"taskId\":\"one\"");
+	assert_heard(&world.a, "");
+	mcp_domain_hooks.lost(world.mcp, ext->last_no, DOMAIN_LOST_DIED, "so");
+	text = heard(&world.a);
+	assert_non_null(strstr(text, "\"id\":1,\"result\":{\"tasks\":[{"));
+	assert_task(text, first);
+	assert_task(text, third);
+	assert_null(strstr(text, second));
+	assert_int_equal(count(text, "\"status\":\"completed\""), 1);
+	assert_int_equal(count(text, "\"status\":\"working\""), 1);
+	assert_int_equal(ext->n_holds, 1);
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+}
+
+static void test_list_of_a_worker_that_does_not_answer(void **unused)
+{
+	const char *id = begin(&world.a, "w");
+
+	(void)say(&world.a, SAY("1", "tasks/list", ""));
+	loop_fake_advance(world.loop, 5000);
+	assert_task(heard(&world.a), id);
+	assert_true(ext->cancelled.len > 0);
+	(void)say(&world.a, SAY("1", "tasks/list", ""));
+	(void)say(&world.a,
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+		"\"requestId\":1}}");
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+	ext->refusal = -ESRCH;
+	(void)say(&world.a, SAY("1", "tasks/list", ""));
+	assert_task(heard(&world.a), id);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, world_tear_down)
@@ -547,6 +598,8 @@ int main(void)
 		TEST(test_so_many_and_no_more),
 		TEST(test_the_last_place_is_lost_on_the_way),
 		TEST(test_list_has_pages),
+		TEST(test_list_asks_about_those_that_may_have_ended),
+		TEST(test_list_of_a_worker_that_does_not_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
