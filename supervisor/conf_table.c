@@ -388,7 +388,8 @@ static const struct conf_key table[] = {
 	{ "domains.*.concurrency", FIELD(conf_domain, concurrency), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000), .def = "1",
 		.doc = "Calls in flight in one process; 16 for a url unless it is written. A worker "
-		       "that is built in serves one at a time." },
+		       "that is built in serves one at a time. What is asked about a task that "
+		       "the process has begun does not count." },
 	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
 	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,
