@@ -278,8 +278,8 @@ static const struct conf_key table[] = {
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },
-	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms),
-		.reload = CONF_RELOAD_LIVE, RANGE(1000, DAY), .def = "5m",
+	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(1000, DAY), .def = "5m",
 		.doc = "Time for a client to give what a tool asks of it or of its user." },
 	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
@@ -446,8 +446,8 @@ static const struct conf_key table[] = {
 		       "the list." },
 	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
-	{ "domains.*.names", CHOICE(conf_domain, names, names_choices),
-		.reload = CONF_RELOAD_LIVE, .def = "prefix",
+	{ "domains.*.names", CHOICE(conf_domain, names, names_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "prefix",
 		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "
 		       "other domains: prefix (name_tool, name+scheme:), dotted (name.tool, "
 		       "name.scheme:), or plain, as they are." },

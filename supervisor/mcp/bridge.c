@@ -314,8 +314,10 @@ static void on_gathered(struct expiry_entry *entry, void *arg)
 {
 	struct call *call = (struct call *)(void *)((char *)entry - offsetof(struct call, gather));
 
-	if (call->session && call->n_asks > 0)
-		park(arg, call);
+	if (!call->session || call->n_asks == 0)
+		return;
+	call->has_part = false;
+	park(arg, call);
 }
 
 static bool has_key(const struct call *call, const char *key)
@@ -381,10 +383,10 @@ struct addressee {
 };
 
 /* A parked call waits at the worker for what it has asked, and so asks nothing more: it has said all that it
- * had to say at once (GATHER_MS). */
+ * had to say at once (GATHER_MS). One that was given a part of it may go on, and ask again. */
 static bool is_waiting(const struct call *call)
 {
-	return !call->session && call->n_asks > 0;
+	return !call->session && call->n_asks > 0 && !call->has_part;
 }
 
 /* Whom it can only be about: the calls of one session that are under way, or one call of a modern client. Parked
@@ -819,6 +821,7 @@ static void give_answers(struct router *router, struct call *call, struct jspan 
 			continue;
 		reply_to_worker(router, ask, "result", response);
 		free_ask(router, ask);
+		call->has_part = true;
 	}
 }
 

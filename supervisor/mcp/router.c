@@ -560,6 +560,16 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	return router;
 }
 
+void router_drop_parked(struct router *router, const char *reason)
+{
+	struct call *call;
+
+	while ((call = LIST_FIRST(&router->parked))) {
+		router_cancel_in_domain(router, call, reason);
+		router_remove(router, call);
+	}
+}
+
 void router_free(struct router *router)
 {
 	struct deadline_queue *queue;

@@ -10,7 +10,7 @@ enum { MAX_BYTES = 256 };
 static bool note(void *arg, struct event *event)
 {
 	CHECK(event->len > 0 && event->len <= MAX_BYTES && event->data[event->len] == '\0');
-	CHECK(*event->name && strlen(event->name) <= EVENTS_MAX_NAME);
+	CHECK(strlen(event->name) <= EVENTS_MAX_NAME);
 	strbuf_addf(arg, "%s:%zu:", event->name, event->len);
 	strbuf_add(arg, event->data, event->len);
 	return true;

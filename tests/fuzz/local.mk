@@ -64,6 +64,10 @@ fuzz_programs += tests/fuzz/fuzz_server
 tests_fuzz_fuzz_server_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
+fuzz_programs += tests/fuzz/fuzz_streamable
+tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_settings_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)

@@ -100,6 +100,9 @@ class Doors:
     def over_sse(self, domains):
         return {"sse": f"{self.start_fleet(domains).url}/sse"}
 
+    def over_http(self, domains):
+        return {"http": f"{self.start_fleet(domains).url}/mcp"}
+
     def over_stdio(self, domains):
         fleet = fleets.Fleet(self.folder, domains)
         fleet.known_children = fleets.adopted()

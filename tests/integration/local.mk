@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
+	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
@@ -78,6 +79,7 @@ EXTRA_DIST += \
 	tests/integration/test_stateless.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
+	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
@@ -86,6 +88,7 @@ EXTRA_DIST += \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
 	tests/integration/workers/full_server.py \
+	tests/integration/workers/meta_server.py \
 	tests/integration/workers/old_server.py \
 	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \

@@ -10,7 +10,7 @@ import sdk
 import servers
 
 LATEST, MODERN = "2025-11-25", "2026-07-28"
-DOORS = ["stdio", "sse", "socket"]
+DOORS = ["stdio", "sse", "socket", "http"]
 # As the client negotiates: by `initialize`, or by asking with `server/discover` first.
 ERAS = ["legacy", "auto"]
 

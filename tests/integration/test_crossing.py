@@ -62,6 +62,8 @@ def test_no_message_crosses_over(start_fleet, socket_path):
     for name in ("", "one", "two"):
         prefix = f"/{name}" if name else ""
         crowd.add("sse", lambda hear, prefix=prefix: crossing.Sse(hear, fleet.port, prefix), name)
+        crowd.add("mcp", lambda hear, prefix=prefix: crossing.Streamable(hear, fleet.port, prefix), name)
+        crowd.add("modern", lambda hear, prefix=prefix: crossing.Modern(hear, fleet.port, prefix), name)
     crowd.add("socket", lambda hear: crossing.Lines(hear, socket_path))
     crowd.run(SECONDS)
     fleets.wait_until(lambda: fleet.health()["sessions"] == 0, 10, "no session")

@@ -456,9 +456,9 @@ class SsePeer(remotes.Peer):
 
     def on_get(self, x):
         x.stream()
+        self.events = x
         x.event(self.endpoint, name="endpoint")
         x.event("1", name="ping")
-        self.events = x
         x.is_left(30)
 
     def on_post(self, x):

@@ -15,6 +15,7 @@ from test_remote import start  # noqa: F401 (a fixture)
 SCRIPT = fleets.HERE / "workers" / "remote_sdk.py"
 PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 SERVERS = [(1, "streamable-http"), (1, "sse"), (2, "streamable-http")]
+NEWEST = (2, "streamable-http")
 
 
 class Server:
@@ -39,11 +40,18 @@ class Server:
         self.process.wait()
 
 
-@pytest.fixture(params=SERVERS, ids=lambda server: f"sdk{server[0]}-{server[1]}")
-def server(request, envs, tmp_path):
-    made = Server(envs, tmp_path, *request.param)
-    yield made
-    made.kill()
+@pytest.fixture(scope="module")
+def running(envs, tmp_path_factory):
+    """running(sdk, transport): a server that lives as long as these tests, for those that leave it alone."""
+    made = {}
+
+    def get(*which):
+        if which not in made:
+            made[which] = Server(envs, tmp_path_factory.mktemp("sdk"), *which)
+        return made[which]
+    yield get
+    for server in made.values():
+        server.kill()
 
 
 def check_everything(remote):
@@ -60,55 +68,37 @@ def check_everything(remote):
     assert "error" in remote.request(5, "no/such/method")
 
 
-def test_sdk(server, start):  # noqa: F811
-    remote = start(server.url)
+@pytest.mark.parametrize("which", SERVERS, ids=lambda which: f"sdk{which[0]}-{which[1]}")
+def test_sdk(running, start, which):  # noqa: F811
+    remote = start(running(*which).url)
     assert remote.open()["result"]["protocolVersion"] >= "2025-06-18"
     check_everything(remote)
     assert remote.end() == []
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
-def test_sdk_older_revisions(envs, tmp_path, start, version):  # noqa: F811
-    server = Server(envs, tmp_path, 2, "streamable-http")
-    try:
-        remote = start(server.url)
-        remote.send({**remotes.INITIALIZE, "params": {**remotes.INITIALIZE["params"], "protocolVersion": version}})
-        assert remote.answer("initialize")["result"]["protocolVersion"] == version
-        remote.send(remotes.INITIALIZED)
-        assert text_of(remote.call(1, "add", a=2, b=3)) == "5"
-    finally:
-        server.kill()
-
-
-def test_sdk_stateless_revision(envs, tmp_path, start):  # noqa: F811
-    server = Server(envs, tmp_path, 2, "streamable-http")
-    try:
-        remote = start(server.url)
-        remote.modern(1, "server/discover")
-        assert "2026-07-28" in remote.answer(1)["result"]["supportedVersions"]
-        remote.modern(2, "tools/list")
-        assert len(remote.answer(2)["result"]["tools"]) == 2
-        remote.modern(3, "tools/call", name="add", arguments={"a": 2, "b": 3})
-        assert text_of(remote.answer(3)) == "5"
-        remote.modern(4, "resources/read", uri="test://static")
-        assert remote.answer(4)["result"]["contents"][0]["text"] == "some words"
-        remote.modern(5, "no/such/method")
-        assert remote.answer(5)["error"]["code"] == -32601
-        remote.modern(6, "tools/list", version="2099-01-01")
-        assert remote.answer(6)["error"]["code"] == -32022
-    finally:
-        server.kill()
-
-
-def test_sdk_killed_and_back(server, start):  # noqa: F811
-    remote = start(server.url)
-    remote.open()
+def test_sdk_older_revisions(running, start, version):  # noqa: F811
+    remote = start(running(*NEWEST).url)
+    remote.send({**remotes.INITIALIZE, "params": {**remotes.INITIALIZE["params"], "protocolVersion": version}})
+    assert remote.answer("initialize")["result"]["protocolVersion"] == version
+    remote.send(remotes.INITIALIZED)
     assert text_of(remote.call(1, "add", a=2, b=3)) == "5"
-    server.kill()
-    assert remote.call(2, "add", a=2, b=3)["error"]["code"] in (-31001, -31004)
-    server.start()
-    remote.wait_notification("notifications/tools/list_changed", 40)
-    check_everything(remote)
+
+
+def test_sdk_stateless_revision(running, start):  # noqa: F811
+    remote = start(running(*NEWEST).url)
+    remote.modern(1, "server/discover")
+    assert "2026-07-28" in remote.answer(1)["result"]["supportedVersions"]
+    remote.modern(2, "tools/list")
+    assert len(remote.answer(2)["result"]["tools"]) == 2
+    remote.modern(3, "tools/call", name="add", arguments={"a": 2, "b": 3})
+    assert text_of(remote.answer(3)) == "5"
+    remote.modern(4, "resources/read", uri="test://static")
+    assert remote.answer(4)["result"]["contents"][0]["text"] == "some words"
+    remote.modern(5, "no/such/method")
+    assert remote.answer(5)["error"]["code"] == -32601
+    remote.modern(6, "tools/list", version="2099-01-01")
+    assert remote.answer(6)["error"]["code"] == -32022
 
 
 @pytest.mark.sanitizers
@@ -130,44 +120,58 @@ def call(session, a):
     return session.call("far_add", {"a": a, "b": 1}, timeout=30 * fleets.SLOWNESS)
 
 
+def bridges(fleet):
+    return [pid for pid in fleet.processes() if "mcp-fleet-remote" in " ".join(fleets.command_line(pid))]
+
+
 def works(session):
     answer = call(session, 1)
     return "result" in answer and not answer["result"].get("isError") and answer["result"]["content"][0]["text"] == "2"
 
 
-def test_a_fleet_with_a_url(server, start_fleet):
-    """Listed, called, confined; the server is killed, and comes back, while the fleet stays as it is."""
-    fleet = start_fleet({"far": {"url": server.url}, "utils": {}})
-    session = fleet.session("/far/sse")
+def test_a_fleet_with_a_url_of_the_older_transport(running, start_fleet):
+    session = start_fleet({"far": {"url": running(1, "sse").url}}).session("/far/sse")
     assert {"far_add", "far_count"} <= {tool["name"] for tool in session.tools()}
     assert works(session)
-    assert fleet.domain("far")["sandbox"] == "remote"
-    pid = [each for each in fleet.processes() if "mcp-fleet-remote" in " ".join(fleets.command_line(each))]
-    assert len(pid) == 1 and str(server.port) not in " ".join(fleets.command_line(pid[0]))
-    server.kill()
-    answer = call(session, 1)
-    assert "error" in answer and "127.0.0.1" in answer["error"]["message"]
-    assert "result" in fleet.session("/utils/sse").call("string_to_upper", {"text": "x"})
-    server.start()
-    fleets.wait_until(lambda: works(session), 60, "it works again")
-    assert {"far_add", "far_count"} <= {tool["name"] for tool in session.tools()}
-    # The same process: nothing was restarted.
-    assert pid == [each for each in fleet.processes() if "mcp-fleet-remote" in " ".join(fleets.command_line(each))]
 
 
-def test_a_fleet_whose_server_is_not_there_yet(envs, tmp_path, start_fleet):
-    server = Server(envs, tmp_path, 2, "streamable-http")
-    server.kill()
-    fleet = start_fleet({"far": {"url": server.url, "restart": {"first": "10ms", "cap": "100ms"}}, "utils": {}}, wait=False)
+def test_a_fleet_with_a_url(envs, tmp_path, start_fleet):
+    """Listed, called, confined; the server is killed, and comes back, while the fleet stays as it is."""
+    server = Server(envs, tmp_path, *NEWEST)
+    try:
+        fleet = start_fleet({"far": {"url": server.url}, "utils": {}})
+        session = fleet.session("/far/sse")
+        assert {"far_add", "far_count"} <= {tool["name"] for tool in session.tools()}
+        assert works(session)
+        assert fleet.domain("far")["sandbox"] == "remote"
+        bridge = bridges(fleet)
+        assert len(bridge) == 1 and str(server.port) not in " ".join(fleets.command_line(bridge[0]))
+        server.kill()
+        answer = call(session, 1)
+        assert "error" in answer and "127.0.0.1" in answer["error"]["message"]
+        assert "result" in fleet.session("/utils/sse").call("string_to_upper", {"text": "x"})
+        server.start()
+        fleets.wait_until(lambda: works(session), 60, "it works again")
+        assert {"far_add", "far_count"} <= {tool["name"] for tool in session.tools()}
+        assert bridges(fleet) == bridge  # nothing was restarted
+    finally:
+        server.kill()
+
+
+@pytest.mark.sanitizers
+def test_a_fleet_whose_server_is_not_there_yet(start_fleet):
+    peer = remotes.Peer()
+    peer.stop()
+    fleet = start_fleet({"far": {"url": peer.url}, "utils": {}}, wait=False)
     fleet.wait_listening()
     assert "result" in fleet.session("/utils/sse").call("string_to_upper", {"text": "x"})
     fleets.wait_until(lambda: "cannot be reached" in fleet.log(), 10, "the log says why")
-    server.start()
+    peer.start()
     try:
         fleet.wait_ready(60)
-        assert works(fleet.session("/far/sse"))
+        assert "result" in fleet.session("/far/sse").call("far_echo", {})
     finally:
-        server.kill()
+        peer.stop()
 
 
 @pytest.mark.sanitizers

@@ -290,6 +290,7 @@ def test_listen_stays_awake_and_ends_with_a_result(start_fleet):
         stream.read(0.5)
     assert stream.comments >= 2
     fleet.signal(15)
+    assert fleet.process.wait(20 * fleets.SLOWNESS) == 0
     last = stream.rest()[-1].json()
     assert last["id"] == message["id"] and last["result"]["resultType"] == "complete"
     assert stream.ended

@@ -457,6 +457,12 @@ tests_unit_test_exec_limits_LDADD = workers/exec/libexec.a $(unit_libs) $(SECCOM
 # mcp-fleet-remote: event streams, headers, URLs, lines.
 unit_remote_libs = workers/remote/libremote.a $(unit_libs) $(CURL_LIBS)
 
+check_PROGRAMS += tests/unit/test_remote_answer
+TESTS += tests/unit/test_remote_answer
+tests_unit_test_remote_answer_SOURCES = tests/unit/test_remote_answer.c
+tests_unit_test_remote_answer_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_answer_LDADD = $(unit_remote_libs)
+
 check_PROGRAMS += tests/unit/test_remote_events
 TESTS += tests/unit/test_remote_events
 tests_unit_test_remote_events_SOURCES = tests/unit/test_remote_events.c

@@ -21,7 +21,7 @@ enum {
 };
 
 struct event {
-	const char *name; /* "message" when the stream names none */
+	const char *name; /* "message" when the stream names none; ends at a NUL in it */
 	char *data;       /* NUL-terminated; may be changed in place by whoever gets it */
 	size_t len;
 };

@@ -7,22 +7,16 @@
 #include <sys/queue.h>
 
 #include "shared/alloc.h"
-#include "shared/clock.h"
-#include "shared/span.h"
+#include "workers/remote/answer.h"
 
 #include "config.h"
 
 enum {
-	MAX_SESSION_ID = 1024,
-	MAX_LOCATION = TARGET_MAX_BYTES,
 	KEEP_CONNECTIONS = 16,
 	KEEP_S = 30,
 	KEEPALIVE_S =
 		30, /* TCP's: a stream may be silent for hours, a dead peer is to be noticed */
-	MAX_RETRY_AFTER_S = 30,
 };
-
-enum body_kind { BODY_OTHER, BODY_JSON, BODY_EVENTS };
 
 struct exchange {
 	TAILQ_ENTRY(exchange) next;
@@ -34,13 +28,8 @@ struct exchange {
 	size_t sent; /* of the body */
 	char error[CURL_ERROR_SIZE];
 	/* The answer */
-	size_t head_bytes;
+	struct answer head;
 	int status;
-	enum body_kind kind;
-	bool is_encoded;
-	char *session;
-	char *location;
-	int64_t retry_after_ms;
 	struct strbuf body;  /* of an event stream: what was not looked at yet */
 	bool is_cut;         /* enough of an error's body */
 	const char *refused; /* why it is not taken */
@@ -73,97 +62,18 @@ void http_add_header(struct curl_slist **list, const char *line)
 static void forget_answer(struct exchange *x)
 {
 	x->status = 0;
-	x->kind = BODY_OTHER;
-	x->is_encoded = false;
-	x->retry_after_ms = 0;
-	free(x->session);
-	x->session = NULL;
-	free(x->location);
-	x->location = NULL;
+	answer_done(&x->head);
 	strbuf_cut(&x->body, 0);
-}
-
-static struct span trim(const char *at, size_t len)
-{
-	while (len > 0 && strchr(" \t\r\n", at[len - 1]))
-		len--;
-	while (len > 0 && strchr(" \t", *at)) {
-		at++;
-		len--;
-	}
-	return (struct span){ at, len };
-}
-
-static enum body_kind kind_of(struct span value)
-{
-	const char *end = memchr(value.at, ';', value.len);
-	struct span type = trim(value.at, end ? (size_t)(end - value.at) : value.len);
-
-	if (span_is_nocase(type, "text/event-stream"))
-		return BODY_EVENTS;
-	return span_is_nocase(type, "application/json") ? BODY_JSON : BODY_OTHER;
-}
-
-/* Visible ASCII, as MCP demands of it; another one is as none. */
-static bool is_session_id(struct span value)
-{
-	for (size_t i = 0; i < value.len; i++)
-		if (value.at[i] < 0x21 || value.at[i] > 0x7e)
-			return false;
-	return value.len > 0 && value.len <= MAX_SESSION_ID;
-}
-
-static int64_t retry_after_ms(struct span value)
-{
-	int64_t seconds = 0;
-
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.at[i] < '0' || value.at[i] > '9')
-			return 0; /* a date */
-		seconds = seconds * 10 + (value.at[i] - '0');
-		if (seconds > MAX_RETRY_AFTER_S)
-			return MAX_RETRY_AFTER_S * CLOCK_SECOND_MS;
-	}
-	return seconds * CLOCK_SECOND_MS;
-}
-
-static void replace(char **text, struct span value)
-{
-	free(*text);
-	*text = alloc_mem(value.at, value.len);
-}
-
-static void take_header(struct exchange *x, struct span name, struct span value)
-{
-	if (span_is_nocase(name, "Content-Type"))
-		x->kind = kind_of(value);
-	else if (span_is_nocase(name, "Content-Encoding"))
-		x->is_encoded = !span_is_nocase(value, "identity");
-	else if (span_is_nocase(name, "Mcp-Session-Id") && is_session_id(value))
-		replace(&x->session, value);
-	else if (span_is_nocase(name, "Location") && value.len <= MAX_LOCATION)
-		replace(&x->location, value);
-	else if (span_is_nocase(name, "Retry-After"))
-		x->retry_after_ms = retry_after_ms(value);
 }
 
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
-	size_t len = size * n;
-	const char *colon = memchr(line, ':', len);
 
-	if (len > HTTP_MAX_HEADER_BYTES - x->head_bytes) {
-		x->refused = "its headers are over 64 KiB";
-		return 0;
-	}
-	x->head_bytes += len;
-	if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
-		forget_answer(x); /* of an interim answer (1xx) */
-	else if (colon)
-		take_header(x, (struct span){ line, (size_t)(colon - line) },
-			trim(colon + 1, len - (size_t)(colon + 1 - line)));
-	return len;
+	if (answer_add_line(&x->head, line, size * n))
+		return size * n;
+	x->refused = "its headers are over 64 KiB";
+	return 0;
 }
 
 static int ask_status(const struct exchange *x)
@@ -183,7 +93,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	x->status = ask_status(x);
 	if (x->is_dropped || x->refused)
 		return 0;
-	if (x->is_encoded) {
+	if (x->head.is_encoded) {
 		x->refused = "its answer is compressed, which was not asked for";
 		return 0;
 	}
@@ -299,7 +209,6 @@ static void begin(struct http *http, struct exchange *x)
 {
 	curl_easy_reset(x->easy);
 	x->error[0] = '\0';
-	x->head_bytes = 0;
 	x->sent = 0;
 	x->is_done = false;
 	forget_answer(x);
@@ -343,8 +252,7 @@ static void free_exchange(struct exchange *x)
 		explicit_bzero(at->data, strlen(at->data));
 	curl_slist_free_all(x->spec.headers);
 	target_done(&x->target);
-	free(x->session);
-	free(x->location);
+	answer_done(&x->head);
 	strbuf_done(&x->body);
 	events_done(&x->events);
 	free(x);
@@ -402,8 +310,8 @@ static bool was_sent(const struct exchange *x)
 
 static bool is_redirect(const struct exchange *x)
 {
-	return x->location && (x->status == 301 || x->status == 302 || x->status == 303 ||
-				      x->status == 307 || x->status == 308);
+	return x->head.location && (x->status == 301 || x->status == 302 || x->status == 303 ||
+					   x->status == 307 || x->status == 308);
 }
 
 /* 301 to 303 would make a GET of a POST. */
@@ -426,7 +334,7 @@ static bool follow(struct http *http, struct exchange *x)
 		refuse(http, x, "it redirects in a way that would make a GET of a POST");
 		return false;
 	}
-	if (target_resolve(&x->target, x->location, &to, &fail) < 0) {
+	if (target_resolve(&x->target, x->head.location, &to, &fail) < 0) {
 		auto_free char *why =
 			alloc_printf("a redirect of it is not followed: %s", fail.text);
 
@@ -442,9 +350,24 @@ static bool follow(struct http *http, struct exchange *x)
 	return true;
 }
 
+/* libcurl's own words where they say more, but not those that tell how long it took: the same cause is to
+ * have the same words. */
+static const char *words_of(const struct exchange *x)
+{
+	long err = 0;
+
+	(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &err);
+	if (x->result == CURLE_COULDNT_CONNECT && err > 0)
+		return strerror((int)err);
+	if (!x->error[0] || x->result == CURLE_COULDNT_CONNECT ||
+		x->result == CURLE_OPERATION_TIMEDOUT)
+		return curl_easy_strerror(x->result);
+	return x->error;
+}
+
 static void judge(struct exchange *x)
 {
-	const char *words = x->error[0] ? x->error : curl_easy_strerror(x->result);
+	const char *words = words_of(x);
 
 	if (x->result == CURLE_OK || x->is_cut) {
 		x->end = HTTP_ANSWERED;
@@ -569,12 +492,7 @@ bool exchange_is_ok(const struct exchange *x)
 
 bool exchange_is_events(const struct exchange *x)
 {
-	return exchange_is_ok(x) && x->kind == BODY_EVENTS;
-}
-
-bool exchange_is_json(const struct exchange *x)
-{
-	return x->kind == BODY_JSON;
+	return exchange_is_ok(x) && x->head.is_events;
 }
 
 struct strbuf *exchange_body(struct exchange *x)
@@ -584,7 +502,7 @@ struct strbuf *exchange_body(struct exchange *x)
 
 const char *exchange_session(const struct exchange *x)
 {
-	return x->session;
+	return x->head.session;
 }
 
 const struct events *exchange_events(const struct exchange *x)
@@ -594,5 +512,5 @@ const struct events *exchange_events(const struct exchange *x)
 
 int64_t exchange_retry_after_ms(const struct exchange *x)
 {
-	return x->retry_after_ms;
+	return x->head.retry_after_ms;
 }

@@ -19,7 +19,6 @@
 
 enum {
 	HTTP_MAX_REDIRECTS = 3,
-	HTTP_MAX_HEADER_BYTES = 65536,
 	HTTP_MAX_ERROR_BYTES = 65536, /* of the body of an error; what follows is not waited for */
 	HTTP_CONNECT_MS = 4000,
 };
@@ -76,7 +75,6 @@ const char *exchange_cause(const struct exchange *x); /* words, unless HTTP_ANSW
 int exchange_status(const struct exchange *x);        /* 0: there is none yet */
 bool exchange_is_ok(const struct exchange *x);        /* 2xx */
 bool exchange_is_events(const struct exchange *x);
-bool exchange_is_json(const struct exchange *x);
 struct strbuf *exchange_body(struct exchange *x);
 const char *exchange_session(const struct exchange *x); /* Mcp-Session-Id; NULL: none */
 const struct events *exchange_events(const struct exchange *x);

@@ -3,6 +3,8 @@
 noinst_LIBRARIES += workers/remote/libremote.a
 workers_remote_libremote_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 workers_remote_libremote_a_SOURCES = \
+	workers/remote/answer.c workers/remote/answer.h \
+	workers/remote/client.c \
 	workers/remote/events.c workers/remote/events.h \
 	workers/remote/headers.c workers/remote/headers.h \
 	workers/remote/http.c workers/remote/http.h \

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "shared/fd.h"
+#include "shared/log.h"
 #include "workers/remote/remote.h"
 
 #include "config.h"
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
 				      " is not set. Try 'mcp-fleet-remote --help'.\n");
 		return EXIT_USAGE;
 	}
+	log_init("mcp-fleet-remote", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = fd_hold_standard();
 	if (r == 0)

@@ -12,6 +12,7 @@
 enum {
 	LINES_A_TURN = 64, /* of the client: then the network has its turn */
 	IDLE_MS = 60000,
+	MAX_TELLINGS = 20, /* in 10 s: a server may have a reason a message */
 };
 
 void remote_tell(struct remote *remote, const char *fmt, ...)
@@ -23,6 +24,8 @@ void remote_tell(struct remote *remote, const char *fmt, ...)
 	strbuf_addv(&words, fmt, args);
 	va_end(args);
 	if (remote->told && streq(remote->told, strbuf_get(&words)))
+		return;
+	if (!log_limit_ok(&remote->tellings, MAX_TELLINGS, remote->target.shown))
 		return;
 	free(remote->told);
 	remote->told = strbuf_take(&words);
@@ -101,7 +104,7 @@ static void take_lines(struct remote *remote)
 		if (r == 0)
 			return;
 		if (r > 0)
-			post_line(remote, line.at, line.len);
+			client_line(remote, line.at, line.len);
 		else
 			remote_answer_error(remote, (struct jspan){ 0 }, RPC_INVALID_REQUEST,
 				"a line is over the limit of %lld bytes",

@@ -8,7 +8,8 @@
  * This header is shared by the parts of the bridge and by nobody else:
  *   remote.c   the loop, and messages from the server
  *   session.c  opening, losing and opening again
- *   post.c     requests of the client, each with its POST, until each has its answer
+ *   client.c   lines of the client
+ *   post.c     messages of the client, each with its POST, until each request has its answer
  *   listen.c   the stream of what the server sends by itself: GET, or all of HTTP+SSE
  *   request.c  the headers of a request
  *
@@ -18,6 +19,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "shared/log.h"
 #include "shared/rpc.h"
 #include "workers/remote/headers.h"
 #include "workers/remote/http.h"
@@ -98,6 +100,7 @@ struct remote {
 	bool was_modern; /* a modern request was seen */
 	char *modern_version;
 	char *told; /* the last trouble that was written to standard error */
+	struct log_limit tellings;
 
 	/* session.c */
 	enum session_state state;
@@ -196,8 +199,13 @@ void listen_close(struct remote *remote);
 void listen_turn(struct remote *remote, int64_t now);
 int64_t listen_next_ms(const struct remote *remote);
 
+/* --- client.c --- */
+void client_line(struct remote *remote, const char *line, size_t len);
+
 /* --- post.c --- */
-void post_line(struct remote *remote, const char *line, size_t len);
+
+/* Sends a message that was read by rpc_parse(), now or when there is a place and a session. */
+void post_add(struct remote *remote, const char *line, size_t len, const struct rpc *rpc);
 void post_turn(struct remote *remote, int64_t now);
 int64_t post_next_ms(const struct remote *remote);
 bool post_has_room(const struct remote *remote);

@@ -231,7 +231,7 @@ static void confirm(struct remote *remote)
 {
 	static const char line[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
 
-	post_line(remote, line, sizeof(line) - 1);
+	client_line(remote, line, sizeof(line) - 1);
 }
 
 static void take_first_answer(

@@ -20,6 +20,13 @@ void target_done(struct target *target)
 	*target = (struct target){ 0 };
 }
 
+static void move(struct target *to, struct target *from)
+{
+	target_done(to);
+	*to = *from;
+	*from = (struct target){ 0 };
+}
+
 void target_copy(const struct target *from, struct target *ret)
 {
 	*ret = (struct target){
@@ -55,7 +62,13 @@ static bool is_plain(const char *text)
 	return len > 0 && len <= TARGET_MAX_BYTES;
 }
 
-static int take(CURLU *url, struct target *ret, struct fail *fail)
+static bool refuse(struct fail *fail, const char *why)
+{
+	(void)fail_set(fail, -EINVAL, "%s", why);
+	return false;
+}
+
+static bool take(CURLU *url, struct target *ret, struct fail *fail)
 {
 	auto_free char *user = part_of(url, CURLUPART_USER, 0);
 	auto_free char *password = part_of(url, CURLUPART_PASSWORD, 0);
@@ -63,8 +76,8 @@ static int take(CURLU *url, struct target *ret, struct fail *fail)
 	auto_target found = { 0 };
 
 	if (user || password)
-		return fail_set(fail, -EINVAL,
-			"the URL has a user name in it: give credentials in headers_file");
+		return refuse(
+			fail, "the URL has a user name in it: give credentials in headers_file");
 	(void)curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
 	path = part_of(url, CURLUPART_PATH, 0);
 	found = (struct target){
@@ -74,15 +87,13 @@ static int take(CURLU *url, struct target *ret, struct fail *fail)
 		.port = part_of(url, CURLUPART_PORT, CURLU_DEFAULT_PORT),
 	};
 	if (!found.url || !found.scheme || !found.host || !*found.host || !found.port)
-		return fail_set(fail, -EINVAL, "the URL names no host");
+		return refuse(fail, "the URL names no host");
 	if (strcasecmp(found.scheme, "http") != 0 && strcasecmp(found.scheme, "https") != 0)
-		return fail_set(fail, -EINVAL, "the URL is neither http nor https");
+		return refuse(fail, "the URL is neither http nor https");
 	found.shown = alloc_printf(
 		"%s://%s:%s%s", found.scheme, found.host, found.port, path ? path : "/");
-	target_done(ret);
-	*ret = found;
-	found = (struct target){ 0 };
-	return 0;
+	move(ret, &found);
+	return true;
 }
 
 int target_parse(const char *text, struct target *ret, struct fail *fail)
@@ -99,7 +110,7 @@ int target_parse(const char *text, struct target *ret, struct fail *fail)
 			"the URL cannot be read: it must be http://HOST/PATH or https://HOST/PATH");
 	if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		return fail_set(fail, -EINVAL, "the URL cannot be read");
-	return take(url, ret, fail);
+	return take(url, ret, fail) ? 0 : -EINVAL;
 }
 
 int target_resolve(
@@ -107,22 +118,18 @@ int target_resolve(
 {
 	auto_(curl_url_cleanupp) CURLU *url = curl_url();
 	auto_target found = { 0 };
-	int r;
 
 	if (!url || curl_url_set(url, CURLUPART_URL, base->url, 0) != CURLUE_OK)
 		abort(); /* out of memory: it was read before */
 	if (!is_plain(reference) ||
 		curl_url_set(url, CURLUPART_URL, reference, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		return fail_set(fail, -EINVAL, "it cannot be read");
-	r = take(url, &found, fail);
-	if (r < 0)
-		return r;
+	if (!take(url, &found, fail))
+		return -EINVAL;
 	if (!target_same_origin(base, &found))
 		return fail_set(fail, -EPERM, "it has another origin, %s://%s:%s", found.scheme,
 			found.host, found.port);
-	target_done(ret);
-	*ret = found;
-	found = (struct target){ 0 };
+	move(ret, &found);
 	return 0;
 }
 
