@@ -394,7 +394,8 @@ static const struct conf_key table[] = {
 		       "that is built in serves one at a time. A call that waits for what its client "
 		       "was asked holds its place until limits.input_timeout: with 1 the others wait "
 		       "so long, with more a question may belong to any of them and is refused; "
-		       "isolation: session has neither." },
+		       "isolation: session has neither. What is asked about a task that the process has "
+		       "begun does not count." },
 	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
 	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,

@@ -78,6 +78,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router_private.h \
 	supervisor/mcp/session.c supervisor/mcp/session.h \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
+	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
+	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/health.c supervisor/ops/health.h \

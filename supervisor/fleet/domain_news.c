@@ -27,7 +27,9 @@ static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
 {
 	struct domain *d = ((struct slot *)arg)->domain;
 
+	d->answering = worker_get_index(((struct slot *)arg)->worker);
 	d->hooks->answered(d->arg, no, rpc);
+	d->answering = 0;
 }
 
 static void on_freed(void *arg, struct worker *worker)
@@ -108,6 +110,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	struct request *request;
 
 	slot->told_wants = 0;
+	slot->n_holds = 0;
 	if (!slot->retiring) {
 		d->n_restarts++;
 		d->waking = false;

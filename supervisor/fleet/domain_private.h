@@ -15,6 +15,7 @@ struct slot {
 	bool retiring; /* of older settings, or one too many: goes, and does not come back */
 	bool is_owned; /* isolation: session: it serves only `owner` */
 	uint64_t owner;
+	unsigned n_holds;    /* what it does beside calls: it must not go for being idle */
 	uint64_t told_wants; /* the version of the wants that it was told; 0: none */
 };
 
@@ -35,7 +36,8 @@ struct domain {
 	bool is_lazy;     /* start: lazy */
 
 	TAILQ_HEAD(, slot) slots;
-	unsigned n_made; /* gives each worker its index */
+	unsigned answering; /* the worker whose answer is being told; 0: none */
+	unsigned n_made;    /* gives each worker its index */
 	struct fairq *queue;
 	struct request_list lost; /* of a dead worker, while its calls are told one by one */
 	struct timer *grow_timer;

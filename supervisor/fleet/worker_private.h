@@ -66,6 +66,7 @@ struct worker {
 
 	struct request_list calls; /* in flight, cancelled ones too */
 	unsigned n_calls;
+	unsigned n_beside;     /* of them, those that take no place */
 	int64_t head_since_us; /* since when the first of them runs */
 	int64_t usual_us;      /* how long calls take, a moving average */
 	bool pinged;           /* a health ping is not answered yet */

@@ -36,6 +36,7 @@ struct ask {
 	struct session *
 		session; /* who was asked; NULL: the call is parked, it is told when it asks again */
 	struct call *call; /* NULL: outside of any */
+	uint64_t task_no;  /* of the task that it belongs to; 0: none */
 	uint32_t domain;
 	unsigned worker;
 	char *worker_id; /* of a legacy worker: its id, as it wrote it; NULL: */
@@ -173,6 +174,14 @@ static void give_up_ask(struct router *router, struct ask *ask, const char *why)
 	free_ask(router, ask);
 }
 
+/* Where the client listens for it. */
+static uint64_t get_via(const struct ask *ask)
+{
+	if (ask->task_no)
+		return tasks_get_via(ask->session, ask->task_no);
+	return ask->call ? ask->call->via : 0;
+}
+
 /* A client that was asked hears that the answer is not wanted any more. */
 static void withdraw_from_client(const struct ask *ask)
 {
@@ -183,7 +192,7 @@ static void withdraw_from_client(const struct ask *ask)
 	text = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
 			    "\"params\":{\"requestId\":%llu}}",
 		(unsigned long long)ask->no);
-	session_tell(ask->session, ask->call ? ask->call->via : 0, text, strlen(text));
+	session_tell(ask->session, get_via(ask), text, strlen(text));
 }
 
 void bridge_forget_call(struct router *router, struct call *call, const char *why)
@@ -246,12 +255,13 @@ static void note_elicitation(struct router *router, const struct ask *ask, struc
 }
 
 static void ask_client(struct router *router, struct ask *ask, struct session *session,
-	struct jspan method, struct jspan params)
+	const struct task *task, struct jspan method, struct jspan params)
 {
-	uint64_t via = ask->call ? ask->call->via : 0;
+	auto_splices splices = { 0 };
 	auto_strbuf text = { 0 };
 
 	join_session(ask, session);
+	ask->task_no = task ? task_get_number(task) : 0;
 	note_elicitation(router, ask, params);
 	if (ask->call)
 		router_stop_deadline(ask->call); /* the user's time is not the worker's */
@@ -260,11 +270,13 @@ static void ask_client(struct router *router, struct ask *ask, struct session *s
 	strbuf_add(&text, method.at, method.len);
 	if (params.at) {
 		strbuf_adds(&text, ",\"params\":");
-		strbuf_add(&text, params.at, params.len);
+		if (task)
+			tasks_map_to_client(task, params, &splices);
+		splices_apply(&splices, params, &text);
 	}
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
-	session_tell(session, via, text.data, text.len);
+	session_tell(session, get_via(ask), text.data, text.len);
 }
 
 /* --- towards modern clients ---------------------------------------------------------------------- */
@@ -400,6 +412,7 @@ static void ask_modern(
 struct addressee {
 	struct session *session; /* NULL: the call is parked */
 	struct call *call;       /* NULL: several calls of the session, or none */
+	struct task *task;       /* NULL: it belongs to none */
 	unsigned client;
 };
 
@@ -421,7 +434,7 @@ static bool find_calls(struct router *router, const struct domain_speaker *who, 
 	for (unsigned i = 0; i < who->n_calls; i++) {
 		struct call *call = router_find(router, who->calls[i]);
 
-		if (call && is_waiting(call) && !with_waiting)
+		if (call && (call_is_beside(call) || (is_waiting(call) && !with_waiting)))
 			continue;
 		if (!call || (first && call->session_no != first->session_no))
 			return false;
@@ -448,12 +461,11 @@ static bool leave_session_only(const struct domain_speaker *who, struct addresse
 	return true;
 }
 
-static bool find_addressee(
+static bool find_by_calls(
 	struct router *router, const struct domain_speaker *who, struct addressee *ret)
 {
 	unsigned n;
 
-	*ret = (struct addressee){ 0 };
 	if (who->n_calls > DOMAIN_SPEAKER_CALLS || !find_calls(router, who, false, ret, &n))
 		return false;
 	if (n == 0 && !find_calls(router, who, true, ret, &n))
@@ -466,6 +478,26 @@ static bool find_addressee(
 		return false;
 	ret->client = session_get_info(ret->session)->client;
 	return true;
+}
+
+/* NULL, or why there is nobody to be asked. */
+static const char *find_addressee(struct router *router, struct domain *domain,
+	const struct domain_speaker *who, struct jspan params, struct addressee *ret)
+{
+	*ret = (struct addressee){ 0 };
+	if (!fleet_find(router->fleet, domain_get_name(domain)))
+		return "the domain has been removed";
+	if (!tasks_read_related(router, domain, who->worker, params, &ret->task))
+		return find_by_calls(router, who, ret)
+			       ? NULL
+			       : "this process serves several clients, or none, at this moment: the "
+				 "request cannot be attributed to one. Give the domain `isolation: "
+				 "session`, so that each client has its own";
+	if (!ret->task)
+		return "the task that this belongs to is not known, or its client is gone";
+	ret->session = task_get_session(ret->task);
+	ret->client = session_get_info(ret->session)->client;
+	return NULL;
 }
 
 /* The worker can still do without; one that cannot passes the error on. */
@@ -517,7 +549,7 @@ static void pass_on(struct router *router, const struct addressee *to, uint32_t 
 	if (to->call && to->call->is_modern)
 		ask_modern(router, ask, rpc->method, rpc->params);
 	else
-		ask_client(router, ask, to->session, rpc->method, rpc->params);
+		ask_client(router, ask, to->session, to->task, rpc->method, rpc->params);
 }
 
 void bridge_asked(struct router *router, struct domain *domain, const struct domain_speaker *who,
@@ -525,16 +557,14 @@ void bridge_asked(struct router *router, struct domain *domain, const struct dom
 {
 	const struct wish *wish = find_wish(rpc->method, rpc->params);
 	uint32_t id = fleet_find(router->fleet, domain_get_name(domain));
+	const char *why;
 	struct addressee to;
 
 	if (!wish) {
 		refuse_worker(domain, who->worker, rpc->id, RPC_METHOD_NOT_FOUND,
 			"no client can be asked this");
-	} else if (!id || !find_addressee(router, who, &to)) {
-		refuse_worker(domain, who->worker, rpc->id, RPC_UNAVAILABLE,
-			"this process serves several clients, or none, at this moment: the "
-			"request cannot be attributed to one. Give the domain `isolation: "
-			"session`, so that each client has its own");
+	} else if ((why = find_addressee(router, domain, who, rpc->params, &to))) {
+		refuse_worker(domain, who->worker, rpc->id, RPC_UNAVAILABLE, why);
 	} else if (!(to.client & wish->bit)) {
 		refuse_for_capability(domain, who, rpc, wish, to.call);
 	} else if (is_out_of_era(&to)) {
@@ -655,7 +685,7 @@ static bool ask_for_each(struct router *router, struct call *call, struct jspan 
 		}
 		ask = new_ask(router, call, call->domain);
 		ask->key = alloc_mem(key.at, key.len);
-		ask_client(router, ask, call->session, method, params);
+		ask_client(router, ask, call->session, NULL, method, params);
 	}
 	return true;
 }
@@ -795,6 +825,16 @@ static void answer_key(struct router *router, struct ask *ask, const struct rpc 
 	router_fail(router, call, RPC_INTERNAL_ERROR, strbuf_get(&words), NULL);
 }
 
+static void reply_with_result(struct router *router, const struct ask *ask, struct jspan result)
+{
+	auto_splices splices = { 0 };
+	auto_strbuf text = { 0 };
+
+	tasks_map_to_worker(ask->session, result, &splices);
+	splices_apply(&splices, result, &text);
+	reply_to_worker(router, ask, "result", (struct jspan){ text.data, text.len });
+}
+
 void bridge_responded(struct router *router, struct session *session, const struct rpc *rpc)
 {
 	struct ask *ask = find_of_client(session, rpc->id);
@@ -806,7 +846,7 @@ void bridge_responded(struct router *router, struct session *session, const stru
 		return;
 	}
 	if (rpc->kind == RPC_RESULT)
-		reply_to_worker(router, ask, "result", rpc->result);
+		reply_with_result(router, ask, rpc->result);
 	else
 		reply_to_worker(router, ask, "error", rpc->error);
 	end_ask(router, ask);

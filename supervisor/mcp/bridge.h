@@ -7,8 +7,9 @@
  *   is sent again with the answers;
  * - both modern: everything goes through untouched, none of this is used.
  *
- * A request is passed on only when it can concern one session alone: it is the only one that the worker
- * serves now, and no call of another one that was given up may still run there. Source: MCP client/{sampling,elicitation,roots}, all revisions; 2026-07-28
+ * A request is passed on only when it can concern one session alone: it belongs to a task of that session,
+ * or the session is the only one that the worker serves now, and no call of another one that was given up
+ * may still run there. Source: MCP client/{sampling,elicitation,roots}, all revisions; 2026-07-28
  * basic/patterns/mrtr. */
 #pragma once
 

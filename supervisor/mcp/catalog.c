@@ -188,6 +188,7 @@ static void fill(const struct offer *offer, enum catalog_list list, const struct
 		.has_headers = item->has_headers,
 		.takes_legacy = offer->takes_legacy,
 		.takes_modern = offer->takes_modern,
+		.takes_tasks = (offer->capabilities & CATALOG_HAS_TASKS) != 0,
 		.timeout_ms = item->timeout_ms,
 	};
 }

@@ -284,6 +284,20 @@ static void add_list(struct offer *offer, enum catalog_list list, json_t *items)
 	sort_names(&offer->lists[list]);
 }
 
+/* Of the experimental tasks, which workers of the stateless revision have in another form. */
+static unsigned read_tasks(const struct offering *offering)
+{
+	json_t *tasks = offering_get_capability(offering, "tasks");
+	json_t *tools = json_object_get(json_object_get(tasks, "requests"), "tools");
+	unsigned bits = 0;
+
+	if (!offering->takes_legacy || !json_object_get(tools, "call"))
+		return 0;
+	if (json_object_get(tasks, "cancel"))
+		bits |= CATALOG_HAS_TASK_CANCEL;
+	return bits | CATALOG_HAS_TASKS;
+}
+
 static unsigned read_capabilities(const struct offering *offering)
 {
 	json_t *resources = offering_get_capability(offering, "resources");
@@ -299,7 +313,7 @@ static unsigned read_capabilities(const struct offering *offering)
 		bits |= CATALOG_HAS_COMPLETIONS;
 	if (offering_get_capability(offering, "logging"))
 		bits |= CATALOG_HAS_LOGGING;
-	return bits;
+	return bits | read_tasks(offering);
 }
 
 static void take_offering(

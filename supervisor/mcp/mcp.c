@@ -10,6 +10,7 @@
 #include "supervisor/mcp/method.h"
 #include "supervisor/mcp/news.h"
 #include "supervisor/mcp/router.h"
+#include "supervisor/mcp/tasks.h"
 
 /* A request that came before the lists of tools were complete. */
 struct early {
@@ -319,6 +320,7 @@ static void on_worker_ended(void *arg, struct domain *domain, unsigned worker)
 	struct mcp *mcp = arg;
 
 	bridge_worker_ended(mcp->router, domain, worker);
+	tasks_worker_ended(mcp->router, domain, worker);
 }
 
 const struct domain_hooks mcp_domain_hooks = {

@@ -6,6 +6,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/bridge.h"
 #include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/tasks.h"
 #include "supervisor/mcp/watches.h"
 
 #define SUBSCRIPTION_ID "\"io.modelcontextprotocol/subscriptionId\":"
@@ -387,11 +388,18 @@ static void on_message(struct news *news, struct domain *domain, const struct do
 	enum level wanted = LEVEL_NONE;
 	enum level level;
 	uint64_t via = 0;
+	struct task *task;
+	auto_splices splices = { 0 };
 	auto_strbuf text = { 0 };
 
 	if (!level_read(jspan_member(rpc->params, "level", NULL), &level))
 		return;
-	if (!router_attribute(news->router, who, &session, &via, &wanted) && who->session) {
+	if (tasks_read_related(news->router, domain, who->worker, rpc->params, &task)) {
+		session = task ? task_get_session(task) : NULL;
+		wanted = session ? session_get_info(session)->level : LEVEL_NONE;
+		if (task)
+			tasks_map_to_client(task, rpc->params, &splices);
+	} else if (!router_attribute(news->router, who, &session, &via, &wanted) && who->session) {
 		session = session_find_number(news->sessions, who->session);
 		wanted = session ? session_get_info(session)->level : LEVEL_NONE;
 	}
@@ -402,7 +410,7 @@ static void on_message(struct news *news, struct domain *domain, const struct do
 	if (level < wanted || (session_is_once(session) && !via))
 		return;
 	strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":");
-	strbuf_add(&text, rpc->params.at, rpc->params.len);
+	splices_apply(&splices, rpc->params, &text);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
 	session_tell(session, via, text.data, text.len);
@@ -436,6 +444,9 @@ void news_told(struct news *news, struct domain *domain, const struct domain_spe
 		on_updated(news, domain, who, rpc);
 	else if (jspan_is(rpc->method, "notifications/elicitation/complete"))
 		on_elicitation_complete(news, domain, who, rpc);
+	else if (jspan_is(rpc->method, "notifications/tasks/status") ||
+		 jspan_is(rpc->method, "notifications/progress"))
+		(void)tasks_told(news->router, domain, who->worker, rpc);
 	else if (jspan_is(rpc->method, "notifications/cancelled"))
 		bridge_withdrawn(news->router, domain, who->worker, rpc);
 }

@@ -35,6 +35,10 @@ static const struct {
 	[FORWARD_PROMPT] = { .rewrites = true, .may_ask = true },
 	[FORWARD_READ] = { .rewrites = true, .may_ask = true, .cacheable = true },
 	[FORWARD_COMPLETE] = { 0 },
+	[FORWARD_TASK_GET] = { 0 },
+	[FORWARD_TASK_RESULT] = { .rewrites = true },
+	[FORWARD_TASK_CANCEL] = { 0 },
+	[FORWARD_TASK_LIST] = { 0 },
 };
 
 /* --- the table --------------------------------------------------------------------------------- */
@@ -149,6 +153,14 @@ void router_fail(
 	answer_error(&origin, code, message, data);
 }
 
+void router_answer(struct router *router, struct call *call, struct jspan result)
+{
+	struct origin origin;
+	auto_free char *id = leave(router, call, &origin);
+
+	answer_result(&origin, result, 0);
+}
+
 void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason)
 {
 	struct domain *domain = fleet_get(router->fleet, call->domain);
@@ -169,6 +181,10 @@ static void on_deadline(struct expiry_entry *entry, void *arg)
 
 	call->expiry = NULL;
 	router_cancel_in_domain(router, call, "deadline");
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_end_list(router, call);
+		return;
+	}
 	router_fail(router, call, RPC_DEADLINE, message, NULL);
 }
 
@@ -252,6 +268,10 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->no = ++router->last_no;
 	call->domain = fleet_find(router->fleet, target->domain);
 	call->kind = forward->kind;
+	call->makes_task = forward->makes_task;
+	call->task_no = forward->task_no;
+	call->list_before = forward->list_before;
+	call->worker = forward->worker;
 	info->is_known_below |= !target->native;
 	call->is_modern = origin->is_modern;
 	call->may_rerun = target->may_rerun;
@@ -297,6 +317,7 @@ int router_send(
 		.session = call->session_no,
 		.is_modern = call->is_modern,
 		.may_rerun = call->may_rerun,
+		.worker = call->worker,
 	};
 
 	if (!domain)
@@ -313,6 +334,10 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 
 	if (!call)
 		return;
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_end_list(router, call);
+		return;
+	}
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
@@ -321,6 +346,11 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 			"sessions have all its processes (isolation, processes.max); try again later",
 			name, name);
 		router_fail(router, call, RPC_OVERLOADED, message, NULL);
+		return;
+	}
+	if (err == -ESRCH) {
+		router_fail(router, call, RPC_UNAVAILABLE,
+			"the process that has the task cannot be asked now; ask again", NULL);
 		return;
 	}
 	message = alloc_printf("%s cannot be had: domain %s is not available now; /ready says why",
@@ -373,6 +403,7 @@ void router_forget_session(struct router *router, struct session *session)
 	struct call *call;
 
 	bridge_forget_session(router, session);
+	tasks_forget_session(router, session);
 	while ((call = LIST_FIRST(&session_get_info(session)->calls))) {
 		router_cancel_in_domain(router, call, "the client is gone");
 		router_remove(router, call);
@@ -432,8 +463,11 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	auto_strbuf rewritten = { 0 };
 	auto_free char *id = NULL;
 
-	if (naming) {
+	if (naming)
 		rewrite_result(&splices, naming, result);
+	if (!tasks_take_result(router, call, result, &splices))
+		return;
+	if (splices.n > 0) {
 		splices_apply(&splices, result, &rewritten);
 		result = (struct jspan){ .at = rewritten.data, .len = rewritten.len };
 	}
@@ -448,6 +482,7 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 {
 	struct call *call = router_find(router, no);
+	const struct jspan nothing = { 0 };
 	struct jspan body = rpc->kind == RPC_ERROR ? rpc->error : rpc->result;
 	struct origin origin;
 	auto_free char *id = NULL;
@@ -457,12 +492,17 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	log_answer(router, call);
 	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
 		router_remove(router, call);
+	} else if (call->kind == FORWARD_TASK_LIST) {
+		if (rpc->kind == RPC_ERROR)
+			tasks_take_error(router, call, body);
+		tasks_go_on_with_list(router, call, rpc->kind == RPC_ERROR ? nothing : body);
 	} else if (body.len > router->conf->tools.max_result_bytes) {
 		refuse_result(router, call, body.len);
 	} else if (rpc->kind == RPC_RESULT && jspan_type(body) != JSPAN_OBJECT) {
 		router_fail(router, call, RPC_INTERNAL_ERROR,
 			"the worker answered with something that is no result (an object)", NULL);
 	} else if (rpc->kind == RPC_ERROR) {
+		tasks_take_error(router, call, body);
 		id = leave(router, call, &origin);
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
@@ -497,6 +537,10 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 
 	if (!call)
 		return;
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_go_on_with_list(router, call, (struct jspan){ 0 });
+		return;
+	}
 	if (loss == DOMAIN_LOST_DIED)
 		message = alloc_printf(
 			"the worker died while it ran %s (%s); the call may have taken effect",
@@ -521,17 +565,21 @@ bool router_attribute(struct router *router, const struct domain_speaker *who,
 	unsigned n = who->n_calls < DOMAIN_SPEAKER_CALLS ? who->n_calls : DOMAIN_SPEAKER_CALLS;
 	const struct call *first = NULL;
 	enum level level = LEVEL_NONE;
+	unsigned n_work = 0;
 
 	if (who->n_calls > DOMAIN_SPEAKER_CALLS)
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		const struct call *call = router_find(router, who->calls[i]);
 
+		if (call && call_is_beside(call))
+			continue;
 		if (!call || !call->session || (first && call->session != first->session))
 			return false;
 		if (!first || level_of(call) > level)
 			level = level_of(call); /* it could be about the one that wants less */
 		first = first ? first : call;
+		n_work++;
 	}
 	if (!first)
 		return false;
@@ -539,7 +587,7 @@ bool router_attribute(struct router *router, const struct domain_speaker *who,
 		(first->is_modern || (!who->session && first->session_no != who->unsure_session)))
 		return false; /* it may be about a call that was given up */
 	*ret_session = first->session;
-	*ret_via = n == 1 && who->n_unsure == 0 ? first->via : 0;
+	*ret_via = n_work == 1 && who->n_unsure == 0 ? first->via : 0;
 	*ret_level = level;
 	return true;
 }
@@ -556,6 +604,7 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	LIST_INIT(&router->parked);
 	LIST_INIT(&router->asks);
 	bridge_init(router);
+	router->tasks = tasks_new(router);
 	grow(router);
 	return router;
 }
@@ -583,6 +632,7 @@ void router_free(struct router *router)
 		router_stop_deadline(call);
 		free_call(call);
 	}
+	tasks_free(router->tasks);
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
 		expiry_free(queue->expiry);

@@ -279,6 +279,7 @@ static struct session *make_session(struct sessions *sessions, const struct sink
 	session->number = ++sessions->last_number;
 	STAILQ_INIT(&session->queue);
 	LIST_INIT(&session->info.calls);
+	LIST_INIT(&session->info.tasks);
 	LIST_INIT(&session->info.asks);
 	LIST_INIT(&session->info.watches);
 	LIST_INIT(&session->info.listens);

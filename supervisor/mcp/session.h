@@ -18,11 +18,13 @@ struct call;     /* mcp/router.c */
 struct ask;      /* mcp/bridge.c */
 struct watch;    /* mcp/watches.c */
 struct listen;   /* mcp/news.c */
+struct task;     /* mcp/tasks.c */
 
 LIST_HEAD(call_list, call);
 LIST_HEAD(ask_list, ask);
 LIST_HEAD(watch_list, watch);
 LIST_HEAD(listen_list, listen);
+LIST_HEAD(task_list, task);
 
 /* One message to a client: a JSON text without line breaks, borrowed for the time of the call. */
 struct outgoing {
@@ -74,6 +76,8 @@ struct session_info {
 	unsigned n_listens;
 	struct listen_list listens; /* of mcp/news.h */
 	unsigned n_early;           /* requests that wait for the lists: of mcp.c */
+	unsigned n_tasks;
+	struct task_list tasks; /* those of mcp/tasks.h, the newest first */
 };
 
 /* `on_closed` runs when a session ends, for whatever reason, before it is freed. */

@@ -133,9 +133,19 @@ void worker_stop(struct worker *w, int64_t drain_ms)
 		move_worker(w, WORKER_STOPPING);
 }
 
+unsigned worker_count_places(const struct worker *w)
+{
+	unsigned n = 0;
+	const struct request *request;
+
+	TAILQ_FOREACH(request, &w->calls, next)
+		n += !request->is_beside;
+	return n;
+}
+
 bool worker_has_room(const struct worker *w)
 {
-	return w->state == WORKER_READY && w->n_calls < w->setup->concurrency;
+	return w->state == WORKER_READY && worker_count_places(w) < w->setup->concurrency;
 }
 
 bool worker_is_idle(const struct worker *w)
@@ -179,7 +189,7 @@ int worker_call(struct worker *w, struct request *request)
 {
 	if (w->is_broken)
 		return -EPIPE;
-	request->ahead = w->n_calls >= w->setup->concurrency;
+	request->ahead = !request->is_beside && w->n_calls >= w->setup->concurrency;
 	TAILQ_INSERT_TAIL(&w->calls, request, next);
 	w->n_calls++;
 	return 0;

@@ -550,6 +550,12 @@ tests_unit_test_mcp_hostile_SOURCES = tests/unit/test_mcp_hostile.c tests/unit/m
 tests_unit_test_mcp_hostile_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_hostile_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_tasks
+TESTS += tests/unit/test_tasks
+tests_unit_test_tasks_SOURCES = tests/unit/test_tasks.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_tasks_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_tasks_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_bridge
 TESTS += tests/unit/test_bridge
 tests_unit_test_bridge_SOURCES = tests/unit/test_bridge.c tests/unit/mcp_world.c tests/unit/mcp_world.h

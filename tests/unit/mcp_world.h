@@ -14,7 +14,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/mcp.h"
 
-enum { WORLD_DOMAINS = 3 };
+enum { WORLD_DOMAINS = 3, EXT_WORKER = 1 };
 
 struct domain {
 	const char *name;
@@ -24,6 +24,9 @@ struct domain {
 	int refusal;     /* what domain_call() says; 0: it takes the call */
 	uint64_t last_no;
 	bool may_rerun;
+	unsigned worker;         /* that the last call was for; 0: any */
+	unsigned n_holds;        /* of its worker */
+	struct strbuf told;      /* to its worker alone */
 	struct strbuf line;      /* the last call */
 	struct strbuf cancelled; /* the numbers */
 	struct strbuf envelope;  /* of the last call, and where it goes in */

@@ -176,6 +176,64 @@ static void test_grow_and_shrink(void **unused)
 	assert_int_equal(stats().n_restarts, 0);     /* it was asked to go */
 }
 
+static int call_beside(uint64_t no, unsigned worker)
+{
+	const struct domain_call call = {
+		.no = no, .line = alloc_str("x"), .len = 1, .may_rerun = true, .worker = worker
+	};
+
+	return domain_call(world.domain, &call);
+}
+
+static void test_calls_for_one_process(void **unused)
+{
+	struct worker *first = up();
+
+	ask(1);
+	ask(2);
+	loop_fake_advance(world.loop, 50);
+	struct worker *second = world.workers;
+	become_ready(second);
+	assert_int_equal(second->n_calls, 1);
+	assert_int_equal(call_beside(3, second->index), 0); /* behind nobody */
+	assert_int_equal(first->n_calls, 1);
+	assert_int_equal(second->n_calls, 2);
+	ask(4);
+	assert_int_equal(stats().n_queued, 1);
+	assert_int_equal(call_beside(5, 77), -ESRCH);
+	die(second, WORKER_BACKOFF);
+	/* Another process does not know what this is about. */
+	assert_non_null(strstr(story(), "died:3"));
+	assert_int_equal(call_beside(6, second->index), -ESRCH);
+	domain_tell_worker(world.domain, first->index, "so", 2);
+	assert_string_equal(first->told, "so");
+	assert_string_equal(second->told, "");
+	finish_one(first);
+	finish_one(first);
+	assert_int_equal(domain_get_answering(world.domain), 0);
+}
+
+static void test_a_process_with_work_beside_stays(void **unused)
+{
+	struct worker *first = up();
+
+	ask(1);
+	ask(2);
+	loop_fake_advance(world.loop, 50);
+	struct worker *second = world.workers;
+	become_ready(second);
+	finish_one(first);
+	finish_one(second);
+	domain_hold(world.domain, first->index, true);
+	domain_hold(world.domain, second->index, true);
+	loop_fake_advance(world.loop, 5 * world.conf.idle_shrink_ms);
+	assert_int_equal(first->n_stops + second->n_stops, 0);
+	domain_hold(world.domain, second->index, false);
+	loop_fake_advance(world.loop, 2 * world.conf.idle_shrink_ms);
+	assert_int_equal(first->n_stops, 0);
+	assert_int_equal(second->n_stops, 1);
+}
+
 static void test_no_growth_without_need(void **unused)
 {
 	struct worker *w = up();
@@ -616,6 +674,8 @@ int main(void)
 		TEST(test_order_after_a_death),
 		TEST(test_unsafe_calls_are_not_sent_ahead),
 		TEST(test_grow_and_shrink),
+		TEST(test_calls_for_one_process),
+		TEST(test_a_process_with_work_beside_stays),
 		TEST(test_no_growth_without_need),
 		TEST(test_stuck_calls_are_taken_back),
 		TEST(test_nothing_is_taken_back_at_the_end),

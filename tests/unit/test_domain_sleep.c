@@ -120,6 +120,23 @@ static void test_idle_processes_end(void **unused)
 	assert_int_equal(store.n_written, 0); /* it is not lazy */
 }
 
+static void test_work_beside_is_no_idleness(void **unused)
+{
+	struct worker *w;
+
+	start_eager();
+	w = up();
+	domain_hold(world.domain, w->index, true);
+	loop_fake_advance(world.loop, 5 * IDLE_MS);
+	assert_state(DOMAIN_UP);
+	domain_hold(world.domain, w->index, false);
+	loop_fake_advance(world.loop, IDLE_MS - 1);
+	assert_state(DOMAIN_UP);
+	loop_fake_advance(world.loop, IDLE_MS + 1);
+	assert_state(DOMAIN_ASLEEP);
+	end(w);
+}
+
 static void test_a_call_wakes_it(void **unused)
 {
 	start_eager();
@@ -343,6 +360,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_idle_processes_end),
+		TEST(test_work_beside_is_no_idleness),
 		TEST(test_a_call_wakes_it),
 		TEST(test_waking_fails),
 		TEST(test_who_subscribes_keeps_it_awake),
