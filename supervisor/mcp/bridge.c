@@ -965,7 +965,8 @@ void bridge_done(struct router *router)
 	struct ask *ask;
 
 	while ((ask = LIST_FIRST(&router->asks)))
-		free_ask(router, ask);
+		free_ask(
+			router, ask); /* NOLINT(clang-analyzer-unix.Malloc): it loses LIST_REMOVE */
 	for (size_t i = 0; i < MAX_ELICITATIONS; i++)
 		free(router->elicitations[i].id);
 	expiry_free(router->ask_expiry);

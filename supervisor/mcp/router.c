@@ -124,13 +124,12 @@ struct origin call_origin(const struct call *call)
 /* --- the ways of answering ----------------------------------------------------------------------- */
 
 /* The call leaves before its answer goes out, because sending may close the session, and that takes its
- * calls with it. The ids are kept so long. */
+ * calls with it. Returns the id, which the answer needs so long. */
 static char *leave(struct router *router, struct call *call, struct origin *ret)
 {
 	char *id = alloc_mem(call->ids, call->id_len);
 
 	*ret = call_origin(call);
-	ret->id.at = id;
 	router_remove(router, call);
 	return id;
 }
@@ -146,6 +145,7 @@ void router_fail(
 		return;
 	}
 	id = leave(router, call, &origin);
+	origin.id.at = id;
 	answer_error(&origin, code, message, data);
 }
 
@@ -442,6 +442,7 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 		return;
 	}
 	id = leave(router, call, &origin);
+	origin.id.at = id;
 	answer_result(&origin, result, flags);
 }
 
@@ -464,6 +465,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 			"the worker answered with something that is no result (an object)", NULL);
 	} else if (rpc->kind == RPC_ERROR) {
 		id = leave(router, call, &origin);
+		origin.id.at = id;
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
 		finish_result(router, call, body);
