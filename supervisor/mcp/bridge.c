@@ -965,8 +965,8 @@ void bridge_done(struct router *router)
 	struct ask *ask;
 
 	while ((ask = LIST_FIRST(&router->asks)))
-		free_ask(
-			router, ask); /* NOLINT(clang-analyzer-unix.Malloc): it loses LIST_REMOVE */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses LIST_REMOVE */
+		free_ask(router, ask);
 	for (size_t i = 0; i < MAX_ELICITATIONS; i++)
 		free(router->elicitations[i].id);
 	expiry_free(router->ask_expiry);
