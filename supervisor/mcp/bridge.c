@@ -1016,6 +1016,7 @@ void bridge_done(struct router *router)
 	struct ask *ask;
 
 	while ((ask = LIST_FIRST(&router->asks)))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses LIST_REMOVE */
 		free_ask(router, ask);
 	for (size_t i = 0; i < MAX_ELICITATIONS; i++)
 		free(router->elicitations[i].id);

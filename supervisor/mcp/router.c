@@ -128,13 +128,12 @@ struct origin call_origin(const struct call *call)
 /* --- the ways of answering ----------------------------------------------------------------------- */
 
 /* The call leaves before its answer goes out, because sending may close the session, and that takes its
- * calls with it. The ids are kept so long. */
+ * calls with it. Returns the id, which the answer needs so long. */
 static char *leave(struct router *router, struct call *call, struct origin *ret)
 {
 	char *id = alloc_mem(call->ids, call->id_len);
 
 	*ret = call_origin(call);
-	ret->id.at = id;
 	router_remove(router, call);
 	return id;
 }
@@ -150,6 +149,7 @@ void router_fail(
 		return;
 	}
 	id = leave(router, call, &origin);
+	origin.id.at = id;
 	answer_error(&origin, code, message, data);
 }
 
@@ -476,6 +476,7 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 		return;
 	}
 	id = leave(router, call, &origin);
+	origin.id.at = id;
 	answer_result(&origin, result, flags);
 }
 
@@ -504,6 +505,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	} else if (rpc->kind == RPC_ERROR) {
 		tasks_take_error(router, call, body);
 		id = leave(router, call, &origin);
+		origin.id.at = id;
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
 		finish_result(router, call, body);
