@@ -3,16 +3,16 @@
 
 #include <errno.h>
 
-#define LISTS                                                                                      \
+#define TASK_LISTS                                                                                      \
 	"{\"tools\":[{\"name\":\"work\",\"inputSchema\":{\"type\":\"object\"},\"execution\":{"     \
 	"\"taskSupport\":\"optional\"}}]}"
-#define CAPABILITIES                                                                               \
+#define TASK_CAPABILITIES                                                                               \
 	"{\"tools\":{},\"tasks\":{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}"  \
 	"}}}}"
 
 #define SAY(id, method, params)                                                                    \
 	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":{" params "}}"
-#define INITIALIZE(revision)                                                                       \
+#define OPENING(revision)                                                                       \
 	SAY("0", "initialize",                                                                     \
 		"\"protocolVersion\":\"" revision "\",\"capabilities\":{\"elicitation\":{}}")
 #define WORK(more) SAY("5", "tools/call", "\"name\":\"ext_work\"" more)
@@ -25,9 +25,9 @@ static struct domain *const ext = &world.domains[2];
 
 static int set_up(void **unused)
 {
-	world_set_up_ext(true, false, LISTS, CAPABILITIES);
-	(void)say(&world.a, INITIALIZE("2025-11-25"));
-	(void)say(&world.b, INITIALIZE("2025-11-25"));
+	world_set_up_ext(true, false, TASK_LISTS, TASK_CAPABILITIES);
+	(void)say(&world.a, OPENING("2025-11-25"));
+	(void)say(&world.b, OPENING("2025-11-25"));
 	(void)heard(&world.a);
 	(void)heard(&world.b);
 	return 0;
@@ -96,10 +96,10 @@ static void assert_asked(const char *text)
 
 static void test_capability_is_told_in_its_revision_only(void **unused)
 {
-	(void)say(&world.s, INITIALIZE("2025-11-25"));
+	(void)say(&world.s, OPENING("2025-11-25"));
 	assert_has(&world.s, "\"tasks\":{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{"
 			     "\"call\":{}}}}");
-	(void)say(&world.s, INITIALIZE("2025-06-18"));
+	(void)say(&world.s, OPENING("2025-06-18"));
 	assert_null(strstr(heard(&world.s), "\"tasks\""));
 	(void)say(&world.s, SAY("1", "tasks/list", ""));
 	assert_has(&world.s, "\"code\":-32601");
@@ -109,8 +109,8 @@ static void test_capability_is_told_in_its_revision_only(void **unused)
 
 static void test_a_worker_without_tasks(void **unused)
 {
-	world_set_up_ext(true, false, LISTS, "{\"tools\":{}}");
-	(void)say(&world.a, INITIALIZE("2025-11-25"));
+	world_set_up_ext(true, false, TASK_LISTS, "{\"tools\":{}}");
+	(void)say(&world.a, OPENING("2025-11-25"));
 	assert_null(strstr(heard(&world.a), "\"tasks\""));
 	(void)say(&world.a, SAY("1", "tasks/get", "\"taskId\":\"x\""));
 	assert_has(&world.a, "\"code\":-32601");
@@ -123,7 +123,7 @@ static void test_a_worker_without_tasks(void **unused)
 
 static void test_the_member_is_left_out_wherever_it_stands(void **unused)
 {
-	(void)say(&world.s, INITIALIZE("2025-06-18"));
+	(void)say(&world.s, OPENING("2025-06-18"));
 	(void)say(&world.s,
 		SAY("1", "tools/call",
 			"\"task\":{\"ttl\":1},\"name\":\"ext_work\",\"_meta\":{\"progressToken\":1}"));
