@@ -60,6 +60,10 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
+	supervisor/mcp/bridge_ask.c \
+	supervisor/mcp/bridge_input.c \
+	supervisor/mcp/bridge_park.c \
+	supervisor/mcp/bridge_private.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
 	supervisor/mcp/catalog_naming.c supervisor/mcp/catalog_naming.h \
 	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
