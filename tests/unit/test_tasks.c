@@ -3,16 +3,16 @@
 
 #include <errno.h>
 
-#define TASK_LISTS                                                                                      \
+#define TASK_LISTS                                                                                 \
 	"{\"tools\":[{\"name\":\"work\",\"inputSchema\":{\"type\":\"object\"},\"execution\":{"     \
 	"\"taskSupport\":\"optional\"}}]}"
-#define TASK_CAPABILITIES                                                                               \
+#define TASK_CAPABILITIES                                                                          \
 	"{\"tools\":{},\"tasks\":{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}"  \
 	"}}}}"
 
 #define SAY(id, method, params)                                                                    \
 	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":{" params "}}"
-#define OPENING(revision)                                                                       \
+#define OPENING(revision)                                                                          \
 	SAY("0", "initialize",                                                                     \
 		"\"protocolVersion\":\"" revision "\",\"capabilities\":{\"elicitation\":{}}")
 #define WORK(more) SAY("5", "tools/call", "\"name\":\"ext_work\"" more)
