@@ -278,8 +278,8 @@ static const struct conf_key table[] = {
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },
-	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms),
-		.reload = CONF_RELOAD_LIVE, RANGE(1000, DAY), .def = "5m",
+	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(1000, DAY), .def = "5m",
 		.doc = "Time for a client to give what a tool asks of it or of its user." },
 	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
@@ -445,8 +445,8 @@ static const struct conf_key table[] = {
 		       "the list." },
 	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
-	{ "domains.*.names", CHOICE(conf_domain, names, names_choices),
-		.reload = CONF_RELOAD_LIVE, .def = "prefix",
+	{ "domains.*.names", CHOICE(conf_domain, names, names_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "prefix",
 		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "
 		       "other domains: prefix (name_tool, name+scheme:), dotted (name.tool, "
 		       "name.scheme:), or plain, as they are." },
@@ -552,8 +552,10 @@ static const struct conf_key table[] = {
 		       "are named in them." },
 	{ "domains.filesystem.use_client_roots", FIELD(conf_domain, filesystem.use_client_roots),
 		.reload = CONF_RELOAD_WORKERS, .def = "false",
-		.doc = "Whether the roots that a client tells narrow the roots for its calls. This "
-		       "release asks no client for its roots, and takes false only." },
+		.doc = "Whether the MCP roots that a client tells narrow the roots for its calls: "
+		       "below those that lie in a root of the settings, or hold one. A client that does "
+		       "not declare the capability has all roots of the settings; one that declares it, "
+		       "but does not tell any, can reach nothing." },
 	{ "domains.filesystem.code_tools", FIELD(conf_domain, filesystem.code_tools),
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
 		.doc = "Whether there are code_lint, code_format, code_analyze and code_check_tools. "

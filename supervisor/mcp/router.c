@@ -5,6 +5,7 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
+#include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/trace.h"
@@ -86,6 +87,7 @@ void router_remove(struct router *router, struct call *call)
 	bool was_parked = !call->session;
 
 	bridge_forget_call(router, call, "the request that this belongs to has ended");
+	client_roots_forget_call(router, call);
 	LIST_REMOVE(call, in_bucket);
 	LIST_REMOVE(call, in_session);
 	if (was_parked)
@@ -261,7 +263,6 @@ void router_renumber(struct router *router, struct call *call)
 int router_send(
 	struct router *router, struct call *call, const struct forward *forward, const char *more)
 {
-	struct domain *domain = fleet_get(router->fleet, call->domain);
 	struct domain_call out = {
 		.no = call->no,
 		.session = call->session_no,
@@ -269,10 +270,8 @@ int router_send(
 		.may_rerun = call->may_rerun,
 	};
 
-	if (!domain)
-		return -ENXIO;
 	router_make_line(call, forward, more, &out);
-	return domain_call(domain, &out);
+	return client_roots_send(router, call, forward, &out);
 }
 
 void router_refuse_send(struct router *router, uint64_t no, int err)
@@ -300,10 +299,15 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 
 void router_call(struct router *router, const struct forward *forward)
 {
-	struct call *call = add_call(router, forward);
-	uint64_t no = call->no;
-	int r = router_send(router, call, forward, NULL);
+	struct call *call;
+	uint64_t no;
+	int r;
 
+	if (!client_roots_admit(router, forward))
+		return;
+	call = add_call(router, forward);
+	no = call->no;
+	r = router_send(router, call, forward, NULL);
 	if (r < 0)
 		router_refuse_send(router, no, r);
 }
@@ -343,6 +347,7 @@ void router_forget_session(struct router *router, struct session *session)
 	struct call *call;
 
 	bridge_forget_session(router, session);
+	client_roots_forget_session(router, session);
 	while ((call = LIST_FIRST(&session_get_info(session)->calls))) {
 		router_cancel_in_domain(router, call, "the client is gone");
 		router_remove(router, call);
@@ -506,6 +511,7 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	LIST_INIT(&router->parked);
 	LIST_INIT(&router->asks);
 	bridge_init(router);
+	client_roots_init(router);
 	grow(router);
 	return router;
 }
@@ -520,6 +526,7 @@ void router_free(struct router *router)
 	while ((call = LIST_FIRST(&router->parked)))
 		router_remove(router, call);
 	bridge_done(router);
+	client_roots_done(router);
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
 		expiry_free(queue->expiry);
@@ -539,6 +546,7 @@ void router_set_conf(struct router *router, const struct conf *conf)
 {
 	router->conf = conf;
 	bridge_set_timeout(router, conf->limits.input_timeout_ms);
+	client_roots_set_timeout(router, conf->limits.input_timeout_ms);
 }
 
 unsigned router_count(const struct router *router)

@@ -15,6 +15,7 @@ struct session;
 struct sessions;
 struct endpoint; /* mcp/catalog.h */
 struct call;     /* mcp/router.c */
+struct client_roots;
 
 LIST_HEAD(call_list, call);
 
@@ -52,12 +53,14 @@ enum { SESSION_ID_TEXT = 37 };
 /* What the layer keeps of a session beside its queue. */
 struct session_info {
 	enum revision revision;
-	bool initialized;    /* has sent initialize */
-	bool is_known_below; /* some domain keeps something for it: it is told of the end */
-	enum level level;    /* the least important log message that it wants */
-	unsigned client;     /* what it can be asked for: bits of mcp/origin.h */
-	char *capabilities;  /* as it wrote them in initialize; NULL: none */
-	char *client_info;   /* the same */
+	bool initialized;           /* has sent initialize */
+	bool is_known_below;        /* some domain keeps something for it: it is told of the end */
+	enum level level;           /* the least important log message that it wants */
+	unsigned client;            /* what it can be asked for: bits of mcp/origin.h */
+	char *capabilities;         /* as it wrote them in initialize; NULL: none */
+	char *client_info;          /* the same */
+	struct client_roots *roots; /* mcp/client_roots.c's; NULL: it was not asked yet */
+	bool lacks_roots;           /* they were needed, and cannot be asked for: it was logged */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
 };
