@@ -13,9 +13,9 @@
 
 struct session;
 struct sessions;
-struct endpoint; /* mcp/catalog.h */
-struct call;     /* mcp/router.c */
-struct client_roots;
+struct endpoint;     /* mcp/catalog.h */
+struct call;         /* mcp/router.c */
+struct client_roots; /* mcp/client_roots.c */
 
 LIST_HEAD(call_list, call);
 
@@ -53,16 +53,16 @@ enum { SESSION_ID_TEXT = 37 };
 /* What the layer keeps of a session beside its queue. */
 struct session_info {
 	enum revision revision;
-	bool initialized;           /* has sent initialize */
-	bool is_known_below;        /* some domain keeps something for it: it is told of the end */
-	enum level level;           /* the least important log message that it wants */
-	unsigned client;            /* what it can be asked for: bits of mcp/origin.h */
-	char *capabilities;         /* as it wrote them in initialize; NULL: none */
-	char *client_info;          /* the same */
-	struct client_roots *roots; /* mcp/client_roots.c's; NULL: it was not asked yet */
-	bool lacks_roots;           /* they were needed, and cannot be asked for: it was logged */
+	bool initialized;    /* has sent initialize */
+	bool is_known_below; /* some domain keeps something for it: it is told of the end */
+	bool lacks_roots;   /* they were wanted, and it cannot be asked for them: that was logged */
+	enum level level;   /* the least important log message that it wants */
+	unsigned client;    /* what it can be asked for: bits of mcp/origin.h */
+	char *capabilities; /* as it wrote them in initialize; NULL: none */
+	char *client_info;  /* the same */
 	unsigned n_calls;
-	struct call_list calls; /* the router's */
+	struct call_list calls;     /* the router's */
+	struct client_roots *roots; /* mcp/client_roots.c's; NULL: nobody asked for them */
 };
 
 /* `on_closed` runs when a session ends, for whatever reason, before it is freed. */
