@@ -390,6 +390,16 @@ static void test_what_waits_is_bounded(void **unused)
 	(void)heard(&world.a);
 	call_with("5", 2 * MIB);
 	assert_has(&world.a, "\"id\":5,\"error\":{\"code\":-31003");
+	for (int i = 3; i <= 4; i++) {
+		auto_free char *text =
+			alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+				     "\"params\":{\"requestId\":%d}}",
+				i);
+
+		(void)say(&world.a, text);
+	}
+	call_with("6", 9 * MIB); /* what was cancelled waits no more */
+	assert_heard(&world.a, "");
 }
 
 /* --- modern clients ----------------------------------------------------------------------------------- */
@@ -418,12 +428,18 @@ static void test_modern_is_asked_with_each_call(void **unused)
 
 static void test_modern_without_the_capability(void **unused)
 {
+	const char *line;
+
 	(void)say(&world.s, MODERN("{}", ""));
-	assert_null(strstr(sent(), "mcp-fleet/roots"));
+	line = sent();
+	assert_non_null(strstr(line, "two_read"));
+	assert_null(strstr(line, "mcp-fleet/roots"));
 	/* Who did not declare it is not narrowed by what it sends all the same. */
 	(void)say(&world.s, MODERN("{}", ",\"inputResponses\":{\"mcp-fleet-roots\":{\"roots\":"
 					 "[]}}"));
-	assert_null(strstr(sent(), "mcp-fleet/roots"));
+	line = sent();
+	assert_non_null(strstr(line, "two_read"));
+	assert_null(strstr(line, "\"mcp-fleet/roots\""));
 }
 
 static void test_modern_answers_nonsense(void **unused)

@@ -28,6 +28,7 @@ static const struct {
 } things[] = {
 	{ "a", NULL, S_IFDIR },
 	{ "a/dir", NULL, S_IFDIR },
+	{ "a/dir/sub", NULL, S_IFDIR },
 	{ "a-evil", NULL, S_IFDIR },
 	{ "b", NULL, S_IFDIR },
 	{ "b/inner", NULL, S_IFDIR },
@@ -368,6 +369,7 @@ static const struct {
 	{ { "@/b/inner/" }, "@/b/inner:w " },
 	/* One below a root has that one's access, the innermost's. */
 	{ { "@/b/inner/deep" }, "@/b/inner/deep:w " },
+	{ { "@/a/dir/sub" }, "@/a/dir/sub:r " },
 	{ { "@//b/./inner/../inner/deep" }, "@/b/inner/deep:w " },
 	/* In their order, each once. */
 	{ { "@/b/inner/deep", "@/a/dir" }, "@/b/inner/deep:w @/a/dir:r " },
@@ -375,6 +377,7 @@ static const struct {
 	{ { "@/b/inner/deep", "@/b/inner/deep" }, "@/b/inner/deep:w " },
 	/* Symlinks: the kernel judges, and the access is that of where they lead. */
 	{ { "@/a/dirlink" }, "@/a/dir:r " },
+	{ { "@/a/dirlink/sub" }, "@/a/dir/sub:r " },
 	{ { "@/b/to_inner" }, "@/b/inner:w " },
 	{ { "@/b/to_deep" }, "@/b/inner/deep:w " },
 	{ { "@/b/to_here" }, "@/b:r @/b/inner:w " },
