@@ -123,7 +123,7 @@ struct conf_git {
 /* The keys of the native worker `filesystem`. */
 struct conf_filesystem {
 	bool protect_git_dir;
-	bool use_client_roots; /* always false: see check_filesystem() */
+	bool use_client_roots;
 	bool code_tools;
 	struct conf_strs code_tools_path; /* absolute directories */
 };

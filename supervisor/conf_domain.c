@@ -240,16 +240,6 @@ static int check_names(const struct conf_node *node, const struct conf_domain *d
 		"the tools of a worker that is built in carry its name already: leave the key out");
 }
 
-/* A key that would be passed over in silence is worse than one that is refused. */
-static int check_filesystem(const struct conf_node *node, const struct conf_domain *domain,
-	const char *prefix, struct fail *fail)
-{
-	if (!domain->filesystem.use_client_roots)
-		return 0;
-	return conf_node_fail_path(fail, node, prefix, "use_client_roots",
-		"this release does not ask clients for their roots: leave the key out, or say false");
-}
-
 static int check_keys(const struct conf_node *node, struct conf_domain *domain, const char *prefix,
 	struct fail *fail)
 {
@@ -267,8 +257,6 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 		r = check_sandbox(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_names(node, domain, prefix, fail);
-	if (r == 0)
-		r = check_filesystem(node, domain, prefix, fail);
 	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)
 		r = conf_node_fail_path(
 			fail, node, prefix, "restart.cap", "is below restart.first");

@@ -559,8 +559,10 @@ static const struct conf_key table[] = {
 		       "are named in them." },
 	{ "domains.filesystem.use_client_roots", FIELD(conf_domain, filesystem.use_client_roots),
 		.reload = CONF_RELOAD_WORKERS, .def = "false",
-		.doc = "Whether the roots that a client tells narrow the roots for its calls. This "
-		       "release asks no client for its roots, and takes false only." },
+		.doc = "Whether the MCP roots that a client tells narrow the roots for its calls: "
+		       "below those that lie in a root of the settings, or hold one. A client that does "
+		       "not declare the capability has all roots of the settings; one that declares it, "
+		       "but does not tell any, can reach nothing." },
 	{ "domains.filesystem.code_tools", FIELD(conf_domain, filesystem.code_tools),
 		.reload = CONF_RELOAD_WORKERS, .def = "true",
 		.doc = "Whether there are code_lint, code_format, code_analyze and code_check_tools. "

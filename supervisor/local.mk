@@ -67,6 +67,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
 	supervisor/mcp/catalog_naming.c supervisor/mcp/catalog_naming.h \
 	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
+	supervisor/mcp/client_roots.c supervisor/mcp/client_roots.h \
 	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
 	supervisor/mcp/envelope_params.c \
 	supervisor/mcp/headers.c supervisor/mcp/headers.h \

@@ -6,6 +6,7 @@
 #include "shared/log.h"
 #include "shared/rpc.h"
 #include "supervisor/mcp/bridge.h"
+#include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/method.h"
 #include "supervisor/mcp/news.h"
@@ -524,7 +525,8 @@ static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
 	if (r != 0)
 		return refuse(session_get_info(session), &rpc, r, why, MCP_INVALID, reply);
 	if (rpc.kind == RPC_RESULT || rpc.kind == RPC_ERROR) {
-		bridge_responded(mcp->router, session, &rpc);
+		if (!client_roots_responded(mcp->router, session, &rpc))
+			bridge_responded(mcp->router, session, &rpc);
 		return MCP_ACCEPTED;
 	}
 	if (rpc.kind == RPC_NOTIFICATION && session_get_info(session)->n_early > 0)

@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "shared/limits.h"
 #include "supervisor/mcp/bridge.h"
+#include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/tasks.h"
 
 enum { MAX_KEPT_BYTES = 16 * KIB }; /* of what a client says of itself */
@@ -518,6 +519,7 @@ static void on_cancelled(const struct method_context *c, const struct rpc *rpc)
 
 static void on_roots_changed(const struct method_context *c, const struct rpc *rpc)
 {
+	client_roots_changed(c->router, c->origin->session);
 	news_roots_changed(c->news, c->origin->session);
 }
 

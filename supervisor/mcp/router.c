@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "shared/limits.h"
 #include "shared/log.h"
+#include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
@@ -98,6 +99,7 @@ void router_remove(struct router *router, struct call *call)
 	bool was_parked = !call->session;
 
 	bridge_forget_call(router, call, "the request that this belongs to has ended");
+	client_roots_forget_call(router, call);
 	LIST_REMOVE(call, in_bucket);
 	LIST_REMOVE(call, in_session);
 	if (was_parked)
@@ -311,7 +313,6 @@ void router_renumber(struct router *router, struct call *call)
 int router_send(
 	struct router *router, struct call *call, const struct forward *forward, const char *more)
 {
-	struct domain *domain = fleet_get(router->fleet, call->domain);
 	struct domain_call out = {
 		.no = call->no,
 		.session = call->session_no,
@@ -320,10 +321,8 @@ int router_send(
 		.worker = call->worker,
 	};
 
-	if (!domain)
-		return -ENXIO;
 	router_make_line(call, forward, more, &out);
-	return domain_call(domain, &out);
+	return client_roots_send(router, call, forward, &out);
 }
 
 void router_refuse_send(struct router *router, uint64_t no, int err)
@@ -360,10 +359,15 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 
 void router_call(struct router *router, const struct forward *forward)
 {
-	struct call *call = add_call(router, forward);
-	uint64_t no = call->no;
-	int r = router_send(router, call, forward, NULL);
+	struct call *call;
+	uint64_t no;
+	int r;
 
+	if (!client_roots_admit(router, forward))
+		return;
+	call = add_call(router, forward);
+	no = call->no;
+	r = router_send(router, call, forward, NULL);
 	if (r < 0)
 		router_refuse_send(router, no, r);
 }
@@ -404,6 +408,7 @@ void router_forget_session(struct router *router, struct session *session)
 
 	bridge_forget_session(router, session);
 	tasks_forget_session(router, session);
+	client_roots_forget_session(router, session);
 	while ((call = LIST_FIRST(&session_get_info(session)->calls))) {
 		router_cancel_in_domain(router, call, "the client is gone");
 		router_remove(router, call);
@@ -607,6 +612,7 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	LIST_INIT(&router->asks);
 	bridge_init(router);
 	router->tasks = tasks_new(router);
+	client_roots_init(router);
 	grow(router);
 	return router;
 }
@@ -635,6 +641,7 @@ void router_free(struct router *router)
 		free_call(call);
 	}
 	tasks_free(router->tasks);
+	client_roots_done(router);
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
 		expiry_free(queue->expiry);
@@ -654,6 +661,7 @@ void router_set_conf(struct router *router, const struct conf *conf)
 {
 	router->conf = conf;
 	bridge_set_timeout(router, conf->limits.input_timeout_ms);
+	client_roots_set_timeout(router, conf->limits.input_timeout_ms);
 }
 
 unsigned router_count(const struct router *router)

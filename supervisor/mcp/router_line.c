@@ -4,6 +4,7 @@
  * Source: MCP basic/index "_meta", all revisions; 2026-07-28 basic/index (the envelope); SEP-414 (trace
  * context). */
 #include "shared/alloc.h"
+#include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/splice.h"
@@ -27,7 +28,7 @@ static bool is_hop_member(struct jspan name)
 {
 	static const char *const names[] = { MCP_META "protocolVersion",
 		MCP_META "clientCapabilities", MCP_META "clientInfo", MCP_META "logLevel",
-		"progressToken", "traceparent", "tracestate", "baggage" };
+		"progressToken", "traceparent", "tracestate", "baggage", CLIENT_ROOTS_META };
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++)
 		if (jspan_is(name, names[i]))

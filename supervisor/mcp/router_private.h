@@ -1,7 +1,9 @@
 /* The inside of the router: shared by router.c (the table of calls), router_line.c (what is written to
- * workers), bridge.c (what workers ask of clients) and tasks.c (what outlasts its call). */
+ * workers), bridge*.c (what workers ask of clients), client_roots.c (what we ask of them) and tasks.c (what
+ * outlasts its call). */
 #pragma once
 
+#include "shared/log.h"
 #include "supervisor/expiry.h"
 #include "supervisor/mcp/router.h"
 #include "supervisor/mcp/tasks.h"
@@ -30,7 +32,8 @@ struct call {
 	char *label; /* the tool's name as it is listed, a URI, … */
 	int64_t since_ms;
 	int64_t timeout_ms;
-	char *trace; /* NULL: none */
+	char *trace;             /* NULL: none */
+	struct domain_call held; /* waits for the client's roots; line NULL: it does not */
 
 	/* What a call needs that a worker interrupts to ask something. */
 	bool is_bridged; /* it can: its client and its worker are of different eras */
@@ -85,6 +88,9 @@ struct router {
 	uint64_t last_ask;
 	struct expiry *ask_expiry;
 	struct expiry *gather_expiry;
+	struct expiry *roots_expiry;
+	size_t held_bytes; /* of all calls that wait for roots */
+	struct log_limit odd_roots_log;
 	struct elicitation elicitations[MAX_ELICITATIONS]; /* the newest */
 	size_t n_elicitations;
 };
@@ -122,6 +128,17 @@ void router_refuse_send(struct router *router, uint64_t no, int err);
  * ("" or NULL: none). */
 void router_make_line(const struct call *call, const struct forward *forward, const char *more,
 	struct domain_call *ret);
+
+/* client_roots.c */
+void client_roots_init(struct router *router);
+void client_roots_set_timeout(struct router *router, int64_t input_timeout_ms);
+void client_roots_done(struct router *router);
+/* domain_call(), with the client's roots where the domain wants them; at once, or when they are known: then
+ * the call may also fail instead. */
+int client_roots_send(struct router *router, struct call *call, const struct forward *forward,
+	struct domain_call *out);
+void client_roots_forget_call(struct router *router, struct call *call);
+void client_roots_forget_session(struct router *router, struct session *session);
 
 /* bridge.c */
 void bridge_init(struct router *router);

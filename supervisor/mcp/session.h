@@ -13,12 +13,13 @@
 
 struct session;
 struct sessions;
-struct endpoint; /* mcp/catalog.h */
-struct call;     /* mcp/router.c */
-struct ask;      /* mcp/bridge.c */
-struct watch;    /* mcp/watches.c */
-struct listen;   /* mcp/news.c */
-struct task;     /* mcp/tasks.c */
+struct endpoint;     /* mcp/catalog.h */
+struct call;         /* mcp/router.c */
+struct ask;          /* mcp/bridge.c */
+struct watch;        /* mcp/watches.c */
+struct listen;       /* mcp/news.c */
+struct task;         /* mcp/tasks.c */
+struct client_roots; /* mcp/client_roots.c */
 
 LIST_HEAD(call_list, call);
 LIST_HEAD(ask_list, ask);
@@ -62,10 +63,11 @@ struct session_info {
 	enum revision revision;
 	bool initialized;    /* has sent initialize */
 	bool is_known_below; /* some domain keeps something for it: it is told of the end */
-	enum level level;    /* the least important log message that it wants */
-	unsigned client;     /* what it can be asked for: bits of mcp/origin.h */
-	char *capabilities;  /* as it wrote them in initialize; NULL: none */
-	char *client_info;   /* the same */
+	bool lacks_roots;   /* they were wanted, and it cannot be asked for them: that was logged */
+	enum level level;   /* the least important log message that it wants */
+	unsigned client;    /* what it can be asked for: bits of mcp/origin.h */
+	char *capabilities; /* as it wrote them in initialize; NULL: none */
+	char *client_info;  /* the same */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
 	unsigned n_asks;
@@ -77,7 +79,8 @@ struct session_info {
 	struct listen_list listens; /* of mcp/news.h */
 	unsigned n_early;           /* requests that wait for the lists: of mcp.c */
 	unsigned n_tasks;
-	struct task_list tasks; /* those of mcp/tasks.h, the newest first */
+	struct task_list tasks;     /* those of mcp/tasks.h, the newest first */
+	struct client_roots *roots; /* mcp/client_roots.c's; NULL: nobody asked for them */
 };
 
 /* `on_closed` runs when a session ends, for whatever reason, before it is freed. */

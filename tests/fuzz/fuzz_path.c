@@ -1,5 +1,6 @@
 /* A path as askers write it: what place_find() takes lies in the root by its text, and what the kernel
- * opens for it lies there in truth, whatever links, dots and slashes it goes through.
+ * opens for it lies there in truth, whatever links, dots and slashes it goes through; and the same of what a
+ * client's root of this path leaves of the set.
  *
  * An '@' at the start stands for the root's absolute path, a '%' for that of the folder beside it whose
  * name begins with the root's. */
@@ -99,6 +100,21 @@ static void check_place(const struct place *place)
 	CHECK(real && root_has(place->root, real));
 }
 
+static void check_narrow(const char *path)
+{
+	roots_narrow(&path, 1);
+	CHECK(roots_count() <= 1);
+	for (size_t i = 0; i < roots_count(); i++) {
+		auto_free char *real = path_of_fd(roots_get(i)->fd);
+
+		CHECK(real && streq(real, roots_get(i)->path));
+		CHECK(strncmp(real, root_path, strlen(root_path)) == 0);
+		CHECK(real[strlen(root_path)] == '/' || real[strlen(root_path)] == '\0');
+	}
+	roots_widen();
+	CHECK(roots_count() == 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_free char *text = alloc_mem(data, size);
@@ -122,5 +138,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (*text == '%')
 		CHECK(r != 0 || strstr(text, ".."));
 	place_done(&place);
+	check_narrow(strbuf_get(&path));
 	return 0;
 }

@@ -43,6 +43,12 @@ fuzz_programs += tests/fuzz/fuzz_path
 tests_fuzz_fuzz_path_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_path_LDADD = workers/common/libworker.a $(fuzz_libs)
 
+# The roots that a client tells.
+fuzz_programs += tests/fuzz/fuzz_root_uri
+tests_fuzz_fuzz_root_uri_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_root_uri_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
+	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_patterns
 tests_fuzz_fuzz_patterns_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \

@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_eras.py \

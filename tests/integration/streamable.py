@@ -146,10 +146,10 @@ class Door:
         params = {"name": tool, "arguments": arguments or {}}
         return self.request("tools/call", {**params, "_meta": meta} if meta else params)
 
-    def open(self):
+    def open(self, capabilities=None):
         """initialize and its notification; returns the result."""
         response = self.post(self.request("initialize", {
-            "protocolVersion": self.version, "capabilities": {},
+            "protocolVersion": self.version, "capabilities": capabilities or {},
             "clientInfo": {"name": "integration-test", "version": "1"}}))
         assert (response.status, response.header("Content-Type")) == (200, "application/json"), response
         self.id = response.header("Mcp-Session-Id")

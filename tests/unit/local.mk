@@ -203,6 +203,14 @@ tests_unit_test_roots_SOURCES = tests/unit/test_roots.c
 tests_unit_test_roots_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_roots_LDADD = workers/common/libworker.a $(unit_libs)
 
+# The roots that a client tells, as worker-filesystem takes them.
+check_PROGRAMS += tests/unit/test_root_uris
+TESTS += tests/unit/test_root_uris
+tests_unit_test_root_uris_SOURCES = tests/unit/test_root_uris.c
+tests_unit_test_root_uris_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_root_uris_LDADD = workers/filesystem/libfilesystem_tools.a \
+	workers/common/libworker.a $(unit_libs)
+
 # Code tools: which are there, how programs are found and called.
 check_PROGRAMS += tests/unit/test_registry
 TESTS += tests/unit/test_registry
@@ -561,6 +569,13 @@ TESTS += tests/unit/test_bridge
 tests_unit_test_bridge_SOURCES = tests/unit/test_bridge.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_bridge_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_bridge_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_client_roots
+TESTS += tests/unit/test_client_roots
+tests_unit_test_client_roots_SOURCES = tests/unit/test_client_roots.c tests/unit/mcp_world.c \
+	tests/unit/mcp_world.h
+tests_unit_test_client_roots_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_client_roots_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_errlog
 TESTS += tests/unit/test_errlog

@@ -190,7 +190,11 @@ static char *any_items[] = { any };
 
 static struct conf_domain conf_domains[] = {
 	{ .name = name_one, .native = "one", .call_timeout_ms = 5000, .tools_allow = ANY },
-	{ .name = name_two, .native = "two", .call_timeout_ms = 5000, .tools_allow = ANY },
+	{ .name = name_two,
+		.native = "two",
+		.call_timeout_ms = 5000,
+		.tools_allow = ANY,
+		.filesystem = { .use_client_roots = true } },
 	{ .name = name_ext, .call_timeout_ms = 5000, .tools_allow = ANY },
 };
 

@@ -43,7 +43,7 @@ struct client {
 	bool closed;
 };
 
-/* The domains "one" and "two" are native; "ext", the third, is of other make. */
+/* The domains "one" and "two" are native, "two" wants the roots of clients; "ext", the third, is of other make. */
 struct world {
 	struct loop *loop;
 	struct mcp *mcp;

@@ -464,9 +464,6 @@ static void test_bad_domains(void **state)
 		{ "domains: {x: {url: \"http://h/\", sandbox: strict}}",
 			"domains.x.sandbox.profile: a domain with a url has a profile of "
 			"its own: leave the key out, or say none to switch it off" },
-		{ "domains: {filesystem: {use_client_roots: true}}",
-			"fleet.yaml:1:42: domains.filesystem.use_client_roots: this release does not ask "
-			"clients for their roots: leave the key out, or say false" },
 		{ "domains: {git: {command: [x]}}",
 			"fleet.yaml:1:17: domains.git: this worker is built in: give an external "
 			"server another name" },

@@ -28,6 +28,7 @@ static const struct {
 } things[] = {
 	{ "a", NULL, S_IFDIR },
 	{ "a/dir", NULL, S_IFDIR },
+	{ "a/dir/sub", NULL, S_IFDIR },
 	{ "a-evil", NULL, S_IFDIR },
 	{ "b", NULL, S_IFDIR },
 	{ "b/inner", NULL, S_IFDIR },
@@ -326,6 +327,173 @@ static void test_root_directory_as_root(void **state)
 	assert_string_equal(place.full, "/");
 }
 
+/* Narrowing: a (writable) holds a/dir (read only), b (read only) holds b/inner (writable). */
+
+static void open_nested(void)
+{
+	static const char *const names[] = { "a", "a/dir", "b", "b/inner" };
+	struct fail fail = { 0 };
+
+	roots_close();
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		auto_free char *path = alloc_printf("%s/%s", base, names[i]);
+
+		assert_int_equal(roots_open(path, i == 0 || i == 3, &fail), 0);
+	}
+}
+
+/* '@' is base. */
+static char *full_path(const char *path)
+{
+	return *path == '@' ? alloc_printf("%s%s", base, path + 1) : alloc_str(path);
+}
+
+static void narrow_to(const char *one, const char *two)
+{
+	auto_free char *first = full_path(one);
+	auto_free char *second = full_path(two ? two : "");
+	const char *const paths[] = { first, second };
+
+	roots_narrow(paths, two ? 2 : 1);
+}
+
+static const struct {
+	const char *paths[2];
+	const char *left; /* each with its access */
+} narrowings[] = {
+	/* One that holds roots leaves them whole, and one that is a root. */
+	{ { "/" }, "@/a:w @/a/dir:r @/b:r @/b/inner:w " },
+	{ { "@" }, "@/a:w @/a/dir:r @/b:r @/b/inner:w " },
+	{ { "@/a" }, "@/a:w @/a/dir:r " },
+	{ { "@/a/dir" }, "@/a/dir:r " },
+	{ { "@/b/inner/" }, "@/b/inner:w " },
+	/* One below a root has that one's access, the innermost's. */
+	{ { "@/b/inner/deep" }, "@/b/inner/deep:w " },
+	{ { "@/a/dir/sub" }, "@/a/dir/sub:r " },
+	{ { "@//b/./inner/../inner/deep" }, "@/b/inner/deep:w " },
+	/* In their order, each once. */
+	{ { "@/b/inner/deep", "@/a/dir" }, "@/b/inner/deep:w @/a/dir:r " },
+	{ { "@/a/dir", "@/a" }, "@/a/dir:r @/a:w " },
+	{ { "@/b/inner/deep", "@/b/inner/deep" }, "@/b/inner/deep:w " },
+	/* Symlinks: the kernel judges, and the access is that of where they lead. */
+	{ { "@/a/dirlink" }, "@/a/dir:r " },
+	{ { "@/a/dirlink/sub" }, "@/a/dir/sub:r " },
+	{ { "@/b/to_inner" }, "@/b/inner:w " },
+	{ { "@/b/to_deep" }, "@/b/inner/deep:w " },
+	{ { "@/b/to_here" }, "@/b:r @/b/inner:w " },
+	{ { "@/a/up" }, "" },
+	{ { "@/a/magic" }, "" },
+	{ { "@/a/loop" }, "" },
+	{ { "@/link_to_a" }, "" }, /* not a name that the operator gave */
+	/* Nothing. */
+	{ { "@/a-evil" }, "" },
+	{ { "@/none" }, "" },
+	{ { "@/a/none" }, "" },
+	{ { "@/a/file" }, "" },
+	{ { "@/a/fifo" }, "" },
+	{ { "@/secret" }, "" },
+	{ { "@/a/../a-evil" }, "" },
+	{ { "/.." }, "" },
+	{ { "a/dir" }, "" },
+	{ { "" }, "" },
+	{ { "", "@/a/dir" }, "@/a/dir:r " },
+};
+
+static void test_narrow(void **state)
+{
+	auto_close int dir = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(symlinkat("inner", dir, "b/to_inner"), 0);
+	assert_int_equal(symlinkat("inner/deep", dir, "b/to_deep"), 0);
+	assert_int_equal(symlinkat(".", dir, "b/to_here"), 0);
+	open_nested();
+	for (size_t i = 0; i < N_ELEMENTS(narrowings); i++) {
+		auto_strbuf left = { 0 };
+
+		narrow_to(narrowings[i].paths[0], narrowings[i].paths[1]);
+		assert_true(roots_are_narrow());
+		for (size_t j = 0; j < roots_count(); j++) {
+			const struct root *root = roots_get(j);
+
+			assert_memory_equal(root->path, base, strlen(base));
+			strbuf_addf(&left, "@%s:%s ", root->path + strlen(base),
+				root->writable ? "w" : "r");
+		}
+		if (!streq(strbuf_get(&left), narrowings[i].left))
+			fail_msg("%s: %s", narrowings[i].paths[0], strbuf_get(&left));
+		roots_widen();
+		assert_int_equal(roots_count(), 4);
+		assert_false(roots_are_narrow());
+	}
+}
+
+static void test_places_in_a_narrow_set(void **state)
+{
+	auto_free char *inside = full_path("@/b/inner/deep/x");
+	auto_free char *outside = full_path("@/b/inner/x");
+	auto_free char *writable = full_path("@/a/file");
+	auto_(place_done) struct place place = { 0 };
+	struct fail fail = { 0 };
+
+	open_nested();
+	narrow_to("@/b/inner/deep", NULL);
+	assert_int_equal(place_find("x", &place, &fail), 0);
+	assert_string_equal(place.full, inside);
+	place_done(&place);
+	assert_int_equal(place_find(inside, &place, &fail), 0);
+	assert_string_equal(place.rest, "x");
+	place_done(&place);
+	assert_int_equal(place_find("../x", &place, &fail), -EXDEV);
+	assert_int_equal(place_find(outside, &place, &fail), -EXDEV);
+	assert_non_null(strstr(fail.text, "/b/inner/deep"));
+	assert_null(strstr(fail.text, "/a"));
+	assert_true(roots_let_write(writable)); /* by other callers */
+	assert_false(roots_let_write("/usr/bin/x"));
+
+	narrow_to("/nowhere", NULL);
+	assert_int_equal(place_find("x", &place, &fail), -EXDEV);
+	assert_non_null(strstr(fail.text, "no root that the client tells"));
+	assert_int_equal(place_find("/", &place, &fail), -EXDEV);
+	roots_widen();
+	assert_int_equal(place_find(outside, &place, &fail), 0);
+}
+
+static void test_narrow_leaves_no_descriptor(void **state)
+{
+	auto_close int before = -1;
+	auto_close int after = -1;
+
+	open_nested();
+	before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 10; i++)
+		narrow_to("@/b/inner/deep", "@/a/dirlink");
+	roots_widen();
+	after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(after, before + 1);
+}
+
+/* The operator's name of a root is one that clients know. */
+static void test_narrow_by_another_name(void **state)
+{
+	auto_free char *link = full_path("@/link_to_a");
+	auto_free char *below = full_path("@/link_to_a/dir/g");
+	auto_free char *real = full_path("@/a/dir/g");
+	auto_(place_done) struct place place = { 0 };
+	struct fail fail = { 0 };
+
+	roots_close();
+	assert_int_equal(roots_open(link, true, &fail), 0);
+	narrow_to("@/link_to_a/dir", NULL);
+	assert_int_equal(roots_count(), 1);
+	assert_int_equal(place_find(below, &place, &fail), 0);
+	assert_string_equal(place.full, real);
+	place_done(&place);
+	assert_int_equal(place_find(real, &place, &fail), 0);
+	narrow_to("@/link_to_a", NULL);
+	assert_int_equal(roots_count(), 1);
+	roots_widen();
+}
+
 static void test_error_codes(void **state)
 {
 	assert_string_equal(path_error_code(-ENOENT), "not_found");
@@ -347,6 +515,10 @@ int main(void)
 		cmocka_unit_test(test_path_of_fd),
 		cmocka_unit_test(test_root_by_another_name),
 		cmocka_unit_test(test_root_directory_as_root),
+		cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_places_in_a_narrow_set),
+		cmocka_unit_test(test_narrow_leaves_no_descriptor),
+		cmocka_unit_test(test_narrow_by_another_name),
 		cmocka_unit_test(test_error_codes),
 	};
 

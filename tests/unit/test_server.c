@@ -291,6 +291,35 @@ static void test_federation(void **state)
 	}
 }
 
+static struct strbuf around;
+
+static void note_begin(const void *settings, struct jspan meta)
+{
+	strbuf_addf(&around, "(%.*s", (int)meta.len, meta.at ? meta.at : "");
+}
+
+static void note_end(void)
+{
+	strbuf_addc(&around, ')');
+}
+
+/* Around each call that is run, whatever becomes of it. */
+static void test_begin_and_end_of_calls(void **state)
+{
+	static const char text[] = CALL("probe_echo", "{\"text\":\"a\"}")
+		CALL("probe_echo", "{\"text\":5}") CALL("nope", "{}") HEAD
+		"\"tools/call\",\"params\":{\"_meta\":{\"x\":1},\"name\":\"probe_echo\"}}\n" HEAD
+		"\"ping\",\"params\":{\"_meta\":{}}}\n";
+	struct worker_desc desc = probe_worker;
+	auto_free char *got = NULL;
+
+	desc.begin_call = note_begin;
+	desc.end_call = note_end;
+	got = converse_with(&desc, NULL, text, strlen(text));
+	assert_string_equal(around.data, "()()({\"x\":1})");
+	strbuf_done(&around);
+}
+
 static void test_failures_as_json(void **state)
 {
 	struct worker_desc desc = probe_worker;
@@ -581,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_list_with_aliases),
 		cmocka_unit_test(test_aliases_off),
 		cmocka_unit_test(test_federation),
+		cmocka_unit_test(test_begin_and_end_of_calls),
 		cmocka_unit_test(test_failures_as_json),
 		cmocka_unit_test(test_result_too_large),
 		cmocka_unit_test(test_line_too_long),

@@ -25,21 +25,36 @@ struct open_root {
 	struct root root;
 	char *path;  /* the real one, root.path */
 	char *given; /* absolute, normalised, as the operator wrote it: askers may know that name */
+	bool is_part; /* below another one, for one call: freed with the narrowed set */
 };
 
-static struct {
+struct root_set {
 	struct open_root **items; /* pointers: a place borrows its root */
 	size_t n;
-} roots;
+};
+
+static struct root_set opened; /* as the settings say */
+static struct root_set narrow; /* for one call: some of those, and parts of them */
+static bool is_narrow;
+
+static const struct root_set *current(void)
+{
+	return is_narrow ? &narrow : &opened;
+}
 
 size_t roots_count(void)
 {
-	return roots.n;
+	return current()->n;
 }
 
 const struct root *roots_get(size_t i)
 {
-	return i < roots.n ? &roots.items[i]->root : NULL;
+	return i < current()->n ? &current()->items[i]->root : NULL;
+}
+
+bool roots_are_narrow(void)
+{
+	return is_narrow;
 }
 
 /* Whether `path` is `dir` or lies below it; both absolute and normalised. *ret_rest: what follows. */
@@ -112,12 +127,32 @@ static char *given_path(const char *path)
 	return normalise(full, &given) < 0 ? NULL : given;
 }
 
-static struct open_root *find_by_path(const char *path)
+static struct open_root *find_by_path(const struct root_set *set, const char *path)
 {
-	for (size_t i = 0; i < roots.n; i++)
-		if (streq(roots.items[i]->path, path))
-			return roots.items[i];
+	for (size_t i = 0; i < set->n; i++)
+		if (streq(set->items[i]->path, path))
+			return set->items[i];
 	return NULL;
+}
+
+static void add_root(struct root_set *set, struct open_root *root)
+{
+	set->items = alloc_resize(set->items, set->n + 1, sizeof(struct open_root *));
+	set->items[set->n++] = root;
+}
+
+static void free_root(struct open_root *root)
+{
+	(void)fd_close(root->root.fd);
+	free(root->path);
+	free(root->given);
+	free(root);
+}
+
+static void forget_items(struct root_set *set)
+{
+	free(set->items);
+	*set = (struct root_set){ 0 };
 }
 
 /* Better at the start than at each call. */
@@ -147,7 +182,7 @@ int roots_open(const char *path, bool writable, struct fail *fail)
 	real = path_of_fd(fd);
 	if (!real)
 		return fail_set(fail, -ENOENT, "the root %s has no path", quote(quoted, path));
-	root = find_by_path(real);
+	root = find_by_path(&opened, real);
 	if (root) {
 		root->root.writable |= writable;
 		return 0;
@@ -157,32 +192,27 @@ int roots_open(const char *path, bool writable, struct fail *fail)
 	root->path = TAKE(real);
 	root->given = given_path(path);
 	root->root = (struct root){ .path = root->path, .fd = TAKE_FD(fd), .writable = writable };
-	roots.items = alloc_resize(roots.items, roots.n + 1, sizeof(struct open_root *));
-	roots.items[roots.n++] = root;
+	add_root(&opened, root);
 	return 0;
 }
 
 void roots_close(void)
 {
-	for (size_t i = 0; i < roots.n; i++) {
-		(void)fd_close(roots.items[i]->root.fd);
-		free(roots.items[i]->path);
-		free(roots.items[i]->given);
-		free(roots.items[i]);
-	}
-	free(roots.items);
-	roots.items = NULL;
-	roots.n = 0;
+	roots_widen();
+	for (size_t i = 0; i < opened.n; i++)
+		free_root(opened.items[i]);
+	forget_items(&opened);
 }
 
 /* The innermost root that holds `path`. */
-static const struct root *find_root(const char *path, const char **ret_rest)
+static const struct root *find_root(
+	const struct root_set *set, const char *path, const char **ret_rest)
 {
 	const struct root *best = NULL;
 	const char *rest;
 
-	for (size_t i = 0; i < roots.n; i++) {
-		const struct open_root *root = roots.items[i];
+	for (size_t i = 0; i < set->n; i++) {
+		const struct open_root *root = set->items[i];
 
 		if (!lies_in(root->path, path, &rest) &&
 			(!root->given || !lies_in(root->given, path, &rest)))
@@ -201,8 +231,12 @@ static int fail_outside(const char *path, struct fail *fail)
 	auto_strbuf known = { 0 };
 	char quoted[QUOTE_SIZE];
 
-	for (size_t i = 0; i < roots.n && known.len < MAX_COMPONENT_BYTES; i++)
-		strbuf_addf(&known, "%s%s", i ? ", " : "", roots.items[i]->path);
+	for (size_t i = 0; i < roots_count() && known.len < MAX_COMPONENT_BYTES; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", roots_get(i)->path);
+	if (known.len == 0 && is_narrow)
+		strbuf_adds(&known,
+			"there are none, because no root that the client tells (MCP roots/list) "
+			"lies in one of this server");
 	return fail_set(fail, -EXDEV, "%s is outside of the directories that may be used: %s",
 		quote(quoted, path), known.len ? known.data : "there are none");
 }
@@ -236,11 +270,11 @@ static void set_place(struct place *ret, const struct root *root, const char *re
 static int find_relative(const char *path, struct place *ret, struct fail *fail)
 {
 	auto_strbuf rest = { 0 };
-	int r = roots.n ? add_components(&rest, path) : -EXDEV;
+	int r = roots_count() ? add_components(&rest, path) : -EXDEV;
 
 	if (r < 0)
 		return fail_text(r, path, fail);
-	set_place(ret, &roots.items[0]->root, rest.len ? rest.data + 1 : "", true);
+	set_place(ret, roots_get(0), rest.len ? rest.data + 1 : "", true);
 	return 0;
 }
 
@@ -253,7 +287,7 @@ static int find_absolute(const char *path, struct place *ret, struct fail *fail)
 
 	if (r < 0)
 		return fail_text(r, path, fail);
-	root = find_root(normal, &rest);
+	root = find_root(current(), normal, &rest);
 	if (!root)
 		return fail_outside(path, fail);
 	set_place(ret, root, rest, false);
@@ -298,6 +332,88 @@ int path_open_beneath(int dir_fd, const char *rest, int flags, unsigned mode, ui
 			return -errno;
 	}
 	return -EAGAIN;
+}
+
+/* Narrowing. */
+
+static void take_whole(struct open_root *root)
+{
+	if (!find_by_path(&narrow, root->path))
+		add_root(&narrow, root);
+}
+
+/* The roots that lie in `dir` stay as they are, also those that are less open than what is around them. */
+static void take_held(const char *dir)
+{
+	const char *rest;
+
+	for (size_t i = 0; i < opened.n; i++) {
+		struct open_root *root = opened.items[i];
+
+		if (lies_in(dir, root->path, &rest) ||
+			(root->given && lies_in(dir, root->given, &rest)))
+			take_whole(root);
+	}
+}
+
+/* Below its root, by the kernel's judgement; its real path, since a symlink may lead into another root. */
+static void take_part(const char *path)
+{
+	auto_close int fd = -1;
+	auto_free char *real = NULL;
+	const char *rest;
+	const struct root *root = find_root(&opened, path, &rest);
+	struct open_root *part;
+
+	if (!root)
+		return;
+	fd = path_open_beneath(root->fd, rest, O_PATH | O_DIRECTORY, 0, 0);
+	real = fd < 0 ? NULL : path_of_fd(fd);
+	root = real ? find_root(&opened, real, &rest) : NULL;
+	if (!root)
+		return;
+	take_held(real);
+	if (find_by_path(&narrow, real))
+		return;
+	part = alloc_zero(sizeof(*part));
+	part->path = TAKE(real);
+	part->given = alloc_str(path);
+	part->is_part = true;
+	part->root =
+		(struct root){ .path = part->path, .fd = TAKE_FD(fd), .writable = root->writable };
+	add_root(&narrow, part);
+}
+
+void roots_narrow(const char *const *paths, size_t n)
+{
+	roots_widen();
+	is_narrow = true;
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *path = NULL;
+
+		if (*paths[i] != '/' || strnlen(paths[i], MAX_PATH_BYTES + 1) > MAX_PATH_BYTES ||
+			normalise(paths[i], &path) < 0)
+			continue;
+		take_held(path);
+		take_part(path);
+	}
+}
+
+void roots_widen(void)
+{
+	for (size_t i = 0; i < narrow.n; i++)
+		if (narrow.items[i]->is_part)
+			free_root(narrow.items[i]);
+	forget_items(&narrow);
+	is_narrow = false;
+}
+
+bool roots_let_write(const char *path)
+{
+	for (size_t i = 0; i < opened.n; i++)
+		if (opened.items[i]->root.writable && root_has(&opened.items[i]->root, path))
+			return true;
+	return false;
 }
 
 /* A file that was removed is still open but has no path; the kernel then shows one with a remark

@@ -2,7 +2,8 @@
  *
  * A relative path starts at the first root; an absolute one must lie in a root by whole components.
  * `~`, `%2e`, `file://`, backslashes have no meaning. Opening is openat2() below the root's
- * descriptor, so `..`, symlinks and races that leave it end in EXDEV. tools.md sections 7.1, 7.2. */
+ * descriptor, so `..`, symlinks and races that leave it end in EXDEV. For the time of a call the set can
+ * be narrowed; then all below speaks of the narrowed set. tools.md sections 7.1, 7.2. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,6 +30,14 @@ struct place {
 int roots_open(const char *path, bool writable, struct fail *fail) must_check;
 void roots_close(void);
 
+/* Until roots_widen(): of the roots that were opened only what lies in these directories too, in their
+ * order. `paths` are absolute; what is none, does not exist, is no directory or leads outside of the roots
+ * counts for nothing. One that holds a root leaves that whole; one below a root is opened there
+ * and has that one's access. None left: nothing can be reached. */
+void roots_narrow(const char *const *paths, size_t n);
+void roots_widen(void); /* all again; nothing that was borrowed is valid any more */
+bool roots_are_narrow(void);
+
 size_t roots_count(void);
 const struct root *roots_get(size_t i);
 
@@ -50,6 +59,10 @@ char *path_of_fd(int fd) must_check;
 
 /* Whether absolute, normalised `path` lies in `root` by whole components. */
 bool root_has(const struct root *root, const char *path);
+
+/* Whether a root that may be written holds this path, narrowed or not: whoever changes something there may
+ * be another caller. */
+bool roots_let_write(const char *path);
 
 /* The code of section 4 ("outside_roots", "not_found", "permission_denied", …) of an -errno. */
 const char *path_error_code(int err);

@@ -275,6 +275,7 @@ static void run_tool(struct server *server, const struct entry *entry, json_t *j
 static void on_tools_call(struct server *server, const struct rpc *rpc)
 {
 	struct jspan span = jspan_member(rpc->params, "arguments", NULL);
+	const struct worker_desc *desc = server->desc;
 	const struct entry *entry = find_called(server, rpc);
 	json_auto_t *json = NULL;
 
@@ -287,9 +288,13 @@ static void on_tools_call(struct server *server, const struct rpc *rpc)
 	begin_call(server, rpc, entry);
 	if (!load_args(server, span, &json))
 		return;
+	if (desc->begin_call)
+		desc->begin_call(server->settings->own, jspan_member(rpc->params, "_meta", NULL));
 	/* From here on the message itself is not needed. */
 	link_trim(&server->link);
 	run_tool(server, entry, json);
+	if (desc->end_call)
+		desc->end_call();
 }
 
 /* Notifications. */

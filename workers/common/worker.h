@@ -5,6 +5,7 @@
  * object (--settings), whose keys are the worker's own table. */
 #pragma once
 
+#include "shared/jspan.h"
 #include "shared/tool.h"
 
 struct worker_desc {
@@ -21,6 +22,9 @@ struct worker_desc {
 	/* Called once after the settings were read; NULL: nothing to do. 0 or -errno with words. */
 	int (*init)(const void *settings, struct fail *fail);
 	void (*done)(void);
+	/* Around each call of a tool, with its params._meta (absent: there is none); NULL: nothing to do. */
+	void (*begin_call)(const void *settings, struct jspan meta);
+	void (*end_call)(void);
 };
 
 /* The whole program: arguments, settings, the loop. Returns main()'s exit code. */

@@ -127,15 +127,6 @@ void code_argv_done(struct code_argv *argv)
 
 /* Where they are. */
 
-/* Programs there could be changed by the very tools that run them. */
-static bool is_writable_by_tools(const char *real)
-{
-	for (size_t i = 0; i < roots_count(); i++)
-		if (roots_get(i)->writable && root_has(roots_get(i), real))
-			return true;
-	return false;
-}
-
 static bool is_default(const char *dir)
 {
 	for (size_t i = 0; i < N_ELEMENTS(default_dirs); i++)
@@ -157,7 +148,7 @@ static int check_dir(const char *dir, struct fail *fail)
 		return fail_set(fail, -EINVAL, "code_tools_path: %s has a colon, which PATH cannot",
 			quote(quoted, dir));
 	real = realpath(dir, NULL);
-	if (real && !is_default(dir) && is_writable_by_tools(real))
+	if (real && !is_default(dir) && roots_let_write(real))
 		return fail_set(fail, -EINVAL,
 			"code_tools_path: %s lies in a root that may be written: its programs could be replaced by a tool call. Make the root read-only, or name another directory",
 			quote(quoted, dir));
@@ -172,7 +163,7 @@ static char *make_variable(void)
 	for (size_t i = 0; i < path.n; i++) {
 		auto_free char *real = realpath(path.dirs[i], NULL);
 
-		if (real && !is_writable_by_tools(real))
+		if (real && !roots_let_write(real))
 			strbuf_addf(&dirs, "%s%s", dirs.len ? ":" : "PATH=", path.dirs[i]);
 	}
 	return dirs.len ? strbuf_take(&dirs) : alloc_str("PATH=/dev/null");
@@ -246,7 +237,7 @@ static bool look_in(
 		strbuf_addf(where, "%s%s", where->len ? ", " : "", dir);
 	if (!real || !real_dir || !is_program(file))
 		return false;
-	if (is_writable_by_tools(real_dir) || is_writable_by_tools(real)) {
+	if (roots_let_write(real_dir) || roots_let_write(real)) {
 		if (where)
 			strbuf_adds(where, " (passed over: what is there may be written by tools)");
 		return false;

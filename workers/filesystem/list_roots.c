@@ -18,6 +18,12 @@ static int code_list_roots(struct call *call, const void *args)
 			roots, json_pack("{s:o, s:b, s:b}", "path", paths_json(root->path),
 				       "writable", root->writable, "default", i == 0));
 	}
+	if (roots_count() == 0)
+		strbuf_adds(
+			&text, roots_are_narrow()
+				       ? " none. No root that the client tells (MCP roots/list) "
+					 "lies in one of this server."
+				       : " none.");
 	return call_result(call, json_pack("{s:o}", "roots", roots), text.data, text.len);
 }
 

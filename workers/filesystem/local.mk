@@ -10,6 +10,7 @@ workers_filesystem_libfilesystem_tools_a_SOURCES = \
 workers_filesystem_libfilesystem_tools_a_SOURCES += \
 	workers/filesystem/attributes.c workers/filesystem/attributes.h \
 	workers/filesystem/blocks.c workers/filesystem/blocks.h \
+	workers/filesystem/client_roots.c workers/filesystem/client_roots.h \
 	workers/filesystem/get_info.c \
 	workers/filesystem/kind.c workers/filesystem/kind.h \
 	workers/filesystem/list_roots.c \

@@ -2,9 +2,8 @@
  *
  * A path is resolved once, by openat2() below its root's descriptor; from then on the descriptor is
  * what is worked on. */
-#include <errno.h>
-
 #include "workers/common/worker.h"
+#include "workers/filesystem/client_roots.h"
 #include "workers/filesystem/code_program.h"
 #include "workers/filesystem/settings.h"
 #include "workers/filesystem/tools.h"
@@ -40,9 +39,6 @@ static int init(const void *settings, struct fail *fail)
 {
 	const struct filesystem_settings *s = settings;
 
-	if (s->use_client_roots)
-		return fail_set(fail, -EINVAL,
-			"use_client_roots: clients are not asked for their roots in this release");
 	return s->code_tools ? code_path_open(&s->code_tools_path, fail) : 0;
 }
 
@@ -57,6 +53,8 @@ static const struct worker_desc desc = {
 	.settings_size = sizeof(struct filesystem_settings),
 	.has_roots = true,
 	.init = init,
+	.begin_call = client_roots_begin,
+	.end_call = client_roots_end,
 	.done = code_path_close,
 };
 

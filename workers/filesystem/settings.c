@@ -3,7 +3,8 @@
 const struct param filesystem_settings_params[] = {
 	PARAM(filesystem_settings, protect_git_dir, .def_bool = true,
 		.doc = "Close .git directories to writing."),
-	PARAM(filesystem_settings, use_client_roots, .doc = "Not supported yet: false."),
+	PARAM(filesystem_settings, use_client_roots,
+		.doc = "Narrow the roots by those of the client for its calls."),
 	PARAM(filesystem_settings, code_tools, .def_bool = true, .doc = "Linters may be run."),
 	PARAM(filesystem_settings, code_tools_path, AT_MOST(16),
 		.doc = "Where linters are looked for. Default: /usr/bin, /usr/local/bin."),

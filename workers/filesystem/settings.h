@@ -5,7 +5,7 @@
 
 struct filesystem_settings {
 	bool protect_git_dir;
-	bool use_client_roots; /* the supervisor allows false only */
+	bool use_client_roots; /* see client_roots.h */
 	bool code_tools;
 	struct str_list code_tools_path; /* NULL items: the default, /usr/bin and /usr/local/bin */
 };

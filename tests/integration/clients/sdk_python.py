@@ -20,9 +20,9 @@ MAJOR = int(version("mcp").split(".")[0])
 
 
 @contextlib.asynccontextmanager
-async def connect(plan):
+async def connect(plan, **options):
     """An initialized session, and what the server said."""
-    async with streams_of(plan["transport"]) as (read, write, *_), ClientSession(read, write) as session:
+    async with streams_of(plan["transport"]) as (read, write, *_), ClientSession(read, write, **options) as session:
         yield session, await session.initialize()
 
 
@@ -104,15 +104,15 @@ async def run_tour(plan):
 
 
 @contextlib.asynccontextmanager
-async def visit(plan):
+async def visit(plan, **options):
     """A session and its revision; version 2 negotiates as the plan's `era` says: legacy, auto, or a modern revision."""
     if "era" not in plan:
-        async with connect(plan) as (session, server):
+        async with connect(plan, **options) as (session, server):
             yield session, server.protocolVersion if MAJOR == 1 else server.protocol_version
         return
     from mcp import Client
 
-    async with Client(streams_of(plan["transport"]), mode=plan["era"]) as client:
+    async with Client(streams_of(plan["transport"]), mode=plan["era"], **options) as client:
         yield client, client.protocol_version
 
 
@@ -137,7 +137,28 @@ async def run_many(plan):
     return {"wrong": wrong}
 
 
-SCENARIOS = {"calls": run_calls, "progress": run_progress, "cancel": run_cancel, "many": run_many, "tour": run_tour}
+async def run_roots(plan):
+    """Two calls with each of the sets of roots; a client with a session says that they have changed."""
+    from mcp import types
+
+    told = {"roots": [], "times": 0}
+
+    async def list_roots(_):
+        told["times"] += 1
+        return types.ListRootsResult(roots=[types.Root(uri=uri) for uri in told["roots"]])
+
+    answers = []
+    async with visit(plan, list_roots_callback=list_roots) as (session, revision):
+        for roots in plan["roots"]:
+            told["roots"] = roots
+            if answers and plan.get("era") != "auto":
+                await getattr(session, "session", session).send_roots_list_changed()
+            answers += [await call(session, plan["tool"], {}) for _ in range(2)]
+    return {"revision": revision, "answers": answers, "times_asked": told["times"]}
+
+
+SCENARIOS = {"calls": run_calls, "progress": run_progress, "cancel": run_cancel, "many": run_many, "tour": run_tour,
+             "roots": run_roots}
 
 
 def main():
