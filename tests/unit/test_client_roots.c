@@ -6,26 +6,26 @@
 
 #include "shared/limits.h"
 
-#define INITIALIZE(capabilities)                                                                   \
+#define OPENING(capabilities)                                                                      \
 	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
 	"\"2025-06-18\",\"capabilities\":" capabilities "}}"
 #define CHANGED "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/roots/list_changed\"}"
 #define ROOT(uri) "{\"uri\":\"" uri "\"}"
 #define TOLD(uris) "\"mcp-fleet/roots\":[" uris "]"
 
-#define META(capabilities)                                                                         \
+#define ROOTS_META(capabilities)                                                                   \
 	"\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                   \
 	"\"io.modelcontextprotocol/clientCapabilities\":" capabilities "}"
-#define MODERN(capabilities, more)                                                                 \
+#define ROOTS_MODERN(capabilities, more)                                                           \
 	"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":"            \
-	"\"two_read\"," META(capabilities) more "}}"
+	"\"two_read\"," ROOTS_META(capabilities) more "}}"
 
 static struct domain *const two = &world.domains[1];
 
 static int set_up(void **unused)
 {
 	world_set_up_ext(true, false, "{}", "{}");
-	(void)say(&world.a, INITIALIZE("{\"roots\":{}}"));
+	(void)say(&world.a, OPENING("{\"roots\":{}}"));
 	(void)heard(&world.a);
 	return 0;
 }
@@ -129,7 +129,7 @@ static void test_what_a_client_writes_itself(void **unused)
 
 static void test_two_clients_have_their_own(void **unused)
 {
-	(void)say(&world.b, INITIALIZE("{\"roots\":{\"listChanged\":true}}"));
+	(void)say(&world.b, OPENING("{\"roots\":{\"listChanged\":true}}"));
 	(void)heard(&world.b);
 	call_tool(&world.a, "1", "two_read");
 	call_tool(&world.b, "1", "two_read");
@@ -409,7 +409,7 @@ static void test_modern_is_asked_with_each_call(void **unused)
 	for (int i = 0; i < 2; i++) {
 		const char *text;
 
-		(void)say(&world.s, MODERN("{\"roots\":{}}", ""));
+		(void)say(&world.s, ROOTS_MODERN("{\"roots\":{}}", ""));
 		assert_not_sent();
 		text = heard(&world.s);
 		assert_non_null(strstr(text, "\"resultType\":\"input_required\""));
@@ -418,8 +418,8 @@ static void test_modern_is_asked_with_each_call(void **unused)
 		assert_null(strstr(text, "requestState"));
 		assert_int_equal(mcp_count_pending(world.mcp), 0);
 		(void)say(&world.s,
-			MODERN("{\"roots\":{}}", ",\"inputResponses\":{\"mcp-fleet-roots\":{"
-						 "\"roots\":[{\"uri\":\"file:///m\"}]}}"));
+			ROOTS_MODERN("{\"roots\":{}}", ",\"inputResponses\":{\"mcp-fleet-roots\":{"
+						       "\"roots\":[{\"uri\":\"file:///m\"}]}}"));
 		assert_sent(TOLD("\"file:///m\""));
 		answer(two->last_no);
 		assert_has(&world.s, "\"id\":7,\"result\":{");
@@ -430,13 +430,14 @@ static void test_modern_without_the_capability(void **unused)
 {
 	const char *line;
 
-	(void)say(&world.s, MODERN("{}", ""));
+	(void)say(&world.s, ROOTS_MODERN("{}", ""));
 	line = sent();
 	assert_non_null(strstr(line, "two_read"));
 	assert_null(strstr(line, "mcp-fleet/roots"));
 	/* Who did not declare it is not narrowed by what it sends all the same. */
-	(void)say(&world.s, MODERN("{}", ",\"inputResponses\":{\"mcp-fleet-roots\":{\"roots\":"
-					 "[]}}"));
+	(void)say(
+		&world.s, ROOTS_MODERN("{}", ",\"inputResponses\":{\"mcp-fleet-roots\":{\"roots\":"
+					     "[]}}"));
 	line = sent();
 	assert_non_null(strstr(line, "two_read"));
 	assert_null(strstr(line, "\"mcp-fleet/roots\""));
@@ -448,9 +449,10 @@ static void test_modern_answers_nonsense(void **unused)
 		"{\"action\":\"decline\"}" };
 
 	for (size_t i = 0; i < N_ELEMENTS(answers); i++) {
-		auto_free char *text = alloc_printf(
-			MODERN("{\"roots\":{}}", ",\"inputResponses\":{\"mcp-fleet-roots\":%s}"),
-			answers[i]);
+		auto_free char *text =
+			alloc_printf(ROOTS_MODERN("{\"roots\":{}}",
+					     ",\"inputResponses\":{\"mcp-fleet-roots\":%s}"),
+				answers[i]);
 
 		(void)say(&world.s, text);
 		assert_has(
@@ -462,7 +464,7 @@ static void test_modern_answers_nonsense(void **unused)
 static void test_modern_tells_none(void **unused)
 {
 	(void)say(&world.s,
-		MODERN("{\"roots\":{}}",
+		ROOTS_MODERN("{\"roots\":{}}",
 			",\"inputResponses\":{\"mcp-fleet-roots\":{\"roots\":[]},\"other\":{}}"));
 	assert_sent(TOLD(""));
 }
@@ -472,7 +474,7 @@ static void test_modern_over_http(void **unused)
 	struct client once = { 0 };
 
 	open_once(&once);
-	(void)say(&once, MODERN("{\"roots\":{}}", ""));
+	(void)say(&once, ROOTS_MODERN("{\"roots\":{}}", ""));
 	assert_has(&once, "\"inputRequests\":{\"mcp-fleet-roots\"");
 	session_gone(once.session);
 	loop_settle(world.loop);
