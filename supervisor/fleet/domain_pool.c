@@ -147,12 +147,26 @@ static struct slot *find_room(const struct domain *d)
 	return old;
 }
 
-/* All are busy: a fast worker may have the call ahead. Only calls that are safe to be taken back. */
+/* Its calls take long, and somebody else is around. */
+static bool is_greedy(const struct domain *d, uint64_t session)
+{
+	struct slot *slot;
+
+	if (!has_others(d, session))
+		return false;
+	TAILQ_FOREACH(slot, &d->slots, next)
+		if (worker_is_held_by(slot->worker, session))
+			return true;
+	return false;
+}
+
+/* All are busy: a fast worker may have the call ahead. Only calls that are safe to be taken back, and none
+ * that may be as long as those which hold other places: it would take the last one from behind. */
 static struct slot *find_ahead(const struct domain *d, const struct request *request)
 {
 	struct slot *slot;
 
-	if (!request->may_rerun || request->len > AHEAD_BYTES)
+	if (!request->may_rerun || request->len > AHEAD_BYTES || is_greedy(d, request->session))
 		return NULL;
 	TAILQ_FOREACH(slot, &d->slots, next)
 		if (!slot->retiring && worker_takes_ahead(slot->worker))

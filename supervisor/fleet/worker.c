@@ -441,6 +441,13 @@ bool worker_takes_ahead(const struct worker *w)
 	       clock_now_us() - w->head_since_us < FRESH_US;
 }
 
+bool worker_is_held_by(const struct worker *w, uint64_t session)
+{
+	const struct request *head = TAILQ_FIRST(&w->calls);
+
+	return head && head->session == session && clock_now_us() - w->head_since_us >= FRESH_US;
+}
+
 bool worker_has_ahead(const struct worker *w)
 {
 	const struct request *last = TAILQ_LAST(&w->calls, request_list);

@@ -141,6 +141,9 @@ bool worker_is_idle(const struct worker *worker);
  * that runs for longer already, and so many: it finds the next call without being woken for each. */
 bool worker_takes_ahead(const struct worker *worker);
 
+/* The call that it runs is this session's, and runs for longer than those behind which others are sent. */
+bool worker_is_held_by(const struct worker *worker, uint64_t session);
+
 /* A call that was sent ahead waits in its socket. */
 bool worker_has_ahead(const struct worker *worker);
 

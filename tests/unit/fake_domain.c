@@ -158,6 +158,13 @@ bool worker_takes_ahead(const struct worker *w)
 	return w->state == WORKER_READY && w->is_fast && w->n_calls > 0 && w->n_calls < 3;
 }
 
+bool worker_is_held_by(const struct worker *w, uint64_t session)
+{
+	const struct request *head = TAILQ_FIRST(&w->calls);
+
+	return head && head->session == session && !w->is_fast;
+}
+
 bool worker_has_ahead(const struct worker *w)
 {
 	const struct request *last = TAILQ_LAST(&w->calls, request_list);

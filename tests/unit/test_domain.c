@@ -266,6 +266,28 @@ static void test_stuck_calls_are_taken_back(void **unused)
 	assert_string_equal(story(), "answered:2 ");
 }
 
+/* Behind the short calls of another session it would take the last place. */
+static void test_long_calls_are_not_sent_ahead(void **unused)
+{
+	struct worker *slow = up();
+	struct worker *fast;
+
+	assert_int_equal(call_of(1, 10), 0);
+	assert_int_equal(call_of(2, 10), 0);
+	loop_fake_advance(world.loop, 60);
+	fast = world.workers;
+	become_ready(fast);
+	finish_one(fast);
+	fast->is_fast = true;
+	assert_int_equal(call_of(3, 11), 0);
+	assert_int_equal(fast->n_calls, 1);
+	assert_int_equal(call_of(4, 10), 0);
+	assert_int_equal(fast->n_calls, 1);
+	slow->is_fast = true; /* its session's calls are short after all */
+	assert_int_equal(call_of(5, 11), 0);
+	assert_true(slow->n_calls + fast->n_calls > 2);
+}
+
 static void test_nothing_is_taken_back_at_the_end(void **unused)
 {
 	struct worker *w = up();
@@ -678,6 +700,7 @@ int main(void)
 		TEST(test_a_process_with_work_beside_stays),
 		TEST(test_no_growth_without_need),
 		TEST(test_stuck_calls_are_taken_back),
+		TEST(test_long_calls_are_not_sent_ahead),
 		TEST(test_nothing_is_taken_back_at_the_end),
 		TEST(test_parked),
 		TEST(test_parked_at_the_start),
