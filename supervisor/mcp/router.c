@@ -136,6 +136,7 @@ static char *leave(struct router *router, struct call *call, struct origin *ret)
 	char *id = alloc_mem(call->ids, call->id_len);
 
 	*ret = call_origin(call);
+	ret->id.at = id;
 	router_remove(router, call);
 	return id;
 }
@@ -151,7 +152,6 @@ void router_fail(
 		return;
 	}
 	id = leave(router, call, &origin);
-	origin.id.at = id;
 	answer_error(&origin, code, message, data);
 }
 
@@ -481,7 +481,6 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 		return;
 	}
 	id = leave(router, call, &origin);
-	origin.id.at = id;
 	answer_result(&origin, result, flags);
 }
 
@@ -510,8 +509,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	} else if (rpc->kind == RPC_ERROR) {
 		tasks_take_error(router, call, body);
 		id = leave(router, call, &origin);
-		origin.id.at = id;
-		answer_error_object(&origin, body);
+			answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
 		finish_result(router, call, body);
 	}

@@ -434,6 +434,8 @@ static void test_modern_without_the_capability(void **unused)
 	line = sent();
 	assert_non_null(strstr(line, "two_read"));
 	assert_null(strstr(line, "mcp-fleet/roots"));
+	answer(two->last_no);
+	(void)heard(&world.s);
 	/* Who did not declare it is not narrowed by what it sends all the same. */
 	(void)say(
 		&world.s, ROOTS_MODERN("{}", ",\"inputResponses\":{\"mcp-fleet-roots\":{\"roots\":"
