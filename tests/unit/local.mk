@@ -289,6 +289,12 @@ tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_conf_override
+TESTS += tests/unit/test_conf_override
+tests_unit_test_conf_override_SOURCES = tests/unit/test_conf_override.c
+tests_unit_test_conf_override_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_override_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
