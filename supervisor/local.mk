@@ -56,9 +56,13 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
-	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
+	supervisor/mcp/catalog.c supervisor/mcp/catalog.h supervisor/mcp/catalog_private.h \
+	supervisor/mcp/catalog_find.c \
+	supervisor/mcp/catalog_index.c supervisor/mcp/catalog_index.h \
+	supervisor/mcp/catalog_item.c supervisor/mcp/catalog_item.h \
 	supervisor/mcp/catalog_naming.c supervisor/mcp/catalog_naming.h \
 	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
+	supervisor/mcp/catalog_template.c supervisor/mcp/catalog_template.h \
 	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
 	supervisor/mcp/envelope_params.c \
 	supervisor/mcp/headers.c supervisor/mcp/headers.h \
