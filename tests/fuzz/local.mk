@@ -31,7 +31,7 @@ tests_fuzz_fuzz_envelope_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_catalog
 tests_fuzz_fuzz_catalog_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_fuzz_catalog_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+tests_fuzz_fuzz_catalog_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
