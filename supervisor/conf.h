@@ -175,11 +175,18 @@ enum conf_protocol {
 };
 
 enum conf_profile {
-	CONF_PROFILE_AUTO, /* its own for a native worker, none for a command */
+	CONF_PROFILE_AUTO, /* its own for a native worker and for a url, none for a command */
 	CONF_PROFILE_STRICT,
 	CONF_PROFILE_NODE,
 	CONF_PROFILE_PYTHON,
 	CONF_PROFILE_NONE,
+};
+
+/* What a domain's `url` speaks. */
+enum conf_remote {
+	CONF_REMOTE_AUTO, /* Streamable HTTP, and HTTP+SSE where that is refused */
+	CONF_REMOTE_STREAMABLE,
+	CONF_REMOTE_SSE,
 };
 
 /* What a worker may do beyond what its profile allows, and its limits. */
@@ -196,8 +203,12 @@ struct conf_sandbox {
 
 struct conf_domain {
 	char *name;
-	const char *native;       /* "git": served by our program worker-git; NULL: `command` */
-	struct conf_strs command; /* program and arguments; empty when native */
+	const char *native;       /* "git": served by our program worker-git; NULL: the next two */
+	struct conf_strs command; /* program and arguments; empty when native, or with a url */
+	char *url;                /* of a remote server, for mcp-fleet-remote; "": none */
+	char *headers_file;       /* with a url only; absolute; "": none */
+	char *ca_file;            /* the same */
+	enum conf_remote remote_transport;
 	struct conf_envs env;
 	char *cwd; /* absolute; "": that of the supervisor, or / when confined and native */
 	enum conf_isolation isolation;
@@ -232,7 +243,7 @@ struct conf_domain {
 	struct conf_git git; /* native "git" only, and so on */
 	struct conf_filesystem filesystem;
 	struct conf_network network;
-	char *settings_json; /* native: the text for the worker's --settings; NULL: external */
+	char *settings_json; /* for the worker's --settings, or for mcp-fleet-remote; NULL: a command */
 };
 
 struct conf {
@@ -292,6 +303,12 @@ const struct conf_domain *conf_find_domain(const struct conf *conf, const char *
 /* Whether a tool of this (canonical) name may be listed and called: some `tools.allow` matches and no
  * `tools.deny` does. What `tools.read_only` removes depends on the tool's hints: the caller's job. */
 bool conf_domain_allows(const struct conf_domain *domain, const char *tool);
+
+/* Whether it is served by mcp-fleet-remote, for its url. */
+bool conf_domain_is_remote(const struct conf_domain *domain);
+
+/* The TCP port of its url; 0: it has none. */
+unsigned conf_domain_url_port(const struct conf_domain *domain);
 
 /* What a reload does with a changed key. */
 enum conf_reload {

@@ -8,12 +8,14 @@
 #include "shared/alloc.h"
 #include "shared/limits.h"
 #include "shared/strbuf.h"
+#include "shared/uri.h"
 #include "supervisor/conf_decode.h"
 #include "supervisor/conf_type.h"
 
 enum {
 	NATIVE_PROCESSES_MAX = 4,
 	SESSION_PROCESSES_MAX = 64, /* isolation: session */
+	REMOTE_CONCURRENCY = 16,
 };
 
 /* The workers that are programs of ours. */
@@ -77,11 +79,20 @@ static int fail_no_program(const struct conf_node *node, const char *path, struc
 	near = conf_nearest(node->key, names);
 	if (near)
 		return conf_node_fail(fail, node, true, path,
-			"no command, and no worker of this name is built in; did you mean '%s'?",
+			"no command or url, and no worker of this name is built in; did you mean "
+			"'%s'?",
 			near);
 	return conf_node_fail(fail, node, true, path,
-		"no command, and no worker of this name is built in (git, filesystem, network, "
-		"utils are): give command: [PROGRAM, ARGUMENT]");
+		"no command or url, and no worker of this name is built in (git, filesystem, "
+		"network, utils are): give command: [PROGRAM, ARGUMENT], or url: URL");
+}
+
+/* What an empty text stands for is that there is none. */
+static bool is_written(const struct conf_node *node)
+{
+	if (!node || conf_node_is_null(node))
+		return false;
+	return node->kind != CONF_NODE_TEXT || (node->text && *node->text);
 }
 
 /* Who serves the domain. It is asked before the keys are read, for which keys there are depends on
@@ -92,12 +103,19 @@ static int choose_program(
 	const struct native *native = find_native(node->key);
 	const struct conf_node *command = conf_node_get(node, "command");
 	bool has_command = command && (command->kind != CONF_NODE_LIST || command->n > 0);
+	const struct conf_node *url = conf_node_get(node, "url");
 	auto_free char *path = alloc_printf("domains.%s", node->key);
 
 	if (has_command && native)
 		return conf_node_fail(fail, command, true, path,
 			"this worker is built in: give an external server another name");
-	if (has_command)
+	if (is_written(url) && native)
+		return conf_node_fail(fail, url, true, path,
+			"this worker is built in: give a remote server another name");
+	if (is_written(url) && has_command)
+		return conf_node_fail(fail, url, true, path,
+			"there is a command too: a domain is served by one of them");
+	if (has_command || is_written(url))
 		return 0;
 	if (!native)
 		return fail_no_program(node, path, fail);
@@ -127,6 +145,29 @@ static unsigned default_max(const struct conf_domain *domain)
 	if (domain->native)
 		return NATIVE_PROCESSES_MAX;
 	return domain->isolation == CONF_ISOLATION_SESSION ? SESSION_PROCESSES_MAX : 1;
+}
+
+/* A key that would be passed over in silence is worse than one that is refused. */
+static int check_remote(const struct conf_node *node, struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	const char *key = NULL;
+
+	if (*domain->url) {
+		if (!conf_node_get(node, "concurrency"))
+			domain->concurrency = REMOTE_CONCURRENCY;
+		return 0;
+	}
+	if (*domain->headers_file)
+		key = "headers_file";
+	else if (*domain->ca_file)
+		key = "ca_file";
+	else if (domain->remote_transport != CONF_REMOTE_AUTO)
+		key = "transport";
+	if (key)
+		return conf_node_fail_path(fail, node, prefix, key,
+			"there is no url that it could be for: leave it out");
+	return 0;
 }
 
 static int check_processes(const struct conf_node *node, struct conf_domain *domain,
@@ -182,11 +223,12 @@ static int check_sandbox(const struct conf_node *node, const struct conf_domain 
 {
 	enum conf_profile profile = domain->sandbox.profile;
 
-	if (!domain->native || profile == CONF_PROFILE_AUTO || profile == CONF_PROFILE_NONE)
+	if (profile == CONF_PROFILE_AUTO || profile == CONF_PROFILE_NONE ||
+		!(domain->native || *domain->url))
 		return 0;
 	return conf_node_fail_path(fail, node, prefix, "sandbox.profile",
-		"a worker that is built in has a profile of its own: leave the key out, or say "
-		"none to switch it off");
+		"%s has a profile of its own: leave the key out, or say none to switch it off",
+		domain->native ? "a worker that is built in" : "a domain with a url");
 }
 
 static int check_names(const struct conf_node *node, const struct conf_domain *domain,
@@ -213,6 +255,8 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 {
 	int r = check_program(node, domain, prefix, fail);
 
+	if (r == 0)
+		r = check_remote(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_processes(node, domain, prefix, fail);
 	if (r == 0)
@@ -281,6 +325,30 @@ static void add_setting(json_t *settings, const struct conf_key *key, const void
 	(void)json_object_set_new(settings, dot ? dot + 1 : key->path, conf_key_json(key, owner));
 }
 
+static char *dump(json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	if (!text)
+		abort(); /* out of memory */
+	json_decref(json);
+	return text;
+}
+
+/* As workers/remote/settings.c reads it. */
+static char *remote_settings(const struct conf_domain *domain)
+{
+	static const char *const transports[] = {
+		[CONF_REMOTE_AUTO] = "auto",
+		[CONF_REMOTE_STREAMABLE] = "streamable",
+		[CONF_REMOTE_SSE] = "sse",
+	};
+
+	return dump(json_pack("{s:s, s:s, s:s, s:s}", "url", domain->url, "headers_file",
+		domain->headers_file, "ca_file", domain->ca_file, "transport",
+		transports[domain->remote_transport]));
+}
+
 /* The worker hears of the keys that only it has, and of those at the top that say so in the table;
  * the other keys of a domain are the supervisor's business, but for the time of a call. */
 void conf_domain_make_settings(const struct conf *conf, struct conf_domain *domain)
@@ -288,6 +356,8 @@ void conf_domain_make_settings(const struct conf *conf, struct conf_domain *doma
 	struct conf_domain_scope ds;
 	json_t *settings;
 
+	free(domain->settings_json);
+	domain->settings_json = domain->native || !*domain->url ? NULL : remote_settings(domain);
 	if (!domain->native)
 		return;
 	conf_domain_scope_init(&ds, domain->name, true);
@@ -300,11 +370,25 @@ void conf_domain_make_settings(const struct conf *conf, struct conf_domain *doma
 	}
 	(void)json_object_set_new(
 		settings, "call_timeout_ms", json_integer(domain->call_timeout_ms));
-	free(domain->settings_json);
-	domain->settings_json = json_dumps(settings, JSON_COMPACT);
-	json_decref(settings);
-	if (!domain->settings_json)
-		abort(); /* out of memory */
+	domain->settings_json = dump(settings);
+}
+
+bool conf_domain_is_remote(const struct conf_domain *domain)
+{
+	return !domain->native && domain->url && *domain->url;
+}
+
+unsigned conf_domain_url_port(const struct conf_domain *domain)
+{
+	struct uri_target parts;
+	struct uri_authority authority;
+
+	if (!domain->url || uri_split(domain->url, strlen(domain->url), &parts) < 0 ||
+		uri_split_authority(parts.authority.at, parts.authority.len, &authority) < 0)
+		return 0;
+	if (authority.port > 0)
+		return (unsigned)authority.port;
+	return strncasecmp(domain->url, "https:", 6) == 0 ? 443 : 80;
 }
 
 static bool matches_any(const struct conf_strs *globs, const char *name)

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "shared/limits.h"
+#include "shared/uri.h"
 
 enum {
 	MAX_GLOB = 2 * LIMIT_TOOL_NAME,
@@ -84,6 +85,13 @@ static const struct conf_choice start_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice remote_choices[] = {
+	{ "auto", CONF_REMOTE_AUTO },
+	{ "streamable", CONF_REMOTE_STREAMABLE },
+	{ "sse", CONF_REMOTE_SSE },
+	{ 0 },
+};
+
 static const struct conf_choice format_choices[] = {
 	{ "auto", LOG_TARGET_AUTO },
 	{ "text", LOG_TARGET_TEXT },
@@ -146,6 +154,18 @@ static bool is_protocol(const char *text)
 static bool is_absolute_or_empty(const char *text)
 {
 	return !*text || *text == '/';
+}
+
+/* http://HOST/PATH without a user name and a fragment. */
+static bool is_url_or_empty(const char *text)
+{
+	struct uri_target parts;
+	struct uri_authority authority;
+
+	if (!*text)
+		return true;
+	return uri_split(text, strlen(text), &parts) == 0 && parts.authority.at &&
+	       uri_split_authority(parts.authority.at, parts.authority.len, &authority) == 0;
 }
 
 static bool is_absolute(const char *text)
@@ -258,8 +278,8 @@ static const struct conf_key table[] = {
 	{ "limits.calls_per_session", FIELD(conf, limits.calls_per_session),
 		.reload = CONF_RELOAD_LIVE, RANGE(1, 10000), .def = "64",
 		.doc = "Calls of one session in flight; one more is answered with an error." },
-	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms),
-		.reload = CONF_RELOAD_LIVE, RANGE(1000, DAY), .def = "5m",
+	{ "limits.input_timeout", FIELD(conf, limits.input_timeout_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(1000, DAY), .def = "5m",
 		.doc = "Time for a client to give what a tool asks of it or of its user." },
 	{ "limits.connections", FIELD(conf, limits.connections), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000000), .def = "4096",
@@ -323,7 +343,27 @@ static const struct conf_key table[] = {
 		RANGE(0, 256), .def = "[]",
 		.doc = "Program and arguments of an MCP server that speaks stdio. The program is an "
 		       "absolute path, or a name that is looked up in PATH; no shell is involved. "
-		       "Empty for the workers that are built in: git, filesystem, network, utils." },
+		       "Empty for the workers that are built in (git, filesystem, network, utils) and "
+		       "where there is a url." },
+	{ "domains.*.url", FIELD(conf_domain, url), .reload = CONF_RELOAD_WORKERS, RANGE(0, 8192),
+		.def = "\"\"", .is_valid = is_url_or_empty,
+		.form = "http://HOST/PATH or https://HOST/PATH, without a user name",
+		.doc = "An MCP server that runs elsewhere, over Streamable HTTP or HTTP+SSE, in the "
+		       "place of a command. Its sessions are opened again by themselves." },
+	{ "domains.*.headers_file", FIELD(conf_domain, headers_file), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Lines Name: value, for every request to the url, such as Authorization; mode "
+		       "0600 or 0400, or 0640 and root as its owner. It is read again when it "
+		       "changes." },
+	{ "domains.*.ca_file", FIELD(conf_domain, ca_file), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Certificates that are trusted for the url, instead of those of the system." },
+	{ "domains.*.transport", CHOICE(conf_domain, remote_transport, remote_choices),
+		.reload = CONF_RELOAD_WORKERS, .def = "auto",
+		.doc = "What the url speaks; auto is Streamable HTTP, and HTTP+SSE where that is "
+		       "refused with 400, 404 or 405." },
 	{ "domains.*.env", FIELD(conf_domain, env), .reload = CONF_RELOAD_WORKERS, RANGE(0, 256),
 		.def = "{}", .doc = "Environment variables of the worker." },
 	{ "domains.*.cwd", FIELD(conf_domain, cwd), .reload = CONF_RELOAD_WORKERS, RANGE(0, 4096),
@@ -349,8 +389,8 @@ static const struct conf_key table[] = {
 		       "that another one has." },
 	{ "domains.*.concurrency", FIELD(conf_domain, concurrency), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000), .def = "1",
-		.doc = "Calls in flight in one process. A worker that is built in serves one at a "
-		       "time." },
+		.doc = "Calls in flight in one process; 16 for a url unless it is written. A worker "
+		       "that is built in serves one at a time." },
 	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
 	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,
@@ -407,8 +447,8 @@ static const struct conf_key table[] = {
 		       "the list." },
 	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
-	{ "domains.*.names", CHOICE(conf_domain, names, names_choices),
-		.reload = CONF_RELOAD_LIVE, .def = "prefix",
+	{ "domains.*.names", CHOICE(conf_domain, names, names_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "prefix",
 		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "
 		       "other domains: prefix (name_tool, name+scheme:), dotted (name.tool, "
 		       "name.scheme:), or plain, as they are. What an earlier domain (in order of their "
@@ -434,8 +474,8 @@ static const struct conf_key table[] = {
 	{ "domains.*.sandbox.profile", CHOICE(conf_domain, sandbox.profile, profile_choices),
 		.reload = CONF_RELOAD_WORKERS, .is_short = true, .def = "auto",
 		.doc = "What confines the worker (mcp-fleet's doc/sandbox.md). auto is its own profile "
-		       "for a worker that is built in, and none for a command; strict, node and python "
-		       "are for commands; none sets limits only. "
+		       "for a worker that is built in and for a url, and none for a command; strict, "
+		       "node and python are for commands; none sets limits only. "
 		       "sandbox: strict is short for sandbox: {profile: strict}." },
 	{ "domains.*.sandbox.read", FIELD(conf_domain, sandbox.read), .reload = CONF_RELOAD_WORKERS,
 		RANGE(0, 256), .def = "[]", .is_valid = is_absolute, .form = "an absolute path",

@@ -46,6 +46,10 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http1.c supervisor/front/http1.h \
 	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
+	supervisor/front/http_conn_private.h \
+	supervisor/front/http_conn_read.c \
+	supervisor/front/http_conn_write.c \
+	supervisor/front/http_kept.c supervisor/front/http_kept.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/local.c supervisor/front/local.h \

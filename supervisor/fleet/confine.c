@@ -60,7 +60,9 @@ const char *confine_profile(const struct conf_domain *domain)
 {
 	switch (domain->sandbox.profile) {
 	case CONF_PROFILE_AUTO:
-		return domain->native ? domain->native : "none";
+		if (domain->native)
+			return domain->native;
+		return conf_domain_is_remote(domain) ? "remote" : "none";
 	case CONF_PROFILE_STRICT:
 		return "strict";
 	case CONF_PROFILE_NODE:
@@ -78,6 +80,12 @@ static bool is_confined(const struct conf_domain *domain)
 	return !streq(confine_profile(domain), "none");
 }
 
+/* The program is one of ours: its needs are known. */
+static bool is_ours(const struct conf_domain *domain)
+{
+	return domain->native || conf_domain_is_remote(domain);
+}
+
 static bool has(const struct conf_strs *list, const char *text)
 {
 	for (size_t i = 0; i < list->n; i++)
@@ -88,14 +96,14 @@ static bool has(const struct conf_strs *list, const char *text)
 
 static size_t memory_of(const struct conf_domain *domain)
 {
-	if (domain->sandbox.memory > 0 || !domain->native)
+	if (domain->sandbox.memory > 0 || !is_ours(domain))
 		return domain->sandbox.memory;
 	return is_confined(domain) ? (size_t)NATIVE_MEMORY : 0;
 }
 
 static unsigned processes_of(const struct conf_domain *domain)
 {
-	if (domain->sandbox.processes > 0 || !domain->native)
+	if (domain->sandbox.processes > 0 || !is_ours(domain))
 		return domain->sandbox.processes;
 	return is_confined(domain) ? (unsigned)NATIVE_PROCESSES : 0;
 }
@@ -150,6 +158,19 @@ static void add_git(const struct conf_domain *domain, json_t *read, json_t *conn
 		add(connect, "22");
 		add_ssh(read);
 	}
+}
+
+/* The one port of the url, since nothing leads to another origin, and TCP for name servers. */
+static void add_remote(const struct conf_domain *domain, json_t *read, json_t *connect)
+{
+	auto_free char *port = alloc_printf("%u", conf_domain_url_port(domain));
+
+	add(connect, port);
+	add(connect, "53");
+	if (*domain->headers_file)
+		add_existing(read, domain->headers_file);
+	if (*domain->ca_file)
+		add_existing(read, domain->ca_file);
 }
 
 /* By the file that it is in the end: rights belong to files. */
@@ -273,15 +294,17 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 		add(connect, ANY);
 	else if (streq(native, "filesystem"))
 		add_linters(domain, read, programs);
+	else if (conf_domain_is_remote(domain))
+		add_remote(domain, read, connect);
 	drop_below_writable(read, write);
 	drop_below_writable(write, write);
 	plan = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "profile",
 		confine_profile(domain), "read", read, "write", write, "connect", connect,
 		"programs", programs, "memory", (json_int_t)memory_of(domain), "files",
-		(json_int_t)(domain->native ? NATIVE_FILES : 0), "processes",
+		(json_int_t)(is_ours(domain) ? NATIVE_FILES : 0), "processes",
 		(json_int_t)(bounded ? sandbox->processes : 0));
 	if (is_confined(domain) &&
-		domain->native) /* whose paths are absolute, wherever we were started */
+		is_ours(domain)) /* whose paths are absolute, wherever we were started */
 		(void)json_object_set_new(plan, "directory", json_string("/"));
 	else if (!domain->native && domain->cwd && *domain->cwd)
 		(void)json_object_set_new(plan, "directory", json_string(domain->cwd));

@@ -54,7 +54,7 @@ static bool is_inherited(const char *variable, const struct conf_domain *conf)
 		return false;
 	if (is_among(variable, native))
 		return true;
-	if (conf->native)
+	if (conf->native || conf_domain_is_remote(conf))
 		return false;
 	return streq(confine_profile(conf), "none") || is_among(variable, confined);
 }
@@ -80,6 +80,8 @@ static char **make_env(const struct conf_domain *conf)
 	for (size_t i = 0; i < conf->env.n; i++)
 		add_text(&list,
 			alloc_printf("%s=%s", conf->env.items[i].name, conf->env.items[i].value));
+	if (conf_domain_is_remote(conf)) /* a URL may hold a key: not for everybody's eyes */
+		add_text(&list, alloc_printf("MCP_FLEET_REMOTE=%s", conf->settings_json));
 	if (!list.items)
 		list.items = alloc_zero(sizeof(*list.items));
 	return list.items;
@@ -93,6 +95,10 @@ static char **make_argv(const struct conf_domain *conf, const struct domain_prog
 		add_text(&list, alloc_str(programs->native));
 		add_text(&list, alloc_str("--settings"));
 		add_text(&list, alloc_str(conf->settings_json));
+		return list.items;
+	}
+	if (conf_domain_is_remote(conf)) {
+		add_text(&list, alloc_str(programs->native));
 		return list.items;
 	}
 	for (size_t i = 0; i < conf->command.n; i++)

@@ -247,6 +247,7 @@ void fairq_take(struct fairq *q, struct request *request)
 {
 	struct fairq_lane *lane = find_lane(q, request->session);
 
+	assert(lane); /* what waits has one */
 	take_out(q, lane, request);
 	request->running_in = lane;
 	lane->n_running++;
@@ -258,6 +259,7 @@ void fairq_remove(struct fairq *q, struct request *request)
 {
 	struct fairq_lane *lane = find_lane(q, request->session);
 
+	assert(lane); /* what waits has one */
 	take_out(q, lane, request);
 	settle(lane);
 }

@@ -177,7 +177,10 @@ static struct member *find_member(const struct fleet *fleet, const char *name)
 
 static char *program_of(const struct fleet *fleet, const struct conf_domain *conf)
 {
-	return conf->native ? alloc_printf("%s/worker-%s", fleet->libexec, conf->native) : NULL;
+	if (conf->native)
+		return alloc_printf("%s/worker-%s", fleet->libexec, conf->native);
+	return conf_domain_is_remote(conf) ? alloc_printf("%s/mcp-fleet-remote", fleet->libexec)
+					   : NULL;
 }
 
 /* What is not enforced is never passed over in silence. */

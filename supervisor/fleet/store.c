@@ -137,19 +137,21 @@ char *store_read(struct store *store, const char *domain, const char *fingerprin
 	auto_free char *head = alloc_printf("%s%s\n", MAGIC, fingerprint);
 	size_t head_len = strlen(head);
 	auto_strbuf bytes = { 0 };
+	const char *text;
 
 	if (read_file(store, name, &bytes) < 0)
 		return NULL;
-	if (bytes.len < strlen(MAGIC) || memcmp(bytes.data, MAGIC, strlen(MAGIC)) != 0 ||
-		memchr(bytes.data, '\0', bytes.len)) {
+	text = strbuf_get(&bytes);
+	if (bytes.len < strlen(MAGIC) || memcmp(text, MAGIC, strlen(MAGIC)) != 0 ||
+		memchr(text, '\0', bytes.len)) {
 		(void)refuse(store, name, -EBADMSG, "damaged");
 		return NULL;
 	}
-	if (bytes.len < head_len || memcmp(bytes.data, head, head_len) != 0) {
+	if (bytes.len < head_len || memcmp(text, head, head_len) != 0) {
 		log_debug("%s/%s: of other settings", store->folder, name);
 		return NULL;
 	}
-	return alloc_mem(bytes.data + head_len, bytes.len - head_len);
+	return alloc_mem(text + head_len, bytes.len - head_len);
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */

@@ -92,7 +92,8 @@ struct worker_hooks {
 	void (*moved)(void *arg, struct worker *worker);
 };
 
-/* What a worker is started with; shared by the workers of a domain, immutable, counted. */
+/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what they
+ * have shown of their program: they are opened alike. */
 struct worker_setup {
 	unsigned n_refs;
 	char *domain;
@@ -102,7 +103,7 @@ struct worker_setup {
 	char *plan;    /* for it */
 	struct cgroup_limits limits;
 	bool native;
-	bool is_isolated; /* it serves one session only */
+	bool is_isolated;            /* it serves one session only */
 	enum conf_protocol protocol; /* native: always legacy */
 	size_t max_line;             /* bytes of a message; 0: LIMIT_LINE_BYTES */
 	unsigned concurrency;
@@ -111,6 +112,8 @@ struct worker_setup {
 	int64_t health_interval_ms;
 	int64_t health_timeout_ms;
 	struct backoff_rules restart;
+	bool is_modern_first;   /* learned: server/discover comes before initialize */
+	bool knows_no_discover; /* learned: it is not asked for it beside initialize any more */
 };
 
 struct worker_setup *worker_setup_ref(struct worker_setup *setup);

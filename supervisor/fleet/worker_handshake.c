@@ -4,7 +4,8 @@
  * first, because a server from before 2026-07-28 may do anything when it hears of something else than
  * initialize (those of the Rust SDK end), and because a worker of that era can do more: the Python SDK's asks
  * nothing of a client in the new one. A worker that answered with the newest revision of the older era is
- * asked once whether it takes requests of the new one too, beside its lists; one that refuses initialize is
+ * asked once whether it takes requests of the new one too, beside its lists (and its like are not asked again
+ * when it does not: version 1 of the Python SDK logs a hundred lines about it); one that refuses initialize is
  * asked whether it takes only those. A process that has settled on the wrong era by then refuses both: the
  * next one is opened the other way round. domains.*.protocol fixes all this.
  *
@@ -60,12 +61,13 @@ static bool is_discover_first(const struct worker *w)
 {
 	if (w->setup->native || w->setup->protocol == CONF_PROTOCOL_LEGACY)
 		return false;
-	return w->is_modern_first || w->setup->protocol == CONF_PROTOCOL_MODERN;
+	return w->setup->is_modern_first || w->setup->protocol == CONF_PROTOCOL_MODERN;
 }
 
 void worker_say_hello(struct worker *w)
 {
-	if (is_discover_first(w))
+	w->is_modern_first = is_discover_first(w);
+	if (w->is_modern_first)
 		say_discover(w);
 	else
 		say_initialize(w);
@@ -101,7 +103,7 @@ static void on_refused(struct worker *w, const char *method, char *words)
 	if (!may_try_other(w)) {
 		worker_break(w, "%s", refusal);
 	} else if (w->refusal) {
-		w->is_modern_first = !w->is_modern_first;
+		w->setup->is_modern_first = !w->is_modern_first;
 		worker_break(w, "%s; before that, %s", refusal, w->refusal);
 	} else {
 		w->refusal = TAKE(refusal);
@@ -162,7 +164,7 @@ void worker_on_initialize(struct worker *w, const struct rpc *rpc)
 	w->offering.takes_legacy = true;
 	take_info(w, TAKE(info));
 	worker_sayf(w, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
-	if (is_newest && may_try_other(w) && !w->refusal) {
+	if (is_newest && may_try_other(w) && !w->refusal && !w->setup->knows_no_discover) {
 		say_discover(w);
 		timer_start(w->discover_timer, DISCOVER_MS);
 	}
@@ -201,6 +203,7 @@ void worker_on_discover(struct worker *w, const struct rpc *rpc)
 	info = read_info(rpc);
 	w->offering.takes_modern = has_modern(info);
 	if (w->state != WORKER_STARTING) {
+		w->setup->knows_no_discover = !w->offering.takes_modern;
 		timer_stop(w->discover_timer);
 		worker_end_listing(w);
 		return;

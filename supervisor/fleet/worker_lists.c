@@ -182,8 +182,9 @@ static void on_refused(struct worker *w, const struct rpc *rpc)
 		leave_out(w);
 		return;
 	}
-	log_warn_about(&w->about, "%s: it refused %s: %s", w->name, lists[w->list].method,
-		strbuf_get(&words));
+	if (log_limit_ok(&w->noise, WORKER_NOISE_BURST, w->name))
+		log_warn_about(&w->about, "%s: it refused %s: %s", w->name, lists[w->list].method,
+			strbuf_get(&words));
 	if (w->state == WORKER_LISTING)
 		leave_out(w);
 	else

@@ -12,6 +12,7 @@
 #include "supervisor/fleet/worker.h"
 
 enum {
+	WORKER_NOISE_BURST = 20,     /* lines of our log about its faults, then a pause */
 	WORKER_MAX_ASKS = 64,        /* that wait for their answer at a time */
 	WORKER_MAX_UNREAD = 4 * MIB, /* of our answers that it does not read, bytes */
 };

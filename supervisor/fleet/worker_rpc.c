@@ -17,8 +17,6 @@
 #include "shared/quote.h"
 #include "supervisor/fleet/worker_private.h"
 
-enum { NOISE_BURST = 20 };
-
 #define MODERN_CAPABILITIES                                                                        \
 	"{\"roots\":{},\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}}}"
 
@@ -175,24 +173,27 @@ static void next_head(struct worker *w)
 		head->ahead = false;
 }
 
-/* Takes the call out of the worker; NULL: it has none of this number. */
-static struct request *take_call(struct worker *w, uint64_t no)
+static struct request *find_call(const struct worker *w, uint64_t no)
 {
 	struct request *request;
 
 	TAILQ_FOREACH(request, &w->calls, next)
 		if (request->no == no)
 			break;
-	if (!request)
-		return NULL;
+	return request;
+}
+
+/* Takes the call out of the worker. */
+static void take_call(struct worker *w, struct request *request)
+{
 	bool was_head = request == TAILQ_FIRST(&w->calls);
+
 	TAILQ_REMOVE(&w->calls, request, next);
 	w->n_calls--;
 	if (was_head)
 		next_head(w);
 	if (w->n_calls == 0)
 		w->idle_since_ms = loop_now_ms(w->loop);
-	return request;
 }
 
 /* A place became free; tell the domain, or go on draining. */
@@ -206,13 +207,14 @@ static void after_call(struct worker *w)
 
 static void on_call_answer(struct worker *w, uint64_t no, const struct rpc *rpc)
 {
-	struct request *request = take_call(w, no);
+	struct request *request = find_call(w, no);
 
 	if (!request) {
 		log_debug_about(&w->about, "%s: answer to call %llu, which nobody waits for",
 			w->name, (unsigned long long)no);
 		return;
 	}
+	take_call(w, request);
 	w->n_answers++;
 	if (!request->cancelled)
 		w->hooks->answered(w->arg, no, rpc);
@@ -220,13 +222,17 @@ static void on_call_answer(struct worker *w, uint64_t no, const struct rpc *rpc)
 	after_call(w);
 }
 
+/* Foreign too: only a call that was cancelled has a probe behind it. */
 static void on_probe_answer(struct worker *w, const char *number)
 {
-	uint64_t no = strtoull(number, NULL, 10);
-	struct request *request = take_call(w, no);
+	struct request *request = NULL;
+	uint64_t no;
 
-	if (!request)
+	if (jspan_get_u64((struct jspan){ number, strlen(number) }, &no))
+		request = find_call(w, no);
+	if (!request || !request->cancelled)
 		return;
+	take_call(w, request);
 	request_free(request);
 	after_call(w);
 }
@@ -281,7 +287,7 @@ static void on_answer(struct worker *w, const struct rpc *rpc)
 		on_call_answer(w, no, rpc);
 	} else if (jspan_get_str(rpc->id, &text)) {
 		on_own_answer(w, strbuf_get(&text), rpc);
-	} else if (log_limit_ok(&w->noise, NOISE_BURST, w->name)) {
+	} else if (log_limit_ok(&w->noise, WORKER_NOISE_BURST, w->name)) {
 		worker_add_error_text(&text, rpc);
 		log_warn_about(&w->about, "%s: an error that names no request: %s", w->name,
 			strbuf_get(&text));
@@ -445,21 +451,25 @@ static bool take_batch(struct worker *w, const char *line, size_t len)
 	return true;
 }
 
-static void on_bad_line(struct worker *w, const char *line, size_t len, const char *why)
+static void log_noise(struct worker *w, const char *line, size_t len)
 {
 	auto_strbuf words = { 0 };
 
-	if (w->setup->native || !is_noise(line, len)) {
-		if (!w->setup->native && take_batch(w, line, len))
-			return;
-		worker_break(w, "garbage on its link: %s", why ? why : "not JSON");
-		return;
-	}
-	if (!log_limit_ok(&w->noise, NOISE_BURST, w->name))
+	if (!log_limit_ok(&w->noise, WORKER_NOISE_BURST, w->name))
 		return;
 	quote_add(&words, line, len);
 	log_warn_about(&w->about, "%s: not a message on its standard output, skipped: %s", w->name,
 		strbuf_get(&words));
+}
+
+static void on_bad_line(struct worker *w, const char *line, size_t len, const char *why)
+{
+	bool native = w->setup->native;
+
+	if (!native && is_noise(line, len))
+		log_noise(w, line, len);
+	else if (native || !take_batch(w, line, len))
+		worker_break(w, "garbage on its link: %s", why ? why : "not JSON");
 }
 
 static void on_text(struct worker *w, const char *text, size_t len)

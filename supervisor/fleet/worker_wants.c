@@ -110,11 +110,11 @@ static void say_difference(struct worker *w)
 	take_as_told(w);
 }
 
-static void log_refusal(const struct worker *w, const char *what, const struct rpc *rpc)
+static void log_refusal(struct worker *w, const char *what, const struct rpc *rpc)
 {
 	auto_strbuf words = { 0 };
 
-	if (rpc->kind != RPC_ERROR)
+	if (rpc->kind != RPC_ERROR || !log_limit_ok(&w->noise, WORKER_NOISE_BURST, w->name))
 		return;
 	worker_add_error_text(&words, rpc);
 	log_info_about(&w->about, "%s: it refused %s: %s", w->name, what, strbuf_get(&words));

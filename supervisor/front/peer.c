@@ -105,14 +105,21 @@ static void end_connections(struct peer *peer)
 	loop_defer(peer->peers->loop, free_peer, peer);
 }
 
-static void end_peer(struct peer *peer)
+static void end_peer(void *arg)
 {
+	struct peer *peer = arg;
 	struct session *session = peer->session;
 
 	if (!session)
 		return;
 	end_connections(peer);
 	session_gone(session);
+}
+
+/* Whoever has sent the answer may still be at work with what the session's end takes away. */
+static void end_peer_later(struct peer *peer)
+{
+	loop_defer(peer->peers->loop, end_peer, peer);
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */
@@ -124,7 +131,7 @@ static void finish(struct exchange *x)
 
 	drop_exchange(x);
 	if (peer->is_once)
-		end_peer(peer);
+		end_peer_later(peer);
 }
 
 static int write_event(struct exchange *x, const struct event *event)
@@ -274,7 +281,7 @@ static void answer_json(struct exchange *x, int status, int code, const char *js
 	http_conn_answer(x->conn, &reply);
 	drop_exchange(x);
 	if (peer->is_once || (x->terms.is_opening && !is_opened))
-		end_peer(peer);
+		end_peer_later(peer);
 }
 
 /* All answers of a batch are there. */
@@ -307,7 +314,7 @@ static void close_slow(struct peer *peer)
 		log_warn_about(&about,
 			"client does not read its event streams; closing the session "
 			"(limits.session_queue_bytes, limits.session_queue_messages)");
-	session_close(peer->session, "slow client");
+	session_close_later(peer->session, "slow client");
 }
 
 static void append(struct exchange *x, const struct outgoing *out)

@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "supervisor/front/heartbeat.h"
 #include "supervisor/front/http_accept.h"
+#include "supervisor/front/http_kept.h"
 
 #define MESSAGES_PATH "/messages"
 
@@ -153,6 +154,29 @@ static struct session *find_session(struct sse *sse, const char *id, const char 
 	return own && streq(own, domain) ? session : NULL;
 }
 
+/* What the head of a POST leaves for its body. */
+struct post_note {
+	struct mcp_headers *headers; /* NULL: none that matters */
+	char id[];
+};
+
+static struct post_note *make_note(const struct http_ask *ask, const struct strbuf *id)
+{
+	struct post_note *note = alloc_zero(sizeof(*note) + id->len + 1);
+
+	note->headers = http_keep_headers(ask->request, HTTP_KEEP_TRACE);
+	memcpy(note->id, strbuf_get(id), id->len);
+	return note;
+}
+
+static void free_note(void *arg)
+{
+	struct post_note *note = arg;
+
+	free(note->headers);
+	free(note);
+}
+
 static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask)
 {
 	struct sse *sse = arg;
@@ -175,16 +199,17 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 		http_conn_refuse(conn, 415, "Content-Type must be application/json");
 		return false;
 	}
-	ask->note = strbuf_take(&id);
+	ask->note = make_note(ask, &id);
 	return true;
 }
 
 static void on_post_body(
-	void *arg, struct http_conn *conn, const void *note, char *body, size_t len)
+	void *arg, struct http_conn *conn, const void *left, char *body, size_t len)
 {
 	static const struct http_reply accepted = { .status = 202 };
+	const struct post_note *note = left;
 	struct sse *sse = arg;
-	struct session *session = find_session(sse, note, NULL);
+	struct session *session = find_session(sse, note->id, NULL);
 	auto_strbuf text = { 0 };
 	enum mcp_verdict verdict;
 
@@ -193,7 +218,7 @@ static void on_post_body(
 			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return;
 	}
-	const struct mcp_input input = { .text = body, .len = len };
+	const struct mcp_input input = { .text = body, .len = len, .headers = note->headers };
 	verdict = mcp_receive(sse->mcp, session, &input, &text);
 	if (verdict == MCP_ACCEPTED) {
 		http_conn_answer(conn, &accepted);
@@ -242,6 +267,6 @@ void sse_get_routes(struct sse *sse, struct http_route ret[SSE_ROUTES])
 		.per_domain = true,
 		.head = on_post_head,
 		.body = on_post_body,
-		.free_note = free,
+		.free_note = free_note,
 		.arg = sse };
 }

@@ -7,6 +7,7 @@
 #include "shared/alloc.h"
 #include "shared/rpc.h"
 #include "supervisor/front/http_accept.h"
+#include "supervisor/front/http_kept.h"
 #include "supervisor/front/peer.h"
 #include "supervisor/mcp/envelope.h"
 
@@ -20,11 +21,10 @@ struct streamable {
 
 /* What the head of a POST leaves for its body. */
 struct post_note {
-	struct mcp_headers headers; /* spans into `text` */
+	struct mcp_headers *headers;
 	char *domain;
 	bool takes_json;
 	bool takes_stream;
-	char text[];
 };
 
 /* --- refusals ------------------------------------------------------------------------------------ */
@@ -141,42 +141,12 @@ static void on_delete(struct streamable *door, struct http_conn *conn, const str
 
 /* --- POST: the head ------------------------------------------------------------------------------ */
 
-/* Copies `text` to *at, which moves behind it. */
-static struct span copy(struct span text, char **at)
-{
-	struct span copied = { .at = *at, .len = text.len };
-
-	memcpy(*at, text.at, text.len);
-	*at += text.len;
-	return copied;
-}
-
-static bool is_ours(struct span name)
-{
-	return (name.len > 4 && strncasecmp(name.at, "mcp-", 4) == 0) ||
-	       span_is_nocase(name, "traceparent") || span_is_nocase(name, "tracestate") ||
-	       span_is_nocase(name, "baggage");
-}
-
 static struct post_note *make_note(const struct http_ask *ask)
 {
 	const struct http1_request *req = ask->request;
-	struct post_note *note;
-	size_t len = 0;
-	char *at;
+	struct post_note *note = alloc_zero(sizeof(*note));
 
-	for (size_t i = 0; i < req->n_fields; i++)
-		if (is_ours(req->fields[i].name))
-			len += req->fields[i].name.len + req->fields[i].value.len;
-	note = alloc_zero(sizeof(*note) + len);
-	at = note->text;
-	note->headers.is_http = true;
-	for (size_t i = 0; i < req->n_fields; i++)
-		if (is_ours(req->fields[i].name)) {
-			struct span name = copy(req->fields[i].name, &at);
-
-			mcp_headers_add(&note->headers, name, copy(req->fields[i].value, &at));
-		}
+	note->headers = http_keep_headers(req, HTTP_KEEP_ALL);
 	note->domain = alloc_str(ask->domain);
 	note->takes_json = http_accepts(req, type_json);
 	note->takes_stream = http_accepts(req, type_stream);
@@ -187,6 +157,7 @@ static void free_note(void *arg)
 {
 	struct post_note *note = arg;
 
+	free(note->headers);
 	free(note->domain);
 	free(note);
 }
@@ -237,7 +208,7 @@ static enum mcp_verdict receive(
 	const struct post *post, struct peer *peer, uint64_t via, struct strbuf *reply)
 {
 	const struct mcp_input input = {
-		.text = post->body, .len = post->len, .via = via, .headers = &post->note->headers
+		.text = post->body, .len = post->len, .via = via, .headers = post->note->headers
 	};
 
 	return mcp_receive(post->door->mcp, peer_get_session(peer), &input, reply);
@@ -326,7 +297,7 @@ static void take_batch(const struct post *post, struct peer *peer)
 static void take_legacy(const struct post *post, bool is_batch)
 {
 	struct peer *peer =
-		get_peer(post->door, post->conn, &post->note->headers, post->endpoint, post->id);
+		get_peer(post->door, post->conn, post->note->headers, post->endpoint, post->id);
 
 	if (!peer)
 		return;
@@ -356,7 +327,7 @@ static void take(struct post *post)
 	static const struct http_reply accepted = { .status = 202 };
 	auto_envelope_fault fault = { 0 };
 
-	switch (envelope_classify(post->body, post->len, &post->note->headers, &fault, &post->id)) {
+	switch (envelope_classify(post->body, post->len, post->note->headers, &fault, &post->id)) {
 	case ENVELOPE_MODERN:
 		open_and_hold(post, true, (struct exchange_terms){ .n_due = 1 });
 		break;

@@ -155,7 +155,7 @@ static void withdraw_from_client(const struct ask *ask)
 {
 	auto_free char *text = NULL;
 
-	if (!ask->session)
+	if (!ask->session || ask->answer)
 		return;
 	text = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
 			    "\"params\":{\"requestId\":%llu}}",
@@ -302,8 +302,10 @@ static void on_gathered(struct expiry_entry *entry, void *arg)
 {
 	struct call *call = (struct call *)(void *)((char *)entry - offsetof(struct call, gather));
 
-	if (call->session && call->n_asks > 0)
-		park(arg, call);
+	if (!call->session || call->n_asks == 0)
+		return;
+	call->has_part = false;
+	park(arg, call);
 }
 
 static bool has_key(const struct call *call, const char *key)
@@ -367,30 +369,52 @@ struct addressee {
 	unsigned client;
 };
 
-/* Whom it can only be about. */
-static bool find_addressee(
-	struct router *router, const struct domain_speaker *who, struct addressee *ret)
+/* A parked call waits at the worker for what it has asked, and so asks nothing more: it has said all that it
+ * had to say at once (GATHER_MS). One that was given a part of it may go on, and ask again. */
+static bool is_waiting(const struct call *call)
+{
+	return !call->session && call->n_asks > 0 && !call->has_part;
+}
+
+/* Whom it can only be about: the calls of one session that are under way, or one call of a modern client. Parked
+ * ones count where nobody else can have asked, or a client that never comes back would silence all others. */
+static bool find_calls(struct router *router, const struct domain_speaker *who, bool with_waiting,
+	struct addressee *ret, unsigned *ret_n)
 {
 	struct call *first = NULL;
 
-	*ret = (struct addressee){ 0 };
-	if (who->n_calls > DOMAIN_SPEAKER_CALLS)
-		return false;
+	*ret_n = 0;
 	for (unsigned i = 0; i < who->n_calls; i++) {
 		struct call *call = router_find(router, who->calls[i]);
 
+		if (call && is_waiting(call) && !with_waiting)
+			continue;
 		if (!call || (first && call->session_no != first->session_no))
 			return false;
 		if (first && (call->is_modern || first->is_modern))
 			return false; /* each of them is alone */
 		first = first ? first : call;
+		++*ret_n;
 	}
-	if (first) {
-		ret->session = first->session;
-		ret->client = first->client;
-		ret->call = who->n_calls == 1 ? first : NULL;
+	if (first)
+		*ret = (struct addressee){ .session = first->session,
+			.client = first->client,
+			.call = *ret_n == 1 ? first : NULL };
+	return true;
+}
+
+static bool find_addressee(
+	struct router *router, const struct domain_speaker *who, struct addressee *ret)
+{
+	unsigned n;
+
+	*ret = (struct addressee){ 0 };
+	if (who->n_calls > DOMAIN_SPEAKER_CALLS || !find_calls(router, who, false, ret, &n))
+		return false;
+	if (n == 0 && !find_calls(router, who, true, ret, &n))
+		return false;
+	if (n > 0)
 		return true;
-	}
 	if (who->session)
 		ret->session = router->hooks->find_session(router->arg, who->session);
 	if (!ret->session || session_is_once(ret->session))
@@ -663,6 +687,7 @@ static void answer_key(struct router *router, struct ask *ask, const struct rpc 
 	}
 	strbuf_addf(&words, "the client refused what %s asked: ", call->label);
 	(void)jspan_get_str(jspan_member(rpc->error, "message", NULL), &words);
+	ask->session = NULL; /* nothing is to be withdrawn: this was its answer */
 	router_fail(router, call, RPC_INTERNAL_ERROR, strbuf_get(&words), NULL);
 }
 
@@ -756,6 +781,7 @@ static void give_answers(struct router *router, struct call *call, struct jspan 
 			continue;
 		reply_to_worker(router, ask, "result", response);
 		free_ask(router, ask);
+		call->has_part = true;
 	}
 }
 

@@ -607,6 +607,8 @@ void mcp_refuse_new(struct mcp *mcp)
 {
 	mcp->refuses = true;
 	run_early(mcp); /* what they wait for will not come: they are told so */
+	router_drop_parked(
+		mcp->router, "the fleet is stopping"); /* nobody can come back for them */
 	news_end(mcp->news);
 }
 

@@ -50,7 +50,8 @@ void mcp_set_fleet(struct mcp *mcp, struct fleet *fleet);
 /* New settings; the old ones are not used any more. */
 void mcp_set_conf(struct mcp *mcp, const struct conf *conf);
 
-/* No new requests from now on (MCP_BUSY), nor those that wait for the lists; those in flight go on. */
+/* No new requests from now on (MCP_BUSY), nor those that wait for the lists; those in flight go on,
+ * but for those whose client would have to come back with an answer. */
 void mcp_refuse_new(struct mcp *mcp);
 void mcp_fail_pending(struct mcp *mcp, const char *message);
 unsigned mcp_count_pending(const struct mcp *mcp);

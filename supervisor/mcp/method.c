@@ -71,6 +71,18 @@ static char *keep(struct jspan value)
 		       : NULL;
 }
 
+/* What a client says that it can do means nothing in a revision that does not have it. */
+static unsigned bits_of_revision(enum revision revision)
+{
+	unsigned bits = CLIENT_SAMPLING | CLIENT_ROOTS;
+
+	if (revision >= REV_2025_06_18)
+		bits |= CLIENT_ELICITATION;
+	if (revision >= REV_2025_11_25)
+		bits |= CLIENT_ELICITATION_URL;
+	return bits;
+}
+
 static void note_client(struct session_info *info, struct jspan params)
 {
 	struct jspan capabilities = jspan_member(params, "capabilities", NULL);
@@ -79,7 +91,7 @@ static void note_client(struct session_info *info, struct jspan params)
 	free(info->client_info);
 	info->capabilities = keep(capabilities);
 	info->client_info = keep(jspan_member(params, "clientInfo", NULL));
-	info->client = client_read_capabilities(capabilities);
+	info->client = client_read_capabilities(capabilities) & bits_of_revision(info->revision);
 }
 
 static void on_initialize(const struct method_context *c, const struct rpc *rpc)

@@ -7,9 +7,9 @@
 #include "shared/rpc.h"
 #include "supervisor/mcp/splice.h"
 
-#define SERVER_INFO                                                                                \
-	"\"io.modelcontextprotocol/serverInfo\":{\"name\":\"mcp-fleet\",\"title\":\"mcp-fleet\","  \
-	"\"version\":\"" PACKAGE_VERSION "\"}"
+#define OUR_INFO                                                                                   \
+	"{\"name\":\"mcp-fleet\",\"title\":\"mcp-fleet\",\"version\":\"" PACKAGE_VERSION "\"}"
+#define SERVER_INFO "\"io.modelcontextprotocol/serverInfo\":" OUR_INFO
 
 /* "URL elicitation required" of 2025-11-25. */
 enum { URL_ELICITATION_REQUIRED = -32042 };
@@ -53,15 +53,14 @@ void result_add_missing(struct strbuf *out, struct jspan result, unsigned flags)
 /* A worker's own serverInfo would name another server than the one that was asked. */
 static void splice_server_info(struct splices *splices, struct jspan result)
 {
-	static const char name[] = "io.modelcontextprotocol/serverInfo";
+	static const char ours[] = OUR_INFO;
 	struct jspan meta = jspan_member(result, "_meta", NULL);
-	struct jspan info = jspan_member(meta, name, NULL);
+	struct jspan info = jspan_member(meta, "io.modelcontextprotocol/serverInfo", NULL);
 
 	if (jspan_type(meta) != JSPAN_OBJECT)
 		return;
 	if (info.at)
-		splice_replace(splices, info, SERVER_INFO + sizeof(name) + 2,
-			sizeof(SERVER_INFO) - sizeof(name) - 3);
+		splice_replace(splices, info, ours, sizeof(ours) - 1);
 	else
 		splice_members(splices, meta, SERVER_INFO);
 }

@@ -1,5 +1,5 @@
 /* See router.h. */
-#include "supervisor/mcp/router_private.h"
+#include "supervisor/mcp/router.h"
 
 #include <errno.h>
 
@@ -7,6 +7,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/trace.h"
 
 enum { FIRST_BUCKETS = 256 };
@@ -286,8 +287,9 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
-		message = alloc_printf("the queue of domain %s is full (domains.%s.queue, "
-				       "queue_bytes); try again later",
+		message = alloc_printf(
+			"the queue of domain %s is full (domains.%s.queue, queue_bytes), or other "
+			"sessions have all its processes (isolation, processes.max); try again later",
 			name, name);
 		router_fail(router, call, RPC_OVERLOADED, message, NULL);
 		return;
@@ -507,6 +509,16 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	bridge_init(router);
 	grow(router);
 	return router;
+}
+
+void router_drop_parked(struct router *router, const char *reason)
+{
+	struct call *call;
+
+	while ((call = LIST_FIRST(&router->parked))) {
+		router_cancel_in_domain(router, call, reason);
+		router_remove(router, call);
+	}
 }
 
 void router_free(struct router *router)

@@ -63,6 +63,9 @@ void router_cancel(
 /* The session has ended: its calls are cancelled. */
 void router_forget_session(struct router *router, struct session *session);
 
+/* Calls that wait for a modern client to come back with what was asked end now, at the worker too. */
+void router_drop_parked(struct router *router, const char *reason);
+
 /* Every pending call is answered with an error now. */
 void router_fail_all(struct router *router, int code, const char *message);
 

@@ -36,6 +36,7 @@ struct call {
 	struct ask_list asks;
 	unsigned n_asks;
 	unsigned n_rounds;
+	bool has_part; /* parked, and given some of what it asked */
 	struct expiry_entry gather; /* to be parked when its worker has said all that it wants */
 	const struct endpoint *endpoint;      /* where it was asked */
 	char parked_token[PARKED_TOKEN_TEXT]; /* "": not parked */

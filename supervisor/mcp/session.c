@@ -34,6 +34,7 @@ struct session {
 	struct session_info info;
 	int64_t active_ms;
 	uint64_t number;
+	const char *closes; /* why it will be closed when this turn ends; NULL: it will not */
 	uint8_t id[ID_BYTES];
 };
 
@@ -152,6 +153,21 @@ void session_close(struct session *session, const char *reason)
 		return;
 	end_session(session);
 	ops->close(session->sink, reason);
+}
+
+static void close_now(void *arg)
+{
+	struct session *session = arg;
+
+	session_close(session, session->closes);
+}
+
+void session_close_later(struct session *session, const char *reason)
+{
+	if (!session_is_open(session))
+		return;
+	session->closes = reason;
+	loop_defer(session->owner->loop, close_now, session);
 }
 
 /* Idle sessions end: those without a call in flight that have sent nothing for session_idle. */
@@ -367,7 +383,7 @@ static void close_slow(struct session *session)
 			"client does not read: %u messages, %zu bytes wait; closing the session "
 			"(limits.session_queue_bytes, limits.session_queue_messages)",
 			session->n_queued, session->queued_bytes);
-	session_close(session, "slow client");
+	session_close_later(session, "slow client");
 }
 
 static void enqueue(struct session *session, const struct outgoing *out)
@@ -392,7 +408,7 @@ static void enqueue(struct session *session, const struct outgoing *out)
 
 void session_send(struct session *session, const struct outgoing *out)
 {
-	if (!session->ops)
+	if (!session_is_open(session))
 		return;
 	if (session->n_queued == 0 && session->ops->send(session->sink, out) != -EAGAIN)
 		return;
@@ -423,7 +439,7 @@ bool session_is_slow(const struct session *session)
 
 bool session_is_open(const struct session *session)
 {
-	return session->ops != NULL;
+	return session->ops && !session->closes;
 }
 
 bool session_is_pending(const struct session *session)

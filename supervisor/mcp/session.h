@@ -105,7 +105,7 @@ void session_touch(struct session *session);
 void session_answer(struct session *session, uint64_t via, const char *json, size_t len, int code);
 void session_tell(struct session *session, uint64_t via, const char *json, size_t len);
 
-/* Sends now, or queues a copy. Over the bounds: the session is closed ("slow"), the free is deferred. */
+/* Sends now, or queues a copy. Over the bounds: session_close_later(), "slow client". */
 void session_send(struct session *session, const struct outgoing *out);
 
 /* More than half of the queue is used: no new requests, please. */
@@ -125,3 +125,7 @@ void session_gone(struct session *session);
 
 /* We end it. */
 void session_close(struct session *session, const char *reason);
+
+/* The same at the end of this turn of the loop: for where those who send may still be at work with what
+ * the session's end takes away. `reason` is static. Nothing is sent any more. */
+void session_close_later(struct session *session, const char *reason);

@@ -68,6 +68,10 @@ fuzz_programs += tests/fuzz/fuzz_server
 tests_fuzz_fuzz_server_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
+fuzz_programs += tests/fuzz/fuzz_streamable
+tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_settings_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
@@ -112,6 +116,12 @@ tests_fuzz_fuzz_network_url_LDADD = $(fuzz_network_libs)
 fuzz_programs += tests/fuzz/fuzz_robots
 tests_fuzz_fuzz_robots_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
 tests_fuzz_fuzz_robots_LDADD = $(fuzz_network_libs)
+
+# What a remote server sends as an event stream.
+fuzz_programs += tests/fuzz/fuzz_events
+tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_events_LDADD = workers/remote/libremote.a $(fuzz_libs)
+
 # Edits and patches of files.
 fuzz_programs += tests/fuzz/fuzz_patch
 tests_fuzz_fuzz_patch_CPPFLAGS = $(fuzz_cppflags)

@@ -5,10 +5,12 @@ import pathlib
 import resource
 import shutil
 import subprocess
+import sys
+import tempfile
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "sdk", "stdio", "streamable", "wire")
+pytest.register_assert_rewrite("fleet", "gateway", "remote", "sdk", "stdio", "streamable", "wire")
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import fleet as fleets  # noqa: E402
@@ -80,32 +82,67 @@ def fake(start_fleet, tmp_path):
     return started
 
 
-@pytest.fixture(params=["sse", "stdio"])
-def reach(request, start_fleet, tmp_path):
-    """reach(domains) is what a client needs to get at a fleet: its address, or its command.
+class Doors:
+    """What a client needs to get at a fleet, by the door that it uses: its address, or a command to start.
 
     On stdio the client starts the daemon; it and its workers must be gone when the client is.
     """
-    by_stdio = []
 
-    def over_sse(domains):
-        return {"sse": f"{start_fleet(domains).url}/sse"}
+    def __init__(self, start_fleet, folder, socket_path):
+        self.start_fleet = start_fleet
+        self.folder = folder
+        self.socket_path = socket_path
+        self.by_stdio = []
 
-    def over_stdio(domains):
-        fleet = fleets.Fleet(tmp_path, domains)
+    def enter(self, door, domains):
+        return getattr(self, f"over_{door}")(domains)
+
+    def over_sse(self, domains):
+        return {"sse": f"{self.start_fleet(domains).url}/sse"}
+
+    def over_http(self, domains):
+        return {"http": f"{self.start_fleet(domains).url}/mcp"}
+
+    def over_stdio(self, domains):
+        fleet = fleets.Fleet(self.folder, domains)
         fleet.known_children = fleets.adopted()
-        by_stdio.append(fleet)
+        self.by_stdio.append(fleet)
         fleet.write_settings()
         command = [*fleets.daemon_command(), "--config", str(fleet.settings_path)]
         return {"stdio": {"command": command[0], "args": command[1:],
                           "env": {**fleet.environment(), "MCP_TRANSPORT": "stdio"}}}
 
-    yield over_sse if request.param == "sse" else over_stdio
-    for fleet in by_stdio:
-        try:
-            fleet.check_nothing_left()
-        finally:
-            fleet.kill_everything()
+    def over_socket(self, domains):
+        fleet = self.start_fleet(domains, settings={"local": {"path": str(self.socket_path)}})
+        return {"stdio": {"command": sys.executable, "args": [str(HERE / "clients" / "bridge.py"), str(self.socket_path)],
+                          "env": fleet.environment()}}
+
+    def close(self):
+        for fleet in self.by_stdio:
+            try:
+                fleet.check_nothing_left()
+            finally:
+                fleet.kill_everything()
+
+
+@pytest.fixture
+def socket_path():
+    """Short enough for a socket's address."""
+    with tempfile.TemporaryDirectory(prefix="mcp-s-") as folder:
+        yield pathlib.Path(folder, "s")
+
+
+@pytest.fixture
+def doors(start_fleet, tmp_path, socket_path):
+    made = Doors(start_fleet, tmp_path, socket_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sse", "stdio"])
+def reach(request, doors):
+    """reach(domains) is what a client needs to get at a fleet by one of these doors."""
+    return lambda domains: doors.enter(request.param, domains)
 
 
 @pytest.fixture

@@ -357,9 +357,20 @@ class Streamable(Door):
 
     async def close(self):
         await self.stop()
+        await self.end_session()
         for connection in self.idle:
             connection.close()
         self.idle = []
+
+    async def end_session(self):
+        """With calls in flight, which end with it."""
+        if "Mcp-Session-Id" not in self.headers:
+            return
+        last = Http(self.port)
+        with contextlib.closing(last):
+            await last.request("DELETE", self.path, self.headers)
+            if last.status not in (200, 204):
+                raise Crossed(f"DELETE {self.path}: {last.status}")
 
 
 class Modern(Streamable):
@@ -470,7 +481,8 @@ class Client:
         # Tokens of both types; each is used by every client at the same time.
         token = number if number % 2 else f"token-{number}"
         call = self.ledger.begin(number, token)
-        call.done.add_done_callback(lambda done: done.cancelled() or call.is_given_up or self.free.append(number))
+        free = self.free  # of this connection: the callback may run behind a reconnection
+        call.done.add_done_callback(lambda done: done.cancelled() or call.is_given_up or free.append(number))
         await self.door.request(number, "tools/call", {
             "name": self.tool, "_meta": {"progressToken": token},
             "arguments": {"word": call.word, "steps": self.random.randrange(5), "pause": self.random.randrange(6)}}, call)

@@ -11,6 +11,8 @@ EXTRA_DIST += \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
+	tests/integration/clients/bridge.py \
+	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
@@ -23,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
+	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
 	tests/integration/requirements-sdk2.txt \
@@ -36,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
@@ -60,7 +64,10 @@ EXTRA_DIST += \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
+	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
+	tests/integration/test_remote.py \
+	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \
 	tests/integration/test_sandbox.py \
 	tests/integration/test_sandbox_servers.py \
@@ -69,7 +76,9 @@ EXTRA_DIST += \
 	tests/integration/test_sessions.py \
 	tests/integration/test_sse_handshake.py \
 	tests/integration/test_streamable.py \
+	tests/integration/test_stateless.py \
 	tests/integration/test_stdio.py \
+	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
@@ -78,7 +87,9 @@ EXTRA_DIST += \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
 	tests/integration/workers/full_server.py \
+	tests/integration/workers/meta_server.py \
 	tests/integration/workers/old_server.py \
+	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \
 	tests/integration/workers/sdk_server.py \
 	tests/integration/workers/secret_server.py \

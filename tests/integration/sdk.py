@@ -61,6 +61,10 @@ def typescript_client(envs):
     return Client("typescript", ["node", HERE / "clients" / "sdk_typescript.mjs"], envs)
 
 
+def fastmcp_client(envs):
+    return Client("fastmcp", [envs / "venv-servers" / "bin" / "python", HERE / "clients" / "fastmcp_client.py"], envs)
+
+
 def fill(value, places):
     """A table's value with {name} replaced by places[name]; a text that is nothing else takes its type."""
     if isinstance(value, str):

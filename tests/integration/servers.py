@@ -21,6 +21,9 @@ class Server:
     says: str  # part of the text it answers
     echoes: str = ""  # the argument of the tool `echo`, if it has one
     steps: bool = False  # has the tool `steps`, with progress
+    note: bool = False  # has the resource test://note and the prompt `greet`
+    item: bool = False  # has the template test://item/{number}
+    completes: bool = False  # knows names for `greet`
 
     def settings(self, *trouble, **over):
         """Settings of a domain; with words of workers/troubled.py in front of the command."""
@@ -32,7 +35,8 @@ class Server:
 
 def full(*command):
     """Those that workers/full_server.py describes."""
-    return Server(command, {"echo", "steps", "ask"}, "echo", {"text": "a word"}, "a word", "text", steps=True)
+    return Server(command, {"echo", "steps", "ask"}, "echo", {"text": "a word"}, "a word", "text",
+                  steps=True, note=True, item=True, completes="fastmcp" not in command)
 
 
 def make_repository(folder):
@@ -80,7 +84,7 @@ def of_time(envs, folder):
 
 
 def of_2024(envs, folder):
-    return Server([sys.executable, WORKERS / "old_server.py"], {"echo", "add"}, "add", {"a": 40, "b": 2}, "42", "text")
+    return Server([sys.executable, WORKERS / "old_server.py"], {"echo", "add"}, "add", {"a": 40, "b": 2}, "42", "text", note=True)
 
 
 SERVERS = {

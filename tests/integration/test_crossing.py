@@ -9,7 +9,6 @@ import os
 import pathlib
 import random
 import sys
-import tempfile
 
 import pytest
 
@@ -31,13 +30,6 @@ def domain(name):
 
 def tools_of(*domains):
     return sorted(f"{name}_{tool}" for name in domains for tool in ("tell", *(f"more_{index:03}" for index in range(TOOLS))))
-
-
-@pytest.fixture
-def socket_path():
-    """Short enough for a socket's address."""
-    with tempfile.TemporaryDirectory(prefix="mcp-x-") as folder:
-        yield pathlib.Path(folder, "s")
 
 
 class Crowd:
@@ -70,6 +62,8 @@ def test_no_message_crosses_over(start_fleet, socket_path):
     for name in ("", "one", "two"):
         prefix = f"/{name}" if name else ""
         crowd.add("sse", lambda hear, prefix=prefix: crossing.Sse(hear, fleet.port, prefix), name)
+        crowd.add("mcp", lambda hear, prefix=prefix: crossing.Streamable(hear, fleet.port, prefix), name)
+        crowd.add("modern", lambda hear, prefix=prefix: crossing.Modern(hear, fleet.port, prefix), name)
     crowd.add("socket", lambda hear: crossing.Lines(hear, socket_path))
     crowd.run(SECONDS)
     fleets.wait_until(lambda: fleet.health()["sessions"] == 0, 10, "no session")

@@ -99,3 +99,22 @@ def test_the_whole_fleet_as_one_peer(gateway, start_fleet, repository):
     assert len(names) == 105
     assert_all_answer(gateway, names, repository)
     assert gateway.request("DELETE", f"/v1/gateways/{peer}")[0] == 200
+
+
+def test_the_gateway_as_a_worker(gateway, start_fleet, tmp_path):
+    """Its own MCP endpoint is a domain of a fleet, whose calls go through it to another fleet and back."""
+    behind = start_fleet()
+    peer = gateway.register("behind", f"{behind.url}/utils/sse")
+    name = gateway.tools(peer)["string_to_upper"]
+    headers = tmp_path / "headers"
+    headers.touch(mode=0o600)
+    headers.write_text(f"Authorization: Bearer {gateway.token}\n")
+    fleet = start_fleet({"forge": {"url": f"http://127.0.0.1:{gateway.port}/mcp", "headers_file": str(headers),
+                                   "concurrency": 8, "start_timeout": "60s"}})
+    for target in ("/sse", "/forge/sse"):
+        with fleet.session(target) as session:
+            assert f"forge_{name}" in {tool["name"] for tool in session.tools()}
+            for spelling in (f"forge_{name}", f"forge_{name}".replace("-", "_")):
+                answer = session.call(spelling, {"text": "there and back"}, timeout=60 * fleets.SLOWNESS)
+                assert "THERE AND BACK" in answer["result"]["content"][0]["text"], answer
+    assert gateway.request("DELETE", f"/v1/gateways/{peer}")[0] == 200

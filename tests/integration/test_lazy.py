@@ -128,8 +128,12 @@ def test_what_is_kept_is_foreign(lazy, damage, tmp_path):
         lazy.kept.chmod(0o666)
     fleet = lazy.run()
     assert lazy.starts() == 1 and lazy.domain()["state"] == "up"
-    fleets.wait_until(lambda: lazy.kept.is_file() and lazy.kept.read_bytes() == kept, 5, "it is kept anew")
-    assert not lazy.kept.is_symlink() and stat.S_IMODE(lazy.kept.stat().st_mode) == 0o600
+
+    def is_kept_anew():
+        found = lazy.kept.lstat()
+        return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and lazy.kept.read_bytes() == kept
+
+    fleets.wait_until(is_kept_anew, 5, "it is kept anew")
     assert fleet.status()["ready"]
 
 

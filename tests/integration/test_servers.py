@@ -72,6 +72,8 @@ def test_serves(start_fleet, server):
         if server.steps:
             for token in ("tok", 7, ""):
                 check_progress(session, token)
+        if server.note:
+            check_resources_and_prompts(session, server)
     assert (fleet.domain("ext")["state"], fleet.domain("ext")["restarts"]) == ("up", 0)
 
 
@@ -89,6 +91,31 @@ def check_progress(session, token):
     assert [(params["progressToken"], params["progress"], params["message"]) for params in told] \
         == [(token, step, f"step {step}") for step in (1, 2, 3)]
     assert all(type(params["progressToken"]) is type(token) for params in told)
+
+
+def check_resources_and_prompts(session, server):
+    def ask(method, **params):
+        return session.request(method, params, 30 * fleets.SLOWNESS)
+
+    [note] = ask("resources/list")["result"]["resources"]
+    assert (note["uri"], note["name"]) == ("ext+test://note", "note")
+    [content] = ask("resources/read", uri=note["uri"])["result"]["contents"]
+    assert (content["uri"], content["text"]) == (note["uri"], "noted")
+    assert ask("resources/read", uri="ext+test://none")["error"]["code"] in (-32602, -32002, 0)
+    [prompt] = ask("prompts/list")["result"]["prompts"]
+    assert (prompt["name"], [argument["name"] for argument in prompt["arguments"]]) == ("ext_greet", ["name"])
+    [message] = ask("prompts/get", name="ext_greet", arguments={"name": "Ada"})["result"]["messages"]
+    assert message["content"]["text"] == "Hello, Ada"
+    if server.item:
+        [template] = ask("resources/templates/list")["result"]["resourceTemplates"]
+        assert template["uriTemplate"] == "ext+test://item/{number}"
+        [content] = ask("resources/read", uri="ext+test://item/4")["result"]["contents"]
+        assert (content["uri"], content["text"]) == ("ext+test://item/4", "item 4")
+    completed = ask("completion/complete", ref={"type": "ref/prompt", "name": "ext_greet"}, argument={"name": "name", "value": "A"})
+    if server.completes:
+        assert completed["result"]["completion"]["values"] == ["Ada", "Alan"]
+    else:
+        assert completed["error"]["code"] == -32601
 
 
 # --- its troubles ---------------------------------------------------------------------------------

@@ -569,6 +569,7 @@ def test_stopping_answers_what_is_held(fake):
         fleets.wait_until(fake.messages, what="the call has arrived")
         fake.signal(15)
         assert connection.read_response("POST").json()["id"] == client.last_number
+    assert fake.process.wait(20 * fleets.SLOWNESS) == 0
     stream.rest()
     assert stream.ended
 

@@ -1,4 +1,6 @@
 /* See catalog_world.h. */
+#include "tests/unit/catalog_world.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +11,6 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
-#include "tests/unit/catalog_world.h"
 
 static char *all_tools[] = { (char[]){ "*" } };
 static char nothing[1];

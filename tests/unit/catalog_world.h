@@ -1,5 +1,4 @@
-/* What the tests of the catalog share: domains, what they offer, and what is logged. Include it behind
- * cmocka's headers. */
+/* What the tests of the catalog share: domains, what they offer, and what is logged. */
 #pragma once
 
 #include "shared/strbuf.h"

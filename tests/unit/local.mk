@@ -498,6 +498,45 @@ tests_unit_test_exec_limits_SOURCES = tests/unit/test_exec_limits.c
 tests_unit_test_exec_limits_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_exec_limits_LDADD = workers/exec/libexec.a $(unit_libs) $(SECCOMP_LIBS)
 
+# mcp-fleet-remote: event streams, headers, URLs, lines.
+unit_remote_libs = workers/remote/libremote.a $(unit_libs) $(CURL_LIBS)
+
+check_PROGRAMS += tests/unit/test_remote_answer
+TESTS += tests/unit/test_remote_answer
+tests_unit_test_remote_answer_SOURCES = tests/unit/test_remote_answer.c
+tests_unit_test_remote_answer_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_answer_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_remote_events
+TESTS += tests/unit/test_remote_events
+tests_unit_test_remote_events_SOURCES = tests/unit/test_remote_events.c
+tests_unit_test_remote_events_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_events_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_remote_headers
+TESTS += tests/unit/test_remote_headers
+tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
+tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_remote_lines
+TESTS += tests/unit/test_remote_lines
+tests_unit_test_remote_lines_SOURCES = tests/unit/test_remote_lines.c
+tests_unit_test_remote_lines_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_lines_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_remote_mirrors
+TESTS += tests/unit/test_remote_mirrors
+tests_unit_test_remote_mirrors_SOURCES = tests/unit/test_remote_mirrors.c
+tests_unit_test_remote_mirrors_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_mirrors_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_remote_target
+TESTS += tests/unit/test_remote_target
+tests_unit_test_remote_target_SOURCES = tests/unit/test_remote_target.c
+tests_unit_test_remote_target_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_remote_target_LDADD = $(unit_remote_libs)
+
 check_PROGRAMS += tests/unit/test_link
 TESTS += tests/unit/test_link
 tests_unit_test_link_SOURCES = tests/unit/test_link.c

@@ -221,6 +221,24 @@ static void test_what_was_not_declared_is_not_asked(void **unused)
 	assert_non_null(strstr(strbuf_get(&ext->reply), "\"id\":0,\"error\":{\"code\":-32601"));
 }
 
+/* Elicitation came with 2025-06-18, whatever the client says. */
+static void test_what_the_revision_lacks_is_not_asked(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a,
+		"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+		"\"2025-03-26\",\"capabilities\":{\"elicitation\":{},\"sampling\":{}}}}");
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	ext_asks(ELICIT, &no, 1);
+	assert_heard(&world.a, "");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "\"id\":0,\"error\":{\"code\":-32601"));
+	ext_asks(SAMPLE, &no, 1);
+	assert_has(&world.a, "sampling/createMessage");
+}
+
 static void test_what_cannot_be_attributed(void **unused)
 {
 	uint64_t calls[2];
@@ -380,6 +398,50 @@ static void test_answers_that_came_with_the_request(void **unused)
 	assert_has(&world.s, "\"id\":7,\"result\":{\"resultType\":\"complete\"");
 }
 
+/* Its client may never come back; others are asked all the same. */
+static void test_a_parked_call_asks_no_more(void **unused)
+{
+	uint64_t calls[3] = { call_modern("") };
+
+	ext_asks(ELICIT, calls, 1);
+	(void)say(&world.a, INITIALIZE("{\"elicitation\":{}}"));
+	(void)say(&world.b, INITIALIZE("{\"elicitation\":{}}"));
+	(void)heard(&world.a);
+	(void)heard(&world.b);
+	call_tool(&world.a, "5", "ext_work");
+	calls[1] = ext->last_no;
+	ext_asks(ELICIT, calls, 2); /* it may not have said all yet */
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+	assert_heard(&world.a, "");
+	loop_fake_advance(world.loop, 50);
+	assert_has(&world.s, "input_required");
+	ext_asks(ELICIT, calls, 2);
+	assert_has(&world.a, "elicitation/create");
+	strbuf_cut(&ext->reply, 0);
+	call_tool(&world.b, "5", "ext_work");
+	calls[2] = ext->last_no;
+	ext_asks(ELICIT, calls, 3);
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+	assert_heard(&world.a, "");
+	assert_heard(&world.b, "");
+	assert_heard(&world.s, "");
+}
+
+static void test_parked_calls_do_not_hold_a_stop(void **unused)
+{
+	uint64_t no = call_modern("");
+	auto_free char *number = alloc_printf("%llu", (unsigned long long)no);
+
+	ext_asks(ELICIT, &no, 1);
+	loop_fake_advance(world.loop, 50);
+	assert_has(&world.s, "input_required");
+	assert_int_equal(mcp_count_pending(world.mcp), 1);
+	mcp_refuse_new(world.mcp);
+	assert_int_equal(mcp_count_pending(world.mcp), 0);
+	assert_non_null(strstr(strbuf_get(&ext->cancelled), number));
+	assert_non_null(strstr(strbuf_get(&ext->reply), "\"id\":0,\"error\""));
+}
+
 static void test_modern_client_without_the_capability(void **unused)
 {
 	uint64_t no = call_modern("");
@@ -463,6 +525,8 @@ static void test_legacy_client_of_modern_worker(void **unused)
 
 static void test_legacy_client_refuses(void **unused)
 {
+	const char *text;
+
 	(void)say(&world.a, INITIALIZE("{\"elicitation\":{}}"));
 	(void)heard(&world.a);
 	call_tool(&world.a, "5", "ext_work");
@@ -472,8 +536,10 @@ static void test_legacy_client_refuses(void **unused)
 	(void)heard(&world.a);
 	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1,\"message\":"
 			    "\"not now\"}}");
-	assert_has(
-		&world.a, "\"id\":5,\"error\":{\"code\":-32603,\"message\":\"the client refused");
+	text = heard(&world.a);
+	assert_non_null(strstr(
+		text, "\"id\":5,\"error\":{\"code\":-32603,\"message\":\"the client refused"));
+	assert_null(strstr(text, "cancelled")); /* it has answered */
 	call_tool(&world.a, "6", "ext_work");
 	answer_with(ext->last_no, RPC_RESULT,
 		"{\"resultType\":\"input_required\",\"inputRequests\":{\"k\":{\"method\":"
@@ -658,6 +724,31 @@ static void test_listen_ends_with_the_fleet(void **unused)
 	assert_non_null(strstr(text, "\"id\":3,\"result\":{\"resultType\":\"complete\""));
 }
 
+/* The other calls of the worker must not be asked what this one wants. */
+static void test_a_part_of_what_is_wanted(void **unused)
+{
+	uint64_t calls[2] = { call_modern("") };
+	char state[100];
+	auto_free char *again = NULL;
+
+	ext_asks(ELICIT, calls, 1);
+	ext_asks(SAMPLE, calls, 1);
+	loop_fake_advance(world.loop, 50);
+	get_state(heard(&world.s), state);
+	again = alloc_printf(MODERN("8", "tools/call",
+				     "\"name\":\"ext_work\",\"arguments\":{\"a\":1},%s,"
+				     "\"inputResponses\":{\"input-1\":{}},\"requestState\":\"%s\""),
+		META("{}", ""), state);
+	(void)say(&world.s, again);
+	(void)say(&world.a, INITIALIZE("{\"elicitation\":{}}"));
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	calls[1] = ext->last_no;
+	ext_asks("{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"elicitation/create\"}", calls, 2);
+	assert_heard(&world.a, "");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+}
+
 int main(void)
 {
 #define LEGACY(fn) cmocka_unit_test_setup_teardown(fn, set_up_legacy, world_tear_down)
@@ -673,14 +764,18 @@ int main(void)
 		LEGACY(test_prompts_and_completion),
 		LEGACY(test_asks_a_legacy_client),
 		LEGACY(test_what_was_not_declared_is_not_asked),
+		LEGACY(test_what_the_revision_lacks_is_not_asked),
 		LEGACY(test_what_cannot_be_attributed),
 		LEGACY(test_the_client_does_not_answer),
 		LEGACY(test_the_worker_withdraws_or_ends),
 		LEGACY(test_input_required),
 		LEGACY(test_state_of_another_request),
 		LEGACY(test_answers_that_came_with_the_request),
+		LEGACY(test_a_parked_call_asks_no_more),
+		LEGACY(test_parked_calls_do_not_hold_a_stop),
 		LEGACY(test_modern_client_without_the_capability),
 		LEGACY(test_the_process_of_a_parked_call_stays),
+		LEGACY(test_a_part_of_what_is_wanted),
 		WITH_MODERN(test_legacy_client_of_modern_worker),
 		WITH_MODERN(test_legacy_client_refuses),
 		WITH_MODERN(test_input_required_without_end),

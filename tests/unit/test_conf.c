@@ -225,6 +225,13 @@ static void test_values(void **state)
 		{ "domains: {x: {command: [srv], concurrency: 8}}", "domains.x.concurrency", "8" },
 		{ "domains: {net: {command: [/srv/net]}}", "domains.net.command",
 			"[\"/srv/net\"]" },
+		{ "domains: {x: {url: \"https://h/mcp\"}}", "domains.x.url", "\"https://h/mcp\"" },
+		{ "domains: {x: {url: \"https://h/mcp\"}}", "domains.x.concurrency", "16" },
+		{ "domains: {x: {url: \"https://h/mcp\", concurrency: 1}}", "domains.x.concurrency",
+			"1" },
+		{ "domains: {x: {url: \"https://h/mcp\"}}", "domains.x.processes.max", "1" },
+		{ "domains: {x: {url: \"https://h/mcp\", transport: sse}}", "domains.x.transport",
+			"\"sse\"" },
 		{ "", "domains.git.required", "true" },
 		{ "domains: {git: {required: false}}", "domains.git.required", "false" },
 	};
@@ -310,7 +317,7 @@ static void test_bad_keys(void **state)
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, env, cwd, isolation, start, idle_stop, required, concurrency, processes, "
+			"command, url, headers_file, ca_file, transport, env, cwd, isolation, start, idle_stop, required, concurrency, processes, "
 			"queue, queue_bytes, start_timeout, cancel_grace, health, protocol, max_line, "
 			"idle_shrink, restart, names, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
@@ -430,11 +437,33 @@ static void test_bad_domains(void **state)
 			"fleet.yaml:1:11: domains: 'mcp' cannot be a domain: /mcp is an endpoint of "
 			"the whole fleet" },
 		{ "domains: {gti: {}}",
-			"fleet.yaml:1:11: domains.gti: no command, and no worker of this name is built "
-			"in; did you mean 'git'?" },
+			"fleet.yaml:1:11: domains.gti: no command or url, and no worker of this name is "
+			"built in; did you mean 'git'?" },
 		{ "domains: {cortex: {}}",
-			"fleet.yaml:1:11: domains.cortex: no command, and no worker of this name is "
-			"built in (git, filesystem, network, utils are): give command: [PROGRAM, ARGUMENT]" },
+			"fleet.yaml:1:11: domains.cortex: no command or url, and no worker of this name is "
+			"built in (git, filesystem, network, utils are): give command: [PROGRAM, ARGUMENT], "
+			"or url: URL" },
+		{ "domains: {git: {url: \"http://h/\"}}",
+			"fleet.yaml:1:17: domains.git: this worker is built in: give a remote server "
+			"another name" },
+		{ "domains: {x: {command: [y], url: \"http://h/\"}}",
+			"fleet.yaml:1:29: domains.x: there is a command too: a domain is served by one "
+			"of them" },
+		{ "domains: {x: {url: \"ftp://h/\"}}",
+			"fleet.yaml:1:20: domains.x.url: 'ftp://h/' is not http://HOST/PATH or "
+			"https://HOST/PATH, without a user name" },
+		{ "domains: {x: {command: [y], headers_file: /h}}",
+			"fleet.yaml:1:43: domains.x.headers_file: there is no url that it could be for: "
+			"leave it out" },
+		{ "domains: {x: {command: [y], ca_file: /h}}",
+			"fleet.yaml:1:38: domains.x.ca_file: there is no url that it could be for: leave "
+			"it out" },
+		{ "domains: {utils: {transport: sse}}",
+			"fleet.yaml:1:30: domains.utils.transport: there is no url that it could be for: "
+			"leave it out" },
+		{ "domains: {x: {url: \"http://h/\", sandbox: strict}}",
+			"domains.x.sandbox.profile: a domain with a url has a profile of "
+			"its own: leave the key out, or say none to switch it off" },
 		{ "domains: {filesystem: {use_client_roots: true}}",
 			"fleet.yaml:1:42: domains.filesystem.use_client_roots: this release does not ask "
 			"clients for their roots: leave the key out, or say false" },
@@ -693,6 +722,23 @@ static void test_domains_are_sorted(void **state)
 	assert_string_equal(conf->domains[0].env.items[1].value, "");
 	assert_ptr_equal(conf_find_domain(conf, "zeta"), &conf->domains[3]);
 	assert_null(conf_find_domain(conf, "beta"));
+}
+
+/* What mcp-fleet-remote is told, and where it may connect to. */
+static void test_remote(void **state)
+{
+	auto_(conf_freep) struct conf *conf = load_text(
+		"domains: {x: {url: \"https://h.example/mcp?key=1\", headers_file: /etc/h, "
+		"transport: streamable}, y: {url: \"http://[::1]:8080/sse\"}, z: {command: [z]}}");
+
+	assert_string_equal(conf->domains[0].settings_json,
+		"{\"url\":\"https://h.example/mcp?key=1\",\"headers_file\":\"/etc/h\","
+		"\"ca_file\":\"\",\"transport\":\"streamable\"}");
+	assert_true(conf_domain_is_remote(&conf->domains[0]));
+	assert_false(conf_domain_is_remote(&conf->domains[2]));
+	assert_int_equal(conf_domain_url_port(&conf->domains[0]), 443);
+	assert_int_equal(conf_domain_url_port(&conf->domains[1]), 8080);
+	assert_int_equal(conf_domain_url_port(&conf->domains[2]), 0);
 }
 
 static void test_settings_json(void **state)
@@ -1185,6 +1231,7 @@ int main(void)
 		TEST(unreadable),
 		TEST(many_entries),
 		TEST(domains_are_sorted),
+		TEST(remote),
 		TEST(settings_json),
 		TEST(environment),
 		TEST(local_socket),

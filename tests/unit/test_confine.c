@@ -83,6 +83,30 @@ static void test_network(void **unused)
 	assert_list(plan, "programs", "[]");
 }
 
+/* The port of the url and that of name servers; its two files where they are there. */
+static void test_remote(void **unused)
+{
+	struct conf_domain domain = { .name = name,
+		.url = (char[]){ "https://h.example/mcp" },
+		.headers_file = (char[]){ "/etc/passwd" },
+		.ca_file = (char[]){ "/nonexistent" } };
+	json_auto_t *plan = plan_of(&domain, &full);
+	struct cgroup_limits limits;
+
+	assert_string_equal(json_string_value(json_object_get(plan, "profile")), "remote");
+	assert_string_equal(json_string_value(json_object_get(plan, "directory")), "/");
+	assert_list(plan, "connect", "[\"443\",\"53\"]");
+	assert_list(plan, "read", "[\"/etc/passwd\"]");
+	assert_list(plan, "write", "[]");
+	assert_list(plan, "programs", "[]");
+	assert_number(plan, "memory", GIB);
+	assert_number(plan, "files", 1024);
+	confine_get_limits(&domain, &limits);
+	assert_int_equal(limits.processes, 256);
+	domain.sandbox.profile = CONF_PROFILE_NONE;
+	assert_string_equal(confine_profile(&domain), "none");
+}
+
 static void test_git(void **unused)
 {
 	struct conf_root roots[] = { { .path = readable }, { .path = writable, .writable = true } };
@@ -321,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utils),
 		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_remote),
 		cmocka_unit_test(test_git),
 		cmocka_unit_test(test_filesystem),
 		cmocka_unit_test(test_command),

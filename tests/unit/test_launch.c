@@ -244,10 +244,60 @@ static void test_missing_wrapper(void **unused)
 	assert_non_null(strstr(end_text(), "mcp-fleet-exec"));
 }
 
+/* What the task of a fork sees: the data, and no descriptor that could keep a client's socket open. */
+static int look_around(const void *data)
+{
+	const int *fd = data;
+
+	return fcntl(*fd, F_GETFD) < 0 && getpid() == getsid(0) ? 42 : 1;
+}
+
+static void test_fork(void **unused)
+{
+	auto_close int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(process_fork(world.launcher, look_around, &fd, on_end, NULL), 0);
+	assert_int_equal(world.n_ends, 0);
+	wait_for_end();
+	assert_string_equal(end_text(), "exit status 42");
+}
+
+static int sleep_long(const void *data)
+{
+	(void)sleep(600);
+	return 0;
+}
+
+static void stop_waiting(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Other ends are the time to look for strays: a fork is none of them. At our own end it is killed. */
+static void test_a_fork_lives_on(void **unused)
+{
+	struct timer *timer = timer_new(world.loop, stop_waiting, world.loop);
+
+	assert_int_equal(process_fork(world.launcher, sleep_long, NULL, on_end, NULL), 0);
+	start("exit 0");
+	wait_for_end();
+	timer_start(timer, 50);
+	assert_int_equal(loop_run(world.loop), 0);
+	assert_int_equal(world.n_ends, 1);
+	timer_free(timer);
+	launcher_free(TAKE(world.launcher));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+	assert_int_equal(errno, ECHILD);
+	world.launcher = launcher_new(world.loop);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(test_fork),
+		TEST(test_a_fork_lives_on),
 		TEST(test_exit_status),
 		TEST(test_signal),
 		TEST(test_no_such_program),

@@ -213,6 +213,28 @@ static void test_cancel(void **unused)
 	assert_has(&world.a, "\"id\":1,\"result\"");
 }
 
+/* Where somebody waits for each answer the cancelled call has one. */
+static void test_cancel_is_answered(void **unused)
+{
+	static struct sink_ops each;
+	static struct client client;
+
+	come_up();
+	each = sink_ops;
+	each.answers_each = true;
+	client = (struct client){ .session = mcp_open(world.mcp, &each, &client,
+					  mcp_find_endpoint(world.mcp, NULL)) };
+	call_tool(&client, "\"x\"", "one_read");
+	(void)say(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+			   "\"params\":{\"requestId\":\"x\"}}");
+	assert_has(&client, "\"id\":\"x\",\"error\":{\"code\":-31005,");
+	assert_string_equal(strbuf_get(&world.domains[0].cancelled), "1 ");
+	answer(1);
+	assert_heard(&client, "");
+	session_gone(client.session);
+	strbuf_done(&client.got);
+}
+
 static void test_client_gone(void **unused)
 {
 	come_up();
@@ -439,6 +461,7 @@ int main(void)
 		TEST(test_progress),
 		TEST(test_deadline),
 		TEST(test_cancel),
+		TEST(test_cancel_is_answered),
 		TEST(test_client_gone),
 		TEST(test_lost),
 		TEST(test_not_taken),

@@ -178,10 +178,31 @@ static void test_too_many_messages(void **unused)
 	}
 	assert_null(sink.closed);
 	send_text(session, "one more");
+	/* Who sends may be at work with what the session's end takes away: that waits. */
+	assert_null(sink.closed);
+	assert_false(session_is_open(session));
+	sink.busy = false;
+	send_text(session, "to nobody");
+	assert_int_equal(sink.got.len, 0);
+	loop_settle(world.loop);
 	assert_string_equal(sink.closed, "slow client");
 	assert_int_equal(world.n_ended, 1);
 	assert_ptr_equal(world.last_ended, session);
-	send_text(session, "to nobody");
+}
+
+/* It may end in another way before its time has come. */
+static void test_closing_later_what_has_gone(void **unused)
+{
+	static struct fake_sink sink;
+	struct session *session = open_one(&sink);
+
+	session_close_later(session, "first");
+	session_close_later(session, "second");
+	session_gone(session);
+	session_close_later(session, "third");
+	loop_settle(world.loop);
+	assert_null(sink.closed);
+	assert_int_equal(world.n_ended, 1);
 }
 
 static void test_too_many_bytes(void **unused)
@@ -197,6 +218,7 @@ static void test_too_many_bytes(void **unused)
 	assert_true(session_is_slow(session));
 	assert_null(sink.closed);
 	send_text(session, text);
+	loop_settle(world.loop);
 	assert_non_null(sink.closed);
 }
 
@@ -211,6 +233,7 @@ static void test_lowered_limit_does_not_wrap(void **unused)
 	lower.session_queue_bytes = 10;
 	sessions_set_limits(world.sessions, &lower);
 	send_text(session, "x");
+	loop_settle(world.loop);
 	assert_non_null(sink.closed);
 }
 
@@ -258,6 +281,7 @@ int main(void)
 		TEST(test_many),
 		TEST(test_order_is_kept),
 		TEST(test_too_many_messages),
+		TEST(test_closing_later_what_has_gone),
 		TEST(test_too_many_bytes),
 		TEST(test_lowered_limit_does_not_wrap),
 		TEST(test_idle_sessions_end),

@@ -353,6 +353,7 @@ static void test_messages_wait_for_a_slow_reader(void **unused)
 	stream->busy = true;
 	for (size_t i = 2; i < 8; i++)
 		(void)post(i, NULL, query);
+	loop_settle(world.loop);
 	assert_true(stream->ended); /* its queue was full */
 	assert_int_equal(world.n_closed, 1);
 	assert_int_equal(post(8, NULL, query), 404);

@@ -44,6 +44,22 @@ static void test_cancelled_call_that_ends(void **unused)
 	assert_int_equal(worker_get_state(world.worker), WORKER_READY);
 }
 
+/* What nobody has asked for ends no call. */
+static void test_probes_out_of_nothing(void **unused)
+{
+	start(false);
+	call(0);
+	call(1);
+	peer_says(RESULT("probe-templates", "{}"));
+	peer_says(RESULT("probe-", "{}"));
+	peer_says(RESULT("probe- 1", "{}"));
+	peer_says(RESULT("probe-1", "{}"));
+	assert_int_equal(worker_count_calls(world.worker), 2);
+	answer(0);
+	answer(1);
+	assert_string_equal(story(), "answered:0 freed answered:1 freed ");
+}
+
 static void test_cancelled_call_that_goes_on(void **unused)
 {
 	start(true);
@@ -315,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_calls),
 		TEST(test_cancelled_call_that_ends),
+		TEST(test_probes_out_of_nothing),
 		TEST(test_cancelled_call_that_goes_on),
 		TEST(test_health),
 		TEST(test_busy_is_not_pinged),

@@ -116,6 +116,22 @@ static void test_takes_no_other(void **unused)
 	assert_has(world.offering, "\"takes_legacy\":true,\"takes_modern\":false");
 }
 
+/* The next process is the same program. */
+static void test_is_asked_for_discover_once(void **unused)
+{
+	test_takes_no_other(NULL);
+	call(1);
+	answer(1);
+	end_process();
+	loop_fake_advance(world.loop, 2000);
+	(void)peer_hears();
+	peer_says(NEW(TOOLS));
+	const char *text = peer_hears();
+
+	assert_has(text, "tools/list");
+	assert_lacks(text, "server/discover");
+}
+
 static void test_says_nothing_of_discover(void **unused)
 {
 	start_process_of(false);
@@ -453,6 +469,7 @@ int main(void)
 		TEST(test_answer_to_initialize_is_no_object),
 		TEST(test_takes_both),
 		TEST(test_takes_no_other),
+		TEST(test_is_asked_for_discover_once),
 		TEST(test_says_nothing_of_discover),
 		TEST(test_older_is_not_asked),
 		TEST(test_protocol_legacy),

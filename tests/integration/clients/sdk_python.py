@@ -14,6 +14,7 @@ import anyio
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
 MAJOR = int(version("mcp").split(".")[0])
 
@@ -21,14 +22,17 @@ MAJOR = int(version("mcp").split(".")[0])
 @contextlib.asynccontextmanager
 async def connect(plan):
     """An initialized session, and what the server said."""
-    transport = plan["transport"]
+    async with streams_of(plan["transport"]) as (read, write, *_), ClientSession(read, write) as session:
+        yield session, await session.initialize()
+
+
+def streams_of(transport):
     if "sse" in transport:
         # A hundred clients in one process on a busy machine take their time to connect.
-        streams = sse_client(transport["sse"], timeout=60)
-    else:
-        streams = stdio_client(StdioServerParameters(**transport["stdio"]))
-    async with streams as (read, write), ClientSession(read, write) as session:
-        yield session, await session.initialize()
+        return sse_client(transport["sse"], timeout=60)
+    if "http" in transport:
+        return streamable_http_client(transport["http"])
+    return stdio_client(StdioServerParameters(**transport["stdio"]))
 
 
 def dump(model):
@@ -84,6 +88,34 @@ async def run_cancel(plan):
         return {"gave_up": scope.cancelled_caught, "then": then, "seconds": time.monotonic() - begin}
 
 
+async def run_tour(plan):
+    """What a client does on a first visit: the list, calls, one of them with progress."""
+    seen = []
+
+    async def on_progress(progress, total, message):
+        seen.append([progress, total, message])
+
+    async with visit(plan) as (session, revision):
+        tools = dump(await session.list_tools())["tools"]
+        answers = [await call(session, step["tool"], step["arguments"]) for step in plan["calls"]]
+        steps = await call(session, plan["steps"], {"count": 3}, progress_callback=on_progress)
+        await anyio.sleep(0.1)
+        return {"revision": revision, "tools": tools, "answers": answers, "steps": steps, "progress": seen}
+
+
+@contextlib.asynccontextmanager
+async def visit(plan):
+    """A session and its revision; version 2 negotiates as the plan's `era` says: legacy, auto, or a modern revision."""
+    if "era" not in plan:
+        async with connect(plan) as (session, server):
+            yield session, server.protocolVersion if MAJOR == 1 else server.protocol_version
+        return
+    from mcp import Client
+
+    async with Client(streams_of(plan["transport"]), mode=plan["era"]) as client:
+        yield client, client.protocol_version
+
+
 async def run_many(plan):
     """`clients` sessions at once, each with `turns` calls whose answers only it can have."""
     wrong = []
@@ -105,7 +137,7 @@ async def run_many(plan):
     return {"wrong": wrong}
 
 
-SCENARIOS = {"calls": run_calls, "progress": run_progress, "cancel": run_cancel, "many": run_many}
+SCENARIOS = {"calls": run_calls, "progress": run_progress, "cancel": run_cancel, "many": run_many, "tour": run_tour}
 
 
 def main():

@@ -1,30 +1,65 @@
-/* Carries out a plan with the official TypeScript SDK.
+/* Carries out a plan with the official TypeScript SDK, major version 1 or, where the plan says `major: 2`, 2.
  *
  * The plan comes as JSON on standard input, what happened goes as JSON to standard output, as in
- * sdk_python.py; sdk.py has both sides. The SDK is loaded from MCP_FLEET_ENVS/node. */
+ * sdk_python.py; sdk.py has both sides. Version 1 is loaded from MCP_FLEET_ENVS/node, version 2 from
+ * MCP_FLEET_ENVS/servers. */
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
-const require = createRequire(`${process.env.MCP_FLEET_ENVS}/node/`);
-const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
-const { SSEClientTransport } = require("@modelcontextprotocol/sdk/client/sse.js");
-const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
-const packagePath = `${process.env.MCP_FLEET_ENVS}/node/node_modules/@modelcontextprotocol/sdk/package.json`;
+const plan = JSON.parse(readFileSync(0, "utf8"));
+const sdk = plan.major === 2 ? loadVersion2() : loadVersion1();
+
+function loadVersion1() {
+	const folder = `${process.env.MCP_FLEET_ENVS}/node/`;
+	const require = createRequire(folder);
+	return {
+		...require("@modelcontextprotocol/sdk/client/index.js"),
+		...require("@modelcontextprotocol/sdk/client/sse.js"),
+		...require("@modelcontextprotocol/sdk/client/stdio.js"),
+		...require("@modelcontextprotocol/sdk/client/streamableHttp.js"),
+		manifest: `${folder}node_modules/@modelcontextprotocol/sdk/package.json`,
+	};
+}
+
+function loadVersion2() {
+	const folder = `${process.env.MCP_FLEET_ENVS}/servers/`;
+	const require = createRequire(folder);
+	return {
+		...require("@modelcontextprotocol/client"),
+		...require("@modelcontextprotocol/client/stdio"),
+		manifest: `${folder}node_modules/@modelcontextprotocol/client/package.json`,
+	};
+}
 
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
+function makeTransport({ sse, http, stdio }) {
+	if (sse) return new sdk.SSEClientTransport(new URL(sse));
+	if (http) return new sdk.StreamableHTTPClientTransport(new URL(http));
+	return new sdk.StdioClientTransport(stdio);
+}
+
+/* `era`: legacy, auto, or the modern revision that it must be (version 2 only). */
 async function connect(plan) {
-	const { sse, stdio } = plan.transport;
-	const transport = sse ? new SSEClientTransport(new URL(sse)) : new StdioClientTransport(stdio);
-	const client = new Client({ name: "integration-test", version: "1" });
+	const { era } = plan;
+	const mode = era === "legacy" || era === "auto" ? era : { pin: era };
+	const client = new sdk.Client({ name: "integration-test", version: "1" }, era ? { versionNegotiation: { mode } } : {});
+	const transport = makeTransport(plan.transport);
+	const tell = transport.setProtocolVersion?.bind(transport);
+	transport.setProtocolVersion = (revision) => {
+		client.revision = revision;
+		tell?.(revision);
+	};
 	await client.connect(transport);
 	return client;
 }
 
 async function call(client, tool, args, options) {
+	const request = { name: tool, arguments: args };
 	try {
-		return { result: await client.callTool({ name: tool, arguments: args }, undefined, options) };
+		if (plan.major === 2) return { result: await client.callTool(request, options) };
+		return { result: await client.callTool(request, undefined, options) };
 	} catch (error) {
 		return { raised: String(error) };
 	}
@@ -63,6 +98,20 @@ async function runCancel(plan) {
 	return { gave_up: "raised" in answer, then, seconds };
 }
 
+/* What a client does on a first visit: the list, calls, one of them with progress. */
+async function runTour(plan) {
+	const seen = [];
+	const client = await connect(plan);
+	const { tools } = await client.listTools();
+	const answers = [];
+	for (const step of plan.calls) answers.push(await call(client, step.tool, step.arguments));
+	const onprogress = ({ progress, total, message }) => seen.push([progress, total, message]);
+	const steps = await call(client, plan.steps, { count: 3 }, { onprogress });
+	const revision = client.getNegotiatedProtocolVersion?.() ?? client.revision;
+	await client.close();
+	return { revision, tools, answers, steps, progress: seen };
+}
+
 async function runMany(plan) {
 	const wrong = [];
 	async function one(index) {
@@ -82,9 +131,8 @@ async function runMany(plan) {
 	return { wrong };
 }
 
-const scenarios = { calls: runCalls, progress: runProgress, cancel: runCancel, many: runMany };
-const plan = JSON.parse(readFileSync(0, "utf8"));
+const scenarios = { calls: runCalls, progress: runProgress, cancel: runCancel, many: runMany, tour: runTour };
 const outcome = await scenarios[plan.scenario](plan);
-process.stdout.write(JSON.stringify({ sdk: JSON.parse(readFileSync(packagePath, "utf8")).version, ...outcome }), () =>
+process.stdout.write(JSON.stringify({ sdk: JSON.parse(readFileSync(sdk.manifest, "utf8")).version, ...outcome }), () =>
 	process.exit(0),
 );

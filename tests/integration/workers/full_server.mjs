@@ -26,6 +26,7 @@ async function steps({ count }, extra) {
 			});
 		if (major === "2") await extra.mcpReq.log("info", `step ${step}`);
 		else await notify({ method: "notifications/message", params: { level: "info", data: `step ${step}` } });
+		await new Promise((resolve) => setTimeout(resolve, 20)); // some clients lose progress that comes with the answer
 	}
 	return text("done");
 }

@@ -8,6 +8,7 @@ installed. full_server.mjs offers the same.
 import sys
 from importlib.metadata import version
 
+import anyio
 from pydantic import BaseModel
 
 if sys.argv[1] == "fastmcp":
@@ -38,6 +39,7 @@ async def steps(count: int, ctx: Context) -> str:
     for step in range(1, count + 1):
         await ctx.report_progress(step, count, f"step {step}")
         await ctx.info(f"step {step}")
+        await anyio.sleep(0.02)  # some clients lose progress that comes with the answer
     return "done"
 
 

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-NOISE = b"Welcome!\n\n  \033[32mready\033[0m\n\xff\xfe bytes \xc3\n"
+NOISE = b"Welcome!\n\n  \033[32mready\033[0m\n[INFO] listening\n{\"level\":30,\"msg\":\"started\"}\n\xff\xfe bytes \xc3\n"
 
 
 def run_noisily(command):

@@ -1,0 +1,91 @@
+/* The inside of a connection: shared by http_conn.c (its life), http_conn_read.c (requests) and
+ * http_conn_write.c (answers and streams). */
+#pragma once
+
+#include "shared/limits.h"
+#include "supervisor/front/httpd.h"
+
+enum conn_state {
+	CONN_HEAD,   /* between two requests, or in the middle of a head */
+	CONN_BODY,   /* the head is done, the body is coming */
+	CONN_HELD,   /* the request is there, its answer comes later */
+	CONN_STREAM, /* carries events */
+	CONN_LINGER, /* answered and shut; what comes in is dropped until the client closes */
+	CONN_DEAD,   /* to be freed at the end of this turn */
+};
+
+/* A request whose body is not all there. */
+struct pending {
+	const struct http_route *route;
+	struct http1_body body;
+	struct strbuf data;
+	void *note; /* the route's */
+};
+
+struct http_conn {
+	TAILQ_ENTRY(http_conn) next;
+	struct http_shared *shared;
+	const char *domain; /* of the listener */
+	struct event *readable;
+	struct event *writable; /* only while something is kept */
+	struct strbuf in;
+	struct strbuf out;
+	size_t out_at;
+	struct http1_scan scan;
+	struct pending *pending;
+	const struct http_stream_hooks *hooks;
+	void *arg;
+	struct expiry *expiry; /* the queue that `deadline` is in */
+	struct expiry_entry deadline;
+	size_t lingered;
+	int fd;
+	enum conn_state state;
+	bool is_loopback : 1;
+	bool keep_alive : 1; /* of the request being answered */
+	bool is_http10 : 1;
+	bool is_head : 1;
+	bool close_when_written : 1;
+	bool is_chunked : 1; /* the stream */
+	bool fin_leaves : 1; /* while held, or a stream: that the client sends no more is its leaving */
+	bool has_fin : 1;   /* it sends no more, and still wants its answers */
+	bool is_taking : 1; /* take() is at work, and goes on when a handler returns */
+};
+
+/* Moves the connection to another queue of deadlines; NULL: to none. */
+void http_conn_set_deadline(struct http_conn *conn, struct expiry *expiry);
+
+/* Ends the connection at once; hooks->closed() runs, and it is freed, when this turn ends. */
+void http_conn_kill(struct http_conn *conn);
+
+/* All is written: a connection that is to end now ends, after the client has seen the answer. */
+void http_conn_linger(struct http_conn *conn);
+
+/* Writes now what the socket takes, and keeps the rest. 0, or -EPIPE. */
+int http_conn_write(struct http_conn *conn, const struct iovec *iov, int n);
+
+/* Refuses what leaves no way to know where the next request begins. */
+void http_conn_refuse_and_close(struct http_conn *conn, int status, const char *message);
+
+/* 204 with Allow: OPTIONS. No other origin is granted anything (no CORS). */
+void http_conn_tell_methods(struct http_conn *conn, unsigned allowed);
+
+/* Handles what has been read and was not handled yet; `arg` is a connection. */
+void http_conn_process(void *arg);
+
+/* Of the event `readable`. */
+void http_conn_on_readable(evutil_socket_t fd, short what, void *arg);
+
+/* Frees a request whose body was not all there, with what its head handler left. NULL is fine. */
+void http_conn_free_pending(struct pending *pending);
+
+/* Requests that come now are ahead of an answer that is still due. */
+static inline bool http_conn_is_ahead(const struct http_conn *conn)
+{
+	return conn->state == CONN_HELD ||
+	       (conn->state == CONN_STREAM && conn->is_chunked && conn->keep_alive);
+}
+
+static inline struct iovec http_conn_piece(const char *text, size_t len)
+{
+	return (struct iovec){ .iov_base = (void *)(uintptr_t)text, .iov_len = len };
+}

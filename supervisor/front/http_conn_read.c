@@ -1,0 +1,333 @@
+/* See http_conn.h: requests.
+ *
+ * A request is handled where it was read, in one scratch buffer for all connections; only what is
+ * incomplete is copied to the connection. A refusal that leaves unread input behind lingers: it reads
+ * on for a moment, bounded, so that the client sees the answer and not a reset.
+ *
+ * While a request is held, and while its answer is a stream after which the connection goes on, what
+ * the client sends ahead stays in `in`, bounded; beyond the bound nothing is read, and the end of the
+ * connection is noticed by the next write.
+ *
+ * Source: RFC 9112 (9.3 persistence, 9.6 tear-down); RFC 9110 10.1.1 (Expect). */
+#include <errno.h>
+
+#include "shared/alloc.h"
+#include "supervisor/front/guard.h"
+#include "supervisor/front/http_conn_private.h"
+
+enum {
+	SCRATCH_BYTES = 64 * KIB,
+	READS_PER_TURN = 4,
+	LINGER_BYTES = 16 * MIB,
+	AHEAD_BYTES = 64 * KIB, /* of requests that come before the one ahead of them is answered */
+};
+
+static char scratch[SCRATCH_BYTES];
+
+static void note_free(const struct http_route *route, void *note)
+{
+	if (note)
+		route->free_note(note);
+}
+
+void http_conn_free_pending(struct pending *pending)
+{
+	if (!pending)
+		return;
+	note_free(pending->route, pending->note);
+	strbuf_done(&pending->data);
+	free(pending);
+}
+
+/* What comes in is to be handled, now or later. */
+static bool goes_on(const struct http_conn *conn)
+{
+	return conn->state == CONN_HEAD || conn->state == CONN_BODY || http_conn_is_ahead(conn);
+}
+
+static bool is_full(const struct http_conn *conn)
+{
+	return http_conn_is_ahead(conn) && conn->in.len >= AHEAD_BYTES;
+}
+
+static void update_reading(struct http_conn *conn)
+{
+	if (conn->has_fin || is_full(conn))
+		(void)event_del(conn->readable);
+	else
+		(void)event_add(conn->readable, NULL);
+}
+
+static unsigned method_bit(enum http1_method method)
+{
+	switch (method) {
+	case HTTP1_GET:
+	case HTTP1_HEAD:
+		return HTTPD_GET;
+	case HTTP1_POST:
+		return HTTPD_POST;
+	case HTTP1_DELETE:
+		return HTTPD_DELETE;
+	case HTTP1_OPTIONS:
+	case HTTP1_PUT:
+	case HTTP1_PATCH:
+	case HTTP1_OTHER:
+		break;
+	}
+	return 0;
+}
+
+/* Answers what no route has to be asked for. */
+static bool is_refused(
+	struct http_conn *conn, const struct http1_request *req, const struct http_route *route)
+{
+	if (!route)
+		http_conn_refuse(conn, 404, "no such path; try /mcp, /sse, /health or /ready");
+	else if (req->method == HTTP1_OPTIONS)
+		http_conn_tell_methods(conn, route->methods);
+	else if (!(route->methods & method_bit(req->method)))
+		http_conn_refuse_method(conn, route->methods);
+	else
+		return false;
+	return true;
+}
+
+/* Everything that is decided by the head alone. True: the body is wanted. */
+static bool decide(struct http_conn *conn, const struct http1_request *req,
+	const struct http_route **ret_route, struct http_ask *ask)
+{
+	auto_strbuf path = { 0 };
+	auto_free char *domain = NULL;
+	auto_free char *prefix = NULL;
+	const struct http_route *route;
+	const char *why;
+	size_t prefix_len;
+	int status = guard_check(req, conn->is_loopback, &why);
+
+	if (status) {
+		http_conn_refuse(conn, status, why);
+		return false;
+	}
+	if (!req->uri.path.at || uri_decode_path(req->uri.path, &path) < 0) {
+		http_conn_refuse(conn, 404, "no such path");
+		return false;
+	}
+	route = httpd_find_route(conn->shared->httpd, strbuf_get(&path), &prefix_len);
+	if (is_refused(conn, req, route))
+		return false;
+	prefix = alloc_mem(path.data, prefix_len);
+	if (prefix_len > 0)
+		domain = alloc_str(prefix + 1);
+	ask->request = req;
+	ask->prefix = prefix;
+	ask->domain = domain ? domain : conn->domain;
+	*ret_route = route;
+	return route->head(route->arg, conn, ask);
+}
+
+static void begin_body(struct http_conn *conn, const struct http1_request *req,
+	const struct http_route *route, struct http_ask *ask)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct pending *pending = alloc_zero(sizeof(*pending));
+	const struct iovec iov = http_conn_piece(go_on, sizeof(go_on) - 1);
+
+	pending->route = route;
+	pending->note = ask->note;
+	http1_body_start(&pending->body, req, conn->shared->limits.body_bytes);
+	conn->pending = pending;
+	conn->state = CONN_BODY;
+	http_conn_set_deadline(conn, conn->shared->body_expiry);
+	if (req->expect_continue)
+		(void)http_conn_write(conn, &iov, 1);
+}
+
+/* The next request may begin. */
+static void begin_head(struct http_conn *conn)
+{
+	conn->scan = (struct http1_scan){ 0 };
+	conn->is_head = false;
+	if (conn->state != CONN_BODY && conn->state != CONN_HEAD)
+		return;
+	conn->state = CONN_HEAD;
+	http_conn_set_deadline(conn, conn->shared->idle_expiry);
+}
+
+static bool has_whole_body(const struct http1_request *req, size_t available)
+{
+	return !req->chunked && req->content_length <= available;
+}
+
+/* One head at `buf`. Returns the bytes used, 0: more is needed. */
+static size_t take_head(struct http_conn *conn, char *buf, size_t len)
+{
+	struct http1_request req;
+	const struct http_route *route = NULL;
+	struct http_ask ask = { 0 };
+	ssize_t used = http1_parse_head(&conn->scan, buf, len, &conn->shared->limits, &req);
+	size_t body_len;
+
+	if (used == 0)
+		return 0;
+	conn->is_head = req.method == HTTP1_HEAD;
+	if (used < 0) {
+		http_conn_refuse_and_close(conn, (int)-used, req.why);
+		return len;
+	}
+	body_len = (size_t)req.content_length;
+	bool whole = has_whole_body(&req, len - (size_t)used);
+	conn->is_http10 = req.minor == 0;
+	/* A refusal does not wait for the rest of the body: then the connection ends with it. */
+	conn->keep_alive = req.keep_alive && whole;
+	if (!decide(conn, &req, &route, &ask)) {
+		note_free(route, ask.note);
+		begin_head(conn);
+		return (size_t)used + (whole ? body_len : 0);
+	}
+	conn->keep_alive = req.keep_alive;
+	if (!whole) {
+		begin_body(conn, &req, route, &ask);
+		return (size_t)used;
+	}
+	route->body(route->arg, conn, ask.note, buf + used, body_len);
+	note_free(route, ask.note);
+	begin_head(conn);
+	return (size_t)used + body_len;
+}
+
+static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
+{
+	struct pending *pending = conn->pending;
+	size_t used = 0;
+	int r = http1_body_read(&pending->body, buf, len, &used, &pending->data);
+
+	if (r == 0)
+		return used;
+	conn->pending = NULL;
+	if (r < 0) {
+		http_conn_refuse_and_close(conn, -r, pending->body.why);
+		used = len;
+	} else {
+		(void)strbuf_reserve(&pending->data, 0);
+		pending->route->body(pending->route->arg, conn, pending->note, pending->data.data,
+			pending->data.len);
+		begin_head(conn);
+	}
+	http_conn_free_pending(pending);
+	return used;
+}
+
+/* Takes as many requests as are there; what is incomplete, or comes too early, stays. Returns the
+ * bytes used. */
+static size_t take(struct http_conn *conn, char *buf, size_t len)
+{
+	size_t used = 0;
+	size_t n = 1;
+
+	conn->is_taking = true;
+	while (used < len && n > 0 && conn->out.len == 0) {
+		n = 0;
+		if (conn->state == CONN_HEAD)
+			n = take_head(conn, buf + used, len - used);
+		else if (conn->state == CONN_BODY)
+			n = take_body(conn, buf + used, len - used);
+		used += n;
+	}
+	conn->is_taking = false;
+	return goes_on(conn) ? used : len; /* else nobody reads what follows */
+}
+
+/* A head that has begun must be complete in time. */
+static void watch_head(struct http_conn *conn)
+{
+	if (conn->state == CONN_HEAD && conn->in.len > 0 &&
+		conn->expiry != conn->shared->head_expiry)
+		http_conn_set_deadline(conn, conn->shared->head_expiry);
+}
+
+/* A client that sends no more has been answered: all that is left is less than a request. */
+static void end_if_all_answered(struct http_conn *conn)
+{
+	if (conn->has_fin && conn->out.len == 0 &&
+		(conn->state == CONN_HEAD || conn->state == CONN_BODY))
+		http_conn_kill(conn);
+}
+
+/* The buffer is taken out while it is read: the end of a connection gives back what is there. */
+void http_conn_process(void *arg)
+{
+	struct http_conn *conn = arg;
+	auto_strbuf in = conn->in;
+	size_t used;
+
+	conn->in = (struct strbuf){ 0 };
+	used = in.len > 0 ? take(conn, in.data, in.len) : 0;
+	if (used < in.len && goes_on(conn)) {
+		memmove(in.data, in.data + used, in.len - used);
+		strbuf_cut(&in, in.len - used);
+		conn->in = in;
+		in = (struct strbuf){ 0 };
+	}
+	watch_head(conn);
+	end_if_all_answered(conn);
+	if (goes_on(conn) && conn->out.len == 0)
+		update_reading(conn);
+}
+
+static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
+{
+	size_t used = 0;
+
+	if (conn->in.len == 0)
+		used = take(conn, bytes, len);
+	if (used < len && goes_on(conn))
+		strbuf_add(&conn->in, bytes + used, len - used);
+	if (conn->out.len == 0 && used == 0)
+		http_conn_process(conn);
+	else
+		watch_head(conn);
+	if (is_full(conn))
+		update_reading(conn);
+}
+
+static void drop_bytes(struct http_conn *conn, size_t len)
+{
+	conn->lingered += len;
+	if (conn->lingered > LINGER_BYTES)
+		http_conn_kill(conn);
+}
+
+/* No more comes. A client that only says that it has nothing more to ask still gets its answer. */
+static void take_fin(struct http_conn *conn)
+{
+	if ((conn->state != CONN_HELD && conn->state != CONN_STREAM) || conn->fin_leaves) {
+		http_conn_kill(conn);
+		return;
+	}
+	conn->has_fin = true;
+	(void)event_del(conn->readable);
+}
+
+void http_conn_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	for (int i = 0; i < READS_PER_TURN && conn->state != CONN_DEAD; i++) {
+		ssize_t n = read(fd, scratch, sizeof(scratch));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0)
+			http_conn_kill(conn);
+		if (n == 0)
+			take_fin(conn);
+		if (n <= 0)
+			return;
+		if (goes_on(conn))
+			take_bytes(conn, scratch, (size_t)n);
+		else
+			drop_bytes(conn, (size_t)n);
+		if ((size_t)n < sizeof(scratch) || conn->out.len > 0 || is_full(conn))
+			return;
+	}
+}
