@@ -373,7 +373,10 @@ static const struct conf_key table[] = {
 	{ "domains.*.isolation", CHOICE(conf_domain, isolation, isolation_choices),
 		.reload = CONF_RELOAD_WORKERS, .def = "shared",
 		.doc = "With session each session has a process of its own, from its first call to its "
-		       "end; processes.min are kept ready for new ones. For commands only." },
+		       "end; processes.min are kept ready for new ones. For commands only. What a "
+		       "server asks of its client (sampling, elicitation, roots) can be passed on "
+		       "only if it is plain whose call it is about: a server that asks is best run "
+		       "so." },
 	{ "domains.*.start", CHOICE(conf_domain, start, start_choices),
 		.reload = CONF_RELOAD_WORKERS, .def = "eager",
 		.doc = "With lazy the lists of the last run are offered until the first call starts "
@@ -390,7 +393,11 @@ static const struct conf_key table[] = {
 	{ "domains.*.concurrency", FIELD(conf_domain, concurrency), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000), .def = "1",
 		.doc = "Calls in flight in one process; 16 for a url unless it is written. A worker "
-		       "that is built in serves one at a time." },
+		       "that is built in serves one at a time. A call that waits for what its client "
+		       "was asked holds its place until limits.input_timeout: with 1 the others wait "
+		       "so long, with more a question may belong to any of them and is refused; "
+		       "isolation: session has neither. What is asked about a task that the process has "
+		       "begun does not count." },
 	{ "domains.*.processes.min", FIELD(conf_domain, processes_min), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 64), .def = "1", .doc = "Processes that always run." },
 	{ "domains.*.processes.max", FIELD(conf_domain, processes_max), .reload = CONF_RELOAD_LIVE,

@@ -64,9 +64,16 @@ void expiry_free(struct expiry *expiry)
 	free(expiry);
 }
 
+bool expiry_is_empty(const struct expiry *expiry)
+{
+	return TAILQ_EMPTY(&expiry->entries);
+}
+
 void expiry_set_after(struct expiry *expiry, int64_t after_ms)
 {
 	expiry->after_ms = after_ms;
+	if (expiry_is_empty(expiry))
+		timer_stop(expiry->timer); /* it runs for one that has left */
 }
 
 void expiry_add(struct expiry *expiry, struct expiry_entry *entry)

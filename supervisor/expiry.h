@@ -24,6 +24,8 @@ typedef void expiry_fn(struct expiry_entry *entry, void *arg);
 struct expiry *expiry_new(struct loop *loop, int64_t after_ms, expiry_fn *fn, void *arg);
 void expiry_free(struct expiry *expiry); /* entries must have left */
 
+bool expiry_is_empty(const struct expiry *expiry);
+
 /* For entries added from now on. */
 void expiry_set_after(struct expiry *expiry, int64_t after_ms);
 

@@ -39,6 +39,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_private.h \
 	supervisor/fleet/worker_rpc.c \
 	supervisor/fleet/worker_setup.c \
+	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
@@ -60,6 +61,10 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
+	supervisor/mcp/bridge_ask.c \
+	supervisor/mcp/bridge_input.c \
+	supervisor/mcp/bridge_park.c \
+	supervisor/mcp/bridge_private.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h supervisor/mcp/catalog_private.h \
 	supervisor/mcp/catalog_find.c \
 	supervisor/mcp/catalog_index.c supervisor/mcp/catalog_index.h \
@@ -82,7 +87,10 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router_private.h \
 	supervisor/mcp/session.c supervisor/mcp/session.h \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
+	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
+	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/options.c supervisor/options.h

@@ -157,6 +157,7 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	take_sizes(d, conf);
 	take_setup(d, conf, programs);
 	TAILQ_INIT(&d->slots);
+	TAILQ_INIT(&d->lost);
 	d->queue = fairq_new();
 	d->wants = wants_new();
 	d->grow_timer = timer_new(loop, domain_on_grow_timer, d);
@@ -245,6 +246,8 @@ void domain_reload(struct domain *d, const struct conf_domain *conf,
 	if (replace || d->state == DOMAIN_PARKED) {
 		take_setup(d, conf, programs);
 		replace_all(d);
+	} else {
+		domain_tune_setup(d->setup, conf);
 	}
 	retire_surplus(d, drain_ms);
 	domain_refill(d);

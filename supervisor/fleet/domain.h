@@ -37,6 +37,11 @@ struct domain_speaker {
 	const uint64_t
 		*calls; /* those in flight in it that somebody waits for, at most a few; borrowed */
 	unsigned n_calls; /* how many there are in all */
+	/* Those beside them that were cancelled, also by their deadline, and may still run: what is said may be
+	 * about one of them, and then it is for nobody. */
+	unsigned n_unsure;
+	uint64_t
+		unsure_session; /* whose they all were; 0: of several sessions, or there are none */
 };
 
 enum { DOMAIN_SPEAKER_CALLS = 64 };
@@ -100,10 +105,12 @@ struct domain_call {
 	char *envelope; /* text that makes the line a request of that revision; NULL: it cannot be one */
 	bool is_modern; /* for a worker that takes both kinds: as one of the stateless revision */
 	bool may_rerun;
+	unsigned worker; /* 0: any; else this process alone, at once and beside its calls */
 };
 
 /* Takes over `line` and `envelope`, also on failure. -ENOBUFS: the queue is full, or (isolation: session) all
- * processes belong to other sessions. -ENXIO: the domain, or the session's process, is parked or stopped. */
+ * processes belong to other sessions. -ENXIO: the domain, or the session's process, is parked or stopped.
+ * -ESRCH: the process that it is for serves no more. */
 int domain_call(struct domain *domain, const struct domain_call *call) must_check;
 
 /* Answers what a worker asked: a whole message with the worker's id. */
@@ -111,6 +118,16 @@ void domain_reply(struct domain *domain, unsigned worker, const char *line, size
 
 /* A notification for the process that serves this session alone, if there is one. */
 void domain_tell(struct domain *domain, uint64_t session, const char *line, size_t len);
+
+/* A message to one process; an answer to it is ignored. */
+void domain_tell_worker(struct domain *domain, unsigned worker, const char *line, size_t len);
+
+/* The process has work that is no call: while it is held it does not end for being idle, nor does the domain
+ * fall asleep. Each hold is taken back once, or ends with the process. */
+void domain_hold(struct domain *domain, unsigned worker, bool hold);
+
+/* Inside of the hook `answered`: the process that answers; 0 elsewhere. */
+unsigned domain_get_answering(const struct domain *domain);
 
 /* The session has ended, and its calls were cancelled: a process of its own ends too, and what it
  * subscribed to. */

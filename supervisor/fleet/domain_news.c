@@ -27,7 +27,9 @@ static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
 {
 	struct domain *d = ((struct slot *)arg)->domain;
 
+	d->answering = worker_get_index(((struct slot *)arg)->worker);
 	d->hooks->answered(d->arg, no, rpc);
+	d->answering = 0;
 }
 
 static void on_freed(void *arg, struct worker *worker)
@@ -52,6 +54,7 @@ static void fill_speaker(
 		.session = slot->is_owned ? slot->owner : 0,
 		.calls = calls };
 	ret->n_calls = worker_list_calls(slot->worker, calls, DOMAIN_SPEAKER_CALLS);
+	ret->n_unsure = worker_count_unsure(slot->worker, &ret->unsure_session);
 }
 
 static void on_asked(void *arg, struct worker *worker, const struct rpc *rpc)
@@ -82,6 +85,23 @@ static bool may_run_again(const struct domain *d, const struct request *request)
 	return request->ahead || (request->may_rerun && !request->was_rerun);
 }
 
+/* To be told of one may end its session, which then cancels and forgets the others. */
+static void lose_all(struct domain *d, const char *cause)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&d->lost))) {
+		TAILQ_REMOVE(&d->lost, request, next);
+		domain_lose(d, request, DOMAIN_LOST_DIED, cause);
+	}
+}
+
+static void note_death(struct domain *d, const struct worker *worker)
+{
+	free(d->last_death);
+	d->last_death = alloc_str(worker_get_last_end(worker));
+}
+
 /* What a dead worker had: again from the head of the queue, once, where that is safe. */
 static void on_lost(void *arg, struct worker *worker, struct request_list *calls)
 {
@@ -90,11 +110,11 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	struct request *request;
 
 	slot->told_wants = 0;
+	slot->n_holds = 0;
 	if (!slot->retiring) {
 		d->n_restarts++;
 		d->waking = false;
-		free(d->last_death);
-		d->last_death = alloc_str(worker_get_last_end(worker));
+		note_death(d, worker);
 	}
 	while ((request = TAILQ_LAST(calls, request_list))) {
 		TAILQ_REMOVE(calls, request, next);
@@ -103,9 +123,10 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 			request->ahead = false;
 			fairq_add_first(d->queue, request);
 		} else {
-			domain_lose(d, request, DOMAIN_LOST_DIED, worker_get_last_end(worker));
+			TAILQ_INSERT_HEAD(&d->lost, request, next);
 		}
 	}
+	lose_all(d, worker_get_last_end(worker));
 	domain_lose_parked(d, slot);
 	d->hooks->worker_ended(d->arg, d, worker_get_index(worker));
 	domain_update_state(d);
@@ -117,10 +138,14 @@ static void on_moved(void *arg, struct worker *worker)
 	struct slot *slot = arg;
 	struct domain *d = slot->domain;
 
-	if (worker_get_state(worker) == WORKER_DOWN && slot->retiring)
+	if (worker_get_state(worker) == WORKER_DOWN && slot->retiring) {
 		domain_remove_slot(d, slot);
-	else
-		domain_update_state(d);
+		return;
+	}
+	/* Before on_lost(): if the domain is parked now, what waits is lost for this cause. */
+	if (worker_get_state(worker) == WORKER_PARKED && !slot->retiring)
+		note_death(d, worker);
+	domain_update_state(d);
 }
 
 const struct worker_hooks domain_worker_hooks = {

@@ -61,7 +61,7 @@ bool domain_is_busy(const struct domain *d)
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next)
-		if (worker_count_calls(slot->worker) > 0)
+		if (worker_count_calls(slot->worker) > 0 || slot->n_holds > 0)
 			return true;
 	return fairq_count(d->queue) > 0;
 }
@@ -116,7 +116,7 @@ static unsigned count_places(const struct domain *d)
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next) {
-		unsigned n_calls = slot->retiring ? 0 : worker_count_calls(slot->worker);
+		unsigned n_calls = slot->retiring ? 0 : worker_count_places(slot->worker);
 
 		n_calls = n_calls < each ? n_calls : each;
 		n -= n_calls < n ? n_calls : n;
@@ -195,10 +195,13 @@ void domain_pump(struct domain *d)
 {
 	if (d->wants_changed)
 		domain_tell_wants(d);
-	if (d->is_isolated)
-		domain_pump_sessions(d);
-	else
+	if (!d->is_isolated) {
 		pump_shared(d);
+		return;
+	}
+	domain_pump_sessions(d);
+	if (fairq_first(d->queue) && !timer_is_running(d->grow_timer))
+		timer_start(d->grow_timer, GROW_AFTER_MS);
 }
 
 /* --- growth and shrinking ---------------------------------------------------------------------- */
@@ -262,6 +265,8 @@ void domain_on_grow_timer(void *arg)
 	if (!d->is_isolated)
 		grow(d);
 	domain_pump(d);
+	if (d->is_isolated)
+		domain_lose_crowded(d);
 	/* Those that were sent ahead may yet turn out to be stuck. */
 	if (has_ahead(d) && !timer_is_running(d->grow_timer))
 		timer_start(d->grow_timer, GROW_AFTER_MS);
@@ -277,7 +282,8 @@ void domain_on_shrink_timer(void *arg)
 	TAILQ_FOREACH(slot, &d->slots, next) {
 		if (n <= d->min)
 			break;
-		if (slot->retiring || slot->is_owned || !worker_is_idle(slot->worker) ||
+		if (slot->retiring || slot->is_owned || slot->n_holds > 0 ||
+			!worker_is_idle(slot->worker) ||
 			worker_get_idle_since_ms(slot->worker) > old_ms)
 			continue;
 		domain_retire(d, slot, 0);
@@ -328,15 +334,49 @@ static struct request *make_request(const struct domain *d, const struct domain_
 	return request;
 }
 
+static struct slot *find_slot(const struct domain *d, unsigned worker)
+{
+	struct slot *slot;
+
+	TAILQ_FOREACH(slot, &d->slots, next)
+		if (worker_get_index(slot->worker) == worker)
+			return slot;
+	return NULL;
+}
+
+/* At once: it waits behind no call, because it is about one that this process has begun. */
+static int send_beside(struct domain *d, const struct domain_call *call)
+{
+	struct slot *slot = find_slot(d, call->worker);
+	enum worker_state state = slot ? worker_get_state(slot->worker) : WORKER_DOWN;
+	struct request *request;
+
+	if (state != WORKER_READY && state != WORKER_DRAINING)
+		return -ESRCH;
+	request = make_request(d, call);
+	request->is_beside = true;
+	request->may_rerun = false;
+	if (worker_call(slot->worker, request) == 0) {
+		d->n_calls++;
+		domain_note_busy(d);
+		return 0;
+	}
+	request->line = request->envelope = NULL; /* the caller's still */
+	request_free(request);
+	return -ESRCH;
+}
+
 int domain_call(struct domain *d, const struct domain_call *call)
 {
-	int r = check_room(d, call);
+	int r = call->worker ? send_beside(d, call) : check_room(d, call);
 
 	if (r < 0) {
 		free(call->line);
 		free(call->envelope);
 		return r;
 	}
+	if (call->worker)
+		return 0;
 	fairq_add(d->queue, make_request(d, call));
 	d->n_calls++;
 	note_caller(d, call->session);
@@ -354,9 +394,38 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 	TAILQ_FOREACH(slot, &d->slots, next)
 		if (worker_cancel(slot->worker, no, reason))
 			return;
+	TAILQ_FOREACH(request, &d->lost, next)
+		if (request->no == no) {
+			request->cancelled = true;
+			return;
+		}
 	request = fairq_find(d->queue, no);
 	if (!request)
 		return;
 	fairq_remove(d->queue, request);
 	request_free(request);
+}
+
+void domain_tell_worker(struct domain *d, unsigned worker, const char *line, size_t len)
+{
+	struct slot *slot = find_slot(d, worker);
+
+	if (slot)
+		worker_tell(slot->worker, line, len);
+}
+
+void domain_hold(struct domain *d, unsigned worker, bool hold)
+{
+	struct slot *slot = find_slot(d, worker);
+
+	if (slot && hold)
+		slot->n_holds++;
+	else if (slot && slot->n_holds > 0)
+		slot->n_holds--;
+	domain_note_busy(d);
+}
+
+unsigned domain_get_answering(const struct domain *d)
+{
+	return d->answering;
 }

@@ -15,6 +15,7 @@ struct slot {
 	bool retiring; /* of older settings, or one too many: goes, and does not come back */
 	bool is_owned; /* isolation: session: it serves only `owner` */
 	uint64_t owner;
+	unsigned n_holds;    /* what it does beside calls: it must not go for being idle */
 	uint64_t told_wants; /* the version of the wants that it was told; 0: none */
 };
 
@@ -35,8 +36,10 @@ struct domain {
 	bool is_lazy;     /* start: lazy */
 
 	TAILQ_HEAD(, slot) slots;
-	unsigned n_made; /* gives each worker its index */
+	unsigned answering; /* the worker whose answer is being told; 0: none */
+	unsigned n_made;    /* gives each worker its index */
 	struct fairq *queue;
+	struct request_list lost; /* of a dead worker, while its calls are told one by one */
 	struct timer *grow_timer;
 	struct timer *shrink_timer;
 	struct {
@@ -73,6 +76,8 @@ struct domain {
 struct worker_setup *domain_make_setup(
 	const struct conf_domain *conf, const struct domain_programs *programs) must_check;
 
+void domain_tune_setup(struct worker_setup *setup, const struct conf_domain *conf);
+
 char *domain_make_fingerprint(
 	const struct conf_domain *conf, const struct domain_programs *programs) must_check;
 
@@ -103,6 +108,7 @@ int domain_admit(struct domain *d, uint64_t session) must_check;
 unsigned domain_count_spares(const struct domain *d);
 void domain_pump_sessions(struct domain *d);
 void domain_release(struct domain *d, struct slot *slot);
+void domain_lose_crowded(struct domain *d);
 void domain_lose_parked(struct domain *d, struct slot *slot);
 
 /* domain_wants.c */

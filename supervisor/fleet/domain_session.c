@@ -142,6 +142,21 @@ void domain_pump_sessions(struct domain *d)
 	domain_refill(d);
 }
 
+/* Calls are admitted while a process is about to end, or as long as there is a spare one. More sessions may have
+ * hoped for it than there were places, or processes.max is lower now: better an error than to wait for the end
+ * of somebody else's session. Not from inside a pump, because the one who calls does not expect it. */
+void domain_lose_crowded(struct domain *d)
+{
+	struct request *request;
+
+	while ((request = fairq_first(d->queue)) && !find_spare(d) && is_full(d) &&
+		!is_one_leaving(d)) {
+		fairq_remove(d->queue, request);
+		domain_lose(d, request, request->was_rerun ? DOMAIN_LOST_DIED : DOMAIN_LOST_DOWN,
+			"all its processes belong to other sessions (isolation, processes.max)");
+	}
+}
+
 /* Nobody else runs what waits for a process that is not tried again soon. */
 void domain_lose_parked(struct domain *d, struct slot *slot)
 {
@@ -186,8 +201,10 @@ void domain_adopt(struct domain *d, uint64_t from, uint64_t to)
 	if (wants_move(d->wants, from, to))
 		domain_change_wants(d);
 	fairq_move(d->queue, from, to);
-	if (!slot)
+	if (!slot) {
+		domain_pump(d); /* what `from` had waiting is for the process of `to` now */
 		return;
+	}
 	if (other) /* what the older one knows is what the next call is about */
 		domain_retire(d, other, d->drain_ms);
 	slot->owner = to;

@@ -106,6 +106,23 @@ static char **make_argv(const struct conf_domain *conf, const struct domain_prog
 	return list.items;
 }
 
+/* What holds for processes that run already, too. */
+void domain_tune_setup(struct worker_setup *setup, const struct conf_domain *conf)
+{
+	setup->concurrency = conf->concurrency;
+	setup->start_timeout_ms = conf->start_timeout_ms;
+	setup->cancel_grace_ms = conf->cancel_grace_ms;
+	setup->health_interval_ms = conf->health_interval_ms;
+	setup->health_timeout_ms = conf->health_timeout_ms;
+	setup->restart = (struct backoff_rules){
+		.first_ms = conf->restart_first_ms,
+		.cap_ms = conf->restart_cap_ms,
+		.park_ms = conf->restart_park_ms,
+		.stable_ms = conf->restart_stable_ms,
+		.park_after = conf->restart_park_after,
+	};
+}
+
 struct worker_setup *domain_make_setup(
 	const struct conf_domain *conf, const struct domain_programs *programs)
 {
@@ -122,18 +139,7 @@ struct worker_setup *domain_make_setup(
 	setup->is_isolated = conf->isolation == CONF_ISOLATION_SESSION;
 	setup->protocol = conf->protocol;
 	setup->max_line = conf->max_line;
-	setup->concurrency = conf->concurrency;
-	setup->start_timeout_ms = conf->start_timeout_ms;
-	setup->cancel_grace_ms = conf->cancel_grace_ms;
-	setup->health_interval_ms = conf->health_interval_ms;
-	setup->health_timeout_ms = conf->health_timeout_ms;
-	setup->restart = (struct backoff_rules){
-		.first_ms = conf->restart_first_ms,
-		.cap_ms = conf->restart_cap_ms,
-		.park_ms = conf->restart_park_ms,
-		.stable_ms = conf->restart_stable_ms,
-		.park_after = conf->restart_park_after,
-	};
+	domain_tune_setup(setup, conf);
 	return setup;
 }
 

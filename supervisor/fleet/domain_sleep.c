@@ -34,6 +34,8 @@ static void fall_asleep(struct domain *d)
 		after = TAILQ_NEXT(slot, next);
 		if (!slot->retiring)
 			domain_retire(d, slot, 0);
+		else if (worker_get_state(slot->worker) != WORKER_DRAINING)
+			worker_stop(slot->worker, 0); /* its successor never was ready */
 	}
 	domain_update_state(d);
 }

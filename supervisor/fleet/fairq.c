@@ -305,6 +305,17 @@ static void merge(struct fairq *q, struct fairq_lane *lane, struct fairq_lane *o
 	settle(other);
 }
 
+/* What still runs of lanes that were left earlier goes with the session. They are few, and so are moves. */
+static void move_left(struct fairq *q, uint64_t from, uint64_t to)
+{
+	struct fairq_lane *lane;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		LIST_FOREACH(lane, &q->buckets[i], in_bucket)
+			if (lane->is_left && lane->session == from)
+				lane->session = to;
+}
+
 /* Requests that run point to their lane: it becomes that of the new session, or ends with them. */
 void fairq_move(struct fairq *q, uint64_t from, uint64_t to)
 {
@@ -312,7 +323,10 @@ void fairq_move(struct fairq *q, uint64_t from, uint64_t to)
 	struct fairq_lane *other = find_lane(q, to);
 	struct request *request;
 
-	if (!lane || from == to)
+	if (from == to)
+		return;
+	move_left(q, from, to);
+	if (!lane)
 		return;
 	TAILQ_FOREACH(request, &lane->waiting, next)
 		request->session = to;

@@ -300,9 +300,12 @@ static void on_process_end(void *arg, const struct process_end *end)
 	timer_stop(w->grace_timer);
 	timer_stop(w->timer);
 	w->pinged = false;
+	w->n_strays = 0;
+	worker_event(w,
+		event); /* may end sessions, which cancel their calls: they are still to be found here */
 	w->n_calls = 0;
+	w->n_beside = 0;
 	TAILQ_CONCAT(&calls, &w->calls, next);
-	worker_event(w, event);
 	w->hooks->lost(w->arg, w, &calls);
 }
 
@@ -428,7 +431,7 @@ void worker_stop(struct worker *w, int64_t drain_ms)
 
 bool worker_has_room(const struct worker *w)
 {
-	return w->state == WORKER_READY && w->n_calls < w->setup->concurrency;
+	return w->state == WORKER_READY && worker_count_places(w) < w->setup->concurrency;
 }
 
 bool worker_takes_ahead(const struct worker *w)
@@ -532,6 +535,11 @@ unsigned worker_get_starts(const struct worker *w)
 const char *worker_get_last_end(const struct worker *w)
 {
 	return w->last_end;
+}
+
+unsigned worker_count_places(const struct worker *w)
+{
+	return w->n_calls - w->n_beside;
 }
 
 unsigned worker_count_calls(const struct worker *w)

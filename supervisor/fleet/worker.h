@@ -61,6 +61,7 @@ struct request {
 	int64_t since_ms; /* queued, or cancelled */
 	bool may_rerun;   /* read-only or idempotent: safe to run again when its worker died */
 	bool was_rerun;
+	bool is_beside; /* about what the worker does already: takes none of its places */
 	bool ahead;     /* it waits in the worker's socket behind another call: not begun */
 	bool cancelled; /* nobody waits for it any more */
 };
@@ -92,8 +93,9 @@ struct worker_hooks {
 	void (*moved)(void *arg, struct worker *worker);
 };
 
-/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what they
- * have shown of their program: they are opened alike. */
+/* What a worker is started with; shared by the workers of a domain, counted. Immutable, but for what may
+ * change while they run (from `concurrency` to `restart`), and what they have shown of their program: they are
+ * opened alike. */
 struct worker_setup {
 	unsigned n_refs;
 	char *domain;
@@ -146,7 +148,7 @@ bool worker_has_ahead(const struct worker *worker);
  * the worker is told to forget them. They are put at the head of `ret` in their order; their number. */
 unsigned worker_take_back(struct worker *worker, int64_t max_ms, struct request_list *ret);
 
-/* Hands a call over (ownership too); the worker must have room, or take calls ahead. -EPIPE: its link is broken; the
+/* Hands a call over (ownership too); the worker must have room, or take calls ahead, or the call is one beside. -EPIPE: its link is broken; the
  * request stays the caller's, and the worker's end is reported later. It goes out with its envelope when the
  * worker takes modern requests only, or both kinds and the request is modern. */
 int worker_call(struct worker *worker, struct request *request) must_check;
@@ -176,6 +178,11 @@ void worker_set_level(struct worker *worker, const char *level);
 /* The numbers of its calls that somebody waits for, at most `max`; how many there are. */
 unsigned worker_list_calls(const struct worker *worker, uint64_t *ret, unsigned max);
 
+/* How many of its calls were cancelled and may still run: until their answer comes, the process ends, or
+ * cancel_grace is over. What it asks or tells meanwhile may be about them. `ret_session`: whose all of them
+ * are; 0: of several sessions, or there are none. */
+unsigned worker_count_unsure(const struct worker *worker, uint64_t *ret_session);
+
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
@@ -187,6 +194,7 @@ unsigned worker_get_starts(const struct worker *worker);
 const char *worker_get_last_end(const struct worker *worker); /* "" when it never died */
 int64_t worker_get_idle_since_ms(const struct worker *worker);
 unsigned worker_count_calls(const struct worker *worker);
+unsigned worker_count_places(const struct worker *worker); /* that its calls take */
 
 const char *worker_state_name(enum worker_state state);
 const char *worker_event_name(enum worker_event event);

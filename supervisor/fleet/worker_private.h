@@ -1,7 +1,7 @@
 /* The inside of a worker: shared by worker.c (its life), worker_setup.c (what it is started with),
- * worker_end.c (what its death means), and those that speak on its link: worker_rpc.c (calls, and what
- * comes in), worker_handshake.c, worker_lists.c, worker_wants.c (subscriptions, log level), worker_asks.c
- * (what it asks). */
+ * worker_end.c (what its death means), worker_strays.c (cancelled calls that may still run), and those that
+ * speak on its link: worker_rpc.c (calls, and what comes in), worker_handshake.c, worker_lists.c,
+ * worker_wants.c (subscriptions, log level), worker_asks.c (what it asks). */
 #pragma once
 
 #include "shared/clock.h"
@@ -15,6 +15,7 @@ enum {
 	WORKER_NOISE_BURST = 20,     /* lines of our log about its faults, then a pause */
 	WORKER_MAX_ASKS = 64,        /* that wait for their answer at a time */
 	WORKER_MAX_UNREAD = 4 * MIB, /* of our answers that it does not read, bytes */
+	WORKER_MAX_STRAYS = 64,      /* that are known one by one */
 };
 
 /* Ids of the supervisor's own requests; a call's is its number. */
@@ -37,6 +38,14 @@ struct text_set {
 	size_t n;
 };
 
+/* A cancelled call whose place is free, but that may still run: the probe behind it was answered, and a server
+ * of other make answers probes beside its calls. */
+struct stray {
+	uint64_t no; /* 0: several */
+	uint64_t session;
+	int64_t until_ms;
+};
+
 struct worker {
 	struct loop *loop;
 	struct launcher *launcher;
@@ -57,9 +66,12 @@ struct worker {
 
 	struct request_list calls; /* in flight, cancelled ones too */
 	unsigned n_calls;
+	unsigned n_beside;     /* of them, those that take no place */
 	int64_t head_since_us; /* since when the first of them runs */
 	int64_t usual_us;      /* how long calls take, a moving average */
 	bool pinged;           /* a health ping is not answered yet */
+	struct stray strays[WORKER_MAX_STRAYS];
+	unsigned n_strays;
 
 	struct offering offering; /* its lists only while they are read */
 	bool is_modern_first;     /* server/discover is tried before initialize */
@@ -157,6 +169,10 @@ void worker_on_acknowledged(struct worker *w, const struct rpc *rpc);
 /* `id`: of the listen that ended, by its answer (`rpc`) or by notifications/cancelled (NULL). */
 void worker_on_listen_end(struct worker *w, const char *id, const struct rpc *rpc);
 void worker_on_listen_timer(void *arg);
+
+/* worker_strays.c */
+void worker_add_stray(struct worker *w, const struct request *request);
+void worker_end_stray(struct worker *w, uint64_t no);
 
 /* worker_asks.c */
 void worker_on_request(struct worker *w, const struct rpc *rpc);

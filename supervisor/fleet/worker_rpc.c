@@ -123,7 +123,7 @@ int worker_call(struct worker *w, struct request *request)
 {
 	struct iovec pieces[3];
 	int n = make_pieces(w, request, pieces);
-	bool ahead = w->n_calls >= w->setup->concurrency;
+	bool ahead = !request->is_beside && worker_count_places(w) >= w->setup->concurrency;
 	int r = -EPIPE;
 
 	if (w->link)
@@ -135,6 +135,7 @@ int worker_call(struct worker *w, struct request *request)
 		w->head_since_us = clock_now_us();
 	TAILQ_INSERT_TAIL(&w->calls, request, next);
 	w->n_calls++;
+	w->n_beside += request->is_beside;
 	return 0;
 }
 
@@ -190,6 +191,7 @@ static void take_call(struct worker *w, struct request *request)
 
 	TAILQ_REMOVE(&w->calls, request, next);
 	w->n_calls--;
+	w->n_beside -= request->is_beside;
 	if (was_head)
 		next_head(w);
 	if (w->n_calls == 0)
@@ -210,6 +212,7 @@ static void on_call_answer(struct worker *w, uint64_t no, const struct rpc *rpc)
 	struct request *request = find_call(w, no);
 
 	if (!request) {
+		worker_end_stray(w, no);
 		log_debug_about(&w->about, "%s: answer to call %llu, which nobody waits for",
 			w->name, (unsigned long long)no);
 		return;
@@ -233,6 +236,7 @@ static void on_probe_answer(struct worker *w, const char *number)
 	if (!request || !request->cancelled)
 		return;
 	take_call(w, request);
+	worker_add_stray(w, request);
 	request_free(request);
 	after_call(w);
 }
@@ -296,14 +300,16 @@ static void on_answer(struct worker *w, const struct rpc *rpc)
 
 static void on_progress(struct worker *w, const struct rpc *rpc)
 {
-	struct request *request;
+	const struct request *request;
 	uint64_t no;
 
 	if (!get_number(jspan_member(rpc->params, "progressToken", NULL), &no))
 		return;
-	TAILQ_FOREACH(request, &w->calls, next)
-		if (request->no == no && !request->cancelled)
-			w->hooks->progress(w->arg, no, rpc);
+	request = find_call(w, no);
+	if (request && !request->cancelled)
+		w->hooks->progress(w->arg, no, rpc);
+	else if (!request && !w->setup->native) /* a task outlasts the call that made it */
+		w->hooks->told(w->arg, w, rpc);
 }
 
 /* Nobody is there to hear it yet; who looks for the cause of a slow start finds it. */

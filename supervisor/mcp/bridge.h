@@ -7,8 +7,9 @@
  *   is sent again with the answers;
  * - both modern: everything goes through untouched, none of this is used.
  *
- * A request is passed on only when it can concern one session alone: it is the only one that the worker
- * serves now. Source: MCP client/{sampling,elicitation,roots}, all revisions; 2026-07-28
+ * A request is passed on only when it can concern one session alone: it belongs to a task of that session,
+ * or the session is the only one that the worker serves now, and no call of another one that was given up
+ * may still run there. Source: MCP client/{sampling,elicitation,roots}, all revisions; 2026-07-28
  * basic/patterns/mrtr. */
 #pragma once
 
@@ -31,8 +32,8 @@ void bridge_worker_ended(struct router *router, struct domain *domain, unsigned 
 bool bridge_resume(struct router *router, const struct forward *forward);
 
 /* The session that was sent to a page by this elicitationId; NULL: none that is known. */
-struct session *bridge_find_elicitation(
-	struct router *router, struct domain *domain, struct jspan id);
+struct session *bridge_find_elicitation(struct router *router, struct domain *domain,
+	const struct domain_speaker *who, struct jspan id);
 
 /* A parked call still needs the process that serves this session. */
 bool bridge_holds(const struct router *router, uint64_t session_no);

@@ -37,6 +37,8 @@ enum {
 	CATALOG_HAS_PROMPTS = 1 << 2,
 	CATALOG_HAS_COMPLETIONS = 1 << 3,
 	CATALOG_HAS_LOGGING = 1 << 4,
+	CATALOG_HAS_TASKS = 1 << 5, /* made by tools/call */
+	CATALOG_HAS_TASK_CANCEL = 1 << 6,
 };
 
 /* Who serves a tool, prompt or resource, and under which name. */
@@ -49,6 +51,7 @@ struct catalog_target {
 	bool native;
 	bool has_headers; /* a tool that mirrors arguments in HTTP headers */
 	bool takes_legacy, takes_modern;
+	bool takes_tasks; /* a tool: params.task means something to its worker */
 	int64_t timeout_ms;
 };
 

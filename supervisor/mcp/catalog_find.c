@@ -20,6 +20,7 @@ static void fill(
 		.has_headers = item->has_headers,
 		.takes_legacy = offer->takes_legacy,
 		.takes_modern = offer->takes_modern,
+		.takes_tasks = (offer->capabilities & CATALOG_HAS_TASKS) != 0,
 		.timeout_ms = item->timeout_ms,
 	};
 }

@@ -386,6 +386,20 @@ static bool declares(const struct offering *offering, const char *capability)
 	return json_is_object(offering_get_capability(offering, capability));
 }
 
+/* Of the experimental tasks, which workers of the stateless revision have in another form. */
+static unsigned read_tasks(const struct offering *offering)
+{
+	json_t *tasks = offering_get_capability(offering, "tasks");
+	json_t *tools = json_object_get(json_object_get(tasks, "requests"), "tools");
+	unsigned bits = 0;
+
+	if (!offering->takes_legacy || !json_object_get(tools, "call"))
+		return 0;
+	if (json_object_get(tasks, "cancel"))
+		bits |= CATALOG_HAS_TASK_CANCEL;
+	return bits | CATALOG_HAS_TASKS;
+}
+
 /* The workers that are built in have tools only. */
 static unsigned read_capabilities(const struct conf_domain *conf, const struct offering *offering)
 {
@@ -405,7 +419,7 @@ static unsigned read_capabilities(const struct conf_domain *conf, const struct o
 		bits |= CATALOG_HAS_COMPLETIONS;
 	if (declares(offering, "logging"))
 		bits |= CATALOG_HAS_LOGGING;
-	return bits;
+	return bits | read_tasks(offering);
 }
 
 static void read_lists(

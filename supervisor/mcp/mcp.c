@@ -10,6 +10,7 @@
 #include "supervisor/mcp/method.h"
 #include "supervisor/mcp/news.h"
 #include "supervisor/mcp/router.h"
+#include "supervisor/mcp/tasks.h"
 
 /* A request that came before the lists of tools were complete. */
 struct early {
@@ -19,6 +20,9 @@ struct early {
 	size_t len;
 	char text[];
 };
+
+/* Of early requests, all together. */
+#define MAX_EARLY_BYTES (64 * MIB)
 
 struct mcp {
 	struct loop *loop;
@@ -31,6 +35,7 @@ struct mcp {
 	struct news *news;
 	struct fleet *fleet;
 	STAILQ_HEAD(, early) early;
+	size_t early_bytes;
 	bool settled;
 	bool refuses;
 	bool telling; /* a deferred tell_fleet() is under way */
@@ -38,17 +43,27 @@ struct mcp {
 
 /* --- sessions ---------------------------------------------------------------------------------- */
 
-static void forget_early(struct mcp *mcp, const struct session *session)
+/* It is out of the list. */
+static void free_early(struct mcp *mcp, struct early *early)
+{
+	session_get_info(early->session)->n_early--;
+	mcp->early_bytes -= early->len;
+	free(early);
+}
+
+static void forget_early(struct mcp *mcp, struct session *session)
 {
 	struct early *early;
 	struct early *after;
 
+	if (session_get_info(session)->n_early == 0)
+		return;
 	for (early = STAILQ_FIRST(&mcp->early); early; early = after) {
 		after = STAILQ_NEXT(early, next);
 		if (early->session != session)
 			continue;
 		STAILQ_REMOVE(&mcp->early, early, early, next);
-		free(early);
+		free_early(mcp, early);
 	}
 }
 
@@ -151,21 +166,39 @@ static void tell_fleet_later(struct mcp *mcp)
 	loop_defer(mcp->loop, tell_fleet, mcp);
 }
 
+/* The error that a refusal is, for a transport that knows it only by its verdict until now. */
+static int code_of(enum mcp_verdict verdict)
+{
+	switch (verdict) {
+	case MCP_INVALID:
+		return RPC_INVALID_REQUEST;
+	case MCP_UNKNOWN:
+		return RPC_METHOD_NOT_FOUND;
+	case MCP_BUSY:
+		return RPC_UNAVAILABLE;
+	case MCP_ACCEPTED:
+		break;
+	}
+	return 0;
+}
+
 static void run_early(struct mcp *mcp)
 {
 	struct early *early;
-	auto_strbuf reply = { 0 };
 
 	while ((early = STAILQ_FIRST(&mcp->early))) {
-		STAILQ_REMOVE_HEAD(&mcp->early, next);
 		const struct mcp_input input = {
 			.text = early->text, .len = early->len, .via = early->via
 		};
-		if (mcp_receive(mcp, early->session, &input, &reply) != MCP_ACCEPTED)
-			session_answer(
-				early->session, early->via, reply.data, reply.len, RPC_UNAVAILABLE);
-		strbuf_done(&reply);
-		free(early);
+		auto_strbuf reply = { 0 };
+		enum mcp_verdict verdict;
+
+		STAILQ_REMOVE_HEAD(&mcp->early, next);
+		verdict = mcp_receive(mcp, early->session, &input, &reply);
+		if (verdict != MCP_ACCEPTED)
+			session_answer(early->session, early->via, reply.data, reply.len,
+				code_of(verdict));
+		free_early(mcp, early);
 	}
 }
 
@@ -287,6 +320,7 @@ static void on_worker_ended(void *arg, struct domain *domain, unsigned worker)
 	struct mcp *mcp = arg;
 
 	bridge_worker_ended(mcp->router, domain, worker);
+	tasks_worker_ended(mcp->router, domain, worker);
 }
 
 const struct domain_hooks mcp_domain_hooks = {
@@ -322,16 +356,38 @@ static void keep_for_later(struct mcp *mcp, struct session *session, const struc
 	early->len = input->len;
 	memcpy(early->text, input->text, input->len);
 	STAILQ_INSERT_TAIL(&mcp->early, early, next);
+	session_get_info(session)->n_early++;
+	mcp->early_bytes += early->len;
 }
 
-static unsigned count_early(const struct mcp *mcp, const struct session *session)
+static bool has_id(const struct early *early, struct jspan id)
 {
-	const struct early *early;
-	unsigned n = 0;
+	const char *why;
+	struct rpc rpc;
 
+	return rpc_parse(early->text, early->len, &rpc, &why) == 0 && jspan_same(rpc.id, id);
+}
+
+/* The request that a cancellation is about may not have begun. */
+static void cancel_early(struct mcp *mcp, struct session *session, const struct rpc *rpc)
+{
+	const struct jspan id = jspan_member(rpc->params, "requestId", NULL);
+	struct early *early;
+	auto_strbuf error = { 0 };
+
+	if (!id.at || !jspan_is(rpc->method, "notifications/cancelled"))
+		return;
 	STAILQ_FOREACH(early, &mcp->early, next)
-		n += early->session == session;
-	return n;
+		if (early->session == session && has_id(early, id))
+			break;
+	if (!early)
+		return;
+	STAILQ_REMOVE(&mcp->early, early, early, next);
+	if (session_answers_each(session)) {
+		rpc_add_error(&error, id, RPC_CANCELLED, "the client has cancelled the request");
+		session_answer(session, early->via, error.data, error.len, RPC_CANCELLED);
+	}
+	free_early(mcp, early);
 }
 
 static enum mcp_verdict refuse_envelope(
@@ -359,8 +415,8 @@ static enum mcp_verdict refuse_method(
 }
 
 /* Why a request cannot be taken now or at all; MCP_ACCEPTED: it can. */
-static enum mcp_verdict check_request(
-	struct mcp *mcp, struct session *session, const struct rpc *rpc, struct strbuf *reply)
+static enum mcp_verdict check_request(struct mcp *mcp, struct session *session,
+	const struct rpc *rpc, size_t len, struct strbuf *reply)
 {
 	const struct session_info *info = session_get_info(session);
 
@@ -370,11 +426,12 @@ static enum mcp_verdict check_request(
 		return refuse(info, rpc, RPC_OVERLOADED,
 			"this session does not read its answers; read them, then ask again",
 			MCP_BUSY, reply);
-	if (router_has(session, rpc->id))
+	if (router_has(session, rpc->id) || news_has_listen(session, rpc->id))
 		return refuse(info, rpc, RPC_INVALID_REQUEST,
 			"a request with this id is still in flight in this session", MCP_INVALID,
 			reply);
-	if (!mcp->settled && count_early(mcp, session) >= mcp->conf->limits.calls_per_session)
+	if (!mcp->settled && (info->n_early >= mcp->conf->limits.calls_per_session ||
+				     len > MAX_EARLY_BYTES - mcp->early_bytes))
 		return refuse(info, rpc, RPC_OVERLOADED, "the fleet is starting; try again later",
 			MCP_BUSY, reply);
 	return MCP_ACCEPTED;
@@ -470,8 +527,10 @@ static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
 		bridge_responded(mcp->router, session, &rpc);
 		return MCP_ACCEPTED;
 	}
+	if (rpc.kind == RPC_NOTIFICATION && session_get_info(session)->n_early > 0)
+		cancel_early(mcp, session, &rpc);
 	if (rpc.kind == RPC_REQUEST)
-		verdict = check_request(mcp, session, &rpc, reply);
+		verdict = check_request(mcp, session, &rpc, input->len, reply);
 	return verdict == MCP_ACCEPTED ? run_message(mcp, session, input, &rpc, reply) : verdict;
 }
 
@@ -502,6 +561,23 @@ static size_t count_items(struct jspan array)
 	return n;
 }
 
+/* One of them names the stateless revision, which has no batches. */
+static bool has_modern(struct jspan batch)
+{
+	struct jspan item;
+	size_t cursor = 0;
+
+	while (jspan_next(batch, &cursor, NULL, &item)) {
+		const struct rpc rpc = { .params = jspan_member(item, "params", NULL) };
+		struct envelope envelope;
+
+		envelope_read(&rpc, NULL, &envelope);
+		if (envelope.is_modern)
+			return true;
+	}
+	return false;
+}
+
 /* Each message of a batch as if it had come alone; the answers go one by one, in any order, as an
  * event stream would have them. Its refusals are answers too: the rest of the batch is accepted. */
 static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, struct jspan batch,
@@ -520,6 +596,12 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 		const struct rpc none = { 0 };
 
 		return refuse(info, &none, RPC_INVALID_REQUEST, why, MCP_INVALID, reply);
+	}
+	if (has_modern(batch)) {
+		const struct rpc none = { 0 };
+
+		return refuse(info, &none, RPC_INVALID_REQUEST,
+			"2026-07-28 has no batches: send each request alone", MCP_INVALID, reply);
 	}
 	while (session_is_open(session) && jspan_next(batch, &cursor, NULL, &item)) {
 		auto_strbuf text = { 0 };
@@ -543,9 +625,12 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
 	const struct mcp_input *input, struct strbuf *reply)
 {
-	struct jspan batch = get_batch(session, input->text, input->len);
+	struct jspan batch;
 
+	if (!session_is_open(session))
+		return MCP_ACCEPTED; /* it ends with this turn: nothing is begun for it */
 	session_touch(session);
+	batch = get_batch(session, input->text, input->len);
 	if (batch.at)
 		return receive_batch(mcp, session, batch, input->via, reply);
 	return receive_one(mcp, session, input, reply);
@@ -624,7 +709,7 @@ unsigned mcp_count_pending(const struct mcp *mcp)
 
 unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session)
 {
-	return session_count_calls(session) + count_early(mcp, session);
+	return session_count_calls(session) + session_count_early(session);
 }
 
 bool mcp_is_settled(const struct mcp *mcp)

@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "shared/limits.h"
 #include "supervisor/mcp/bridge.h"
+#include "supervisor/mcp/tasks.h"
 
 enum { MAX_KEPT_BYTES = 16 * KIB }; /* of what a client says of itself */
 
@@ -15,7 +16,10 @@ enum {
 	NOTIFICATION = 1 << 2,
 	NEEDS_LISTS = 1 << 3,        /* waits until they are complete */
 	NEEDS_CAPABILITIES = 1 << 4, /* waits only where domains of other make are served */
+	OF_TASKS = 1 << 5,           /* only in the revision that has them */
 };
+
+#define LEVELS "must be debug, info, notice, warning, error, critical, alert or emergency"
 
 struct method {
 	const char *name;
@@ -51,6 +55,10 @@ static void add_capabilities(
 		strbuf_adds(out, ",\"completions\":{}");
 	if (has & CATALOG_HAS_LOGGING)
 		strbuf_adds(out, ",\"logging\":{}");
+	if ((has & CATALOG_HAS_TASKS) && !is_modern && revision_has_tasks(revision))
+		strbuf_addf(out,
+			",\"tasks\":{\"list\":{},%s\"requests\":{\"tools\":{\"call\":{}}}}",
+			has & CATALOG_HAS_TASK_CANCEL ? "\"cancel\":{}," : "");
 	strbuf_addc(out, '}');
 }
 
@@ -178,6 +186,18 @@ static void on_prompts_list(const struct method_context *c, const struct rpc *rp
 
 /* --- what workers answer ------------------------------------------------------------------------------ */
 
+/* Of a legacy worker nothing is heard below its level, which is for all calls of the session; on a line
+ * transport it may have chosen one for the others. */
+static void lower_level(const struct method_context *c, const char *domain)
+{
+	const struct session_info *info = session_get_info(c->origin->session);
+	enum level level = c->origin->level;
+
+	if (info->initialized && info->level < level)
+		level = info->level;
+	news_set_level(c->news, c->origin->session, domain, level);
+}
+
 /* Sends it on its way, unless the session has too much under way. */
 static void forward(const struct method_context *c, const struct forward *forward)
 {
@@ -192,24 +212,25 @@ static void forward(const struct method_context *c, const struct forward *forwar
 			"wait for one to be answered");
 		return;
 	}
-	/* Of a legacy worker nothing is heard below its level, which is for all of its calls. */
 	if (c->origin->is_modern && c->origin->level < LEVEL_NONE && !target->takes_modern &&
 		!target->native)
-		news_set_level(c->news, session, c->origin->level);
+		lower_level(c, target->domain);
 	router_call(c->router, forward);
 }
 
 /* Finds the parts of params in one pass. False: a member comes twice. */
-static bool read_call(const struct rpc *rpc, struct jspan *ret_name, struct jspan *ret_arguments)
+static bool read_call(const struct rpc *rpc, struct jspan *ret_name, struct jspan *ret_arguments,
+	struct jspan *ret_task)
 {
 	struct jspan name, value, meta = { 0 };
 	size_t cursor = 0;
 	struct {
 		const char *name;
 		struct jspan *value;
-	} members[] = { { "name", ret_name }, { "arguments", ret_arguments }, { "_meta", &meta } };
+	} members[] = { { "name", ret_name }, { "arguments", ret_arguments }, { "_meta", &meta },
+		{ "task", ret_task } };
 
-	*ret_name = *ret_arguments = (struct jspan){ 0 };
+	*ret_name = *ret_arguments = *ret_task = (struct jspan){ 0 };
 	while (rpc->params.at && jspan_next(rpc->params, &cursor, &name, &value)) {
 		for (size_t i = 0; i < N_ELEMENTS(members); i++) {
 			if (!jspan_is(name, members[i].name))
@@ -222,10 +243,10 @@ static bool read_call(const struct rpc *rpc, struct jspan *ret_name, struct jspa
 	return true;
 }
 
-static const char *check_call(
-	const struct rpc *rpc, struct jspan *ret_name, struct jspan *ret_arguments)
+static const char *check_call(const struct rpc *rpc, struct jspan *ret_name,
+	struct jspan *ret_arguments, struct jspan *ret_task)
 {
-	if (!read_call(rpc, ret_name, ret_arguments))
+	if (!read_call(rpc, ret_name, ret_arguments, ret_task))
 		return "a member of params comes twice";
 	if (jspan_type(*ret_name) != JSPAN_STRING)
 		return "params.name must be there, and be a string";
@@ -258,11 +279,31 @@ static bool check_mirrored(
 	return false;
 }
 
+/* False: it was answered. Where there are no tasks the member means nothing. */
+static bool check_task(const struct method_context *c, const struct catalog_target *target,
+	struct jspan task, bool *ret_makes_task)
+{
+	*ret_makes_task = task.at && tasks_are_for(c->origin, target);
+	if (!*ret_makes_task)
+		return true;
+	if (jspan_type(task) != JSPAN_OBJECT) {
+		fail(c, RPC_INVALID_PARAMS, "params.task must be an object");
+		return false;
+	}
+	if (session_get_info(c->origin->session)->n_tasks >= TASKS_PER_SESSION) {
+		fail(c, RPC_OVERLOADED,
+			"this session has too many tasks; each is kept as long as its ttl says");
+		return false;
+	}
+	return true;
+}
+
 static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 {
 	struct catalog_target target;
-	struct jspan name, arguments;
-	const char *why = check_call(rpc, &name, &arguments);
+	struct jspan name, arguments, task;
+	const char *why = check_call(rpc, &name, &arguments, &task);
+	bool makes_task;
 	auto_strbuf text = { 0 };
 
 	if (why) {
@@ -274,19 +315,22 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 		return;
 	}
-	if (check_mirrored(c, &target, arguments))
-		forward(c, &(struct forward){ .kind = FORWARD_TOOL,
-				   .origin = c->origin,
-				   .params = rpc->params,
-				   .where = name,
-				   .target = &target });
+	if (!check_mirrored(c, &target, arguments) || !check_task(c, &target, task, &makes_task))
+		return;
+	forward(c, &(struct forward){ .kind = FORWARD_TOOL,
+			   .origin = c->origin,
+			   .params = rpc->params,
+			   .where = name,
+			   .target = &target,
+			   .makes_task = makes_task,
+			   .drops_task = task.at && !makes_task });
 }
 
 static void on_prompts_get(const struct method_context *c, const struct rpc *rpc)
 {
 	struct catalog_target target;
-	struct jspan name, arguments;
-	const char *why = check_call(rpc, &name, &arguments);
+	struct jspan name, arguments, task;
+	const char *why = check_call(rpc, &name, &arguments, &task);
 	auto_strbuf text = { 0 };
 
 	if (why)
@@ -367,6 +411,44 @@ static void on_complete(const struct method_context *c, const struct rpc *rpc)
 				   .target = &target });
 }
 
+static void on_task(const struct method_context *c, const struct rpc *rpc, enum forward_kind kind)
+{
+	struct catalog_target target;
+	struct forward ask;
+
+	if (tasks_find_target(c->router, c->origin, kind, rpc->params, &target, &ask))
+		forward(c, &ask);
+}
+
+static void on_task_get(const struct method_context *c, const struct rpc *rpc)
+{
+	on_task(c, rpc, FORWARD_TASK_GET);
+}
+
+static void on_task_result(const struct method_context *c, const struct rpc *rpc)
+{
+	on_task(c, rpc, FORWARD_TASK_RESULT);
+}
+
+static void on_task_cancel(const struct method_context *c, const struct rpc *rpc)
+{
+	on_task(c, rpc, FORWARD_TASK_CANCEL);
+}
+
+static void forward_it(const void *context, const struct forward *ask)
+{
+	forward(context, ask);
+}
+
+static void on_task_list(const struct method_context *c, const struct rpc *rpc)
+{
+	const struct tasks_asking asking = {
+		.router = c->router, .origin = c->origin, .forward = forward_it, .arg = c
+	};
+
+	tasks_list(&asking, rpc->params);
+}
+
 /* --- what the session wants to hear --------------------------------------------------------------------- */
 
 static void on_subscribe(const struct method_context *c, const struct rpc *rpc)
@@ -399,18 +481,22 @@ static void on_set_level(const struct method_context *c, const struct rpc *rpc)
 	enum level level;
 
 	if (!level_read(jspan_member(rpc->params, "level", NULL), &level)) {
-		fail(c, RPC_INVALID_PARAMS,
-			"params.level must be debug, info, notice, warning, error, critical, alert "
-			"or emergency");
+		fail(c, RPC_INVALID_PARAMS, "params.level " LEVELS);
 		return;
 	}
 	session_get_info(session)->level = level;
-	news_set_level(c->news, session, level);
+	news_set_level(c->news, session, NULL, level);
 	answer_text(c->origin, "{}", 0);
 }
 
 static void on_listen(const struct method_context *c, const struct rpc *rpc)
 {
+	if (session_get_info(c->origin->session)->n_listens >= c->conf->limits.calls_per_session) {
+		fail(c, RPC_OVERLOADED,
+			"too many subscriptions/listen requests are open in this session "
+			"(limits.calls_per_session)");
+		return;
+	}
 	news_listen(c->news, c->origin, rpc->params);
 }
 
@@ -458,6 +544,10 @@ static const struct method methods[] = {
 	{ "completion/complete", on_complete, LEGACY | MODERN | NEEDS_LISTS,
 		CATALOG_HAS_COMPLETIONS },
 	{ "logging/setLevel", on_set_level, LEGACY | NEEDS_LISTS, CATALOG_HAS_LOGGING },
+	{ "tasks/get", on_task_get, LEGACY | OF_TASKS, 0 },
+	{ "tasks/result", on_task_result, LEGACY | OF_TASKS, 0 },
+	{ "tasks/cancel", on_task_cancel, LEGACY | OF_TASKS, 0 },
+	{ "tasks/list", on_task_list, LEGACY | OF_TASKS, 0 },
 	{ "subscriptions/listen", on_listen, MODERN | NEEDS_LISTS, 0 },
 	{ "notifications/initialized", do_nothing, LEGACY | MODERN | NOTIFICATION, 0 },
 	{ "notifications/cancelled", on_cancelled, LEGACY | MODERN | NOTIFICATION, 0 },
@@ -476,6 +566,23 @@ static const struct method *find_method(const struct rpc *rpc, bool is_modern)
 	return NULL;
 }
 
+static bool has_good_level(const struct origin *origin)
+{
+	enum level level;
+
+	return !origin->envelope->log_level.at || level_read(origin->envelope->log_level, &level);
+}
+
+/* A task is asked about also while its domain is down, and offers nothing. */
+static bool has_tasks(const struct method_context *c)
+{
+	const struct session_info *info = session_get_info(c->origin->session);
+
+	return info->initialized && revision_has_tasks(info->revision) &&
+	       (info->n_tasks > 0 ||
+		       (endpoint_get_capabilities(endpoint_of(c)) & CATALOG_HAS_TASKS));
+}
+
 enum method_wait method_run(const struct method_context *c, const struct rpc *rpc, bool settled)
 {
 	const struct method *method = find_method(rpc, c->origin->is_modern);
@@ -483,9 +590,14 @@ enum method_wait method_run(const struct method_context *c, const struct rpc *rp
 
 	if (!settled && ((flags & NEEDS_LISTS) || ((flags & NEEDS_CAPABILITIES) && c->has_foreign)))
 		return METHOD_WAITS;
-	if (!method || (method->capability & endpoint_get_capabilities(endpoint_of(c))) !=
-			       method->capability)
+	if (!method ||
+		(method->capability & endpoint_get_capabilities(endpoint_of(c))) !=
+			method->capability ||
+		((flags & OF_TASKS) && !has_tasks(c)))
 		return METHOD_UNKNOWN;
-	method->run(c, rpc);
+	if (c->origin->is_modern && rpc->kind == RPC_REQUEST && !has_good_level(c->origin))
+		fail(c, RPC_INVALID_PARAMS, "_meta[\"io.modelcontextprotocol/logLevel\"] " LEVELS);
+	else
+		method->run(c, rpc);
 	return METHOD_DONE;
 }

@@ -6,27 +6,20 @@
 #include "shared/log.h"
 #include "supervisor/mcp/bridge.h"
 #include "supervisor/mcp/rewrite.h"
+#include "supervisor/mcp/tasks.h"
+#include "supervisor/mcp/watches.h"
 
 #define SUBSCRIPTION_ID "\"io.modelcontextprotocol/subscriptionId\":"
 
 enum {
-	MAX_WATCHES = 1024, /* of one session */
 	MAX_LOG_CHARS = 500,
 	LOG_BURST = 20,
 };
 
-/* A session, or one listen request of it, wants to hear of changes of a resource. */
-struct watch {
-	LIST_ENTRY(watch) next;
-	struct session *session;
-	struct listen *listen; /* NULL: resources/subscribe */
-	uint32_t domain;
-	char *uri; /* the worker's */
-};
-
 /* A subscriptions/listen request that is open. */
 struct listen {
-	LIST_ENTRY(listen) next;
+	LIST_ENTRY(listen) in_all;
+	LIST_ENTRY(listen) in_session;
 	struct session *session;
 	uint64_t via;
 	char *id; /* JSON, as the client wrote it */
@@ -38,8 +31,8 @@ struct news {
 	struct catalog *catalog;
 	struct router *router;
 	struct fleet *fleet;
-	LIST_HEAD(, watch) watches;
-	LIST_HEAD(, listen) listens;
+	struct watches *watches;
+	struct listen_list listens;
 	struct log_limit log;
 };
 
@@ -63,49 +56,19 @@ static void each_domain_forget(void *arg, struct domain *domain)
 	domain_forget_session(domain, *number);
 }
 
-static bool is_wanted(const struct news *news, const struct watch *watch)
-{
-	const struct watch *other;
-
-	LIST_FOREACH(other, &news->watches, next)
-		if (other != watch && other->session == watch->session &&
-			other->domain == watch->domain && streq(other->uri, watch->uri))
-			return true;
-	return false;
-}
-
 /* The domain hears of it when nothing else of the session wants the same. */
 static void remove_watch(struct news *news, struct watch *watch)
 {
 	struct domain *domain = fleet_get(news->fleet, watch->domain);
 
-	if (domain && !is_wanted(news, watch))
+	if (domain && !watches_has_other(watch))
 		domain_unsubscribe(domain, session_get_number(watch->session), watch->uri);
-	LIST_REMOVE(watch, next);
-	free(watch->uri);
-	free(watch);
+	watches_remove(news->watches, watch);
 }
 
-static struct watch *find_watch(
-	const struct news *news, const struct session *session, uint32_t domain, const char *uri)
+static const char *uri_of(const struct catalog_target *resource)
 {
-	struct watch *watch;
-
-	LIST_FOREACH(watch, &news->watches, next)
-		if (watch->session == session && !watch->listen && watch->domain == domain &&
-			streq(watch->uri, uri))
-			return watch;
-	return NULL;
-}
-
-static unsigned count_watches(const struct news *news, const struct session *session)
-{
-	const struct watch *watch;
-	unsigned n = 0;
-
-	LIST_FOREACH(watch, &news->watches, next)
-		n += watch->session == session;
-	return n;
+	return resource->worker_name ? resource->worker_name : resource->name;
 }
 
 static bool add_watch(struct news *news, struct session *session, struct listen *listen,
@@ -115,14 +78,11 @@ static bool add_watch(struct news *news, struct session *session, struct listen 
 	struct domain *domain = fleet_get(news->fleet, id);
 	struct watch *watch;
 
-	if (!domain || count_watches(news, session) >= MAX_WATCHES)
+	if (!domain)
 		return false;
-	watch = alloc_zero(sizeof(*watch));
-	watch->session = session;
-	watch->listen = listen;
-	watch->domain = id;
-	watch->uri = alloc_str(resource->worker_name ? resource->worker_name : resource->name);
-	LIST_INSERT_HEAD(&news->watches, watch, next);
+	watch = watches_add(news->watches, session, listen, id, uri_of(resource));
+	if (!watch)
+		return false;
 	session_get_info(session)->is_known_below = true;
 	domain_subscribe(domain, session_get_number(session), watch->uri);
 	return true;
@@ -132,17 +92,16 @@ bool news_subscribe(
 	struct news *news, struct session *session, const struct catalog_target *resource)
 {
 	uint32_t id = fleet_find(news->fleet, resource->domain);
-	const char *uri = resource->worker_name ? resource->worker_name : resource->name;
 
-	return find_watch(news, session, id, uri) || add_watch(news, session, NULL, resource);
+	return watches_find(session, id, uri_of(resource)) ||
+	       add_watch(news, session, NULL, resource);
 }
 
 void news_unsubscribe(
 	struct news *news, struct session *session, const struct catalog_target *resource)
 {
 	uint32_t id = fleet_find(news->fleet, resource->domain);
-	const char *uri = resource->worker_name ? resource->worker_name : resource->name;
-	struct watch *watch = find_watch(news, session, id, uri);
+	struct watch *watch = watches_find(session, id, uri_of(resource));
 
 	if (watch)
 		remove_watch(news, watch);
@@ -152,17 +111,34 @@ void news_unsubscribe(
 
 static void free_listen(struct news *news, struct listen *listen)
 {
+	struct session_info *info = session_get_info(listen->session);
 	struct watch *watch;
 	struct watch *after;
 
-	for (watch = LIST_FIRST(&news->watches); watch; watch = after) {
-		after = LIST_NEXT(watch, next);
+	for (watch = LIST_FIRST(&info->watches); watch; watch = after) {
+		after = LIST_NEXT(watch, in_session);
 		if (watch->listen == listen)
 			remove_watch(news, watch);
 	}
-	LIST_REMOVE(listen, next);
+	LIST_REMOVE(listen, in_all);
+	LIST_REMOVE(listen, in_session);
+	info->n_listens--;
 	free(listen->id);
 	free(listen);
+}
+
+static struct listen *new_listen(struct news *news, const struct origin *origin)
+{
+	struct session_info *info = session_get_info(origin->session);
+	struct listen *listen = alloc_zero(sizeof(*listen));
+
+	listen->session = origin->session;
+	listen->via = origin->via;
+	listen->id = alloc_mem(origin->id.at, origin->id.len);
+	LIST_INSERT_HEAD(&news->listens, listen, in_all);
+	LIST_INSERT_HEAD(&info->listens, listen, in_session);
+	info->n_listens++;
+	return listen;
 }
 
 static bool wants(struct jspan filter, const char *name)
@@ -228,11 +204,7 @@ void news_listen(struct news *news, const struct origin *origin, struct jspan pa
 			"subscriptions/listen needs params.notifications, an object", NULL);
 		return;
 	}
-	listen = alloc_zero(sizeof(*listen));
-	listen->session = origin->session;
-	listen->via = origin->via;
-	listen->id = alloc_mem(origin->id.at, origin->id.len);
-	LIST_INSERT_HEAD(&news->listens, listen, next);
+	listen = new_listen(news, origin);
 	take_filter(news, listen, filter, &ack);
 	take_resources(news, listen, jspan_member(filter, "resourceSubscriptions", NULL), &ack);
 	text = alloc_printf(
@@ -243,23 +215,27 @@ void news_listen(struct news *news, const struct origin *origin, struct jspan pa
 	session_tell(origin->session, origin->via, text, strlen(text));
 }
 
-static struct listen *find_listen(
-	const struct news *news, const struct session *session, struct jspan id)
+static struct listen *find_listen(struct session *session, struct jspan id)
 {
 	struct listen *listen;
 
-	LIST_FOREACH(listen, &news->listens, next) {
+	LIST_FOREACH(listen, &session_get_info(session)->listens, in_session) {
 		const struct jspan own = { listen->id, strlen(listen->id) };
 
-		if (listen->session == session && jspan_same(own, id))
+		if (jspan_same(own, id))
 			return listen;
 	}
 	return NULL;
 }
 
+bool news_has_listen(struct session *session, struct jspan id)
+{
+	return find_listen(session, id) != NULL;
+}
+
 bool news_cancel_listen(struct news *news, struct session *session, struct jspan id)
 {
-	struct listen *listen = id.at ? find_listen(news, session, id) : NULL;
+	struct listen *listen = id.at ? find_listen(session, id) : NULL;
 
 	if (listen)
 		free_listen(news, listen);
@@ -292,7 +268,7 @@ void news_end(struct news *news)
 	struct listen *after;
 
 	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
-		after = LIST_NEXT(listen, next);
+		after = LIST_NEXT(listen, in_all);
 		if (session_is_open(listen->session))
 			end_listen(news, listen);
 	}
@@ -323,7 +299,7 @@ static void tell_listens(struct news *news, const struct endpoint *endpoint, enu
 	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
 		auto_free char *text = NULL;
 
-		after = LIST_NEXT(listen, next);
+		after = LIST_NEXT(listen, in_all);
 		if (!listen->lists[list] || session_get_endpoint(listen->session) != endpoint)
 			continue;
 		text = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/"
@@ -375,21 +351,19 @@ static void tell_updated(
 static void on_updated(struct news *news, struct domain *domain, const struct domain_speaker *who,
 	const struct rpc *rpc)
 {
-	const struct catalog_naming *naming =
-		catalog_get_naming(news->catalog, domain_get_name(domain));
-	uint32_t id = fleet_find(news->fleet, domain_get_name(domain));
-	struct jspan uri = jspan_member(rpc->params, "uri", NULL);
-	struct watch *watch;
-	struct watch *after;
+	const char *name = domain_get_name(domain);
+	const struct catalog_naming *naming = catalog_get_naming(news->catalog, name);
+	uint32_t id = fleet_find(news->fleet, name);
+	struct watch *watch = NULL;
+	auto_strbuf uri = { 0 };
 
-	for (watch = LIST_FIRST(&news->watches); watch; watch = after) {
-		after = LIST_NEXT(watch, next);
-		if (watch->domain != id || !jspan_is(uri, watch->uri) ||
-			session_is_slow(watch->session) ||
-			(who->session && session_get_number(watch->session) != who->session))
-			continue;
-		tell_updated(watch, naming, rpc->params);
-	}
+	if (!jspan_get_str(jspan_member(rpc->params, "uri", NULL), &uri) ||
+		strlen(strbuf_get(&uri)) != uri.len)
+		return;
+	while ((watch = watches_next(news->watches, id, strbuf_get(&uri), watch)))
+		if (session_has_room(watch->session, rpc->params.len) &&
+			(!who->session || session_get_number(watch->session) == who->session))
+			tell_updated(watch, naming, rpc->params);
 }
 
 /* A message that is about no session in particular is for the operator. */
@@ -414,34 +388,42 @@ static void on_message(struct news *news, struct domain *domain, const struct do
 	enum level wanted = LEVEL_NONE;
 	enum level level;
 	uint64_t via = 0;
+	struct task *task;
+	auto_splices splices = { 0 };
 	auto_strbuf text = { 0 };
 
 	if (!level_read(jspan_member(rpc->params, "level", NULL), &level))
 		return;
-	if (!router_attribute(news->router, who, &session, &via, &wanted) && who->session) {
+	if (tasks_read_related(news->router, domain, who->worker, rpc->params, &task)) {
+		session = task ? task_get_session(task) : NULL;
+		wanted = session ? session_get_info(session)->level : LEVEL_NONE;
+		if (task)
+			tasks_map_to_client(task, rpc->params, &splices);
+	} else if (!router_attribute(news->router, who, &session, &via, &wanted) && who->session) {
 		session = session_find_number(news->sessions, who->session);
 		wanted = session ? session_get_info(session)->level : LEVEL_NONE;
 	}
-	if (!session || session_is_slow(session)) {
+	if (!session || !session_has_room(session, rpc->params.len)) {
 		log_message(news, domain, level, rpc->params);
 		return;
 	}
 	if (level < wanted || (session_is_once(session) && !via))
 		return;
 	strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":");
-	strbuf_add(&text, rpc->params.at, rpc->params.len);
+	splices_apply(&splices, rpc->params, &text);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
 	session_tell(session, via, text.data, text.len);
 }
 
-static void on_elicitation_complete(struct news *news, struct domain *domain, const struct rpc *rpc)
+static void on_elicitation_complete(struct news *news, struct domain *domain,
+	const struct domain_speaker *who, const struct rpc *rpc)
 {
 	struct session *session = bridge_find_elicitation(
-		news->router, domain, jspan_member(rpc->params, "elicitationId", NULL));
+		news->router, domain, who, jspan_member(rpc->params, "elicitationId", NULL));
 	auto_strbuf text = { 0 };
 
-	if (!session)
+	if (!session || !session_has_room(session, rpc->params.len))
 		return;
 	strbuf_adds(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/"
 			   "complete\",\"params\":");
@@ -461,7 +443,10 @@ void news_told(struct news *news, struct domain *domain, const struct domain_spe
 	else if (jspan_is(rpc->method, "notifications/resources/updated"))
 		on_updated(news, domain, who, rpc);
 	else if (jspan_is(rpc->method, "notifications/elicitation/complete"))
-		on_elicitation_complete(news, domain, rpc);
+		on_elicitation_complete(news, domain, who, rpc);
+	else if (jspan_is(rpc->method, "notifications/tasks/status") ||
+		 jspan_is(rpc->method, "notifications/progress"))
+		(void)tasks_told(news->router, domain, who->worker, rpc);
 	else if (jspan_is(rpc->method, "notifications/cancelled"))
 		bridge_withdrawn(news->router, domain, who->worker, rpc);
 }
@@ -482,10 +467,11 @@ static void set_level_of(void *arg, struct domain *domain)
 		domain_set_level(domain, to->session, to->level);
 }
 
-void news_set_level(struct news *news, struct session *session, enum level level)
+void news_set_level(
+	struct news *news, struct session *session, const char *domain, enum level level)
 {
 	struct level_of to = { session_get_number(session), level_name(level),
-		endpoint_get_domain(session_get_endpoint(session)) };
+		domain ? domain : endpoint_get_domain(session_get_endpoint(session)) };
 
 	session_get_info(session)->is_known_below = true;
 	fleet_each(news->fleet, set_level_of, &to);
@@ -508,23 +494,18 @@ void news_roots_changed(struct news *news, struct session *session)
 
 void news_forget_session(struct news *news, struct session *session)
 {
+	struct session_info *info = session_get_info(session);
 	uint64_t number = session_get_number(session);
 	struct listen *listen;
-	struct listen *after;
 	struct watch *watch;
-	struct watch *next;
 
-	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
-		after = LIST_NEXT(listen, next);
-		if (listen->session == session)
-			free_listen(news, listen);
-	}
-	for (watch = LIST_FIRST(&news->watches); watch; watch = next) {
-		next = LIST_NEXT(watch, next);
-		if (watch->session == session)
-			remove_watch(news, watch);
-	}
-	if (session_get_info(session)->is_known_below && !bridge_holds(news->router, number))
+	/* NOLINTBEGIN(clang-analyzer-unix.Malloc): it loses LIST_REMOVE */
+	while ((listen = LIST_FIRST(&info->listens)))
+		free_listen(news, listen);
+	while ((watch = LIST_FIRST(&info->watches)))
+		remove_watch(news, watch);
+	/* NOLINTEND(clang-analyzer-unix.Malloc) */
+	if (info->is_known_below && !bridge_holds(news->router, number))
 		fleet_each(news->fleet, each_domain_forget, &number);
 }
 
@@ -535,14 +516,17 @@ struct news *news_new(struct sessions *sessions, struct catalog *catalog, struct
 	news->sessions = sessions;
 	news->catalog = catalog;
 	news->router = router;
-	LIST_INIT(&news->watches);
+	news->watches = watches_new();
 	LIST_INIT(&news->listens);
 	return news;
 }
 
 void news_free(struct news *news)
 {
-	free(news); /* its sessions have ended, and taken all with them */
+	if (!news)
+		return;
+	watches_free(news->watches); /* its sessions have ended, and taken all with them */
+	free(news);
 }
 
 void news_set_fleet(struct news *news, struct fleet *fleet)

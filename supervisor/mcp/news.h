@@ -24,6 +24,9 @@ void news_told(struct news *news, struct domain *domain, const struct domain_spe
 /* subscriptions/listen: answered when it ends. */
 void news_listen(struct news *news, const struct origin *origin, struct jspan params);
 
+/* The session has an open listen request of this id. */
+bool news_has_listen(struct session *session, struct jspan id);
+
 /* False: the session has no such listen request. */
 bool news_cancel_listen(struct news *news, struct session *session, struct jspan id);
 
@@ -36,8 +39,9 @@ void news_unsubscribe(
 /* The client's roots are others: workers that serve it alone hear of it. */
 void news_roots_changed(struct news *news, struct session *session);
 
-/* logging/setLevel, or the level of one modern request. */
-void news_set_level(struct news *news, struct session *session, enum level level);
+/* logging/setLevel (`domain` is NULL), or the level of one modern request, which one domain gets. */
+void news_set_level(
+	struct news *news, struct session *session, const char *domain, enum level level);
 
 void news_forget_session(struct news *news, struct session *session);
 

@@ -124,6 +124,13 @@ void answer_error_object(const struct origin *to, struct jspan error)
 	auto_splices splices = { 0 };
 	auto_strbuf text = { 0 };
 
+	/* A client that checks what it reads would drop it, and wait for its answer without end. */
+	if (!jspan_is_integer(jspan_member(error, "code", NULL)) ||
+		jspan_type(jspan_member(error, "message", NULL)) != JSPAN_STRING) {
+		answer_error(to, RPC_INTERNAL_ERROR,
+			"the worker answered with an error that lacks a code or a message", NULL);
+		return;
+	}
 	/* These two MUST NOT be emitted at 2026-07-28. */
 	if (to->is_modern && (code == RPC_RESOURCE_NOT_FOUND || code == URL_ELICITATION_REQUIRED)) {
 		code = code == RPC_RESOURCE_NOT_FOUND ? RPC_INVALID_PARAMS : RPC_INTERNAL_ERROR;

@@ -4,13 +4,20 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
+#include "shared/limits.h"
 #include "shared/log.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/trace.h"
 
-enum { FIRST_BUCKETS = 256 };
+enum {
+	FIRST_BUCKETS = 256,
+	KEPT_PART = 16, /* one call may keep such a part of what is still free */
+};
+
+/* Of params that are kept for calls between the eras, all together. */
+#define MAX_KEPT_BYTES (64 * MIB)
 
 struct deadline_queue {
 	struct deadline_queue *next;
@@ -28,6 +35,10 @@ static const struct {
 	[FORWARD_PROMPT] = { .rewrites = true, .may_ask = true },
 	[FORWARD_READ] = { .rewrites = true, .may_ask = true, .cacheable = true },
 	[FORWARD_COMPLETE] = { 0 },
+	[FORWARD_TASK_GET] = { 0 },
+	[FORWARD_TASK_RESULT] = { .rewrites = true },
+	[FORWARD_TASK_CANCEL] = { 0 },
+	[FORWARD_TASK_LIST] = { 0 },
 };
 
 /* --- the table --------------------------------------------------------------------------------- */
@@ -94,6 +105,7 @@ void router_remove(struct router *router, struct call *call)
 	else
 		session_get_info(call->session)->n_calls--;
 	router_stop_deadline(call);
+	router->kept_bytes -= call->params_len;
 	free_call(call);
 	if (was_parked)
 		router->hooks->released(router->arg, session_no);
@@ -116,13 +128,12 @@ struct origin call_origin(const struct call *call)
 /* --- the ways of answering ----------------------------------------------------------------------- */
 
 /* The call leaves before its answer goes out, because sending may close the session, and that takes its
- * calls with it. The ids are kept so long. */
+ * calls with it. Returns the id, which the answer needs so long. */
 static char *leave(struct router *router, struct call *call, struct origin *ret)
 {
 	char *id = alloc_mem(call->ids, call->id_len);
 
 	*ret = call_origin(call);
-	ret->id.at = id;
 	router_remove(router, call);
 	return id;
 }
@@ -138,7 +149,16 @@ void router_fail(
 		return;
 	}
 	id = leave(router, call, &origin);
+	origin.id.at = id;
 	answer_error(&origin, code, message, data);
+}
+
+void router_answer(struct router *router, struct call *call, struct jspan result)
+{
+	struct origin origin;
+	auto_free char *id = leave(router, call, &origin);
+
+	answer_result(&origin, result, 0);
 }
 
 void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason)
@@ -161,25 +181,41 @@ static void on_deadline(struct expiry_entry *entry, void *arg)
 
 	call->expiry = NULL;
 	router_cancel_in_domain(router, call, "deadline");
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_end_list(router, call);
+		return;
+	}
 	router_fail(router, call, RPC_DEADLINE, message, NULL);
+}
+
+/* Workers have a say in how long their tools may take: an empty queue is used again for another length, so
+ * that there are never more of them than calls. */
+static struct deadline_queue *get_deadline_queue(struct router *router, int64_t after_ms)
+{
+	struct deadline_queue *empty = NULL;
+	struct deadline_queue *queue;
+
+	for (queue = router->deadlines; queue; queue = queue->next) {
+		if (queue->after_ms == after_ms)
+			return queue;
+		if (expiry_is_empty(queue->expiry))
+			empty = queue;
+	}
+	if (!empty) {
+		empty = alloc_zero(sizeof(*empty));
+		empty->expiry = expiry_new(router->loop, after_ms, on_deadline, router);
+		empty->next = router->deadlines;
+		router->deadlines = empty;
+	}
+	empty->after_ms = after_ms;
+	expiry_set_after(empty->expiry, after_ms);
+	return empty;
 }
 
 void router_set_deadline(struct router *router, struct call *call, int64_t after_ms)
 {
-	struct deadline_queue *queue;
-
 	router_stop_deadline(call);
-	for (queue = router->deadlines; queue; queue = queue->next)
-		if (queue->after_ms == after_ms)
-			break;
-	if (!queue) {
-		queue = alloc_zero(sizeof(*queue));
-		queue->after_ms = after_ms;
-		queue->expiry = expiry_new(router->loop, after_ms, on_deadline, router);
-		queue->next = router->deadlines;
-		router->deadlines = queue;
-	}
-	call->expiry = queue->expiry;
+	call->expiry = get_deadline_queue(router, after_ms)->expiry;
 	expiry_add(call->expiry, &call->deadline);
 }
 
@@ -193,6 +229,16 @@ static bool may_be_interrupted(const struct forward *forward)
 	if (target->native || !kinds[forward->kind].may_ask)
 		return false;
 	return forward->origin->is_modern ? !target->takes_modern : !target->takes_legacy;
+}
+
+/* No client can fill all the room with a few large calls: each leaves some for those that come. */
+static void keep_params(struct router *router, struct call *call, struct jspan params)
+{
+	if (params.len > (MAX_KEPT_BYTES - router->kept_bytes) / KEPT_PART)
+		return;
+	call->params = alloc_mem(params.at, params.len);
+	call->params_len = params.len;
+	router->kept_bytes += params.len;
 }
 
 /* NULL: the request belongs to no trace. */
@@ -222,6 +268,10 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->no = ++router->last_no;
 	call->domain = fleet_find(router->fleet, target->domain);
 	call->kind = forward->kind;
+	call->makes_task = forward->makes_task;
+	call->task_no = forward->task_no;
+	call->list_before = forward->list_before;
+	call->worker = forward->worker;
 	info->is_known_below |= !target->native;
 	call->is_modern = origin->is_modern;
 	call->may_rerun = target->may_rerun;
@@ -233,10 +283,9 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->trace = get_trace_id(origin);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
-	if (may_be_interrupted(forward)) {
-		call->params = alloc_mem(forward->params.at, forward->params.len);
-		call->params_len = forward->params.len;
-	}
+	call->is_bridged = may_be_interrupted(forward);
+	if (call->is_bridged)
+		keep_params(router, call, forward->params);
 	call->ids = call->own_ids;
 	call->id_len = origin->id.len;
 	call->token_len = origin->token.len;
@@ -268,6 +317,7 @@ int router_send(
 		.session = call->session_no,
 		.is_modern = call->is_modern,
 		.may_rerun = call->may_rerun,
+		.worker = call->worker,
 	};
 
 	if (!domain)
@@ -284,6 +334,10 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 
 	if (!call)
 		return;
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_end_list(router, call);
+		return;
+	}
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
@@ -292,6 +346,11 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 			"sessions have all its processes (isolation, processes.max); try again later",
 			name, name);
 		router_fail(router, call, RPC_OVERLOADED, message, NULL);
+		return;
+	}
+	if (err == -ESRCH) {
+		router_fail(router, call, RPC_UNAVAILABLE,
+			"the process that has the task cannot be asked now; ask again", NULL);
 		return;
 	}
 	message = alloc_printf("%s cannot be had: domain %s is not available now; /ready says why",
@@ -344,6 +403,7 @@ void router_forget_session(struct router *router, struct session *session)
 	struct call *call;
 
 	bridge_forget_session(router, session);
+	tasks_forget_session(router, session);
 	while ((call = LIST_FIRST(&session_get_info(session)->calls))) {
 		router_cancel_in_domain(router, call, "the client is gone");
 		router_remove(router, call);
@@ -403,18 +463,27 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	auto_strbuf rewritten = { 0 };
 	auto_free char *id = NULL;
 
-	if (naming) {
+	if (naming)
 		rewrite_result(&splices, naming, result);
+	if (!tasks_take_result(router, call, result, &splices))
+		return;
+	if (splices.n > 0) {
 		splices_apply(&splices, result, &rewritten);
 		result = (struct jspan){ .at = rewritten.data, .len = rewritten.len };
 	}
+	if (result.len > router->conf->tools.max_result_bytes) { /* clients' URIs are longer */
+		refuse_result(router, call, result.len);
+		return;
+	}
 	id = leave(router, call, &origin);
+	origin.id.at = id;
 	answer_result(&origin, result, flags);
 }
 
 void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 {
 	struct call *call = router_find(router, no);
+	const struct jspan nothing = { 0 };
 	struct jspan body = rpc->kind == RPC_ERROR ? rpc->error : rpc->result;
 	struct origin origin;
 	auto_free char *id = NULL;
@@ -424,10 +493,19 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	log_answer(router, call);
 	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
 		router_remove(router, call);
+	} else if (call->kind == FORWARD_TASK_LIST) {
+		if (rpc->kind == RPC_ERROR)
+			tasks_take_error(router, call, body);
+		tasks_go_on_with_list(router, call, rpc->kind == RPC_ERROR ? nothing : body);
 	} else if (body.len > router->conf->tools.max_result_bytes) {
 		refuse_result(router, call, body.len);
+	} else if (rpc->kind == RPC_RESULT && jspan_type(body) != JSPAN_OBJECT) {
+		router_fail(router, call, RPC_INTERNAL_ERROR,
+			"the worker answered with something that is no result (an object)", NULL);
 	} else if (rpc->kind == RPC_ERROR) {
+		tasks_take_error(router, call, body);
 		id = leave(router, call, &origin);
+		origin.id.at = id;
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
 		finish_result(router, call, body);
@@ -441,7 +519,8 @@ void router_progress(struct router *router, uint64_t no, const struct rpc *rpc)
 	auto_strbuf text = { 0 };
 
 	/* What a slow client does not hear of its progress must not cost it the answer. */
-	if (!call || !call->session || call->token_len == 0 || session_is_slow(call->session))
+	if (!call || !call->session || call->token_len == 0 ||
+		!session_has_room(call->session, rpc->params.len + call->token_len))
 		return;
 	splice_replace(&splices, jspan_member(rpc->params, "progressToken", NULL),
 		call->ids + call->id_len, call->token_len);
@@ -460,6 +539,10 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 
 	if (!call)
 		return;
+	if (call->kind == FORWARD_TASK_LIST) {
+		tasks_go_on_with_list(router, call, (struct jspan){ 0 });
+		return;
+	}
 	if (loss == DOMAIN_LOST_DIED)
 		message = alloc_printf(
 			"the worker died while it ran %s (%s); the call may have taken effect",
@@ -472,26 +555,42 @@ void router_lost(struct router *router, uint64_t no, enum domain_loss loss, cons
 		message, NULL);
 }
 
+/* A legacy session may have chosen another one since the call began. */
+static enum level level_of(const struct call *call)
+{
+	return call->is_modern ? call->level : session_get_info(call->session)->level;
+}
+
 bool router_attribute(struct router *router, const struct domain_speaker *who,
 	struct session **ret_session, uint64_t *ret_via, enum level *ret_level)
 {
 	unsigned n = who->n_calls < DOMAIN_SPEAKER_CALLS ? who->n_calls : DOMAIN_SPEAKER_CALLS;
 	const struct call *first = NULL;
+	enum level level = LEVEL_NONE;
+	unsigned n_work = 0;
 
 	if (who->n_calls > DOMAIN_SPEAKER_CALLS)
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		const struct call *call = router_find(router, who->calls[i]);
 
+		if (call && call_is_beside(call))
+			continue;
 		if (!call || !call->session || (first && call->session != first->session))
 			return false;
+		if (!first || level_of(call) > level)
+			level = level_of(call); /* it could be about the one that wants less */
 		first = first ? first : call;
+		n_work++;
 	}
 	if (!first)
 		return false;
+	if (who->n_unsure > 0 &&
+		(first->is_modern || (!who->session && first->session_no != who->unsure_session)))
+		return false; /* it may be about a call that was given up */
 	*ret_session = first->session;
-	*ret_via = n == 1 ? first->via : 0;
-	*ret_level = first->level;
+	*ret_via = n_work == 1 && who->n_unsure == 0 ? first->via : 0;
+	*ret_level = level;
 	return true;
 }
 
@@ -507,6 +606,7 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 	LIST_INIT(&router->parked);
 	LIST_INIT(&router->asks);
 	bridge_init(router);
+	router->tasks = tasks_new(router);
 	grow(router);
 	return router;
 }
@@ -528,9 +628,13 @@ void router_free(struct router *router)
 
 	if (!router)
 		return;
-	while ((call = LIST_FIRST(&router->parked)))
-		router_remove(router, call);
 	bridge_done(router);
+	while ((call = LIST_FIRST(&router->parked))) { /* nobody is left to hear of it */
+		LIST_REMOVE(call, in_session);
+		router_stop_deadline(call);
+		free_call(call);
+	}
+	tasks_free(router->tasks);
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
 		expiry_free(queue->expiry);

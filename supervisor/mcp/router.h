@@ -38,6 +38,10 @@ enum forward_kind {
 	FORWARD_PROMPT,
 	FORWARD_READ,
 	FORWARD_COMPLETE,
+	FORWARD_TASK_GET,
+	FORWARD_TASK_RESULT,
+	FORWARD_TASK_CANCEL,
+	FORWARD_TASK_LIST, /* tasks/get for each of the tasks that are listed */
 };
 
 /* A request on its way. */
@@ -47,6 +51,11 @@ struct forward {
 	struct jspan params;
 	struct jspan where; /* in params: the name or URI that the worker may know by another one */
 	const struct catalog_target *target;
+	bool makes_task;      /* its result may be a task (mcp/tasks.h) */
+	bool drops_task;      /* params.task is left out */
+	uint64_t list_before; /* of FORWARD_TASK_LIST: where its page begins */
+	uint64_t task_no;     /* what it is about; 0: no task */
+	unsigned worker;      /* the process that it must go to; 0: any */
 };
 
 /* Sends it on its way. Whatever happens, the session hears exactly once (or the call is cancelled): also

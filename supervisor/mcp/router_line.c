@@ -16,6 +16,10 @@ static const char *const methods[] = {
 	[FORWARD_PROMPT] = "prompts/get",
 	[FORWARD_READ] = "resources/read",
 	[FORWARD_COMPLETE] = "completion/complete",
+	[FORWARD_TASK_GET] = "tasks/get",
+	[FORWARD_TASK_RESULT] = "tasks/result",
+	[FORWARD_TASK_CANCEL] = "tasks/cancel",
+	[FORWARD_TASK_LIST] = "tasks/get",
 };
 
 /* Members of a request's _meta that are for us: the envelope, and what we write anew. */
@@ -63,6 +67,17 @@ static void add_member(struct strbuf *out, const char *name, struct jspan value)
 	strbuf_add(out, value.at, value.len);
 }
 
+/* A task has another id there. */
+static void add_value(
+	struct session *session, struct jspan name, struct jspan value, struct strbuf *out)
+{
+	auto_splices splices = { 0 };
+
+	if (jspan_is(name, MCP_META "related-task"))
+		tasks_map_related(session, value, &splices);
+	splices_apply(&splices, value, out);
+}
+
 /* The members of _meta for the worker. */
 static void make_meta(const struct call *call, const struct origin *origin, struct strbuf *out)
 {
@@ -83,7 +98,7 @@ static void make_meta(const struct call *call, const struct origin *origin, stru
 		strbuf_adds(out, out->len ? "," : "");
 		strbuf_add(out, name.at, name.len);
 		strbuf_addc(out, ':');
-		strbuf_add(out, value.at, value.len);
+		add_value(origin->session, name, value, out);
 	}
 }
 
@@ -168,6 +183,8 @@ void router_make_line(const struct call *call, const struct forward *forward, co
 		splice_replace(&splices, forward->where, name.data, name.len);
 	}
 	splice_meta(call, forward, params, &splices);
+	if (forward->drops_task)
+		splice_remove(&splices, params, "task");
 	if (more)
 		splice_members(&splices, params, more);
 	(void)strbuf_reserve(&line, params.len + 128);

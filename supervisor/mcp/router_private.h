@@ -1,14 +1,12 @@
 /* The inside of the router: shared by router.c (the table of calls), router_line.c (what is written to
- * workers) and bridge.c (what workers ask of clients). */
+ * workers), bridge.c (what workers ask of clients) and tasks.c (what outlasts its call). */
 #pragma once
 
 #include "supervisor/expiry.h"
 #include "supervisor/mcp/router.h"
+#include "supervisor/mcp/tasks.h"
 
 enum { PARKED_TOKEN_TEXT = 48, MAX_ELICITATIONS = 256 };
-
-struct ask;
-LIST_HEAD(ask_list, ask);
 
 struct call {
 	LIST_ENTRY(call) in_bucket;
@@ -21,6 +19,10 @@ struct call {
 	uint64_t no;
 	uint32_t domain;
 	enum forward_kind kind;
+	bool makes_task;
+	uint64_t list_before;
+	uint64_t task_no; /* 0: it is about no task */
+	unsigned worker;  /* 0: any */
 	bool is_modern;
 	bool may_rerun;
 	enum level level;
@@ -31,12 +33,14 @@ struct call {
 	char *trace; /* NULL: none */
 
 	/* What a call needs that a worker interrupts to ask something. */
-	char *params; /* as the client sent them; NULL: that cannot happen */
+	bool is_bridged; /* it can: its client and its worker are of different eras */
+	char *params; /* as the client sent them; NULL: not bridged, or there is no room to keep them */
 	size_t params_len;
 	struct ask_list asks;
 	unsigned n_asks;
+	size_t asked_bytes; /* of all that was asked on its way */
 	unsigned n_rounds;
-	bool has_part; /* parked, and given some of what it asked */
+	bool has_part;              /* parked, and given some of what it asked */
 	struct expiry_entry gather; /* to be parked when its worker has said all that it wants */
 	const struct endpoint *endpoint;      /* where it was asked */
 	char parked_token[PARKED_TOKEN_TEXT]; /* "": not parked */
@@ -52,6 +56,7 @@ struct call {
 struct elicitation {
 	char *id; /* JSON; NULL: none */
 	uint32_t domain;
+	unsigned worker; /* 0: which process of the domain is not known */
 	uint64_t session_no;
 };
 
@@ -72,6 +77,8 @@ struct router {
 	unsigned n_calls;
 	uint64_t last_no;
 	struct deadline_queue *deadlines;
+	size_t kept_bytes; /* of all calls' params */
+	struct tasks *tasks;
 	struct call_list parked;
 	unsigned n_parked;
 	struct ask_list asks; /* all, in no order */
@@ -81,6 +88,12 @@ struct router {
 	struct elicitation elicitations[MAX_ELICITATIONS]; /* the newest */
 	size_t n_elicitations;
 };
+
+/* It is about a task, not work by itself: nothing that a worker says belongs to it. */
+static inline bool call_is_beside(const struct call *call)
+{
+	return call->kind >= FORWARD_TASK_GET;
+}
 
 static inline struct jspan call_id(const struct call *call)
 {
@@ -97,6 +110,7 @@ void router_stop_deadline(struct call *call);
 void router_remove(struct router *router, struct call *call);
 void router_fail(
 	struct router *router, struct call *call, int code, const char *message, const char *data);
+void router_answer(struct router *router, struct call *call, struct jspan result);
 void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason);
 int router_send(struct router *router, struct call *call, const struct forward *forward,
 	const char *input_responses);

@@ -22,7 +22,8 @@ struct queued {
 };
 
 struct session {
-	LIST_ENTRY(session) in_bucket;
+	LIST_ENTRY(session) in_ids; /* not one that is_once */
+	LIST_ENTRY(session) in_numbers;
 	TAILQ_ENTRY(session) in_all;
 	struct sessions *owner;
 	const struct sink_ops *ops; /* NULL: closed, about to be freed */
@@ -47,34 +48,51 @@ struct sessions {
 	void *arg;
 	struct timer *sweep_timer;
 	TAILQ_HEAD(, session) all;
-	struct bucket *buckets;
-	size_t n_buckets; /* a power of two */
-	unsigned n_sessions;
+	struct bucket *ids;
+	struct bucket *numbers;
+	size_t n_buckets;    /* of each; a power of two */
+	unsigned n_all;      /* those for one request, too */
+	unsigned n_sessions; /* without them */
 	uint64_t last_number;
 	struct log_limit slow_log;
 	struct log_limit full_log;
 };
 
-/* --- the map ----------------------------------------------------------------------------------- */
+/* --- the maps ---------------------------------------------------------------------------------- */
 
-static struct bucket *bucket_of(const struct sessions *sessions, const uint8_t id[ID_BYTES])
+static struct bucket *bucket_of_id(const struct sessions *sessions, const uint8_t id[ID_BYTES])
 {
 	uint32_t hash;
 
 	memcpy(&hash, id, sizeof(hash));
-	return &sessions->buckets[hash & (sessions->n_buckets - 1)];
+	return &sessions->ids[hash & (sessions->n_buckets - 1)];
+}
+
+static struct bucket *bucket_of_number(const struct sessions *sessions, uint64_t number)
+{
+	return &sessions->numbers[number & (sessions->n_buckets - 1)];
+}
+
+static void enter_maps(struct session *session)
+{
+	struct sessions *sessions = session->owner;
+
+	LIST_INSERT_HEAD(bucket_of_number(sessions, session->number), session, in_numbers);
+	if (!session->ops->is_once)
+		LIST_INSERT_HEAD(bucket_of_id(sessions, session->id), session, in_ids);
 }
 
 static void set_buckets(struct sessions *sessions, size_t n_buckets)
 {
 	struct session *session;
 
-	free(sessions->buckets);
+	free(sessions->ids);
+	free(sessions->numbers);
 	sessions->n_buckets = n_buckets;
-	sessions->buckets = alloc_zero(n_buckets * sizeof(*sessions->buckets));
+	sessions->ids = alloc_zero(n_buckets * sizeof(*sessions->ids));
+	sessions->numbers = alloc_zero(n_buckets * sizeof(*sessions->numbers));
 	TAILQ_FOREACH(session, &sessions->all, in_all)
-		if (!session->ops->is_once)
-			LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+		enter_maps(session);
 }
 
 static void make_id(uint8_t id[ID_BYTES])
@@ -130,9 +148,11 @@ static void end_session(struct session *session)
 	struct sessions *sessions = session->owner;
 
 	if (!session->ops->is_once) {
-		LIST_REMOVE(session, in_bucket);
+		LIST_REMOVE(session, in_ids);
 		sessions->n_sessions--;
 	}
+	LIST_REMOVE(session, in_numbers);
+	sessions->n_all--;
 	session->ops = NULL;
 	TAILQ_REMOVE(&sessions->all, session, in_all);
 	sessions->on_closed(sessions->arg, session);
@@ -210,7 +230,8 @@ void sessions_free(struct sessions *sessions)
 		return;
 	sessions_close_all(sessions, "the supervisor ends");
 	timer_free(sessions->sweep_timer);
-	free(sessions->buckets);
+	free(sessions->ids);
+	free(sessions->numbers);
 	free(sessions);
 }
 
@@ -245,15 +266,25 @@ void sessions_each(
 	}
 }
 
-static void enter_map(struct session *session)
+static struct session *make_session(struct sessions *sessions, const struct sink_ops *ops,
+	void *sink, struct endpoint *endpoint)
 {
-	struct sessions *sessions = session->owner;
+	struct session *session = alloc_zero(sizeof(*session));
 
-	make_id(session->id);
-	if (++sessions->n_sessions > sessions->n_buckets)
-		set_buckets(sessions, sessions->n_buckets * 4);
-	else
-		LIST_INSERT_HEAD(bucket_of(sessions, session->id), session, in_bucket);
+	session->owner = sessions;
+	session->ops = ops;
+	session->sink = sink;
+	session->endpoint = endpoint;
+	session->active_ms = loop_now_ms(sessions->loop);
+	session->number = ++sessions->last_number;
+	STAILQ_INIT(&session->queue);
+	LIST_INIT(&session->info.calls);
+	LIST_INIT(&session->info.tasks);
+	LIST_INIT(&session->info.asks);
+	LIST_INIT(&session->info.watches);
+	LIST_INIT(&session->info.listens);
+	session->info.level = LEVEL_INFO;
+	return session;
 }
 
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
@@ -267,19 +298,15 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 				sessions->n_sessions);
 		return NULL;
 	}
-	session = alloc_zero(sizeof(*session));
-	session->owner = sessions;
-	session->ops = ops;
-	session->sink = sink;
-	session->endpoint = endpoint;
-	session->active_ms = loop_now_ms(sessions->loop);
-	STAILQ_INIT(&session->queue);
-	LIST_INIT(&session->info.calls);
-	session->info.level = LEVEL_INFO;
-	session->number = ++sessions->last_number;
+	session = make_session(sessions, ops, sink, endpoint);
+	if (!ops->is_once) {
+		make_id(session->id);
+		sessions->n_sessions++;
+	}
+	if (++sessions->n_all > sessions->n_buckets)
+		set_buckets(sessions, sessions->n_buckets * 4);
 	TAILQ_INSERT_TAIL(&sessions->all, session, in_all);
-	if (!ops->is_once)
-		enter_map(session);
+	enter_maps(session);
 	return session;
 }
 
@@ -290,7 +317,7 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 
 	if (!parse_id(id, len, bytes))
 		return NULL;
-	LIST_FOREACH(session, bucket_of(sessions, bytes), in_bucket)
+	LIST_FOREACH(session, bucket_of_id(sessions, bytes), in_ids)
 		if (memcmp(session->id, bytes, ID_BYTES) == 0)
 			return session;
 	return NULL;
@@ -305,7 +332,7 @@ struct session *session_find_number(struct sessions *sessions, uint64_t number)
 {
 	struct session *session;
 
-	TAILQ_FOREACH(session, &sessions->all, in_all)
+	LIST_FOREACH(session, bucket_of_number(sessions, number), in_numbers)
 		if (session->number == number)
 			return session;
 	return NULL;
@@ -365,6 +392,11 @@ struct session_info *session_get_info(struct session *session)
 unsigned session_count_calls(const struct session *session)
 {
 	return session->info.n_calls;
+}
+
+unsigned session_count_early(const struct session *session)
+{
+	return session->info.n_early;
 }
 
 void session_touch(struct session *session)
@@ -435,6 +467,11 @@ bool session_is_slow(const struct session *session)
 		return true;
 	return session->queued_bytes > limits->session_queue_bytes / 2 ||
 	       session->n_queued > limits->session_queue_messages / 2;
+}
+
+bool session_has_room(const struct session *session, size_t len)
+{
+	return !session_is_slow(session) && len <= session->owner->limits.session_queue_bytes / 2;
 }
 
 bool session_is_open(const struct session *session)

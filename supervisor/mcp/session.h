@@ -15,8 +15,16 @@ struct session;
 struct sessions;
 struct endpoint; /* mcp/catalog.h */
 struct call;     /* mcp/router.c */
+struct ask;      /* mcp/bridge.c */
+struct watch;    /* mcp/watches.c */
+struct listen;   /* mcp/news.c */
+struct task;     /* mcp/tasks.c */
 
 LIST_HEAD(call_list, call);
+LIST_HEAD(ask_list, ask);
+LIST_HEAD(watch_list, watch);
+LIST_HEAD(listen_list, listen);
+LIST_HEAD(task_list, task);
 
 /* One message to a client: a JSON text without line breaks, borrowed for the time of the call. */
 struct outgoing {
@@ -60,6 +68,16 @@ struct session_info {
 	char *client_info;   /* the same */
 	unsigned n_calls;
 	struct call_list calls; /* the router's */
+	unsigned n_asks;
+	struct ask_list asks; /* the bridge's: what it was asked */
+	unsigned n_watches;
+	size_t watch_bytes;
+	struct watch_list watches; /* of mcp/watches.h */
+	unsigned n_listens;
+	struct listen_list listens; /* of mcp/news.h */
+	unsigned n_early;           /* requests that wait for the lists: of mcp.c */
+	unsigned n_tasks;
+	struct task_list tasks; /* those of mcp/tasks.h, the newest first */
 };
 
 /* `on_closed` runs when a session ends, for whatever reason, before it is freed. */
@@ -78,7 +96,7 @@ void sessions_each(
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
 
-/* By session_get_number(); NULL: it has ended. Walks over all: for what is rare. */
+/* By session_get_number(); NULL: it has ended. */
 struct session *session_find_number(struct sessions *sessions, uint64_t number);
 
 /* By the text of its id (any case of the hexadecimal digits); NULL: none. */
@@ -91,6 +109,7 @@ struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
 unsigned session_count_calls(const struct session *session); /* in flight */
+unsigned session_count_early(const struct session *session); /* that wait for the lists */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
 bool session_answers_each(const struct session *session);
@@ -110,6 +129,10 @@ void session_send(struct session *session, const struct outgoing *out);
 
 /* More than half of the queue is used: no new requests, please. */
 bool session_is_slow(const struct session *session);
+
+/* Room for something of this size that the client can do without: false for a slow one, too, and for what
+ * alone would make it slow. A peer that talks much must not cost a client its session. */
+bool session_has_room(const struct session *session, size_t len);
 
 /* False: it was closed, in this loop turn; nothing may be begun for it any more. */
 bool session_is_open(const struct session *session);

@@ -43,12 +43,41 @@ void splice_members(struct splices *splices, struct jspan object, const char *me
 	splice_insert(splices, object.at + 1, text, strlen(text));
 }
 
+/* With the comma behind it, or (the last one) with the one in front. */
+void splice_remove(struct splices *splices, struct jspan object, const char *member)
+{
+	const char *kept_end = NULL; /* of the last member that stays */
+	const char *from = NULL;     /* where what goes begins */
+	struct jspan name, value;
+	size_t cursor = 0;
+
+	while (jspan_next(object, &cursor, &name, &value)) {
+		if (jspan_is(name, member)) {
+			from = from ? from : name.at;
+			continue;
+		}
+		if (from)
+			splice_replace(
+				splices, (struct jspan){ from, (size_t)(name.at - from) }, "", 0);
+		from = NULL;
+		kept_end = value.at + value.len;
+	}
+	if (!from)
+		return;
+	if (kept_end)
+		from = kept_end;
+	splice_replace(splices, (struct jspan){ from, (size_t)(object.at + object.len - 1 - from) },
+		"", 0);
+}
+
 static int compare(const void *a, const void *b)
 {
-	const char *x = ((const struct splice *)a)->at;
-	const char *y = ((const struct splice *)b)->at;
+	const struct splice *x = a;
+	const struct splice *y = b;
 
-	return x < y ? -1 : x > y;
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return (x->len > 0) - (y->len > 0); /* what is put in front of a part that goes */
 }
 
 void splices_apply(struct splices *splices, struct jspan whole, struct strbuf *out)

@@ -28,5 +28,8 @@ void splice_insert(struct splices *splices, const char *at, const char *with, si
 /* Puts members ("\"a\":1", no comma at the ends) first in an object. */
 void splice_members(struct splices *splices, struct jspan object, const char *members);
 
+/* Takes the members of this name out of an object that has others too. */
+void splice_remove(struct splices *splices, struct jspan object, const char *name);
+
 /* Appends `whole` with all that was asked for, in whatever order it was. */
 void splices_apply(struct splices *splices, struct jspan whole, struct strbuf *out);

@@ -56,6 +56,11 @@ fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)
 
+# Clients and workers by a script; the fleet is a fake, in the place of fleet/.
+fuzz_programs += tests/fuzz/fuzz_mcp
+tests_fuzz_fuzz_mcp_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_mcp_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_offering
 tests_fuzz_fuzz_offering_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_offering_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
@@ -138,7 +143,7 @@ fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 check_PROGRAMS += $(fuzz_programs)
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/envelope.dict tests/fuzz/expression.dict tests/fuzz/fuzz.h tests/fuzz/http1.dict \
-	tests/fuzz/message.dict tests/fuzz/run tests/fuzz/settings.dict tests/fuzz/texts.dict
+	tests/fuzz/mcp.dict tests/fuzz/message.dict tests/fuzz/run tests/fuzz/settings.dict tests/fuzz/texts.dict
 
 if FUZZING
 fuzz_main = $(FUZZ_MAIN)

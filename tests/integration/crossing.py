@@ -44,7 +44,7 @@ class Ledger:
         self.name = name
         self.calls = {}  # id -> Call
         self.serial = itertools.count()
-        self.counts = {"answers": 0, "progress": 0, "cancelled": 0, "lists": 0, "reconnects": 0, "resumed": 0}
+        self.counts = {"answers": 0, "progress": 0, "cancelled": 0, "lists": 0, "cursors": 0, "reconnects": 0, "resumed": 0}
 
     def begin(self, number, token):
         if number in self.calls:
@@ -517,6 +517,7 @@ class Client:
             if "nextCursor" not in page:
                 break
             params = {"cursor": page["nextCursor"]}
+            self.ledger.counts["cursors"] += 1
         if sorted(names) != self.tools:
             raise Crossed(f"{self.ledger.name}: {len(names)} tools, not {len(self.tools)}: {set(names) ^ set(self.tools)}")
         self.ledger.counts["lists"] += 1

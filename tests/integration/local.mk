@@ -78,6 +78,7 @@ EXTRA_DIST += \
 	tests/integration/test_streamable.py \
 	tests/integration/test_stateless.py \
 	tests/integration/test_stdio.py \
+	tests/integration/test_tasks.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \

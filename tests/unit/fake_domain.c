@@ -92,6 +92,12 @@ unsigned worker_list_calls(const struct worker *w, uint64_t *ret, unsigned max)
 	return 0;
 }
 
+unsigned worker_count_unsure(const struct worker *w, uint64_t *ret_session)
+{
+	*ret_session = 0;
+	return 0;
+}
+
 void worker_reply(struct worker *w, const char *line, size_t len)
 {
 }
@@ -127,9 +133,19 @@ void worker_stop(struct worker *w, int64_t drain_ms)
 		move_worker(w, WORKER_STOPPING);
 }
 
+unsigned worker_count_places(const struct worker *w)
+{
+	unsigned n = 0;
+	const struct request *request;
+
+	TAILQ_FOREACH(request, &w->calls, next)
+		n += !request->is_beside;
+	return n;
+}
+
 bool worker_has_room(const struct worker *w)
 {
-	return w->state == WORKER_READY && w->n_calls < w->setup->concurrency;
+	return w->state == WORKER_READY && worker_count_places(w) < w->setup->concurrency;
 }
 
 bool worker_is_idle(const struct worker *w)
@@ -159,6 +175,10 @@ unsigned worker_take_back(struct worker *w, int64_t max_ms, struct request_list 
 		TAILQ_REMOVE(&w->calls, request, next);
 		w->n_calls--;
 		request->ahead = false;
+		if (request->cancelled) {
+			request_free(request);
+			continue;
+		}
 		TAILQ_INSERT_HEAD(ret, request, next);
 		n++;
 	}
@@ -167,7 +187,9 @@ unsigned worker_take_back(struct worker *w, int64_t max_ms, struct request_list 
 
 int worker_call(struct worker *w, struct request *request)
 {
-	request->ahead = w->n_calls >= w->setup->concurrency;
+	if (w->is_broken)
+		return -EPIPE;
+	request->ahead = !request->is_beside && w->n_calls >= w->setup->concurrency;
 	TAILQ_INSERT_TAIL(&w->calls, request, next);
 	w->n_calls++;
 	return 0;
@@ -291,9 +313,9 @@ void die(struct worker *w, enum worker_state next)
 {
 	struct request_list calls = TAILQ_HEAD_INITIALIZER(calls);
 
+	move_worker(w, next);
 	TAILQ_CONCAT(&calls, &w->calls, next);
 	w->n_calls = 0;
-	move_worker(w, next);
 	w->hooks->lost(w->arg, w, &calls);
 	assert_true(TAILQ_EMPTY(&calls));
 	loop_settle(world.loop);
@@ -304,6 +326,8 @@ void die(struct worker *w, enum worker_state next)
 static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
 {
 	strbuf_addf(&world.story, "answered:%d ", (int)no);
+	if (world.left)
+		world.left(no);
 }
 
 static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)
@@ -314,7 +338,10 @@ static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)
 static void on_lost(void *arg, uint64_t no, enum domain_loss loss, const char *cause)
 {
 	assert_non_null(cause);
+	world.cause = cause;
 	strbuf_addf(&world.story, "%s:%d ", loss == DOMAIN_LOST_DIED ? "died" : "down", (int)no);
+	if (world.left)
+		world.left(no);
 }
 
 static void on_changed(void *arg, struct domain *domain)

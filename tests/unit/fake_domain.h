@@ -13,8 +13,9 @@ struct worker {
 	enum worker_state state;
 	struct request_list calls;
 	unsigned n_calls;
-	bool is_fast;  /* takes calls ahead */
-	bool is_stuck; /* gives them back */
+	bool is_fast;   /* takes calls ahead */
+	bool is_stuck;  /* gives them back */
+	bool is_broken; /* takes none: its end is on the way */
 	unsigned n_stops;
 	int64_t drain_ms; /* of the last stop */
 	int64_t idle_since_ms;
@@ -33,7 +34,9 @@ struct world {
 	unsigned n_workers;
 	struct strbuf story; /* what the hooks said, one word each */
 	unsigned n_changed;
-	unsigned n_tools; /* of the last list told */
+	unsigned n_tools;          /* of the last list told */
+	const char *cause;         /* of the call that was lost last, while that is told */
+	void (*left)(uint64_t no); /* a call was answered or lost; NULL: no matter */
 };
 
 extern struct world world;

@@ -287,9 +287,15 @@ void assert_killed_for(const char *words)
 
 void call(uint64_t no)
 {
+	call_of(no, 0);
+}
+
+void call_of(uint64_t no, uint64_t session)
+{
 	struct request *request = alloc_zero(sizeof(*request));
 
 	request->no = no;
+	request->session = session;
 	request->line = alloc_printf("{\"call\":%d}", (int)no);
 	request->len = strlen(request->line);
 	assert_int_equal(worker_call(world.worker, request), 0);

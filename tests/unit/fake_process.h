@@ -88,4 +88,5 @@ void assert_killed_for(const char *words);
 
 /* A call is handed to the worker; the process answers it. */
 void call(uint64_t no);
+void call_of(uint64_t no, uint64_t session);
 void answer(int no);

@@ -588,6 +588,18 @@ tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c tests/unit/mcp_world.c tests
 tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_mcp_hostile
+TESTS += tests/unit/test_mcp_hostile
+tests_unit_test_mcp_hostile_SOURCES = tests/unit/test_mcp_hostile.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_mcp_hostile_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_mcp_hostile_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_tasks
+TESTS += tests/unit/test_tasks
+tests_unit_test_tasks_SOURCES = tests/unit/test_tasks.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_tasks_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_tasks_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_bridge
 TESTS += tests/unit/test_bridge
 tests_unit_test_bridge_SOURCES = tests/unit/test_bridge.c tests/unit/mcp_world.c tests/unit/mcp_world.h
@@ -637,6 +649,12 @@ tests_unit_test_local_socket_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_local_socket_LDADD = $(supervisor_unit_libs)
 
 fake_domain_sources = tests/unit/fake_domain.c tests/unit/fake_domain.h
+
+check_PROGRAMS += tests/unit/test_domain_random
+TESTS += tests/unit/test_domain_random
+tests_unit_test_domain_random_SOURCES = tests/unit/test_domain_random.c $(fake_domain_sources)
+tests_unit_test_domain_random_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_random_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_domain_session
 TESTS += tests/unit/test_domain_session

@@ -68,7 +68,25 @@ int domain_call(struct domain *d, const struct domain_call *call)
 	d->meta_at = call->meta_at;
 	d->last_no = call->no;
 	d->may_rerun = call->may_rerun;
+	d->worker = call->worker;
 	return d->refusal;
+}
+
+void domain_tell_worker(struct domain *d, unsigned worker, const char *line, size_t len)
+{
+	assert_int_equal(worker, EXT_WORKER);
+	strbuf_add(&d->told, line, len);
+}
+
+void domain_hold(struct domain *d, unsigned worker, bool hold)
+{
+	assert_int_equal(worker, EXT_WORKER);
+	d->n_holds += hold ? 1U : -1U;
+}
+
+unsigned domain_get_answering(const struct domain *d)
+{
+	return EXT_WORKER;
 }
 
 void domain_subscribe(struct domain *d, uint64_t session, const char *uri)
@@ -120,6 +138,8 @@ static int sink_send(void *arg, const struct outgoing *out)
 
 	if (client->busy)
 		return -EAGAIN;
+	if (out->is_answer)
+		client->code = out->code;
 	strbuf_add(&client->got, out->json, out->len);
 	strbuf_addc(&client->got, '\n');
 	return 0;
@@ -251,6 +271,7 @@ int world_tear_down(void **unused)
 		strbuf_done(&world.domains[i].cancelled);
 		strbuf_done(&world.domains[i].reply);
 		strbuf_done(&world.domains[i].wishes);
+		strbuf_done(&world.domains[i].told);
 		strbuf_done(&world.domains[i].envelope);
 	}
 	strbuf_done(&world.a.got);
@@ -343,19 +364,29 @@ void answer(uint64_t no)
 	answer_with(no, RPC_RESULT, "{\"ok\":1}");
 }
 
-static void from_ext(const char *text, const uint64_t *calls, unsigned n_calls, bool asks)
+void ext_speaks(const struct domain_speaker *who, const char *text, bool asks)
 {
-	const struct domain_speaker who = { .worker = 1, .calls = calls, .n_calls = n_calls };
 	const char *why;
 	struct rpc rpc;
 
 	assert_int_equal(rpc_parse(text, strlen(text), &rpc, &why), 0);
 	strbuf_cut(&world.domains[2].reply, 0);
 	if (asks)
-		mcp_domain_hooks.asked(world.mcp, &world.domains[2], &who, &rpc);
+		mcp_domain_hooks.asked(world.mcp, &world.domains[2], who, &rpc);
 	else
-		mcp_domain_hooks.told(world.mcp, &world.domains[2], &who, &rpc);
+		mcp_domain_hooks.told(world.mcp, &world.domains[2], who, &rpc);
 	loop_settle(world.loop);
+}
+
+static void from_ext(const char *text, const uint64_t *calls, unsigned n_calls, bool asks)
+{
+	const struct domain_speaker who = { .worker = EXT_WORKER,
+		.calls = calls,
+		.n_calls = n_calls,
+		.n_unsure = world.n_unsure,
+		.unsure_session = world.unsure_session };
+
+	ext_speaks(&who, text, asks);
 }
 
 void ext_asks(const char *text, const uint64_t *calls, unsigned n_calls)

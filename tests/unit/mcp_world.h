@@ -14,7 +14,7 @@
 #include "shared/log.h"
 #include "supervisor/mcp/mcp.h"
 
-enum { WORLD_DOMAINS = 3 };
+enum { WORLD_DOMAINS = 3, EXT_WORKER = 1 };
 
 struct domain {
 	const char *name;
@@ -24,6 +24,9 @@ struct domain {
 	int refusal;     /* what domain_call() says; 0: it takes the call */
 	uint64_t last_no;
 	bool may_rerun;
+	unsigned worker;         /* that the last call was for; 0: any */
+	unsigned n_holds;        /* of its worker */
+	struct strbuf told;      /* to its worker alone */
 	struct strbuf line;      /* the last call */
 	struct strbuf cancelled; /* the numbers */
 	struct strbuf envelope;  /* of the last call, and where it goes in */
@@ -35,6 +38,7 @@ struct domain {
 struct client {
 	struct session *session;
 	struct strbuf got; /* messages, each with a line break */
+	int code;          /* of the last answer */
 	bool busy;
 	bool closed;
 };
@@ -47,6 +51,8 @@ struct world {
 	struct client a, b; /* event streams */
 	struct client s;    /* a line transport; world_add_ext() opens it */
 	unsigned n_idle, n_settled;
+	unsigned n_unsure;       /* calls of "ext" that were given up and may still run, */
+	uint64_t unsure_session; /* of one session, or (0) of several */
 };
 
 extern struct world world;
@@ -77,9 +83,32 @@ void call_tool(struct client *client, const char *id, const char *tool);
 void answer_with(uint64_t no, enum rpc_kind kind, const char *body);
 void answer(uint64_t no);
 
+/* The same from a process of one's choice. */
+void ext_speaks(const struct domain_speaker *who, const char *text, bool asks);
+
 /* What a worker of "ext" says while it has these calls. */
 void ext_asks(const char *text, const uint64_t *calls, unsigned n_calls);
 void ext_tells(const char *text, const uint64_t *calls, unsigned n_calls);
 
 #define assert_heard(client, text) assert_string_equal(heard(client), text)
 #define assert_has(client, text) assert_non_null(strstr(heard(client), text))
+
+/* What "ext" offers, and messages. */
+#define LISTS                                                                                      \
+	"{\"tools\":[{\"name\":\"work\",\"inputSchema\":{\"type\":\"object\"}}],"                  \
+	"\"resources\":[{\"uri\":\"x://a\",\"name\":\"a\"}],\"templates\":[{\"uriTemplate\":"      \
+	"\"x://t/{id}\",\"name\":\"t\"}],\"prompts\":[{\"name\":\"ask\"}]}"
+#define CAPABILITIES                                                                               \
+	"{\"tools\":{},\"resources\":{\"subscribe\":true},\"prompts\":{},\"completions\":{},"      \
+	"\"logging\":{}}"
+
+#define META(capabilities, more)                                                                   \
+	"\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                   \
+	"\"io.modelcontextprotocol/clientCapabilities\":" capabilities more "}"
+
+#define MODERN(id, method, params)                                                                 \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":{" params "}}"
+
+#define INITIALIZE(capabilities)                                                                   \
+	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
+	"\"2025-11-25\",\"capabilities\":" capabilities "}}"

@@ -2,25 +2,6 @@
  * and what clients hear without having asked. */
 #include "tests/unit/mcp_world.h"
 
-#define LISTS                                                                                      \
-	"{\"tools\":[{\"name\":\"work\",\"inputSchema\":{\"type\":\"object\"}}],"                  \
-	"\"resources\":[{\"uri\":\"x://a\",\"name\":\"a\"}],\"templates\":[{\"uriTemplate\":"      \
-	"\"x://t/{id}\",\"name\":\"t\"}],\"prompts\":[{\"name\":\"ask\"}]}"
-#define CAPABILITIES                                                                               \
-	"{\"tools\":{},\"resources\":{\"subscribe\":true},\"prompts\":{},\"completions\":{},"      \
-	"\"logging\":{}}"
-
-#define META(capabilities, more)                                                                   \
-	"\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                   \
-	"\"io.modelcontextprotocol/clientCapabilities\":" capabilities more "}"
-
-#define MODERN(id, method, params)                                                                 \
-	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":{" params "}}"
-
-#define INITIALIZE(capabilities)                                                                   \
-	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
-	"\"2025-11-25\",\"capabilities\":" capabilities "}}"
-
 #define ELICIT                                                                                     \
 	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"elicitation/create\",\"params\":{"             \
 	"\"message\":\"who?\",\"requestedSchema\":{}}}"
@@ -67,6 +48,94 @@ static void test_discover(void **unused)
 	assert_non_null(strstr(text, "io.modelcontextprotocol/serverInfo"));
 	assert_non_null(strstr(text, "\"completions\":{}"));
 	assert_non_null(strstr(text, "\"logging\":{}"));
+}
+
+/* The six results that say how long they hold, and none that is only a step on the way to one. */
+static void test_cacheable_results(void **unused)
+{
+	static const char *const methods[] = { "tools/list", "resources/list",
+		"resources/templates/list", "prompts/list", "server/discover" };
+	const char *text;
+
+	for (size_t i = 0; i < N_ELEMENTS(methods); i++) {
+		auto_free char *ask = alloc_printf(
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s}}",
+			methods[i], META("{}", ""));
+
+		(void)say(&world.s, ask);
+		text = heard(&world.s);
+		assert_non_null(strstr(text, "\"resultType\":\"complete\""));
+		assert_non_null(strstr(text, "\"ttlMs\":0"));
+		assert_non_null(strstr(text, "\"cacheScope\":\"private\""));
+	}
+	for (int i = 0; i < 2; i++) {
+		(void)say(&world.s,
+			MODERN("2", "resources/read", "\"uri\":\"ext+x://a\"," META("{}", "")));
+		answer_with(ext->last_no, RPC_RESULT,
+			i ? "{\"resultType\":\"input_required\",\"requestState\":\"s\"}"
+			  : "{\"contents\":[]}");
+		text = heard(&world.s);
+		assert_int_equal(strstr(text, "\"ttlMs\":") == NULL, i);
+		assert_int_equal(strstr(text, "\"cacheScope\":") == NULL, i);
+	}
+}
+
+/* Nothing of a session reaches modern clients, nothing modern a legacy one. */
+static void test_what_a_session_has(void **unused)
+{
+	(void)say(&world.s, MODERN("1", "tools/list", META("{}", "")));
+	(void)heard(&world.s);
+	offer(&world.domains[0], "[{\"name\":\"one_new\",\"inputSchema\":{}}]");
+	assert_heard(&world.s, ""); /* it has not said initialize */
+	(void)say(&world.s, INITIALIZE("{}"));
+	(void)heard(&world.s);
+	offer(&world.domains[0], "[{\"name\":\"one_newer\",\"inputSchema\":{}}]");
+	assert_heard(&world.s,
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n");
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}");
+	assert_null(strstr(heard(&world.s), "resultType"));
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"server/discover\"}");
+	assert_has(&world.s, "\"id\":3,\"error\":{\"code\":-32601");
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"subscriptions/listen\","
+			    "\"params\":{\"notifications\":{}}}");
+	assert_has(&world.s, "\"id\":4,\"error\":{\"code\":-32601");
+}
+
+/* The second one counts from then on; what is under way goes on. */
+static void test_initialize_twice(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a, INITIALIZE("{}"));
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	(void)say(&world.a, INITIALIZE("{\"roots\":{}}"));
+	(void)heard(&world.a);
+	answer(no);
+	assert_has(&world.a, "\"id\":5,\"result\"");
+	call_tool(&world.a, "6", "ext_work");
+	no = ext->last_no;
+	ext_asks("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"roots/list\"}", &no, 1);
+	assert_has(&world.a, "roots/list");
+}
+
+static void test_notifications_are_never_answered(void **unused)
+{
+	static const char *const texts[] = { "{\"jsonrpc\":\"2.0\",\"method\":\"own/thing\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"tools/list\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+		"\"requestId\":77}}",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\",\"params\":[1]}",
+		"{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}",
+		"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"m\"}}" };
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		assert_int_equal(say(&world.a, texts[i]), MCP_ACCEPTED);
+		assert_int_equal(say(&world.s, texts[i]), MCP_ACCEPTED);
+		assert_heard(&world.a, "");
+		assert_heard(&world.s, "");
+	}
 }
 
 static void test_removed_methods_are_unknown(void **unused)
@@ -749,12 +818,85 @@ static void test_a_part_of_what_is_wanted(void **unused)
 	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
 }
 
+#define MESSAGE                                                                                    \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"error\"}}"
+
+/* A call that was given up may still run in the process: what is asked may be about that one. */
+static void test_given_up_calls_may_still_ask(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a, INITIALIZE("{\"elicitation\":{}}"));
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	world.n_unsure = 1;
+	world.unsure_session = session_get_number(world.b.session);
+	ext_asks(ELICIT, &no, 1);
+	assert_heard(&world.a, "");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+	world.n_unsure = 2;
+	world.unsure_session = 0;
+	ext_asks(ELICIT, &no, 1);
+	assert_heard(&world.a, "");
+	world.unsure_session = session_get_number(world.a.session); /* all its own */
+	ext_asks(ELICIT, &no, 1);
+	assert_has(&world.a, "elicitation/create");
+	answer(no); /* the question is not of this call, as far as is known */
+	(void)heard(&world.a);
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"action\":\"accept\"}}");
+	assert_non_null(strstr(strbuf_get(&ext->reply), "accept"));
+}
+
+/* The answer to each is of one request: there is no session beside it that could be asked. */
+static void test_given_up_calls_of_a_modern_client(void **unused)
+{
+	uint64_t no = call_modern("");
+
+	world.n_unsure = 1;
+	world.unsure_session = session_get_number(world.s.session);
+	ext_asks(ELICIT, &no, 1);
+	assert_non_null(strstr(strbuf_get(&ext->reply), "isolation: session"));
+	answer(no);
+	(void)heard(&world.s);
+	(void)say(&world.s, MODERN("8", "tools/call",
+				    "\"name\":\"ext_work\"," META("{}",
+					    ",\"io.modelcontextprotocol/logLevel\":\"debug\"")));
+	no = ext->last_no;
+	ext_tells(MESSAGE, &no, 1);
+	assert_heard(&world.s, "");
+	world.n_unsure = 0;
+	ext_tells(MESSAGE, &no, 1);
+	assert_has(&world.s, "notifications/message");
+}
+
+static void test_messages_of_given_up_calls(void **unused)
+{
+	uint64_t no;
+
+	(void)say(&world.a, INITIALIZE("{}"));
+	(void)heard(&world.a);
+	call_tool(&world.a, "5", "ext_work");
+	no = ext->last_no;
+	world.n_unsure = 1;
+	world.unsure_session = session_get_number(world.b.session);
+	ext_tells(MESSAGE, &no, 1);
+	assert_heard(&world.a, "");
+	world.unsure_session = session_get_number(world.a.session);
+	ext_tells(MESSAGE, &no, 1);
+	assert_has(&world.a, "notifications/message");
+}
+
 int main(void)
 {
 #define LEGACY(fn) cmocka_unit_test_setup_teardown(fn, set_up_legacy, world_tear_down)
 #define WITH_MODERN(fn) cmocka_unit_test_setup_teardown(fn, set_up_modern, world_tear_down)
 	const struct CMUnitTest tests[] = {
 		LEGACY(test_discover),
+		WITH_MODERN(test_cacheable_results),
+		LEGACY(test_what_a_session_has),
+		LEGACY(test_initialize_twice),
+		LEGACY(test_notifications_are_never_answered),
 		LEGACY(test_removed_methods_are_unknown),
 		LEGACY(test_a_version_that_is_not_served),
 		LEGACY(test_an_event_stream_is_legacy),
@@ -766,6 +908,9 @@ int main(void)
 		LEGACY(test_what_was_not_declared_is_not_asked),
 		LEGACY(test_what_the_revision_lacks_is_not_asked),
 		LEGACY(test_what_cannot_be_attributed),
+		LEGACY(test_given_up_calls_may_still_ask),
+		LEGACY(test_given_up_calls_of_a_modern_client),
+		LEGACY(test_messages_of_given_up_calls),
 		LEGACY(test_the_client_does_not_answer),
 		LEGACY(test_the_worker_withdraws_or_ends),
 		LEGACY(test_input_required),

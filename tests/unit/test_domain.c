@@ -176,6 +176,64 @@ static void test_grow_and_shrink(void **unused)
 	assert_int_equal(stats().n_restarts, 0);     /* it was asked to go */
 }
 
+static int call_beside(uint64_t no, unsigned worker)
+{
+	const struct domain_call call = {
+		.no = no, .line = alloc_str("x"), .len = 1, .may_rerun = true, .worker = worker
+	};
+
+	return domain_call(world.domain, &call);
+}
+
+static void test_calls_for_one_process(void **unused)
+{
+	struct worker *first = up();
+
+	ask(1);
+	ask(2);
+	loop_fake_advance(world.loop, 50);
+	struct worker *second = world.workers;
+	become_ready(second);
+	assert_int_equal(second->n_calls, 1);
+	assert_int_equal(call_beside(3, second->index), 0); /* behind nobody */
+	assert_int_equal(first->n_calls, 1);
+	assert_int_equal(second->n_calls, 2);
+	ask(4);
+	assert_int_equal(stats().n_queued, 1);
+	assert_int_equal(call_beside(5, 77), -ESRCH);
+	die(second, WORKER_BACKOFF);
+	/* Another process does not know what this is about. */
+	assert_non_null(strstr(story(), "died:3"));
+	assert_int_equal(call_beside(6, second->index), -ESRCH);
+	domain_tell_worker(world.domain, first->index, "so", 2);
+	assert_string_equal(first->told, "so");
+	assert_string_equal(second->told, "");
+	finish_one(first);
+	finish_one(first);
+	assert_int_equal(domain_get_answering(world.domain), 0);
+}
+
+static void test_a_process_with_work_beside_stays(void **unused)
+{
+	struct worker *first = up();
+
+	ask(1);
+	ask(2);
+	loop_fake_advance(world.loop, 50);
+	struct worker *second = world.workers;
+	become_ready(second);
+	finish_one(first);
+	finish_one(second);
+	domain_hold(world.domain, first->index, true);
+	domain_hold(world.domain, second->index, true);
+	loop_fake_advance(world.loop, 5 * world.conf.idle_shrink_ms);
+	assert_int_equal(first->n_stops + second->n_stops, 0);
+	domain_hold(world.domain, second->index, false);
+	loop_fake_advance(world.loop, 2 * world.conf.idle_shrink_ms);
+	assert_int_equal(first->n_stops, 0);
+	assert_int_equal(second->n_stops, 1);
+}
+
 static void test_no_growth_without_need(void **unused)
 {
 	struct worker *w = up();
@@ -298,6 +356,60 @@ static void test_reload_replaces(void **unused)
 	die(old, WORKER_DOWN);
 	assert_string_equal(story(), "tools:1 tools:1 answered:1 ");
 	assert_int_equal(world.n_workers, 2);
+}
+
+/* Of processes that run already. */
+static void test_reload_of_what_holds_at_once(void **unused)
+{
+	struct worker *w = up();
+
+	world.conf.concurrency = 2;
+	world.conf.cancel_grace_ms = 77;
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false, 1000);
+	assert_int_equal(world.n_workers, 1);
+	assert_int_equal(w->setup->cancel_grace_ms, 77);
+	ask(1);
+	ask(2);
+	assert_int_equal(w->n_calls, 2);
+}
+
+static void cancel_others(uint64_t no)
+{
+	for (uint64_t other = 1; other <= 3; other++)
+		if (other != no)
+			domain_cancel(world.domain, other, "test");
+}
+
+/* The first one that is told ends its session; of the others nothing is heard. */
+static void test_cancel_while_a_death_is_told(void **unused)
+{
+	struct worker *w;
+
+	world.conf.concurrency = 3;
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false, 1000);
+	w = up();
+	(void)story();
+	assert_int_equal(call_it(1, false), 0);
+	assert_int_equal(call_it(2, false), 0);
+	assert_int_equal(call_it(3, true), 0);
+	world.left = cancel_others;
+	die(w, WORKER_BACKOFF);
+	assert_string_equal(story(), "died:1 ");
+	assert_int_equal(stats().n_queued, 0);
+}
+
+static void note_cause(uint64_t no)
+{
+	assert_string_equal(world.cause, "a fake death");
+}
+
+/* The first death of all: what waits hears of it. */
+static void test_the_cause_of_being_parked(void **unused)
+{
+	ask(1);
+	world.left = note_cause;
+	die(world.workers, WORKER_PARKED);
+	assert_string_equal(story(), "down:1 ");
 }
 
 static void test_reload_to_worse(void **unused)
@@ -562,6 +674,8 @@ int main(void)
 		TEST(test_order_after_a_death),
 		TEST(test_unsafe_calls_are_not_sent_ahead),
 		TEST(test_grow_and_shrink),
+		TEST(test_calls_for_one_process),
+		TEST(test_a_process_with_work_beside_stays),
 		TEST(test_no_growth_without_need),
 		TEST(test_stuck_calls_are_taken_back),
 		TEST(test_nothing_is_taken_back_at_the_end),
@@ -569,6 +683,9 @@ int main(void)
 		TEST(test_parked_at_the_start),
 		TEST(test_tools_are_told_when_they_differ),
 		TEST(test_reload_replaces),
+		TEST(test_reload_of_what_holds_at_once),
+		TEST(test_cancel_while_a_death_is_told),
+		TEST(test_the_cause_of_being_parked),
 		TEST(test_reload_to_worse),
 		TEST(test_reload_to_fewer),
 		TEST(test_stop),

@@ -192,6 +192,49 @@ static void test_adopt_by_a_session_that_has_one(void **unused)
 	assert_string_equal(story(), "answered:2 answered:1 answered:3 ");
 }
 
+/* Its calls go on in the process of the other one, which may be idle. */
+static void test_adopt_of_one_that_waits(void **unused)
+{
+	struct worker *first = up();
+
+	world.conf.processes_max = 2;
+	reload(false);
+	assert_int_equal(call_of(1, 10), 0);
+	finish_one(first);
+	become_ready(find_worker(2));
+	assert_int_equal(call_of(2, 11), 0);
+	domain_forget_session(world.domain, 11);
+	assert_int_equal(call_of(3, 12), 0); /* waits for the end of that */
+	assert_int_equal(stats().n_queued, 1);
+	domain_adopt(world.domain, 12, 10);
+	assert_int_equal(first->n_calls, 1);
+}
+
+/* Two hope for one place: the second one hears that there is none. */
+static void test_more_wait_than_there_is_room(void **unused)
+{
+	struct worker *first = up();
+
+	world.conf.processes_max = 2;
+	reload(false);
+	assert_int_equal(call_of(1, 10), 0);
+	become_ready(find_worker(2));
+	assert_int_equal(call_of(2, 11), 0);
+	finish_one(first);
+	domain_forget_session(world.domain, 10);
+	assert_int_equal(call_of(3, 12), 0);
+	assert_int_equal(call_of(4, 13), 0);
+	(void)story();
+	loop_fake_advance(world.loop, 1000); /* as long as one is about to end */
+	assert_string_equal(story(), "");
+	end(first);
+	loop_fake_advance(world.loop, 100);
+	assert_string_equal(story(), "down:4 ");
+	become_ready(world.workers);
+	assert_int_equal(world.workers->n_calls, 1);
+	assert_int_equal(call_of(5, 13), -ENOBUFS);
+}
+
 static void test_wants_of_the_owner_only(void **unused)
 {
 	struct worker *w = up();
@@ -297,6 +340,8 @@ int main(void)
 		TEST(test_a_process_that_is_parked),
 		TEST(test_adopt),
 		TEST(test_adopt_by_a_session_that_has_one),
+		TEST(test_adopt_of_one_that_waits),
+		TEST(test_more_wait_than_there_is_room),
 		TEST(test_wants_of_the_owner_only),
 		TEST(test_notifications_of_clients),
 		TEST(test_reload_replaces),

@@ -120,6 +120,23 @@ static void test_idle_processes_end(void **unused)
 	assert_int_equal(store.n_written, 0); /* it is not lazy */
 }
 
+static void test_work_beside_is_no_idleness(void **unused)
+{
+	struct worker *w;
+
+	start_eager();
+	w = up();
+	domain_hold(world.domain, w->index, true);
+	loop_fake_advance(world.loop, 5 * IDLE_MS);
+	assert_state(DOMAIN_UP);
+	domain_hold(world.domain, w->index, false);
+	loop_fake_advance(world.loop, IDLE_MS - 1);
+	assert_state(DOMAIN_UP);
+	loop_fake_advance(world.loop, IDLE_MS + 1);
+	assert_state(DOMAIN_ASLEEP);
+	end(w);
+}
+
 static void test_a_call_wakes_it(void **unused)
 {
 	start_eager();
@@ -280,6 +297,22 @@ static void test_reload_while_asleep(void **unused)
 	assert_string_equal(story(), "tools:1 tools:0 ");
 }
 
+/* Those of older settings whose successors are not ready yet sleep too. */
+static void test_sleep_with_old_processes(void **unused)
+{
+	struct worker *old;
+
+	make_domain();
+	domain_start(world.domain);
+	old = up();
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, true, 1000);
+	die(world.workers, WORKER_BACKOFF);
+	loop_fake_advance(world.loop, 2 * IDLE_MS);
+	assert_int_equal(domain_get_state(world.domain), DOMAIN_ASLEEP);
+	assert_int_equal(world.n_workers, 1);
+	assert_int_equal(old->n_stops, 1);
+}
+
 static void test_reload_of_idle_stop(void **unused)
 {
 	start_eager();
@@ -327,6 +360,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_idle_processes_end),
+		TEST(test_work_beside_is_no_idleness),
 		TEST(test_a_call_wakes_it),
 		TEST(test_waking_fails),
 		TEST(test_who_subscribes_keeps_it_awake),
@@ -338,6 +372,7 @@ int main(void)
 		TEST(test_without_a_store),
 		TEST(test_the_fingerprint_is_that_of_what_is_run),
 		TEST(test_reload_while_asleep),
+		TEST(test_sleep_with_old_processes),
 		TEST(test_reload_of_idle_stop),
 		TEST(test_stop_while_asleep),
 		TEST(test_sessions_of_their_own_sleep_too),

@@ -51,6 +51,26 @@ static void test_order_and_restart(void **unused)
 	strbuf_done(&expired);
 }
 
+/* The timer that still runs for what has left must not make the next one late. */
+static void test_a_shorter_time_for_an_empty_queue(void **unused)
+{
+	struct loop *loop = loop_new_fake();
+	struct expiry *expiry = expiry_new(loop, 1000, on_expired, &expired);
+	struct thing a = { .name = 'a' };
+
+	expiry_add(expiry, &a.entry);
+	assert_false(expiry_is_empty(expiry));
+	expiry_remove(expiry, &a.entry);
+	assert_true(expiry_is_empty(expiry));
+	expiry_set_after(expiry, 10);
+	expiry_add(expiry, &a.entry);
+	loop_fake_advance(loop, 20);
+	assert_string_equal(strbuf_get(&expired), "a");
+	expiry_free(expiry);
+	loop_free(loop);
+	strbuf_done(&expired);
+}
+
 static void test_many_at_once(void **unused)
 {
 	enum { MANY = 1000 };
@@ -102,6 +122,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_restart),
+		cmocka_unit_test(test_a_shorter_time_for_an_empty_queue),
 		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_timers_and_deferred),
 	};

@@ -222,6 +222,23 @@ static void test_move_to_one_that_waits(void **unused)
 	assert_int_equal(run_one(), 2);
 }
 
+/* What still runs of the first one is the third one's in the end. */
+static void test_move_twice(void **unused)
+{
+	struct request *running = NULL;
+
+	add(1, 1);
+	assert_int_equal(next(&running), 1);
+	add(2, 2);
+	fairq_move(q, 1, 2);
+	fairq_move(q, 2, 3);
+	fairq_add_first(q, running);
+	assert_null(fairq_first_of(q, 2));
+	assert_int_equal(fairq_first_of(q, 3)->no, 1);
+	assert_int_equal(run_one(), 1);
+	assert_int_equal(run_one(), 2);
+}
+
 /* Whatever happens in which order: all come out, each once, each session's in its order. */
 static void test_random_schedules(void **unused)
 {
@@ -270,6 +287,7 @@ int main(void)
 		TEST(test_a_held_lane_has_no_turn),
 		TEST(test_move),
 		TEST(test_move_to_one_that_waits),
+		TEST(test_move_twice),
 		TEST(test_random_schedules),
 	};
 

@@ -6,7 +6,7 @@
 
 /* --- tests --------------------------------------------------------------------------------------- */
 
-#define INITIALIZE(version)                                                                        \
+#define INITIALIZE_AS(version)                                                                     \
 	"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"                     \
 	"\"protocolVersion\":" version "}}"
 
@@ -16,15 +16,15 @@ static void test_initialize(void **unused)
 		"2025-11-25" };
 
 	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
-		auto_free char *text = alloc_printf(INITIALIZE("\"%s\""), known[i]);
+		auto_free char *text = alloc_printf(INITIALIZE_AS("\"%s\""), known[i]);
 		auto_free char *wanted = alloc_printf("\"protocolVersion\":\"%s\"", known[i]);
 
 		assert_int_equal(say(&world.a, text), MCP_ACCEPTED);
 		assert_has(&world.a, wanted);
 	}
-	(void)say(&world.a, INITIALIZE("\"2026-07-28\""));
+	(void)say(&world.a, INITIALIZE_AS("\"2026-07-28\""));
 	assert_has(&world.a, "\"protocolVersion\":\"2025-11-25\"");
-	(void)say(&world.a, INITIALIZE("5"));
+	(void)say(&world.a, INITIALIZE_AS("5"));
 	assert_has(&world.a, "\"code\":-32602");
 }
 
@@ -127,8 +127,9 @@ static void test_call(void **unused)
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":"
 		"{\"_meta\":{\"progressToken\":1},\"name\":\"one_read\",\"arguments\":{\"q\":[1]}}}");
 	assert_true(world.domains[0].may_rerun);
-	answer_with(1, RPC_ERROR, "{\"code\":-1}");
-	assert_heard(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"error\":{\"code\":-1}}\n");
+	answer_with(1, RPC_ERROR, "{\"code\":-1,\"message\":\"m\"}");
+	assert_heard(&world.a,
+		"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"error\":{\"code\":-1,\"message\":\"m\"}}\n");
 	answer(1); /* twice */
 	answer(99);
 	assert_heard(&world.a, "");
@@ -416,8 +417,8 @@ static void test_list_changed(void **unused)
 
 	come_up();
 	open_client(&c, "two");
-	(void)say(&world.a, INITIALIZE("\"2025-11-25\""));
-	(void)say(&c, INITIALIZE("\"2025-11-25\""));
+	(void)say(&world.a, INITIALIZE_AS("\"2025-11-25\""));
+	(void)say(&c, INITIALIZE_AS("\"2025-11-25\""));
 	(void)heard(&world.a);
 	(void)heard(&c);
 	offer(&world.domains[0], NULL);

@@ -147,6 +147,47 @@ static void test_many(void **unused)
 	}
 }
 
+/* Those for one request are in no map of ids and count for no limit, but have a number like all. */
+static void test_numbers(void **unused)
+{
+	enum { MANY = 300 };
+	static const struct sink_ops once_ops = {
+		.send = sink_send, .close = sink_close, .is_once = true
+	};
+	static struct fake_sink sinks[MANY];
+	uint64_t numbers[MANY];
+	struct session *sessions[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		sinks[i] = (struct fake_sink){ 0 };
+		sessions[i] = session_open(
+			world.sessions, i < 3 ? &sink_ops : &once_ops, &sinks[i], NULL);
+		assert_non_null(sessions[i]);
+		numbers[i] = session_get_number(sessions[i]);
+	}
+	assert_int_equal(sessions_count(world.sessions), 3);
+	for (int i = 0; i < MANY; i += 2)
+		session_gone(sessions[i]);
+	for (int i = 0; i < MANY; i++)
+		assert_ptr_equal(session_find_number(world.sessions, numbers[i]),
+			i % 2 ? sessions[i] : NULL);
+	assert_null(session_find_number(world.sessions, 0));
+}
+
+static void test_room_for_what_is_not_needed(void **unused)
+{
+	static struct fake_sink sink;
+	struct session *session = open_one(&sink);
+
+	sink = (struct fake_sink){ 0 };
+	assert_true(session_has_room(session, 50)); /* of 100 bytes */
+	assert_false(session_has_room(session, 51));
+	sink.busy = true;
+	for (int i = 0; i < 3; i++)
+		session_tell(session, 0, "x", 1);
+	assert_false(session_has_room(session, 1)); /* it is slow */
+}
+
 static void test_order_is_kept(void **unused)
 {
 	static struct fake_sink sink;
@@ -279,6 +320,8 @@ int main(void)
 		TEST(test_ids),
 		TEST(test_limit),
 		TEST(test_many),
+		TEST(test_numbers),
+		TEST(test_room_for_what_is_not_needed),
 		TEST(test_order_is_kept),
 		TEST(test_too_many_messages),
 		TEST(test_closing_later_what_has_gone),

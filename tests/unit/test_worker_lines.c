@@ -254,6 +254,33 @@ static void test_sloppy_progress(void **unused)
 	peer_says(TELL("progress", "{\"progress\":1}"));
 	peer_says(TELL("cancelled", "null"));
 	assert_string_equal(story(), "progress:12 ");
+	answer(12);
+	peer_says(TELL("progress", "{\"progressToken\":12}")); /* of a task that it made, maybe */
+	assert_string_equal(story(),
+		"answered:12 freed told:\"notifications/progress\"{\"progressToken\":12} ");
+}
+
+/* What is about a task takes no place. */
+static void test_calls_beside(void **unused)
+{
+	struct request *request = alloc_zero(sizeof(*request));
+
+	start(true);
+	call(1);
+	request->no = 2;
+	request->is_beside = true;
+	request->line = alloc_str("{}");
+	request->len = 2;
+	assert_false(worker_has_room(world.worker));
+	assert_int_equal(worker_call(world.worker, request), 0);
+	assert_false(worker_has_ahead(world.worker));
+	assert_int_equal(worker_count_calls(world.worker), 2);
+	assert_int_equal(worker_count_places(world.worker), 1);
+	answer(1);
+	assert_true(worker_has_room(world.worker));
+	answer(2);
+	assert_int_equal(worker_count_places(world.worker), 0);
+	assert_string_equal(story(), "answered:1 freed answered:2 freed ");
 }
 
 /* The batch stops where the worker is given up. */
@@ -320,6 +347,7 @@ int main(void)
 		TEST(test_no_noise),
 		TEST(test_sloppy_answers),
 		TEST(test_sloppy_progress),
+		TEST(test_calls_beside),
 		TEST(test_batch_that_breaks),
 		TEST(test_no_batches_from_others),
 		TEST(test_native_is_not_forgiven),

@@ -44,6 +44,67 @@ static void test_cancelled_call_that_ends(void **unused)
 	assert_int_equal(worker_get_state(world.worker), WORKER_READY);
 }
 
+/* A server of other make answers the probe beside its call, which may go on. */
+static void test_cancelled_calls_that_may_still_run(void **unused)
+{
+	uint64_t session = 1;
+
+	start(false);
+	assert_int_equal(worker_count_unsure(world.worker, &session), 0);
+	assert_int_equal(session, 0);
+	call_of(1, 7);
+	call_of(2, 7);
+	call_of(3, 8);
+	(void)worker_cancel(world.worker, 1, "test");
+	assert_int_equal(worker_count_unsure(world.worker, &session), 1);
+	peer_says(RESULT("probe-1", "{}"));
+	assert_int_equal(worker_count_calls(world.worker), 2);
+	assert_int_equal(worker_count_unsure(world.worker, &session), 1);
+	(void)worker_cancel(world.worker, 2, "test");
+	assert_int_equal(worker_count_unsure(world.worker, &session), 2);
+	assert_int_equal(session, 7);
+	peer_says(RESULT("probe-2", "{}"));
+	loop_fake_advance(world.loop, 1000);
+	(void)worker_cancel(world.worker, 3, "test");
+	peer_says(RESULT("probe-3", "{}"));
+	assert_int_equal(worker_count_unsure(world.worker, &session), 3);
+	assert_int_equal(session, 0);
+	answer(1); /* it did not listen, and is over */
+	answer(9);
+	assert_int_equal(worker_count_unsure(world.worker, &session), 2);
+	loop_fake_advance(world.loop, 1000); /* cancel_grace of two of them */
+	assert_int_equal(worker_count_unsure(world.worker, &session), 1);
+	assert_int_equal(session, 8);
+	(void)story();
+	end_process();
+	assert_int_equal(worker_count_unsure(world.worker, &session), 0);
+	assert_int_equal(session, 0);
+}
+
+/* However many are cancelled, little is kept of them, and none is forgotten too early. */
+static void test_many_calls_that_may_still_run(void **unused)
+{
+	uint64_t session;
+
+	start(false);
+	for (int no = 1; no <= 200; no++) {
+		auto_free char *probe = alloc_printf(RESULT("probe-%d", "{}"), no);
+
+		call_of((uint64_t)no, no == 100 ? 8 : 7);
+		(void)worker_cancel(world.worker, (uint64_t)no, "test");
+		peer_says(probe);
+		(void)peer_hears();
+		assert_in_range(worker_count_unsure(world.worker, &session), 1, 64);
+		assert_int_equal(session, no < 100 ? 7 : 0);
+		if (no == 150)
+			loop_fake_advance(world.loop, 1000);
+	}
+	loop_fake_advance(world.loop, 1999);
+	assert_int_equal(worker_count_unsure(world.worker, &session), 1);
+	loop_fake_advance(world.loop, 1);
+	assert_int_equal(worker_count_unsure(world.worker, &session), 0);
+}
+
 /* What nobody has asked for ends no call. */
 static void test_probes_out_of_nothing(void **unused)
 {
@@ -332,6 +393,8 @@ int main(void)
 		TEST(test_calls),
 		TEST(test_cancelled_call_that_ends),
 		TEST(test_probes_out_of_nothing),
+		TEST(test_cancelled_calls_that_may_still_run),
+		TEST(test_many_calls_that_may_still_run),
 		TEST(test_cancelled_call_that_goes_on),
 		TEST(test_health),
 		TEST(test_busy_is_not_pinged),
