@@ -138,6 +138,29 @@ struct conf_network {
 	struct conf_strs allow_methods; /* of net_http_request */
 };
 
+/* What the settings say of a tool instead of its worker. */
+enum conf_hint {
+	CONF_HINT_UNSET, /* as the worker says */
+	CONF_HINT_FALSE,
+	CONF_HINT_TRUE,
+};
+
+enum { CONF_HINTS = 4 };
+extern const char *const conf_hint_names[CONF_HINTS]; /* "readOnlyHint", … */
+
+struct conf_override {
+	char *tool;  /* as it is listed, or as the worker calls it */
+	char *title; /* NULL, of each text: as the worker says */
+	char *description;
+	char *annotations_title;
+	enum conf_hint hints[CONF_HINTS];
+};
+
+struct conf_overrides {
+	struct conf_override *items;
+	size_t n;
+};
+
 /* How the names of a domain's tools and prompts, and its URIs, are told from those of others. */
 enum conf_names {
 	CONF_NAMES_PREFIX, /* name_tool, name+scheme:… */
@@ -214,6 +237,7 @@ struct conf_domain {
 	struct conf_strs tools_allow; /* globs; see conf_domain_allows() */
 	struct conf_strs tools_deny;
 	bool tools_read_only;
+	struct conf_overrides tools_override;
 	struct conf_roots roots; /* native workers with roots only */
 	struct conf_sandbox sandbox;
 	struct conf_git git; /* native "git" only, and so on */
@@ -321,15 +345,16 @@ void conf_diff(const struct conf *old, const struct conf *new, struct conf_diff 
 void conf_diff_done(struct conf_diff *diff);
 
 enum conf_type {
-	CONF_TYPE_BOOL,     /* bool */
-	CONF_TYPE_COUNT,    /* unsigned */
-	CONF_TYPE_SIZE,     /* size_t, bytes */
-	CONF_TYPE_DURATION, /* int64_t, milliseconds */
-	CONF_TYPE_STRING,   /* char *: min and max are bytes */
-	CONF_TYPE_STRINGS,  /* struct conf_strs: min and max are items */
-	CONF_TYPE_ENUM,     /* an enum: one of `choices` */
-	CONF_TYPE_ROOTS,    /* struct conf_roots */
-	CONF_TYPE_ENV,      /* struct conf_envs */
+	CONF_TYPE_BOOL,      /* bool */
+	CONF_TYPE_COUNT,     /* unsigned */
+	CONF_TYPE_SIZE,      /* size_t, bytes */
+	CONF_TYPE_DURATION,  /* int64_t, milliseconds */
+	CONF_TYPE_STRING,    /* char *: min and max are bytes */
+	CONF_TYPE_STRINGS,   /* struct conf_strs: min and max are items */
+	CONF_TYPE_ENUM,      /* an enum: one of `choices` */
+	CONF_TYPE_ROOTS,     /* struct conf_roots */
+	CONF_TYPE_ENV,       /* struct conf_envs */
+	CONF_TYPE_OVERRIDES, /* struct conf_overrides */
 	CONF_TYPE_LISTEN, /* listeners of struct conf; its parts are "listen.address" and "listen.domain" */
 };
 

@@ -29,7 +29,7 @@ enum {
 	_Generic((field), bool: CONF_TYPE_BOOL, unsigned: CONF_TYPE_COUNT, size_t: CONF_TYPE_SIZE, \
 		int64_t: CONF_TYPE_DURATION, char *: CONF_TYPE_STRING,                             \
 		struct conf_strs: CONF_TYPE_STRINGS, struct conf_roots: CONF_TYPE_ROOTS,           \
-		struct conf_envs: CONF_TYPE_ENV)
+		struct conf_envs: CONF_TYPE_ENV, struct conf_overrides: CONF_TYPE_OVERRIDES)
 
 #define FIELD(owner, field)                                                                        \
 	.type = TYPE_OF(((struct owner *)0)->field), .offset = offsetof(struct owner, field)
@@ -332,7 +332,8 @@ static const struct conf_key table[] = {
 		.doc = "The largest answer of a tool. Must be below limits.session_queue_bytes." },
 	{ "tools.page_size", FIELD(conf, tools.page_size), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 1000), .def = "0",
-		.doc = "Tools in one page of tools/list; 0: all in one page." },
+		.doc = "Tools in one page of tools/list, and so on for the lists of prompts, "
+		       "resources and their templates; 0: all in one page." },
 
 	{ "sandbox.required", FIELD(conf, sandbox_required), .reload = CONF_RELOAD_LIVE,
 		.def = "false",
@@ -387,7 +388,8 @@ static const struct conf_key table[] = {
 		       "a resource; the next call starts them again. 0s: never." },
 	{ "domains.*.required", FIELD(conf_domain, required), .reload = CONF_RELOAD_LIVE,
 		.def = "true",
-		.doc = "Whether /ready is 503 while this domain is down or lists no tools." },
+		.doc = "Whether /ready is 503 while this domain is down, lists no tools, or has names "
+		       "that another one has." },
 	{ "domains.*.concurrency", FIELD(conf_domain, concurrency), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 1000), .def = "1",
 		.doc = "Calls in flight in one process; 16 for a url unless it is written. A worker "
@@ -456,7 +458,8 @@ static const struct conf_key table[] = {
 		.def = "prefix",
 		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "
 		       "other domains: prefix (name_tool, name+scheme:), dotted (name.tool, "
-		       "name.scheme:), or plain, as they are." },
+		       "name.scheme:), or plain, as they are. What an earlier domain (in order of their "
+		       "names) has already is left out, and /ready says so." },
 	{ "domains.*.tools.allow", FIELD(conf_domain, tools_allow), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 256), .def = "[\"*\"]", .is_valid = is_glob,
 		.form = "a tool's name with * and ?",
@@ -466,7 +469,14 @@ static const struct conf_key table[] = {
 		.form = "a tool's name with * and ?", .doc = "Those of them that are not." },
 	{ "domains.*.tools.read_only", FIELD(conf_domain, tools_read_only),
 		.reload = CONF_RELOAD_LIVE, .def = "false",
-		.doc = "Only tools that say that they change nothing." },
+		.doc = "Only tools that say that they change nothing. Prompts and resources are not "
+		       "concerned by any of these keys." },
+	{ "domains.*.tools.override", FIELD(conf_domain, tools_override),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 256), .def = "{}",
+		.doc = "What is told of a tool instead of what its worker says, by its name (as it is "
+		       "listed, or as the worker has it): title, description, and annotations with "
+		       "title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint. "
+		       "read_only and the repetition of a call whose worker died go by these." },
 
 	{ "domains.*.sandbox.profile", CHOICE(conf_domain, sandbox.profile, profile_choices),
 		.reload = CONF_RELOAD_WORKERS, .is_short = true, .def = "auto",

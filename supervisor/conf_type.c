@@ -9,6 +9,7 @@
 #include "shared/alloc.h"
 #include "shared/strbuf.h"
 #include "shared/utf8.h"
+#include "supervisor/conf_override.h"
 #include "supervisor/conf_value.h"
 
 enum { MAX_ITEM_BYTES = 4096, MAX_ENV_BYTES = 32768 };
@@ -609,6 +610,8 @@ static const struct type_ops types[] = {
 	[CONF_TYPE_ENUM] = { decode_choice, NULL, equal_choice, NULL },
 	[CONF_TYPE_ROOTS] = { decode_roots, clear_roots, equal_roots, json_of_roots },
 	[CONF_TYPE_ENV] = { decode_env, clear_env, equal_env, NULL },
+	[CONF_TYPE_OVERRIDES] = { conf_overrides_decode, conf_overrides_clear, conf_overrides_equal,
+		NULL },
 	[CONF_TYPE_LISTEN] = { decode_listen, clear_listen, equal_listen, NULL },
 };
 

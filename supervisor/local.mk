@@ -7,6 +7,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_diff.c \
 	supervisor/conf_domain.c supervisor/conf_domain.h \
 	supervisor/conf_files.c supervisor/conf_files.h \
+	supervisor/conf_override.c supervisor/conf_override.h \
 	supervisor/conf_table.c \
 	supervisor/conf_type.c supervisor/conf_type.h \
 	supervisor/conf_value.c supervisor/conf_value.h \
@@ -64,10 +65,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/bridge_input.c \
 	supervisor/mcp/bridge_park.c \
 	supervisor/mcp/bridge_private.h \
-	supervisor/mcp/catalog.c supervisor/mcp/catalog.h \
+	supervisor/mcp/catalog.c supervisor/mcp/catalog.h supervisor/mcp/catalog_private.h \
+	supervisor/mcp/catalog_find.c \
+	supervisor/mcp/catalog_index.c supervisor/mcp/catalog_index.h \
+	supervisor/mcp/catalog_item.c supervisor/mcp/catalog_item.h \
 	supervisor/mcp/catalog_naming.c supervisor/mcp/catalog_naming.h \
 	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
 	supervisor/mcp/client_roots.c supervisor/mcp/client_roots.h \
+	supervisor/mcp/catalog_template.c supervisor/mcp/catalog_template.h \
 	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
 	supervisor/mcp/envelope_params.c \
 	supervisor/mcp/headers.c supervisor/mcp/headers.h \

@@ -94,8 +94,8 @@ static void become_ready(struct worker *w)
 	w->ready_ms = w->idle_since_ms = loop_now_ms(w->loop);
 	timer_start(w->health_timer, w->setup->health_interval_ms);
 	log_debug_about(&w->about, "%s: ready, %zu tools, %zu resources, %zu prompts", w->name,
-		json_array_size(w->offering.tools), json_array_size(w->offering.resources),
-		json_array_size(w->offering.prompts));
+		offering_count(w->offering.tools), offering_count(w->offering.resources),
+		offering_count(w->offering.prompts));
 	worker_tell_wants(w);
 	tell_offering(w);
 }

@@ -1,7 +1,7 @@
 /* Reading what a worker offers: tools, resources, templates of resources and prompts, one list after the
  * other, each by its pages.
  *
- * All lists are read anew when one has changed: their trees are not kept, and what is told upwards is one
+ * All lists are read anew when one has changed: they are not kept, and what is told upwards is one
  * consistent whole. At most one reading is under way, and none begins sooner than a pause after the last
  * one, so a worker that tells of changes without end costs little. A reading is bounded by pages and bytes.
  *
@@ -28,7 +28,7 @@ static const struct {
 	[WORKER_PROMPTS] = { "prompts", "prompts/list", "prompts", "prompts" },
 };
 
-static json_t **tree_of(struct worker *w, enum worker_list list)
+static char **text_of(struct worker *w, enum worker_list list)
 {
 	switch (list) {
 	case WORKER_TOOLS:
@@ -67,13 +67,14 @@ enum worker_list worker_find_list(const char *id)
 	return list;
 }
 
-static void ask_page(struct worker *w, const char *cursor)
+/* `cursor`: NULL for the first page. */
+static void ask_page(struct worker *w, const struct strbuf *cursor)
 {
 	auto_strbuf params = { 0 };
 
 	if (cursor) {
 		strbuf_adds(&params, "\"cursor\":");
-		strbuf_add_json(&params, cursor, strlen(cursor));
+		strbuf_add_json(&params, strbuf_get(cursor), cursor->len);
 	}
 	worker_say_request(w, offering_is_modern_only(&w->offering), lists[w->list].id,
 		lists[w->list].method, strbuf_get(&params));
@@ -91,8 +92,8 @@ static void read_from(struct worker *w, enum worker_list list)
 		worker_end_listing(w);
 		return;
 	}
-	json_decref(*tree_of(w, list));
-	*tree_of(w, list) = json_array();
+	free(TAKE(*text_of(w, list)));
+	offering_add_page(text_of(w, list), (struct jspan){ "[]", 2 });
 	ask_page(w, NULL);
 }
 
@@ -162,10 +163,8 @@ static bool has_no_such_list(const struct worker *w, const struct rpc *rpc)
 /* Servers declare "resources" and have no templates, or the other way round: such a list is empty. */
 static void leave_out(struct worker *w)
 {
-	if (!is_declared(w, w->list)) {
-		json_decref(*tree_of(w, w->list));
-		*tree_of(w, w->list) = NULL;
-	}
+	if (!is_declared(w, w->list))
+		free(TAKE(*text_of(w, w->list)));
 	read_from(w, w->list + 1);
 }
 
@@ -192,29 +191,29 @@ static void on_refused(struct worker *w, const struct rpc *rpc)
 		give_up_reading(w);
 }
 
-static void on_page(struct worker *w, json_t *result)
+/* Items go up as they are, as bytes: a number may be larger than we can count. */
+static void on_page(struct worker *w, struct jspan result)
 {
-	json_t *items = json_object_get(result, lists[w->list].member);
-	const char *cursor = json_string_value(json_object_get(result, "nextCursor"));
+	struct jspan items = jspan_member(result, lists[w->list].member, NULL);
+	auto_strbuf cursor = { 0 };
+	bool has_more = jspan_get_str(jspan_member(result, "nextCursor", NULL), &cursor);
 
-	if (!json_is_array(items)) {
+	if (jspan_type(items) != JSPAN_ARRAY) {
 		worker_break(w, "it answered %s without a list of %s", lists[w->list].method,
 			lists[w->list].member);
 		return;
 	}
-	(void)json_array_extend(*tree_of(w, w->list), items);
-	if (!cursor)
+	offering_add_page(text_of(w, w->list), items);
+	if (!has_more)
 		read_from(w, w->list + 1);
 	else if (++w->n_pages < MAX_PAGES)
-		ask_page(w, cursor);
+		ask_page(w, &cursor);
 	else
 		worker_break(w, "its list of %s does not end", lists[w->list].member);
 }
 
 void worker_on_list(struct worker *w, enum worker_list list, const struct rpc *rpc)
 {
-	json_auto_t *result = NULL;
-
 	if (!w->is_listing || list != w->list)
 		return; /* not asked for */
 	if (rpc->kind == RPC_ERROR) {
@@ -227,6 +226,5 @@ void worker_on_list(struct worker *w, enum worker_list list, const struct rpc *r
 			(int)(LIMIT_LIST_BYTES / MIB));
 		return;
 	}
-	result = json_loadb(rpc->result.at, rpc->result.len, JSON_ALLOW_NUL, NULL);
-	on_page(w, result);
+	on_page(w, rpc->result);
 }

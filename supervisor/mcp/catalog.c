@@ -1,51 +1,24 @@
 /* See catalog.h. */
 #include "supervisor/mcp/catalog.h"
 
-#include <ctype.h>
-#include <stdio.h>
-
 #include "shared/alloc.h"
+#include "shared/ascii.h"
+#include "shared/log.h"
 #include "shared/strbuf.h"
-#include "supervisor/mcp/catalog_offer.h"
+#include "supervisor/mcp/catalog_private.h"
 
-/* One list of an endpoint, ready to be sent. */
-struct pages {
-	char **items;
-	size_t n;
-	size_t n_listed; /* tools, prompts, … on all pages */
-	uint64_t version;
-};
-
-struct endpoint {
-	struct endpoint *next;
-	struct catalog *catalog;
-	char *domain; /* NULL: the whole fleet */
-	char *instructions;
-	struct pages lists[CATALOG_LISTS];
-};
-
-struct catalog {
-	struct endpoint *endpoints;
-	struct offer **offers; /* sorted by domain */
-	size_t n_offers;
-	size_t page_size;
-	char *federation_prefix;
-	struct strbuf worker_uri; /* of the last look-up */
-};
-
-static const char *const list_names[CATALOG_LISTS] = {
-	[CATALOG_TOOLS] = "tools",
-	[CATALOG_RESOURCES] = "resources",
-	[CATALOG_TEMPLATES] = "resourceTemplates",
-	[CATALOG_PROMPTS] = "prompts",
+/* `mark` begins the cursors of a list, so that one of another list is told apart. */
+static const struct {
+	const char *name;
+	char mark;
+} kinds[CATALOG_LISTS] = {
+	[CATALOG_TOOLS] = { "tools", 't' },
+	[CATALOG_RESOURCES] = { "resources", 'r' },
+	[CATALOG_TEMPLATES] = { "resourceTemplates", 'm' },
+	[CATALOG_PROMPTS] = { "prompts", 'p' },
 };
 
 /* --- endpoints --------------------------------------------------------------------------------- */
-
-static bool serves(const struct endpoint *endpoint, const struct offer *offer)
-{
-	return !endpoint->domain || streq(endpoint->domain, offer->naming.domain);
-}
 
 static void free_pages(struct pages *pages)
 {
@@ -57,11 +30,11 @@ static void free_pages(struct pages *pages)
 	pages->n_listed = 0;
 }
 
-static void end_page(struct pages *pages, struct strbuf *page, bool more)
+static void end_page(enum catalog_list list, struct pages *pages, struct strbuf *page, bool more)
 {
 	strbuf_addc(page, ']');
 	if (more)
-		strbuf_addf(page, ",\"nextCursor\":\"t%zu\"", pages->n_listed);
+		strbuf_addf(page, ",\"nextCursor\":\"%c%zu\"", kinds[list].mark, pages->n_listed);
 	strbuf_addc(page, '}');
 	pages->items = alloc_resize(pages->items, pages->n + 1, sizeof(char *));
 	pages->items[pages->n++] = strbuf_take(page);
@@ -73,11 +46,11 @@ static void add_to_page(const struct catalog *catalog, enum catalog_list list, s
 	size_t page_size = catalog->page_size;
 
 	if (page_size && pages->n_listed > 0 && pages->n_listed % page_size == 0)
-		end_page(pages, page, true);
+		end_page(list, pages, page, true);
 	if (page->len)
 		strbuf_addc(page, ',');
 	else
-		strbuf_addf(page, "{\"%s\":[", list_names[list]);
+		strbuf_addf(page, "{\"%s\":[", kinds[list].name);
 	strbuf_adds(page, text);
 	pages->n_listed++;
 }
@@ -89,13 +62,15 @@ static void build_list(const struct endpoint *endpoint, enum catalog_list list, 
 
 	for (size_t i = 0; i < catalog->n_offers; i++) {
 		const struct offer *offer = catalog->offers[i];
+		const struct offer_list *from = &offer->lists[list];
 
-		for (size_t k = 0; serves(endpoint, offer) && k < offer->lists[list].n; k++)
-			add_to_page(catalog, list, pages, &page, offer->lists[list].items[k].text);
+		for (size_t k = 0; endpoint_serves(endpoint, offer) && k < from->n; k++)
+			if (!from->items[k].is_out)
+				add_to_page(catalog, list, pages, &page, from->items[k].text);
 	}
 	if (page.len == 0)
-		strbuf_addf(&page, "{\"%s\":[", list_names[list]);
-	end_page(pages, &page, false);
+		strbuf_addf(&page, "{\"%s\":[", kinds[list].name);
+	end_page(list, pages, &page, false);
 }
 
 static void build_instructions(struct endpoint *endpoint)
@@ -106,7 +81,7 @@ static void build_instructions(struct endpoint *endpoint)
 	for (size_t i = 0; i < catalog->n_offers; i++) {
 		const struct offer *offer = catalog->offers[i];
 
-		if (!serves(endpoint, offer) || !offer->instructions)
+		if (!endpoint_serves(endpoint, offer) || !offer->instructions)
 			continue;
 		if (!endpoint->domain)
 			strbuf_addf(&text, "%s%s: ", text.len ? "\n\n" : "", offer->naming.domain);
@@ -125,25 +100,34 @@ static bool same_pages(const struct pages *a, const struct pages *b)
 	return same;
 }
 
-/* Builds what has changed anew; what differs gets a new version. */
+/* Builds what is stale anew; what differs gets a new version. */
 static void build(struct endpoint *endpoint)
 {
 	for (int l = 0; l < CATALOG_LISTS; l++) {
 		struct pages *old = &endpoint->lists[l];
 		struct pages fresh = { .version = old->version };
 
+		if (!old->is_stale)
+			continue;
 		build_list(endpoint, (enum catalog_list)l, &fresh);
 		fresh.version += !same_pages(old, &fresh);
 		free_pages(old);
 		*old = fresh;
 	}
-	build_instructions(endpoint);
 }
 
-static void rebuild(struct catalog *catalog)
+static void build_all(struct catalog *catalog)
 {
 	for (struct endpoint *e = catalog->endpoints; e; e = e->next)
 		build(e);
+}
+
+/* The endpoints of `domain` and of the whole fleet list something else now; NULL: all of them do. */
+static void mark_stale(struct catalog *catalog, const char *domain, enum catalog_list list)
+{
+	for (struct endpoint *e = catalog->endpoints; e; e = e->next)
+		if (!domain || !e->domain || streq(e->domain, domain))
+			e->lists[list].is_stale = true;
 }
 
 static struct endpoint *add_endpoint(struct catalog *catalog, const char *domain)
@@ -154,6 +138,8 @@ static struct endpoint *add_endpoint(struct catalog *catalog, const char *domain
 	endpoint->domain = alloc_str(domain);
 	endpoint->next = catalog->endpoints;
 	catalog->endpoints = endpoint;
+	for (int l = 0; l < CATALOG_LISTS; l++)
+		endpoint->lists[l].is_stale = true;
 	build(endpoint);
 	return endpoint;
 }
@@ -171,200 +157,118 @@ struct endpoint *catalog_endpoint(struct catalog *catalog, const char *domain)
 	return NULL;
 }
 
-/* --- looking a name up -------------------------------------------------------------------------- */
+/* --- clashes ------------------------------------------------------------------------------------ */
 
-static void fill(const struct offer *offer, enum catalog_list list, const struct offer_name *name,
-	struct catalog_target *ret)
+static void free_told(struct told_clash *told, size_t n)
 {
-	const struct offer_item *item = &offer->lists[list].items[name->item];
-
-	*ret = (struct catalog_target){
-		.domain = offer->naming.domain,
-		.name = item->name,
-		.worker_name = name->is_alias ? name->name : item->worker_name,
-		.text = item->text,
-		.may_rerun = item->may_rerun,
-		.native = offer->naming.is_native,
-		.has_headers = item->has_headers,
-		.takes_legacy = offer->takes_legacy,
-		.takes_modern = offer->takes_modern,
-		.takes_tasks = (offer->capabilities & CATALOG_HAS_TASKS) != 0,
-		.timeout_ms = item->timeout_ms,
-	};
+	for (size_t i = 0; i < n; i++) {
+		free(told[i].domain);
+		free(told[i].text);
+	}
+	free(told);
 }
 
-static bool find_exact(const struct endpoint *endpoint, enum catalog_list list, const char *name,
-	struct catalog_target *ret)
+static bool was_told(const struct catalog *catalog, const struct told_clash *clash)
 {
-	const struct catalog *catalog = endpoint->catalog;
-
-	for (size_t i = 0; i < catalog->n_offers; i++) {
-		const struct offer *offer = catalog->offers[i];
-		const struct offer_name *found =
-			serves(endpoint, offer) ? offer_find(offer, list, name) : NULL;
-
-		if (found) {
-			fill(offer, list, found, ret);
+	for (size_t i = 0; i < catalog->n_clashes; i++)
+		if (streq(catalog->clashes[i].domain, clash->domain) &&
+			streq(catalog->clashes[i].text, clash->text))
 			return true;
-		}
-	}
 	return false;
 }
 
-static char *with_underscores(const char *name)
+/* What is new among the clashes goes to the log; all of them are kept for who asks. */
+static void tell_clashes(struct catalog *catalog, const struct clashes *clashes)
 {
-	char *copy = alloc_str(name);
+	struct told_clash *told = alloc_zero((clashes->n + 1) * sizeof(*told));
 
-	for (char *at = copy; *at; at++)
-		if (*at == '-' || *at == '.')
-			*at = '_';
-	return copy;
-}
+	for (size_t i = 0; i < clashes->n; i++) {
+		const struct clash *clash = &clashes->items[i];
+		const struct log_about about = { .domain = clash->loser->naming.domain };
 
-/* A gateway may have rewritten a name: the first that is the same but for '-', '.' and '_'. */
-static bool find_rewritten(const struct endpoint *endpoint, enum catalog_list list,
-	const char *name, struct catalog_target *ret)
-{
-	const struct catalog *catalog = endpoint->catalog;
-	auto_free char *plain = with_underscores(name);
-
-	if (find_exact(endpoint, list, plain, ret))
-		return true;
-	for (size_t i = 0; i < catalog->n_offers; i++) {
-		const struct offer *offer = catalog->offers[i];
-		const struct offer_list *in = &offer->lists[list];
-
-		for (size_t k = 0; serves(endpoint, offer) && k < in->n_names; k++) {
-			auto_free char *known = with_underscores(in->names[k].name);
-
-			if (streq(known, plain)) {
-				fill(offer, list, &in->names[k], ret);
-				return true;
-			}
-		}
+		told[i].domain = alloc_str(clash->loser->naming.domain);
+		told[i].text = clash_describe(clash);
+		if (!was_told(catalog, &told[i]))
+			(void)log_err_about(
+				&about, 0, "domain %s: %s", told[i].domain, told[i].text);
 	}
-	return false;
+	free_told(catalog->clashes, catalog->n_clashes);
+	catalog->clashes = told;
+	catalog->n_clashes = clashes->n;
 }
 
-/* "sanctuary.git.get_status": the part behind "sanctuary.git.", with or without the tools' prefix. */
-static bool find_in_offer(const struct offer *offer, const char *rest, struct catalog_target *ret)
+void catalog_each_clash(const struct catalog *catalog, catalog_clash_fn *each, void *arg)
 {
-	auto_free char *plain = with_underscores(rest);
-	auto_free char *full = alloc_printf("%s_%s", offer->prefix ? offer->prefix : "", plain);
-	const struct offer_name *found = offer_find(offer, CATALOG_TOOLS, plain);
-
-	if (!found && offer->prefix)
-		found = offer_find(offer, CATALOG_TOOLS, full);
-	if (found)
-		fill(offer, CATALOG_TOOLS, found, ret);
-	return found != NULL;
+	for (size_t i = 0; i < catalog->n_clashes; i++)
+		each(arg, catalog->clashes[i].domain, catalog->clashes[i].text);
 }
 
-static bool find_federated(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret)
-{
-	const struct catalog *catalog = endpoint->catalog;
-	size_t len = strlen(catalog->federation_prefix);
+/* --- changes ------------------------------------------------------------------------------------- */
 
-	if (len == 0 || strncmp(name, catalog->federation_prefix, len) != 0 || name[len] != '.')
-		return false;
-	name += len + 1;
+static size_t place_of(const struct catalog *catalog, const char *domain, bool *ret_found)
+{
+	size_t i = 0;
+
+	while (i < catalog->n_offers && strcmp(catalog->offers[i]->naming.domain, domain) < 0)
+		i++;
+	*ret_found = i < catalog->n_offers && streq(catalog->offers[i]->naming.domain, domain);
+	return i;
+}
+
+/* Which items are left out, as bits in the order of the domains and their lists. */
+static bool *note_out(const struct catalog *catalog, enum catalog_list list)
+{
+	size_t n = 0;
+	bool *out;
+
+	for (size_t i = 0; i < catalog->n_offers; i++)
+		n += catalog->offers[i]->lists[list].n;
+	out = alloc_zero((n + 1) * sizeof(*out));
+	n = 0;
+	for (size_t i = 0; i < catalog->n_offers; i++)
+		for (size_t k = 0; k < catalog->offers[i]->lists[list].n; k++)
+			out[n++] = catalog->offers[i]->lists[list].items[k].is_out;
+	return out;
+}
+
+/* Shares the names out anew: who loses one, or gets one back, lists something else. */
+static void index_names(struct catalog *catalog, enum catalog_list list, struct clashes *clashes)
+{
+	auto_free bool *was_out = note_out(catalog, list);
+	size_t n = 0;
+
+	index_build(&catalog->names[list], list, catalog->offers, catalog->n_offers, clashes);
 	for (size_t i = 0; i < catalog->n_offers; i++) {
-		const struct offer *offer = catalog->offers[i];
-		size_t domain_len = strlen(offer->naming.domain);
+		const struct offer_list *in = &catalog->offers[i]->lists[list];
+		bool is_same = true;
 
-		if (serves(endpoint, offer) &&
-			strncmp(name, offer->naming.domain, domain_len) == 0 &&
-			name[domain_len] == '.')
-			return find_in_offer(offer, name + domain_len + 1, ret);
+		for (size_t k = 0; k < in->n; k++)
+			is_same &= in->items[k].is_out == was_out[n++];
+		if (!is_same)
+			mark_stale(catalog, catalog->offers[i]->naming.domain, list);
 	}
-	return false;
 }
 
-bool endpoint_find_tool(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret)
+/* What a domain offers was `before` and is `now`; one of them may be NULL. Takes `before`. */
+static void update(struct catalog *catalog, struct offer *before, const struct offer *now)
 {
-	return find_exact(endpoint, CATALOG_TOOLS, name, ret) ||
-	       find_federated(endpoint, name, ret) ||
-	       find_rewritten(endpoint, CATALOG_TOOLS, name, ret);
-}
+	static const struct offer nothing = { 0 };
+	auto_(clashes_done) struct clashes clashes = { 0 };
+	const char *domain = now ? now->naming.domain : before->naming.domain;
 
-bool endpoint_find_prompt(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret)
-{
-	return find_exact(endpoint, CATALOG_PROMPTS, name, ret) ||
-	       find_rewritten(endpoint, CATALOG_PROMPTS, name, ret);
-}
+	for (int l = 0; l < CATALOG_LISTS; l++) {
+		enum catalog_list list = (enum catalog_list)l;
 
-bool endpoint_find_template(
-	const struct endpoint *endpoint, const char *uri_template, struct catalog_target *ret)
-{
-	return find_exact(endpoint, CATALOG_TEMPLATES, uri_template, ret);
-}
-
-static void fill_uri(const struct offer *offer, const char *uri, const struct strbuf *worker_uri,
-	struct catalog_target *ret)
-{
-	*ret = (struct catalog_target){
-		.domain = offer->naming.domain,
-		.name = uri,
-		.worker_name = worker_uri ? worker_uri->data : NULL,
-		.may_rerun = true,
-		.takes_legacy = offer->takes_legacy,
-		.takes_modern = offer->takes_modern,
-		.timeout_ms = offer->timeout_ms,
-	};
-}
-
-static bool find_prefixed(
-	const struct endpoint *endpoint, const char *uri, struct catalog_target *ret)
-{
-	struct catalog *catalog = endpoint->catalog;
-
-	for (size_t i = 0; i < catalog->n_offers; i++) {
-		const struct offer *offer = catalog->offers[i];
-
-		strbuf_cut(&catalog->worker_uri, 0);
-		if (!serves(endpoint, offer) || !(offer->capabilities & CATALOG_HAS_RESOURCES) ||
-			!catalog_get_worker_uri(&offer->naming, uri, &catalog->worker_uri))
-			continue;
-		fill_uri(offer, uri, &catalog->worker_uri, ret);
-		return true;
+		index_names(catalog, list, &clashes);
+		if (!offer_lists_same(before ? before : &nothing, now ? now : &nothing, list))
+			mark_stale(catalog, domain, list);
 	}
-	return false;
-}
-
-/* Servers serve URIs that they do not list: by a template, or the only domain whose URIs are plain. */
-static bool find_plain(const struct endpoint *endpoint, const char *uri, struct catalog_target *ret)
-{
-	const struct catalog *catalog = endpoint->catalog;
-	const struct offer *only = NULL;
-	unsigned n = 0;
-
-	for (size_t i = 0; i < catalog->n_offers; i++) {
-		const struct offer *offer = catalog->offers[i];
-
-		if (!serves(endpoint, offer) || catalog_renames_uris(&offer->naming) ||
-			!(offer->capabilities & CATALOG_HAS_RESOURCES))
-			continue;
-		if (offer_match_template(offer, uri)) {
-			fill_uri(offer, uri, NULL, ret);
-			return true;
-		}
-		only = offer;
-		n++;
-	}
-	if (n != 1)
-		return false;
-	fill_uri(only, uri, NULL, ret);
-	return true;
-}
-
-bool endpoint_find_resource(
-	const struct endpoint *endpoint, const char *uri, struct catalog_target *ret)
-{
-	return find_exact(endpoint, CATALOG_RESOURCES, uri, ret) ||
-	       find_prefixed(endpoint, uri, ret) || find_plain(endpoint, uri, ret);
+	tell_clashes(catalog, &clashes);
+	build_all(catalog);
+	for (struct endpoint *e = catalog->endpoints; e; e = e->next)
+		if (!e->domain || streq(e->domain, domain))
+			build_instructions(e);
+	offer_free(before);
 }
 
 /* --- public ------------------------------------------------------------------------------------ */
@@ -395,6 +299,9 @@ void catalog_free(struct catalog *catalog)
 	}
 	for (size_t i = 0; i < catalog->n_offers; i++)
 		offer_free(catalog->offers[i]);
+	for (int l = 0; l < CATALOG_LISTS; l++)
+		index_done(&catalog->names[l]);
+	free_told(catalog->clashes, catalog->n_clashes);
 	free(catalog->offers);
 	free(catalog->federation_prefix);
 	strbuf_done(&catalog->worker_uri);
@@ -405,29 +312,24 @@ void catalog_set_conf(struct catalog *catalog, const struct conf_tools *conf)
 {
 	free(catalog->federation_prefix);
 	catalog->federation_prefix = alloc_str(conf->federation_prefix);
+	if (catalog->page_size == conf->page_size)
+		return;
 	catalog->page_size = conf->page_size;
-	rebuild(catalog);
-}
-
-static size_t place_of(const struct catalog *catalog, const char *domain, bool *ret_found)
-{
-	size_t i = 0;
-
-	while (i < catalog->n_offers && strcmp(catalog->offers[i]->naming.domain, domain) < 0)
-		i++;
-	*ret_found = i < catalog->n_offers && streq(catalog->offers[i]->naming.domain, domain);
-	return i;
+	for (int l = 0; l < CATALOG_LISTS; l++)
+		mark_stale(catalog, NULL, (enum catalog_list)l);
+	build_all(catalog);
 }
 
 void catalog_set_domain(
 	struct catalog *catalog, const struct conf_domain *conf, const struct offering *offering)
 {
 	struct offer *offer = offer_new(conf, offering);
+	struct offer *before = NULL;
 	bool found;
 	size_t i = place_of(catalog, conf->name, &found);
 
 	if (found) {
-		offer_free(catalog->offers[i]);
+		before = catalog->offers[i];
 	} else {
 		catalog->offers =
 			alloc_resize(catalog->offers, catalog->n_offers + 1, sizeof(offer));
@@ -438,20 +340,21 @@ void catalog_set_domain(
 	catalog->offers[i] = offer;
 	if (!catalog_endpoint(catalog, conf->name))
 		(void)add_endpoint(catalog, conf->name);
-	rebuild(catalog);
+	offer_log_faults(offer, before);
+	update(catalog, before, offer);
 }
 
 void catalog_remove_domain(struct catalog *catalog, const char *name)
 {
 	bool found;
 	size_t i = place_of(catalog, name, &found);
+	struct offer *before = found ? catalog->offers[i] : NULL;
 
 	if (!found)
 		return;
-	offer_free(catalog->offers[i]);
 	memmove(catalog->offers + i, catalog->offers + i + 1,
 		(--catalog->n_offers - i) * sizeof(*catalog->offers));
-	rebuild(catalog);
+	update(catalog, before, NULL);
 }
 
 const char *endpoint_get_domain(const struct endpoint *endpoint)
@@ -469,23 +372,30 @@ size_t endpoint_count_tools(const struct endpoint *endpoint)
 	return endpoint->lists[CATALOG_TOOLS].n_listed;
 }
 
+/* The number of the page that a cursor of this list stands for; 0, the first, has none. */
+static size_t read_cursor(
+	const struct endpoint *endpoint, enum catalog_list list, const char *cursor)
+{
+	size_t page_size = endpoint->catalog->page_size;
+	size_t n_before = 0;
+
+	if (cursor[0] != kinds[list].mark || cursor[1] == '0' || page_size == 0)
+		return 0;
+	for (const char *at = cursor + 1; *at; at++) {
+		if (!ascii_is_digit(*at) || n_before > endpoint->lists[list].n_listed)
+			return 0;
+		n_before = n_before * 10 + (size_t)(*at - '0');
+	}
+	return n_before % page_size == 0 ? n_before / page_size : 0;
+}
+
 const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list list,
 	const char *cursor, size_t *ret_len)
 {
 	const struct pages *pages = &endpoint->lists[list];
-	size_t page_size = endpoint->catalog->page_size;
-	size_t page = 0;
-	char *end;
+	size_t page = cursor ? read_cursor(endpoint, list, cursor) : 0;
 
-	if (cursor) {
-		if (cursor[0] != 't' || !isdigit((unsigned char)cursor[1]) || page_size == 0)
-			return NULL;
-		page = strtoul(cursor + 1, &end, 10);
-		if (*end || page == 0 || page % page_size != 0)
-			return NULL;
-		page /= page_size;
-	}
-	if (page >= pages->n)
+	if ((cursor && page == 0) || page >= pages->n)
 		return NULL;
 	*ret_len = strlen(pages->items[page]);
 	return pages->items[page];
@@ -497,7 +407,7 @@ unsigned endpoint_get_capabilities(const struct endpoint *endpoint)
 	unsigned bits = 0;
 
 	for (size_t i = 0; i < catalog->n_offers; i++)
-		if (serves(endpoint, catalog->offers[i]))
+		if (endpoint_serves(endpoint, catalog->offers[i]))
 			bits |= catalog->offers[i]->capabilities;
 	return bits;
 }

@@ -1,10 +1,11 @@
 /* Catalog: what each endpoint offers (tools, resources and their templates, prompts), which domain serves
  * a name, and the ready-made answers to the list methods.
  *
- * Built when a domain's tools change, so that a list costs a client one copy of bytes. Names are looked
- * up in this order: canonical, alias, with every '-' and '.' read as '_', federation prefix. What
- * `tools.allow`, `tools.deny` and `tools.read_only` remove is neither listed nor callable, by whichever
- * name. Sorted by domain, then as the worker lists them. */
+ * Built when a domain's lists change, so that a list costs a client one copy of bytes. A name is unique over
+ * the fleet: see catalog_each_clash(). Names are looked up in this order: canonical or alias, federation prefix,
+ * and with '-', '.' and '_' read as one where that leaves no doubt. What `tools.allow`, `tools.deny` and
+ * `tools.read_only` remove is neither listed nor callable, by whichever name. Sorted by domain, then as the
+ * worker lists them; a domain's own endpoint lists the same names as the whole fleet. */
 #pragma once
 
 #include <jansson.h>
@@ -22,6 +23,11 @@ enum catalog_list {
 	CATALOG_TEMPLATES,
 	CATALOG_PROMPTS,
 	CATALOG_LISTS
+};
+
+enum {
+	CATALOG_MAX_NAME = 1024, /* bytes of a tool's or prompt's name; longer ones are left out */
+	CATALOG_MAX_URI = 8192,  /* of a URI or a template that is listed, the same */
 };
 
 /* What the domains of an endpoint can do beside tools, as bits. */
@@ -75,7 +81,7 @@ unsigned endpoint_get_capabilities(const struct endpoint *endpoint);
 const char *endpoint_get_instructions(const struct endpoint *endpoint);
 
 /* The result of the list's method for a cursor (NULL: none was sent): borrowed until the next change.
- * NULL: no such cursor. */
+ * NULL: no such cursor: one of another list, or of a page that is not there any more. */
 const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list list,
 	const char *cursor, size_t *ret_len);
 
@@ -92,6 +98,11 @@ bool endpoint_find_template(
 
 /* How the URIs of a domain are made; NULL: they stay as they are. Borrowed until the next change. */
 const struct catalog_naming *catalog_get_naming(const struct catalog *catalog, const char *domain);
+
+/* Calls `each` for all names that a domain does not get, since a domain before it has them. `text` says
+ * which, who has them and what to change. */
+typedef void catalog_clash_fn(void *arg, const char *domain, const char *text);
+void catalog_each_clash(const struct catalog *catalog, catalog_clash_fn *each, void *arg);
 
 /* The version that the domain's worker told, or "". */
 const char *catalog_get_version(const struct catalog *catalog, const char *domain);

@@ -1,27 +1,53 @@
 /* See catalog_offer.h. */
 #include "supervisor/mcp/catalog_offer.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "shared/alloc.h"
 #include "shared/limits.h"
 #include "shared/log.h"
+#include "shared/quote.h"
+#include "supervisor/conf_type.h"
+#include "supervisor/mcp/catalog_item.h"
+#include "supervisor/mcp/catalog_template.h"
 #include "supervisor/mcp/envelope.h"
 
-enum { MAX_TIMEOUT_MS = 24 * 3600 * 1000, MAX_SUMMARY = 1000, MAX_INSTRUCTIONS = 16 * KIB };
+enum {
+	MAX_TIMEOUT_MS = 24 * 3600 * 1000,
+	MAX_SUMMARY = 1000,
+	MAX_INSTRUCTIONS = 16 * KIB,
+	MAX_FAULTS = 32, /* that are kept in words */
+};
 
 /* How the four lists differ. */
 static const struct {
 	const char *key;   /* of an item's name */
 	const char *words; /* for the log */
 	bool is_uri;
+	size_t max; /* bytes of a name; more is no name but an attack */
 } kinds[CATALOG_LISTS] = {
-	[CATALOG_TOOLS] = { "name", "tool", false },
-	[CATALOG_RESOURCES] = { "uri", "resource", true },
-	[CATALOG_TEMPLATES] = { "uriTemplate", "resource template", true },
-	[CATALOG_PROMPTS] = { "name", "prompt", false },
+	[CATALOG_TOOLS] = { "name", "tool", false, CATALOG_MAX_NAME },
+	[CATALOG_RESOURCES] = { "uri", "resource", true, CATALOG_MAX_URI },
+	[CATALOG_TEMPLATES] = { "uriTemplate", "resource template", true, CATALOG_MAX_URI },
+	[CATALOG_PROMPTS] = { "name", "prompt", false, CATALOG_MAX_NAME },
+};
+
+/* What is needed while the lists are read, and not afterwards. */
+struct reading {
+	struct offer *offer;
+	const struct conf_domain *conf;
+	json_t *aliases; /* canonical names by alias, as the worker calls them; NULL: none */
+	json_t *timeouts;
+	json_t *seen;      /* the listed names: a set */
+	json_t *by_worker; /* indexes of items by the worker's name */
+	bool *used;        /* which overrides found their tool */
 };
 
 void offer_free(struct offer *offer)
 {
+	if (!offer)
+		return;
 	for (int l = 0; l < CATALOG_LISTS; l++) {
 		struct offer_list *list = &offer->lists[l];
 
@@ -35,6 +61,7 @@ void offer_free(struct offer *offer)
 		free(list->items);
 		free(list->names);
 	}
+	conf_clear_strs(&offer->faults);
 	free(offer->naming.domain);
 	free(offer->version);
 	free(offer->summary);
@@ -43,75 +70,54 @@ void offer_free(struct offer *offer)
 	free(offer);
 }
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- faults -------------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b)
+static void add_fault(struct offer *offer, const char *fmt, ...) printf_like(2, 3);
+
+static void add_fault(struct offer *offer, const char *fmt, ...)
 {
-	return strcmp(((const struct offer_name *)a)->name, ((const struct offer_name *)b)->name);
+	struct conf_strs *faults = &offer->faults;
+	auto_strbuf words = { 0 };
+	va_list args;
+
+	if (offer->n_faults++ >= MAX_FAULTS)
+		return;
+	va_start(args, fmt);
+	strbuf_addv(&words, fmt, args);
+	va_end(args);
+	faults->items = alloc_resize(faults->items, faults->n + 1, sizeof(char *));
+	faults->items[faults->n++] = strbuf_take(&words);
 }
 
-const struct offer_name *offer_find(
-	const struct offer *offer, enum catalog_list list, const char *name)
+static bool has_fault(const struct offer *offer, const char *fault)
 {
-	const struct offer_list *in = &offer->lists[list];
-	union {
-		const char *in;
-		char *out;
-	} key_name = { name };
-	const struct offer_name key = { .name = key_name.out };
-
-	return in->n_names ? bsearch(&key, in->names, in->n_names, sizeof(key), compare_names)
-			   : NULL;
+	for (size_t i = 0; i < offer->faults.n; i++)
+		if (streq(offer->faults.items[i], fault))
+			return true;
+	return false;
 }
+
+void offer_log_faults(const struct offer *offer, const struct offer *before)
+{
+	const struct log_about about = { .domain = offer->naming.domain };
+	size_t more = offer->n_faults - offer->faults.n;
+
+	for (size_t i = 0; i < offer->faults.n; i++)
+		if (!before || !has_fault(before, offer->faults.items[i]))
+			log_warn_about(&about, "domain %s: %s", offer->naming.domain,
+				offer->faults.items[i]);
+	if (more > 0 && (!before || before->n_faults != offer->n_faults))
+		log_warn_about(&about, "domain %s: its lists have %zu more faults like these",
+			offer->naming.domain, more);
+}
+
+/* --- names --------------------------------------------------------------------------------------- */
 
 static void add_name(struct offer_list *list, const char *name, size_t item, bool is_alias)
 {
 	list->names = alloc_resize(list->names, list->n_names + 1, sizeof(*list->names));
 	list->names[list->n_names++] =
 		(struct offer_name){ .name = alloc_str(name), .item = item, .is_alias = is_alias };
-}
-
-static void sort_names(struct offer_list *list)
-{
-	size_t n = 0;
-
-	if (list->n_names == 0)
-		return;
-	qsort(list->names, list->n_names, sizeof(*list->names), compare_names);
-	for (size_t i = 0; i < list->n_names; i++) {
-		/* A listed alias is a tool and an alias: the tool stays. */
-		if (n > 0 && streq(list->names[n - 1].name, list->names[i].name)) {
-			if (!list->names[i].is_alias)
-				list->names[n - 1].item = list->names[i].item;
-			list->names[n - 1].is_alias &= list->names[i].is_alias;
-			free(list->names[i].name);
-			continue;
-		}
-		list->names[n++] = list->names[i];
-	}
-	list->n_names = n;
-}
-
-/* --- items --------------------------------------------------------------------------------------- */
-
-static json_t *fleet_extras(json_t *info)
-{
-	json_t *capabilities = json_object_get(info, "capabilities");
-
-	return json_object_get(json_object_get(capabilities, "experimental"), "mcp-fleet");
-}
-
-static bool has_hint(json_t *tool, const char *hint)
-{
-	return json_is_true(json_object_get(json_object_get(tool, "annotations"), hint));
-}
-
-/* A worker may ask for another time; nonsense is not taken. */
-static int64_t timeout_of(const struct conf_domain *conf, json_t *timeout)
-{
-	int64_t ms = json_integer_value(timeout);
-
-	return ms > 0 && ms <= MAX_TIMEOUT_MS ? ms : conf->call_timeout_ms;
 }
 
 static char *make_client_name(
@@ -125,113 +131,205 @@ static char *make_client_name(
 	return strbuf_take(&uri);
 }
 
-/* False: it is not offered, which was logged. `seen`: the names that are offered already; clients know an
- * item by nothing else. */
-static bool check_name(
-	const struct offer *offer, enum catalog_list list, const char *name, json_t *seen)
+/* The worker's name of an item; NULL: it has none that can be used, which is a fault. */
+static char *read_worker_name(struct offer *offer, enum catalog_list list, struct jspan item)
 {
-	if (json_object_get(seen, name)) {
-		log_warn("domain %s: a second %s with the name '%s', ignoring it",
-			offer->naming.domain, kinds[list].words, name);
+	auto_strbuf name = { 0 };
+	char quoted[QUOTE_SIZE];
+	bool is_text = jspan_get_str(jspan_member(item, kinds[list].key, NULL), &name);
+
+	if (!is_text || name.len == 0 || memchr(name.data, '\0', name.len)) {
+		add_fault(
+			offer, "a %s without %s, ignoring it", kinds[list].words, kinds[list].key);
+		return NULL;
+	}
+	if (name.len > kinds[list].max) {
+		add_fault(offer, "a %s whose %s is longer than %zu bytes, ignoring it: %s",
+			kinds[list].words, kinds[list].key, kinds[list].max,
+			quote(quoted, name.data));
+		return NULL;
+	}
+	return strbuf_take(&name);
+}
+
+/* False: it is not offered: clients know an item by nothing else than its name. */
+static bool check_name(struct reading *reading, enum catalog_list list, const char *name)
+{
+	char quoted[QUOTE_SIZE];
+
+	if (json_object_get(reading->seen, name)) {
+		add_fault(reading->offer, "a second %s with the name %s, ignoring it",
+			kinds[list].words, quote(quoted, name));
 		return false;
 	}
-	(void)json_object_set_new(seen, name, json_true());
+	(void)json_object_set_new(reading->seen, name, json_true());
 	if (!kinds[list].is_uri && strlen(name) > LIMIT_TOOL_NAME)
-		log_warn("domain %s: the %s name '%s' is longer than %d characters: some clients "
-			 "refuse it",
-			offer->naming.domain, kinds[list].words, name, LIMIT_TOOL_NAME);
+		add_fault(reading->offer,
+			"the %s name %s is longer than %d characters: some clients refuse it",
+			kinds[list].words, quote(quoted, name), LIMIT_TOOL_NAME);
+	if (list == CATALOG_TEMPLATES && !template_is_valid(name))
+		add_fault(reading->offer,
+			"the resource template %s is malformed or too large: no URI fits it",
+			quote(quoted, name));
 	return true;
 }
 
-static struct offer_item *add_item(
-	struct offer *offer, enum catalog_list list, json_t *json, json_t *seen)
-{
-	struct offer_list *into = &offer->lists[list];
-	const char *worker_name = json_string_value(json_object_get(json, kinds[list].key));
-	json_auto_t *listed = NULL;
-	auto_free char *name = NULL;
+/* --- items --------------------------------------------------------------------------------------- */
 
-	if (!worker_name ||
-		strlen(worker_name) != json_string_length(json_object_get(json, kinds[list].key))) {
-		log_warn("domain %s: a %s without %s, ignoring it", offer->naming.domain,
-			kinds[list].words, kinds[list].key);
-		return NULL;
+static json_t *fleet_extras(json_t *info)
+{
+	json_t *capabilities = json_object_get(info, "capabilities");
+
+	return json_object_get(json_object_get(capabilities, "experimental"), "mcp-fleet");
+}
+
+/* A worker may ask for another time; nonsense is not taken. */
+static int64_t timeout_of(const struct reading *reading, const char *worker_name)
+{
+	int64_t ms = json_integer_value(json_object_get(reading->timeouts, worker_name));
+
+	return ms > 0 && ms <= MAX_TIMEOUT_MS ? ms : reading->offer->timeout_ms;
+}
+
+/* What the settings say of the tool; NULL: nothing. The name that clients see goes first. */
+static const struct conf_override *find_override(
+	struct reading *reading, const char *name, const char *worker_name)
+{
+	const struct conf_overrides *overrides = &reading->conf->tools_override;
+	const struct conf_override *found = NULL;
+
+	for (size_t i = 0; i < overrides->n; i++) {
+		const struct conf_override *override = &overrides->items[i];
+		bool is_listed = streq(override->tool, name);
+
+		if (!is_listed && !streq(override->tool, worker_name))
+			continue;
+		reading->used[i] = true;
+		if (!found || is_listed)
+			found = override;
 	}
-	name = make_client_name(offer, list, worker_name);
-	if (!check_name(offer, list, name, seen))
-		return NULL;
-	listed = json_copy(json);
-	(void)json_object_set_new(listed, kinds[list].key, json_string(name));
-	into->items = alloc_resize(into->items, into->n + 1, sizeof(*into->items));
-	into->items[into->n] = (struct offer_item){
-		.worker_name = alloc_str(worker_name),
-		.text = json_dumps(listed, JSON_COMPACT),
-		.may_rerun = list != CATALOG_TOOLS,
-		.timeout_ms = offer->timeout_ms,
-	};
-	into->items[into->n].name = TAKE(name);
-	add_name(into, into->items[into->n].name, into->n, false);
-	return &into->items[into->n++];
+	return found;
+}
+
+static struct jspan text_of(const struct offer_item *item)
+{
+	return (struct jspan){ item->text, strlen(item->text) };
 }
 
 /* Whether calls of the tool repeat arguments in headers. An annotation that is no good costs the tool
  * its clients, and only we can say why. */
-static bool judge_headers(const struct offer *offer, const struct offer_item *item)
+static bool judge_headers(struct offer *offer, const struct offer_item *item)
 {
-	const struct jspan text = { item->text, strlen(item->text) };
-	const struct jspan schema = jspan_member(text, "inputSchema", NULL);
+	const struct jspan schema = jspan_member(text_of(item), "inputSchema", NULL);
 	auto_strbuf faults = { 0 };
 
 	if (schema_header_faults(schema, &faults) == 0)
 		return schema_has_headers(schema);
-	log_warn(
-		"domain %s: tool %s: %s; clients of protocol revision 2026-07-28 will leave it out",
-		offer->naming.domain, item->name, strbuf_get(&faults));
+	add_fault(offer, "tool %s: %s; clients of protocol revision 2026-07-28 will leave it out",
+		item->name, strbuf_get(&faults));
 	return false;
 }
 
-static void add_tool(struct offer *offer, const struct conf_domain *conf, json_t *json,
-	json_t *extras, json_t *seen)
+/* The canonical name decides, also for a listed alias; else the name that clients see. */
+static bool is_allowed(const struct reading *reading, const struct offer_item *item)
 {
-	struct offer_item *item;
-	json_t *timeouts = json_object_get(extras, "timeouts_ms");
+	const char *canonical =
+		json_string_value(json_object_get(reading->aliases, item->worker_name));
 
-	if (!json_is_object(json_object_get(json, "inputSchema"))) {
-		log_warn("domain %s: a tool without inputSchema, ignoring it", conf->name);
-		return;
-	}
-	item = add_item(offer, CATALOG_TOOLS, json, seen);
-	if (!item)
-		return;
-	item->may_rerun = has_hint(json, "readOnlyHint") || has_hint(json, "idempotentHint");
-	item->timeout_ms = timeout_of(conf, json_object_get(timeouts, item->worker_name));
-	item->has_headers = judge_headers(offer, item);
-}
-
-/* `canonical` decides, also for a listed alias; else the name that clients see. */
-static bool is_allowed(
-	const struct offer *offer, const struct conf_domain *conf, json_t *tool, json_t *aliases)
-{
-	const char *name = json_string_value(json_object_get(tool, "name"));
-	const char *canonical = json_string_value(json_object_get(aliases, name ? name : ""));
-	auto_free char *listed = name ? catalog_make_name(&offer->naming, name) : NULL;
-
-	if (conf->tools_read_only && !has_hint(tool, "readOnlyHint"))
+	if (reading->conf->tools_read_only && !catalog_has_hint(text_of(item), "readOnlyHint"))
 		return false;
-	return !name || conf_domain_allows(conf, canonical ? canonical : listed);
+	return conf_domain_allows(reading->conf, canonical ? canonical : item->name);
 }
 
-static void add_aliases(struct offer_list *list, json_t *aliases)
+static bool judge_tool(struct reading *reading, struct offer_item *item)
 {
+	const struct jspan text = text_of(item);
+	char quoted[QUOTE_SIZE];
+
+	if (!is_allowed(reading, item))
+		return false;
+	if (jspan_type(jspan_member(text, "inputSchema", NULL)) != JSPAN_OBJECT) {
+		add_fault(reading->offer, "the tool %s has no inputSchema, ignoring it",
+			quote(quoted, item->name));
+		return false;
+	}
+	item->may_rerun =
+		catalog_has_hint(text, "readOnlyHint") || catalog_has_hint(text, "idempotentHint");
+	item->timeout_ms = timeout_of(reading, item->worker_name);
+	return true;
+}
+
+static void free_item(struct offer_item *item)
+{
+	free(item->name);
+	free(item->worker_name);
+	free(item->text);
+}
+
+static void keep_item(struct reading *reading, enum catalog_list list, struct offer_item *item)
+{
+	struct offer_list *into = &reading->offer->lists[list];
+
+	(void)json_object_set_new(
+		reading->by_worker, item->worker_name, json_integer((json_int_t)into->n));
+	if (list == CATALOG_TOOLS)
+		item->has_headers = judge_headers(reading->offer, item);
+	into->items = alloc_resize(into->items, into->n + 1, sizeof(*into->items));
+	into->items[into->n] = *item;
+	add_name(into, item->name, into->n++, false);
+	*item = (struct offer_item){ 0 };
+}
+
+static void read_item(struct reading *reading, enum catalog_list list, struct jspan json)
+{
+	struct offer *offer = reading->offer;
+	const struct conf_override *override = NULL;
+	auto_(free_item) struct offer_item item = { .worker_name =
+							    read_worker_name(offer, list, json) };
+	auto_strbuf text = { 0 };
+
+	if (!item.worker_name)
+		return;
+	item.name = make_client_name(offer, list, item.worker_name);
+	item.may_rerun = list != CATALOG_TOOLS;
+	item.timeout_ms = offer->timeout_ms;
+	if (list == CATALOG_TOOLS)
+		override = find_override(reading, item.name, item.worker_name);
+	catalog_write_item(json, kinds[list].key, item.name, override, &text);
+	item.text = strbuf_take(&text);
+	if ((list != CATALOG_TOOLS || judge_tool(reading, &item)) &&
+		check_name(reading, list, item.name))
+		keep_item(reading, list, &item);
+}
+
+static void read_items(struct reading *reading, enum catalog_list list, const char *text)
+{
+	const struct jspan array = { text, text ? strlen(text) : 0 };
+	struct jspan item;
+	size_t cursor = 0;
+
+	(void)json_object_clear(reading->seen);
+	(void)json_object_clear(reading->by_worker);
+	while (text && jspan_next(array, &cursor, NULL, &item))
+		read_item(reading, list, item);
+}
+
+/* --- tools --------------------------------------------------------------------------------------- */
+
+/* An alias that is listed is a tool, and a name of that tool only. */
+static void add_aliases(struct reading *reading)
+{
+	struct offer_list *tools = &reading->offer->lists[CATALOG_TOOLS];
 	const char *alias;
-	json_t *value;
+	json_t *canonical;
 
-	json_object_foreach(aliases, alias, value) {
-		const char *canonical = json_string_value(value);
+	json_object_foreach(reading->aliases, alias, canonical) {
+		const char *name = json_string_value(canonical);
+		json_t *item = json_object_get(reading->by_worker, name ? name : "");
 
-		for (size_t i = 0; canonical && i < list->n; i++)
-			if (streq(list->items[i].worker_name, canonical))
-				add_name(list, alias, i, true);
+		if (item && strlen(alias) <= CATALOG_MAX_NAME &&
+			!json_object_get(reading->seen, alias))
+			add_name(tools, alias, (size_t)json_integer_value(item), true);
 	}
 }
 
@@ -248,7 +346,34 @@ static char *shared_prefix(const struct offer_list *tools)
 	return alloc_mem(first, len - 1);
 }
 
-/* What the worker says it is for; one that writes a book there has said nothing. */
+static void note_unused(const struct reading *reading)
+{
+	const struct conf_overrides *overrides = &reading->conf->tools_override;
+
+	for (size_t i = 0; i < overrides->n; i++)
+		if (!reading->used[i])
+			add_fault(reading->offer,
+				"tools.override names '%s', a tool that it does not have",
+				overrides->items[i].tool);
+}
+
+static void read_tools(struct reading *reading, const char *text)
+{
+	size_t n_overrides = reading->conf->tools_override.n;
+	auto_free bool *used = alloc_zero(n_overrides * sizeof(bool) + 1);
+
+	reading->used = used;
+	read_items(reading, CATALOG_TOOLS, text);
+	add_aliases(reading);
+	reading->offer->prefix = shared_prefix(&reading->offer->lists[CATALOG_TOOLS]);
+	if (text)
+		note_unused(reading);
+	reading->used = NULL;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------- */
+
+/* What the worker says of itself; one that writes a book there has said nothing. */
 static char *told(json_t *text, size_t max)
 {
 	return json_is_string(text) && json_string_length(text) <= max
@@ -256,32 +381,9 @@ static char *told(json_t *text, size_t max)
 		       : NULL;
 }
 
-static void add_tools(
-	struct offer *offer, const struct conf_domain *conf, json_t *tools, json_t *info)
+static bool declares(const struct offering *offering, const char *capability)
 {
-	json_t *extras = fleet_extras(info);
-	json_t *aliases = json_object_get(extras, "aliases");
-	json_auto_t *seen = json_object();
-	json_t *tool;
-	size_t i;
-
-	json_array_foreach(tools, i, tool)
-		if (is_allowed(offer, conf, tool, aliases))
-			add_tool(offer, conf, tool, extras, seen);
-	add_aliases(&offer->lists[CATALOG_TOOLS], aliases);
-	sort_names(&offer->lists[CATALOG_TOOLS]);
-	offer->prefix = shared_prefix(&offer->lists[CATALOG_TOOLS]);
-}
-
-static void add_list(struct offer *offer, enum catalog_list list, json_t *items)
-{
-	json_auto_t *seen = json_object();
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(items, i, item)
-		(void)add_item(offer, list, item, seen);
-	sort_names(&offer->lists[list]);
+	return json_is_object(offering_get_capability(offering, capability));
 }
 
 /* Of the experimental tasks, which workers of the stateless revision have in another form. */
@@ -298,22 +400,45 @@ static unsigned read_tasks(const struct offering *offering)
 	return bits | CATALOG_HAS_TASKS;
 }
 
-static unsigned read_capabilities(const struct offering *offering)
+/* The workers that are built in have tools only. */
+static unsigned read_capabilities(const struct conf_domain *conf, const struct offering *offering)
 {
 	json_t *resources = offering_get_capability(offering, "resources");
+	bool has_resources = offering->resources || offering->templates;
 	unsigned bits = 0;
 
-	if (offering->resources || offering->templates)
+	if (conf->native)
+		return 0;
+	if (has_resources)
 		bits |= CATALOG_HAS_RESOURCES;
-	if (json_is_true(json_object_get(resources, "subscribe")))
+	if (has_resources && json_is_true(json_object_get(resources, "subscribe")))
 		bits |= CATALOG_HAS_SUBSCRIBE;
 	if (offering->prompts)
 		bits |= CATALOG_HAS_PROMPTS;
-	if (offering_get_capability(offering, "completions"))
+	if (declares(offering, "completions"))
 		bits |= CATALOG_HAS_COMPLETIONS;
-	if (offering_get_capability(offering, "logging"))
+	if (declares(offering, "logging"))
 		bits |= CATALOG_HAS_LOGGING;
 	return bits | read_tasks(offering);
+}
+
+static void read_lists(
+	struct offer *offer, const struct conf_domain *conf, const struct offering *offering)
+{
+	json_t *extras = fleet_extras(offering->info);
+	json_auto_t *seen = json_object();
+	json_auto_t *by_worker = json_object();
+	struct reading reading = { .offer = offer,
+		.conf = conf,
+		.aliases = json_object_get(extras, "aliases"),
+		.timeouts = json_object_get(extras, "timeouts_ms"),
+		.seen = seen,
+		.by_worker = by_worker };
+
+	read_tools(&reading, offering->tools);
+	read_items(&reading, CATALOG_RESOURCES, offering->resources);
+	read_items(&reading, CATALOG_TEMPLATES, offering->templates);
+	read_items(&reading, CATALOG_PROMPTS, offering->prompts);
 }
 
 static void take_offering(
@@ -321,20 +446,15 @@ static void take_offering(
 {
 	json_t *server = json_object_get(offering->info, "serverInfo");
 
-	free(offer->version);
-	free(offer->summary);
 	offer->version = told(json_object_get(server, "version"), MAX_SUMMARY);
 	offer->summary =
 		told(json_object_get(fleet_extras(offering->info), "summary"), MAX_SUMMARY);
 	offer->instructions =
 		told(json_object_get(offering->info, "instructions"), MAX_INSTRUCTIONS);
-	offer->capabilities = read_capabilities(offering);
+	offer->capabilities = read_capabilities(conf, offering);
 	offer->takes_legacy = offering->takes_legacy;
 	offer->takes_modern = offering->takes_modern;
-	add_tools(offer, conf, offering->tools, offering->info);
-	add_list(offer, CATALOG_RESOURCES, offering->resources);
-	add_list(offer, CATALOG_TEMPLATES, offering->templates);
-	add_list(offer, CATALOG_PROMPTS, offering->prompts);
+	read_lists(offer, conf, offering);
 }
 
 struct offer *offer_new(const struct conf_domain *conf, const struct offering *offering)
@@ -354,56 +474,36 @@ struct offer *offer_new(const struct conf_domain *conf, const struct offering *o
 	return offer;
 }
 
-/* --- templates ------------------------------------------------------------------------------------- */
-
-/* The end of the literal text at `at`. */
-static size_t literal_len(const char *at)
+/* The next item from *i on that clients see; NULL: there is none. */
+static const struct offer_item *next_seen(const struct offer_list *list, size_t *i)
 {
-	return strcspn(at, "{");
+	while (*i < list->n && list->items[*i].is_out)
+		++*i;
+	return *i < list->n ? &list->items[(*i)++] : NULL;
 }
 
-/* Each expression {…} stands for one or more characters; a plain {var} for none of "/". Greedy from the
- * left to the next literal that fits, which is linear and right for what servers publish.
- * Source: RFC 6570 section 3.2, levels 1 to 3 read loosely. */
-static bool matches_template(const char *template, const char *uri)
+bool offer_lists_same(const struct offer *a, const struct offer *b, enum catalog_list list)
 {
-	for (;;) {
-		size_t len = literal_len(template);
-		const char *end;
-		const char *next;
-		bool crosses;
+	size_t i = 0;
+	size_t k = 0;
+	const struct offer_item *x;
+	const struct offer_item *y;
 
-		if (strncmp(template, uri, len) != 0)
-			return false;
-		template += len;
-		uri += len;
-		if (!*template)
-			return !*uri;
-		end = strchr(template, '}');
-		if (!end)
-			return false;
-		crosses = template[1] == '+' || template[1] == '#' || template[1] == '/' ||
-			  template[1] == '?' || template[1] == '&' || end[-1] == '*';
-		template = end + 1;
-		len = literal_len(template);
-		if (len == 0 && !*template)
-			return *uri && (crosses || !strchr(uri, '/'));
-		if (len == 0)
-			continue;
-		auto_free char *literal = alloc_mem(template, len);
-		next = *uri ? strstr(uri + 1, literal) : NULL;
-		if (!next || (!crosses && memchr(uri, '/', (size_t)(next - uri))))
-			return false;
-		uri = next;
-	}
+	do {
+		x = next_seen(&a->lists[list], &i);
+		y = next_seen(&b->lists[list], &k);
+	} while (x && y && streq(x->text, y->text));
+	return !x && !y;
 }
 
-const struct offer_item *offer_match_template(const struct offer *offer, const char *worker_uri)
+const struct offer_item *offer_match_template(
+	const struct offer *offer, const char *worker_uri, size_t *steps)
 {
 	const struct offer_list *list = &offer->lists[CATALOG_TEMPLATES];
 
 	for (size_t i = 0; i < list->n; i++)
-		if (matches_template(list->items[i].worker_name, worker_uri))
+		if (!list->items[i].is_out &&
+			template_matches(list->items[i].worker_name, worker_uri, steps))
 			return &list->items[i];
 	return NULL;
 }

@@ -10,6 +10,7 @@ struct offer_item {
 	char *text; /* JSON, as it is listed */
 	bool may_rerun;
 	bool has_headers;
+	bool is_out; /* another domain has the name; see catalog_index.h */
 	int64_t timeout_ms;
 };
 
@@ -23,7 +24,7 @@ struct offer_name {
 struct offer_list {
 	struct offer_item *items;
 	size_t n;
-	struct offer_name *names; /* sorted */
+	struct offer_name *names; /* each once; those of the items first, in their order */
 	size_t n_names;
 };
 
@@ -37,14 +38,20 @@ struct offer {
 	bool takes_legacy, takes_modern;
 	int64_t timeout_ms;
 	struct offer_list lists[CATALOG_LISTS];
+	struct conf_strs faults; /* what is wrong with the lists, in words; not all of many */
+	size_t n_faults;
 };
 
+/* Never NULL. What cannot be offered is left out, and is a fault. */
 struct offer *offer_new(const struct conf_domain *conf, const struct offering *offering);
 void offer_free(struct offer *offer);
 
-/* NULL: none of exactly this name. */
-const struct offer_name *offer_find(
-	const struct offer *offer, enum catalog_list list, const char *name);
+/* Logs the faults but for those that `before` (NULL: nothing) had: lists may come often. */
+void offer_log_faults(const struct offer *offer, const struct offer *before);
 
-/* The template that describes the worker's URI; NULL: none does. */
-const struct offer_item *offer_match_template(const struct offer *offer, const char *worker_uri);
+/* Whether clients see the same list; what is out is not seen. */
+bool offer_lists_same(const struct offer *a, const struct offer *b, enum catalog_list list);
+
+/* The template that describes the worker's URI; NULL: none does. `steps` as in catalog_template.h. */
+const struct offer_item *offer_match_template(
+	const struct offer *offer, const char *worker_uri, size_t *steps);

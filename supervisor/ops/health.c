@@ -67,6 +67,17 @@ static void add_reason(struct report *report, const char *name, const char *text
 	(void)json_array_append_new(report->reasons, reason);
 }
 
+/* Names that the domain does not get. */
+static void report_clash(void *arg, const char *name, const char *text)
+{
+	struct report *report = arg;
+	const struct conf_domain *conf = conf_find_domain(report->health->conf, name);
+	auto_free char *reason = alloc_printf("%s: %s", name, text);
+
+	if (!conf || conf->required)
+		add_reason(report, name, reason);
+}
+
 static void report_domain(void *arg, struct domain *domain)
 {
 	struct report *report = arg;
@@ -109,6 +120,7 @@ static void make_report(const struct health *health, struct report *report)
 		.domains = json_object(),
 		.reasons = json_array() };
 	fleet_each(fleet, report_domain, report);
+	catalog_each_clash(mcp_get_catalog(health->mcp), report_clash, report);
 	if (health->stopping)
 		(void)json_array_append_new(report->reasons, json_string("the fleet is stopping"));
 }

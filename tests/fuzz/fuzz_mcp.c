@@ -472,18 +472,17 @@ static void on_news(const char *text, size_t len)
 
 static void offer(struct domain *d, const char *lists, const char *capabilities)
 {
-	json_auto_t *json = json_loads(lists, 0, NULL);
-	json_auto_t *info = json_pack("{s:o}", "capabilities", json_loads(capabilities, 0, NULL));
+	auto_free char *members = alloc_mem(lists + 1, strlen(lists) - 2); /* without { and } */
+	auto_free char *text =
+		alloc_printf("{\"info\":{\"capabilities\":%s},%s}", capabilities, members);
 	bool is_ext = d == &world.ext;
-	const struct offering offering = { .info = info,
-		.tools = json_object_get(json, "tools"),
-		.resources = json_object_get(json, "resources"),
-		.templates = json_object_get(json, "templates"),
-		.prompts = json_object_get(json, "prompts"),
-		.takes_legacy = !is_ext || world.takes_legacy,
-		.takes_modern = is_ext && world.takes_modern };
+	struct offering offering;
 
+	CHECK(offering_from_text(text, &offering) == 0);
+	offering.takes_legacy = !is_ext || world.takes_legacy;
+	offering.takes_modern = is_ext && world.takes_modern;
 	mcp_domain_hooks.offering(world.mcp, d, &offering);
+	offering_done(&offering);
 }
 
 static void offer_ext(void)

@@ -29,6 +29,10 @@ fuzz_programs += tests/fuzz/fuzz_envelope
 tests_fuzz_fuzz_envelope_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_envelope_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
 
+fuzz_programs += tests/fuzz/fuzz_catalog
+tests_fuzz_fuzz_catalog_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_catalog_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)

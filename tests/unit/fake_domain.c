@@ -276,10 +276,9 @@ unsigned worker_count_calls(const struct worker *w)
 
 void become_ready_with(struct worker *w, const char *tools_text)
 {
-	json_auto_t *tools = json_loads(tools_text, 0, NULL);
+	auto_free char *tools = alloc_str(tools_text);
 	json_auto_t *info = json_object();
 
-	assert_non_null(tools);
 	w->idle_since_ms = loop_now_ms(world.loop);
 	w->state = WORKER_READY;
 	const struct offering offering = { .info = info, .tools = tools, .takes_legacy = true };
@@ -370,7 +369,7 @@ static void on_worker_ended(void *arg, struct domain *domain, unsigned worker)
 
 static void on_offering(void *arg, struct domain *domain, const struct offering *offering)
 {
-	world.n_tools = offering ? (unsigned)json_array_size(offering->tools) : 0;
+	world.n_tools = offering ? (unsigned)offering_count(offering->tools) : 0;
 	strbuf_addf(&world.story, "tools:%u ", world.n_tools);
 }
 

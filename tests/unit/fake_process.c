@@ -94,7 +94,7 @@ static void on_ready(void *arg, struct worker *w, const struct offering *offerin
 {
 	free(world.offering);
 	world.offering = offering_to_text(offering);
-	strbuf_addf(&world.story, "ready:%d ", (int)json_array_size(offering->tools));
+	strbuf_addf(&world.story, "ready:%d ", (int)offering_count(offering->tools));
 }
 
 static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)

@@ -297,6 +297,12 @@ tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_conf_override
+TESTS += tests/unit/test_conf_override
+tests_unit_test_conf_override_SOURCES = tests/unit/test_conf_override.c
+tests_unit_test_conf_override_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_override_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
@@ -371,11 +377,49 @@ tests_unit_test_worker_SOURCES = tests/unit/test_worker.c
 tests_unit_test_worker_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_worker_LDADD = $(supervisor_unit_libs)
 
+catalog_world = tests/unit/catalog_world.c tests/unit/catalog_world.h
+
 check_PROGRAMS += tests/unit/test_catalog
 TESTS += tests/unit/test_catalog
-tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
+tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c $(catalog_world)
 tests_unit_test_catalog_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_catalog_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog_find
+TESTS += tests/unit/test_catalog_find
+tests_unit_test_catalog_find_SOURCES = tests/unit/test_catalog_find.c $(catalog_world)
+tests_unit_test_catalog_find_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_find_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog_index
+TESTS += tests/unit/test_catalog_index
+tests_unit_test_catalog_index_SOURCES = tests/unit/test_catalog_index.c $(catalog_world)
+tests_unit_test_catalog_index_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_index_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog_item
+TESTS += tests/unit/test_catalog_item
+tests_unit_test_catalog_item_SOURCES = tests/unit/test_catalog_item.c
+tests_unit_test_catalog_item_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_item_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog_naming
+TESTS += tests/unit/test_catalog_naming
+tests_unit_test_catalog_naming_SOURCES = tests/unit/test_catalog_naming.c
+tests_unit_test_catalog_naming_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_naming_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog_offer
+TESTS += tests/unit/test_catalog_offer
+tests_unit_test_catalog_offer_SOURCES = tests/unit/test_catalog_offer.c $(catalog_world)
+tests_unit_test_catalog_offer_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_offer_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_catalog_template
+TESTS += tests/unit/test_catalog_template
+tests_unit_test_catalog_template_SOURCES = tests/unit/test_catalog_template.c
+tests_unit_test_catalog_template_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_template_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_expiry
 TESTS += tests/unit/test_expiry

@@ -249,21 +249,19 @@ int world_set_up(void **unused)
 void world_set_up_ext(
 	bool takes_legacy, bool takes_modern, const char *lists, const char *capabilities)
 {
-	json_auto_t *json = json_loads(lists, 0, NULL);
-	json_auto_t *info = json_pack("{s:o}", "capabilities", json_loads(capabilities, 0, NULL));
-	const struct offering offering = { .info = info,
-		.tools = json_object_get(json, "tools"),
-		.resources = json_object_get(json, "resources"),
-		.templates = json_object_get(json, "templates"),
-		.prompts = json_object_get(json, "prompts"),
-		.takes_legacy = takes_legacy,
-		.takes_modern = takes_modern };
+	auto_free char *members = alloc_mem(lists + 1, strlen(lists) - 2); /* without { and } */
+	auto_free char *text = alloc_printf("{\"info\":{\"capabilities\":%s},\"takes_legacy\":%s,"
+					    "\"takes_modern\":%s,%s}",
+		capabilities, takes_legacy ? "true" : "false", takes_modern ? "true" : "false",
+		members);
+	struct offering offering;
 
-	assert_non_null(json);
+	assert_int_equal(offering_from_text(text, &offering), 0);
 	(void)begin(WORLD_DOMAINS);
 	open_with(&world.s, &stdio_ops, NULL);
 	come_up();
 	mcp_domain_hooks.offering(world.mcp, &world.domains[2], &offering);
+	offering_done(&offering);
 	change(&world.domains[2], DOMAIN_UP);
 }
 
@@ -288,7 +286,7 @@ int world_tear_down(void **unused)
 
 void offer(struct domain *d, const char *tools_text)
 {
-	json_auto_t *tools = tools_text ? json_loads(tools_text, 0, NULL) : NULL;
+	auto_free char *tools = alloc_str(tools_text);
 	json_auto_t *info = json_pack("{s:{s:{s:{s:{s:i, s:i}}}}}", "capabilities", "experimental",
 		"mcp-fleet", "timeouts_ms", "one_slow", 60000, "one_odd", -1);
 

@@ -4,16 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/uio.h>
 
 #include <cmocka.h>
 
 #include "shared/alloc.h"
 #include "shared/log.h"
 #include "shared/strbuf.h"
-#include "supervisor/mcp/catalog.h"
-
-static char *all_tools[] = { (char[]){ "*" } };
+#include "tests/unit/catalog_world.h"
 
 static struct conf_tools conf_tools = { .federation_prefix = (char[]){ "sanctuary" } };
 
@@ -31,35 +28,18 @@ static const char git_info[] =
 	"\"mcp-fleet\":{\"summary\":\"History.\",\"aliases\":{\"git_status\":\"git_get_status\"},"
 	"\"timeouts_ms\":{\"git_push\":300000}}}}}";
 
-static struct conf_domain domain(const char *name, bool native)
-{
-	union {
-		const char *in;
-		char *out;
-	} n = { name };
-
-	return (struct conf_domain){ .name = n.out,
-		.native = native ? name : NULL,
-		.call_timeout_ms = 60000,
-		.tools_allow = { .items = all_tools, .n = 1 } };
-}
-
 static void set(struct catalog *catalog, const struct conf_domain *conf, const char *tools,
 	const char *info)
 {
-	json_auto_t *t = json_loads(tools, 0, NULL);
-	json_auto_t *i = info ? json_loads(info, 0, NULL) : NULL;
+	auto_free char *members = alloc_printf("\"tools\":%s", tools);
 
-	assert_non_null(t);
-	const struct offering offering = { .info = i, .tools = t, .takes_legacy = true };
-
-	catalog_set_domain(catalog, conf, &offering);
+	world_set(catalog, conf, members, info);
 }
 
 static struct catalog *with_git(void)
 {
 	struct catalog *catalog = catalog_new(&conf_tools);
-	const struct conf_domain git = domain("git", true);
+	const struct conf_domain git = world_domain("git", true);
 
 	set(catalog, &git, git_tools, git_info);
 	return catalog;
@@ -103,7 +83,7 @@ static void test_list_keeps_order_and_unknown_fields(void **unused)
 static void test_summary(void **unused)
 {
 	struct catalog *catalog = with_git();
-	const struct conf_domain git = domain("git", true);
+	const struct conf_domain git = world_domain("git", true);
 	auto_free char *book = alloc_printf(
 		"{\"capabilities\":{\"experimental\":{\"mcp-fleet\":{\"summary\":\"%01001d\"}}}}",
 		0);
@@ -180,7 +160,7 @@ static void test_hints_and_timeouts(void **unused)
 static void test_endpoints(void **unused)
 {
 	struct catalog *catalog = with_git();
-	const struct conf_domain ext = domain("my-ext", false);
+	const struct conf_domain ext = world_domain("my-ext", false);
 	struct catalog_target tool;
 
 	set(catalog, &ext,
@@ -202,7 +182,7 @@ static void test_endpoints(void **unused)
 static void test_filters(void **unused)
 {
 	char *deny[] = { (char[]){ "*_push" }, (char[]){ "git_get_*" } };
-	struct conf_domain git = domain("git", true);
+	struct conf_domain git = world_domain("git", true);
 	struct catalog *catalog = catalog_new(&conf_tools);
 	struct catalog_target tool;
 
@@ -233,7 +213,7 @@ static void test_external_names(void **unused)
 	char *allow[] = { (char[]){ "box_*" } };
 	char *deny[] = { (char[]){ "box_wipe" } };
 	struct catalog *catalog = catalog_new(&conf_tools);
-	struct conf_domain box = domain("box", false);
+	struct conf_domain box = world_domain("box", false);
 	json_t *list;
 
 	(void)unused;
@@ -265,8 +245,9 @@ static void test_pages(void **unused)
 	json_auto_t *second = page(all, cursor);
 	check_names(second, "git_push");
 	assert_null(json_object_get(second, "nextCursor"));
-	static const char *const wrong[] = { "", "t", "t0", "t2", "t6", "t-3", "t3x", "3",
-		"t18446744073709551619" };
+	static const char *const wrong[] = { "", "t", "t0", "t00", "t03", "t2", "t6", "t-3", "t+3",
+		"t 3", "t3x", "3", "T3", "r3", "m3", "p3", "t18446744073709551619",
+		"t99999999999999999999999999999999999999999" };
 	for (size_t i = 0; i < N_ELEMENTS(wrong); i++) {
 		json_auto_t *none = page(all, wrong[i]);
 
@@ -276,10 +257,36 @@ static void test_pages(void **unused)
 	catalog_free(catalog);
 }
 
+/* All four lists have pages, and each knows its own cursors only. */
+static void test_pages_of_all_lists(void **unused)
+{
+	static const char *const cursors[CATALOG_LISTS] = { "t1", "r1", "m1", "p1" };
+	static const char *const second[CATALOG_LISTS] = { "x_b", "x+b:", "x+b:{i}", "x_b" };
+	struct conf_tools paged = { .federation_prefix = (char[]){ "" }, .page_size = 1 };
+	const struct conf_domain x = world_domain("x", false);
+	struct catalog *catalog = catalog_new(&paged);
+	const struct endpoint *all = catalog_endpoint(catalog, NULL);
+
+	world_set(catalog, &x,
+		"\"tools\":[{\"name\":\"a\",\"inputSchema\":{}},{\"name\":\"b\",\"inputSchema\":{}}],"
+		"\"prompts\":[{\"name\":\"a\"},{\"name\":\"b\"}],"
+		"\"resources\":[{\"uri\":\"a:\"},{\"uri\":\"b:\"}],"
+		"\"templates\":[{\"uriTemplate\":\"a:{i}\"},{\"uriTemplate\":\"b:{i}\"}]",
+		NULL);
+	for (int l = 0; l < CATALOG_LISTS; l++)
+		for (int c = 0; c < CATALOG_LISTS; c++)
+			assert_string_equal(world_names(all, (enum catalog_list)l, cursors[c]),
+				l == c ? second[l] : "-");
+	catalog_set_conf(catalog, &conf_tools); /* all in one page: the cursors are gone */
+	assert_string_equal(world_names(all, CATALOG_PROMPTS, "p1"), "-");
+	assert_string_equal(world_names(all, CATALOG_PROMPTS, NULL), "x_a x_b");
+	catalog_free(catalog);
+}
+
 static void test_versions(void **unused)
 {
 	struct catalog *catalog = with_git();
-	const struct conf_domain git = domain("git", true);
+	const struct conf_domain git = world_domain("git", true);
 	const struct endpoint *all = catalog_endpoint(catalog, NULL);
 	uint64_t before = endpoint_get_version(all, CATALOG_TOOLS);
 
@@ -297,31 +304,20 @@ static void test_versions(void **unused)
 	catalog_free(catalog);
 }
 
-static char logged[1024];
-
-static void keep_message(const struct iovec *fields, int n)
-{
-	assert_true(n > 0);
-	(void)snprintf(logged, sizeof(logged), "%.*s", (int)fields[0].iov_len,
-		(const char *)fields[0].iov_base);
-}
-
 /* A tool whose annotations are no good is listed all the same, and the log says what ails it. */
 static void test_mirrored_arguments(void **unused)
 {
 	struct catalog *catalog = catalog_new(&conf_tools);
-	const struct conf_domain git = domain("git", true);
+	const struct conf_domain git = world_domain("git", true);
 	const struct endpoint *all = catalog_endpoint(catalog, NULL);
 	struct catalog_target tool;
 
-	logged[0] = '\0';
-	log_set_journal(keep_message);
-	log_init("test", LOG_TARGET_JOURNAL, LOG_LEVEL_WARNING);
+	world_keep_log();
 	set(catalog, &git,
 		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"string\","
 		"\"x-mcp-header\":\"X\"}}}},{\"name\":\"git_b\",\"inputSchema\":{}}]",
 		NULL);
-	assert_string_equal(logged, "");
+	assert_string_equal(world_take_log(), "");
 	assert_true(endpoint_find_tool(all, "git_a", &tool) && tool.has_headers);
 	assert_true(endpoint_find_tool(all, "git_b", &tool) && !tool.has_headers);
 
@@ -329,13 +325,190 @@ static void test_mirrored_arguments(void **unused)
 		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"number\","
 		"\"x-mcp-header\":\"X\"}}}}]",
 		NULL);
-	assert_string_equal(logged,
-		"MESSAGE=domain git: tool git_a: x-mcp-header of \"x\" stands on a type other than "
+	assert_string_equal(world_take_log(),
+		"domain git: tool git_a: x-mcp-header of \"x\" stands on a type other than "
 		"string, integer and boolean; clients of protocol revision 2026-07-28 will leave it "
-		"out");
+		"out\n");
 	assert_true(endpoint_find_tool(all, "git_a", &tool) && !tool.has_headers);
-	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
-	log_set_journal(NULL);
+	catalog_free(catalog);
+}
+
+/* Two servers of the same make, both with plain names. */
+struct twins {
+	struct catalog *catalog;
+	const struct endpoint *all, *a, *b;
+	struct conf_domain conf_a, conf_b;
+};
+
+static const char twin[] =
+	"\"tools\":[{\"name\":\"x\",\"inputSchema\":{}}],\"prompts\":[{\"name\":\"p\"}],"
+	"\"resources\":[{\"uri\":\"r:\"}],\"templates\":[{\"uriTemplate\":\"r:{i}\"}]";
+
+static struct twins make_twins(void)
+{
+	struct twins twins = { .catalog = catalog_new(&conf_tools),
+		.conf_a = world_domain("a", false),
+		.conf_b = world_domain("b", false) };
+
+	twins.conf_a.names = twins.conf_b.names = CONF_NAMES_PLAIN;
+	world_keep_log();
+	world_set(twins.catalog, &twins.conf_b, twin, NULL);
+	assert_string_equal(world_take_log(), "");
+	world_set(twins.catalog, &twins.conf_a, twin, NULL);
+	twins.all = catalog_endpoint(twins.catalog, NULL);
+	twins.a = catalog_endpoint(twins.catalog, "a");
+	twins.b = catalog_endpoint(twins.catalog, "b");
+	return twins;
+}
+
+static void check_twins(
+	const struct twins *twins, const char *names, const char *of_a, const char *of_b)
+{
+	assert_string_equal(world_names(twins->all, CATALOG_TOOLS, NULL), names);
+	assert_string_equal(world_names(twins->a, CATALOG_TOOLS, NULL), of_a);
+	assert_string_equal(world_names(twins->b, CATALOG_TOOLS, NULL), of_b);
+}
+
+static void count_clash(void *arg, const char *domain, const char *text)
+{
+	assert_string_equal(domain, "b");
+	assert_non_null(strstr(text, "for domain a has it already: set domains.b.names"));
+	++*(unsigned *)arg;
+}
+
+static unsigned count_clashes(const struct catalog *catalog)
+{
+	unsigned n = 0;
+
+	catalog_each_clash(catalog, count_clash, &n);
+	return n;
+}
+
+#define LEFT_OUT(what)                                                                             \
+	"domain b: " what " is left out, for domain a has it already: set domains.b.names to "     \
+	"prefix or dotted\n"
+
+/* The domain that comes later in order loses, though its lists came first. */
+static void test_clash(void **unused)
+{
+	struct twins twins = make_twins();
+	struct catalog_target tool;
+
+	assert_string_equal(world_take_log(),
+		LEFT_OUT("tool \"x\"") LEFT_OUT("resource \"r:\"")
+			LEFT_OUT("resource template \"r:{i}\"") LEFT_OUT("prompt \"p\""));
+	assert_int_equal(count_clashes(twins.catalog), 4);
+	check_twins(&twins, "x", "x", "");
+	assert_string_equal(world_names(twins.all, CATALOG_PROMPTS, NULL), "p");
+	assert_string_equal(world_names(twins.b, CATALOG_PROMPTS, NULL), "");
+	assert_string_equal(world_names(twins.b, CATALOG_RESOURCES, NULL), "");
+	assert_int_equal(endpoint_count_tools(twins.b), 0);
+	assert_true(endpoint_find_tool(twins.all, "x", &tool));
+	assert_string_equal(tool.domain, "a");
+	assert_false(endpoint_find_tool(twins.b, "x", &tool));
+	world_set(twins.catalog, &twins.conf_b, twin, NULL); /* the same once more is no news */
+	assert_string_equal(world_take_log(), "");
+	check_twins(&twins, "x", "x", "");
+	catalog_free(twins.catalog);
+}
+
+/* The name goes to who is there, and comes back. */
+static void test_clash_ends(void **unused)
+{
+	struct twins twins = make_twins();
+	uint64_t of_b = endpoint_get_version(twins.b, CATALOG_TOOLS);
+
+	catalog_set_domain(twins.catalog, &twins.conf_a, NULL);
+	assert_int_equal(count_clashes(twins.catalog), 0);
+	check_twins(&twins, "x", "", "x");
+	assert_int_equal(endpoint_get_version(twins.b, CATALOG_TOOLS), of_b + 1);
+	(void)world_take_log();
+	world_set(twins.catalog, &twins.conf_a, twin, NULL);
+	assert_non_null(strstr(world_take_log(), LEFT_OUT("tool \"x\"")));
+	assert_int_equal(endpoint_get_version(twins.b, CATALOG_TOOLS), of_b + 2);
+	twins.conf_b.names = CONF_NAMES_PREFIX; /* what the message advises */
+	world_set(twins.catalog, &twins.conf_b, twin, NULL);
+	assert_int_equal(count_clashes(twins.catalog), 0);
+	check_twins(&twins, "x b_x", "x", "b_x");
+	catalog_remove_domain(twins.catalog, "a");
+	check_twins(&twins, "b_x", "", "b_x");
+	catalog_free(twins.catalog);
+}
+
+/* Only what changed has a new version: one list, in the endpoints that have it. */
+static void test_versions_of_lists(void **unused)
+{
+	struct twins twins = make_twins();
+	const struct endpoint *const endpoints[] = { twins.all, twins.a, twins.b };
+	uint64_t before[N_ELEMENTS(endpoints)][CATALOG_LISTS];
+
+	twins.conf_b.names = CONF_NAMES_DOTTED;
+	world_set(twins.catalog, &twins.conf_b, twin, NULL);
+	for (size_t e = 0; e < N_ELEMENTS(endpoints); e++)
+		for (int l = 0; l < CATALOG_LISTS; l++)
+			before[e][l] = endpoint_get_version(endpoints[e], (enum catalog_list)l);
+	world_set(twins.catalog, &twins.conf_b,
+		"\"tools\":[{\"name\":\"x\",\"inputSchema\":{}}],\"prompts\":[{\"name\":\"q\"}],"
+		"\"resources\":[{\"uri\":\"r:\"}],\"templates\":[{\"uriTemplate\":\"r:{i}\"}]",
+		NULL);
+	for (size_t e = 0; e < N_ELEMENTS(endpoints); e++)
+		for (int l = 0; l < CATALOG_LISTS; l++)
+			assert_int_equal(endpoint_get_version(endpoints[e], (enum catalog_list)l),
+				before[e][l] + (l == CATALOG_PROMPTS && endpoints[e] != twins.a));
+	catalog_free(twins.catalog);
+}
+
+static void test_capabilities(void **unused)
+{
+	static const char info[] = "{\"instructions\":\"Do.\",\"capabilities\":{\"logging\":{},"
+				   "\"resources\":{\"subscribe\":true}}}";
+	struct twins twins = make_twins();
+	const struct conf_domain git = world_domain("git", true);
+
+	assert_int_equal(
+		endpoint_get_capabilities(twins.all), CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
+	world_set(twins.catalog, &twins.conf_a, twin, info);
+	world_set(twins.catalog, &git, "\"tools\":[]", "{\"capabilities\":{\"completions\":{}}}");
+	assert_int_equal(endpoint_get_capabilities(twins.all),
+		CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS | CATALOG_HAS_LOGGING |
+			CATALOG_HAS_SUBSCRIBE);
+	assert_int_equal(
+		endpoint_get_capabilities(twins.b), CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
+	assert_string_equal(endpoint_get_instructions(twins.all), "a: Do.");
+	assert_string_equal(endpoint_get_instructions(twins.a), "Do.");
+	assert_null(endpoint_get_instructions(twins.b));
+	catalog_set_domain(twins.catalog, &twins.conf_a, NULL); /* parked */
+	assert_int_equal(
+		endpoint_get_capabilities(twins.all), CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
+	assert_null(endpoint_get_instructions(twins.all));
+	catalog_remove_domain(twins.catalog, "b");
+	assert_int_equal(endpoint_get_capabilities(twins.all), 0);
+	catalog_free(twins.catalog);
+}
+
+/* Byte for byte, for whatever door. */
+static void test_items_as_written(void **unused)
+{
+	static const char schema[] =
+		"{\"$schema\":\"s\",\"maximum\":123456789012345678901234567890,"
+		"\"multipleOf\":1.10,\"$defs\":{\"z\":1,\"a\":1E-400}}";
+	auto_free char *members = alloc_printf(
+		"\"tools\":[{\"_meta\":{\"z\":1.0},\"inputSchema\":%s,\"name\":\"t\"}]", schema);
+	auto_free char *expected = alloc_printf(
+		"{\"tools\":[{\"_meta\":{\"z\":1.0},\"inputSchema\":%s,\"name\":\"x_t\"}]}",
+		schema);
+	const struct conf_domain x = world_domain("x", false);
+	struct catalog *catalog = catalog_new(&conf_tools);
+	size_t len;
+
+	world_set(catalog, &x, members, NULL);
+	assert_string_equal(
+		endpoint_get_page(catalog_endpoint(catalog, NULL), CATALOG_TOOLS, NULL, &len),
+		expected);
+	assert_int_equal(len, strlen(expected));
+	assert_string_equal(
+		endpoint_get_page(catalog_endpoint(catalog, "x"), CATALOG_TOOLS, NULL, &len),
+		expected);
 	catalog_free(catalog);
 }
 
@@ -349,6 +522,12 @@ int main(void)
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_external_names),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_pages_of_all_lists),
+		cmocka_unit_test(test_clash),
+		cmocka_unit_test(test_clash_ends),
+		cmocka_unit_test(test_versions_of_lists),
+		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_items_as_written),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_mirrored_arguments),

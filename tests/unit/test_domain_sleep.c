@@ -16,7 +16,7 @@
 static const int64_t IDLE_MS = 10000;
 
 #define KEPT                                                                                       \
-	"{\"takes_legacy\":true,\"takes_modern\":false,\"info\":{},\"tools\":[{\"name\":\"a\"}]}"
+	"{\"info\":{},\"tools\":[{\"name\":\"a\"}],\"takes_legacy\":true,\"takes_modern\":false}"
 
 /* --- the fake store ---------------------------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ static struct world {
 	struct health *health;
 	struct http_route routes[HEALTH_ROUTES];
 	struct domain domains[2];
+	const char *loser; /* has names that another domain has; NULL: nobody has */
 	int status;
 	json_t *answer;
 } world;
@@ -57,6 +58,12 @@ struct endpoint *catalog_endpoint(struct catalog *catalog, const char *domain)
 size_t endpoint_count_tools(const struct endpoint *endpoint)
 {
 	return ((const struct domain *)(const void *)endpoint)->n_tools;
+}
+
+void catalog_each_clash(const struct catalog *catalog, catalog_clash_fn *each, void *arg)
+{
+	if (world.loser)
+		each(arg, world.loser, "tool \"x\" is left out");
 }
 
 const struct confine_support *fleet_get_support(const struct fleet *fleet)
@@ -176,6 +183,18 @@ static void test_not_ready(void **unused)
 	}
 }
 
+/* As with all other reasons: what is not required keeps nobody from being ready. */
+static void test_names_that_are_taken(void **unused)
+{
+	world.loser = name_one;
+	get("/ready");
+	assert_int_equal(world.status, 503);
+	assert_string_equal(reason(0), "one: tool \"x\" is left out");
+	world.loser = name_two;
+	get("/ready");
+	assert_int_equal(world.status, 200);
+}
+
 static void test_asleep_is_ready(void **unused)
 {
 	auto_strbuf text = { 0 };
@@ -241,6 +260,7 @@ int main(void)
 		TEST(test_health),
 		TEST(test_ready),
 		TEST(test_not_ready),
+		TEST(test_names_that_are_taken),
 		TEST(test_asleep_is_ready),
 		TEST(test_without_tools_is_not_ready),
 		TEST(test_who_is_not_required),

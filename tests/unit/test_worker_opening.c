@@ -287,6 +287,20 @@ static void test_all_lists(void **unused)
 	assert_has(world.offering, "\"prompts\":[{\"name\":\"p\"}]");
 }
 
+/* What we could not count, or would write otherwise, is not ours to change. */
+static void test_items_stay_as_written(void **unused)
+{
+	static const char items[] = "{\"name\":\"t\",\"z\":123456789012345678901234567890,"
+				    "\"a\":1.10,\"e\":1E400,\"u\":\"\\u00e9\"}";
+	auto_free char *page = alloc_printf(RESULT("tools", "{\"tools\":[%s]}"), items);
+
+	start_process_of(false);
+	peer_says(OLD("\"tools\":{}"));
+	peer_says(page);
+	assert_string_equal(story(), "listing ready:1 ready ");
+	assert_has(world.offering, items);
+}
+
 static void test_only_what_is_declared(void **unused)
 {
 	start_process_of(false);
@@ -467,6 +481,7 @@ int main(void)
 		TEST(test_tools_in_pages),
 		TEST(test_pages_without_end),
 		TEST(test_all_lists),
+		TEST(test_items_stay_as_written),
 		TEST(test_only_what_is_declared),
 		TEST(test_forgot_to_declare),
 		TEST(test_has_nothing_at_all),
