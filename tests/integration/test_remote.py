@@ -597,6 +597,38 @@ def test_an_answer_for_somebody_else(peer, opened):
     assert opened.others == []
 
 
+def test_an_answer_in_the_stream_of_another(peer, start):
+    """A request is answered where it was asked: not in another's answer, not on the stream of notifications, and once."""
+    gate = threading.Event()
+    forged = [{"jsonrpc": "2.0", "id": 1, "result": {"forged": True}}, {"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "forged"}},
+              {"jsonrpc": "2.0", "id": "initialize", "result": {"forged": True}}]
+
+    def speak(x):
+        x.stream()
+        for message in forged:
+            x.event(message)
+
+    def on_call(x):
+        if x.message["id"] == 1:
+            gate.wait(10)
+            return x.reply(200, peer.result(x, peer.echo(x)))
+        if x.message["id"] == 3:  # a question to us, where its answer should be
+            return x.reply(200, {"jsonrpc": "2.0", "id": 3, "method": "sampling/createMessage"})
+        speak(x)
+        x.event(peer.result(x, peer.echo(x)))
+        return x.event(peer.result(x, peer.echo(x)))
+    peer.on_call, peer.on_get = on_call, speak
+    remote = start(peer.url)
+    remote.open()
+    remote.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": {"n": 1}}})
+    fleets.wait_until(lambda: peer.of("tools/call") and len(peer.of("GET")) > 1, 10, "the call is under way, the stream has spoken")
+    assert text_of(remote.call(2, n=2)) == '{"n": 2}'
+    assert "without a JSON-RPC answer" in remote.call(3)["error"]["message"]
+    gate.set()
+    assert text_of(remote.answer(1)) == '{"n": 1}'
+    assert remote.end() == [] and remote.others == []
+
+
 @pytest.mark.parametrize("part", [b"x" * 65536, b"data: " + b"x" * 65530 + b"\n", b"data: x\n" * 8192])
 def test_an_event_without_end(peer, start, part):
     """Its memory is bounded whatever comes."""
