@@ -2,6 +2,7 @@
 what it does when the server is slow, wrong, gone or back."""
 
 import base64
+import gzip
 import json
 import os
 import threading
@@ -15,6 +16,7 @@ from remote import INITIALIZE, INITIALIZED, VERSION, text_of
 
 pytestmark = pytest.mark.sanitizers
 LOST, UNAVAILABLE, OVERLOADED = -31001, -31004, -31003
+BOMB = gzip.compress(b": " + b"x" * (64 << 20) + b"\n\n")
 
 
 @pytest.fixture
@@ -570,6 +572,8 @@ def test_redirects(peer, start):
 
 @pytest.mark.parametrize("answer, why", [
     (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", "compressed"),
+    (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" +
+     b"%x\r\n%s\r\n0\r\n\r\n" % (len(BOMB), BOMB), "compressed"),
     (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n", ""),
     (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20000 + b"\r\n", "64 KiB"),
     (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "without a JSON-RPC answer"),
@@ -595,6 +599,38 @@ def test_an_answer_for_somebody_else(peer, opened):
     peer.on_call = lambda x: x.reply(200, {"jsonrpc": "2.0", "id": "other", "result": {}})
     assert "without a JSON-RPC answer" in opened.call(1)["error"]["message"]
     assert opened.others == []
+
+
+def test_an_answer_in_the_stream_of_another(peer, start):
+    """A request is answered where it was asked: not in another's answer, not on the stream of notifications, and once."""
+    gate = threading.Event()
+    forged = [{"jsonrpc": "2.0", "id": 1, "result": {"forged": True}}, {"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "forged"}},
+              {"jsonrpc": "2.0", "id": "initialize", "result": {"forged": True}}]
+
+    def speak(x):
+        x.stream()
+        for message in forged:
+            x.event(message)
+
+    def on_call(x):
+        if x.message["id"] == 1:
+            gate.wait(10)
+            return x.reply(200, peer.result(x, peer.echo(x)))
+        if x.message["id"] == 3:  # a question to us, where its answer should be
+            return x.reply(200, {"jsonrpc": "2.0", "id": 3, "method": "sampling/createMessage"})
+        speak(x)
+        x.event(peer.result(x, peer.echo(x)))
+        return x.event(peer.result(x, peer.echo(x)))
+    peer.on_call, peer.on_get = on_call, speak
+    remote = start(peer.url)
+    remote.open()
+    remote.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": {"n": 1}}})
+    fleets.wait_until(lambda: peer.of("tools/call") and len(peer.of("GET")) > 1, 10, "the call is under way, the stream has spoken")
+    assert text_of(remote.call(2, n=2)) == '{"n": 2}'
+    assert "without a JSON-RPC answer" in remote.call(3)["error"]["message"]
+    gate.set()
+    assert text_of(remote.answer(1)) == '{"n": 1}'
+    assert remote.end() == [] and remote.others == []
 
 
 @pytest.mark.parametrize("part", [b"x" * 65536, b"data: " + b"x" * 65530 + b"\n", b"data: x\n" * 8192])
@@ -627,6 +663,44 @@ def test_a_body_without_end(peer, start):
     assert "over the limit" in remote.call(1)["error"]["message"]
     peer.status = 503
     assert "HTTP 503" in remote.call(2)["error"]["message"]
+
+
+def test_many_big_answers_at_once(peer, start):
+    """What is held of all of them is bounded, and calls that come later are served."""
+    remote = start(peer.url, max_bytes=1 << 20)
+    remote.open()
+    gate = threading.Event()
+
+    def on_call(x):
+        x.stream()
+        x.wfile.write(b"data: " + b"x" * 900000)
+        x.wfile.flush()
+        gate.wait(20)
+    peer.on_call = on_call
+    for number in range(16):
+        remote.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {}})
+    refused = [remote.read(20)["error"]["message"] for _ in range(12)]
+    assert all("too big together" in message for message in refused)
+    gate.set()
+    assert {remote.read(20)["error"]["code"] for _ in range(4)} == {LOST}
+    peer.on_call = lambda x: x.reply(200, peer.result(x, peer.echo(x)))
+    assert text_of(remote.call(99)) == "{}"
+
+
+def test_a_redirect_with_an_endless_body(peer, opened):
+    """It is cut off, and what comes after the redirect is judged by itself: here it breaks."""
+    usual = peer.on_post
+
+    def on_post(x):
+        if (x.message or {}).get("method") != "tools/call":
+            return usual(x)
+        if x.path == "/mcp":
+            x.wfile.write(b"HTTP/1.1 307 Go on\r\nLocation: /there\r\n\r\n" + b" " * 200000)
+        x.close_connection = True
+        return x.request.shutdown(2)
+    peer.on_post = on_post
+    error = opened.call(1)["error"]
+    assert error["code"] == LOST and "may have taken effect" in error["message"]
 
 
 def test_noise_between_events(peer, opened):

@@ -60,7 +60,11 @@ static void test_values(void **unused)
 		assert_false(answer.is_events);
 	}
 	add(&answer, "Content-Encoding: identity\r\n");
+	add(&answer, "Transfer-Encoding: Chunked\r\n");
 	assert_false(answer.is_encoded);
+	add(&answer, "Transfer-Encoding: gzip, chunked\r\n");
+	assert_true(answer.is_encoded);
+	answer.is_encoded = false;
 	add(&answer, "Content-Encoding: br\r\n");
 	assert_true(answer.is_encoded);
 	add(&answer, "Mcp-Session-Id: a b\r\n");

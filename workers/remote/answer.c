@@ -59,7 +59,9 @@ static void take_header(struct answer *answer, struct span name, struct span val
 	if (span_is_nocase(name, "Content-Type"))
 		answer->is_events = is_event_stream(value);
 	else if (span_is_nocase(name, "Content-Encoding"))
-		answer->is_encoded = !span_is_nocase(value, "identity");
+		answer->is_encoded |= !span_is_nocase(value, "identity");
+	else if (span_is_nocase(name, "Transfer-Encoding"))
+		answer->is_encoded |= !span_is_nocase(value, "chunked");
 	else if (span_is_nocase(name, "Mcp-Session-Id") && is_session_id(value))
 		replace(&answer->session, value);
 	else if (span_is_nocase(name, "Location") && value.len <= ANSWER_MAX_LOCATION)

@@ -19,7 +19,7 @@ enum {
 struct answer {
 	size_t bytes;
 	bool is_events;  /* Content-Type is text/event-stream */
-	bool is_encoded; /* Content-Encoding is not identity */
+	bool is_encoded; /* Content-Encoding is not identity, or Transfer-Encoding not chunked */
 	char *session;   /* Mcp-Session-Id; one that is not visible ASCII is as none */
 	char *location;
 	int64_t retry_after_ms; /* 0: none, or a date */

@@ -62,6 +62,8 @@ void http_add_header(struct curl_slist **list, const char *line)
 static void forget_answer(struct exchange *x)
 {
 	x->status = 0;
+	x->is_cut = false;
+	x->refused = NULL;
 	answer_done(&x->head);
 	strbuf_cut(&x->body, 0);
 }
@@ -84,6 +86,18 @@ static int ask_status(const struct exchange *x)
 	return (int)status;
 }
 
+/* Of all answers that are under way. */
+static size_t held_bytes(const struct http *http)
+{
+	const struct exchange *x;
+	size_t sum = 0;
+
+	TAILQ_FOREACH(x, &http->exchanges, next)
+		if (!x->is_dropped)
+			sum += x->body.len + x->events.line.len + x->events.data.len;
+	return sum;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
@@ -95,6 +109,11 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 		return 0;
 	if (x->head.is_encoded) {
 		x->refused = "its answer is compressed, which was not asked for";
+		return 0;
+	}
+	if (len > HTTP_HELD_MESSAGES * max ||
+		held_bytes(x->http) > HTTP_HELD_MESSAGES * max - len) {
+		x->refused = "its answers under way are too big together";
 		return 0;
 	}
 	if (exchange_is_events(x)) {
@@ -153,6 +172,7 @@ static void set_safety(struct exchange *x)
 	const char *system_file = getenv("SSL_CERT_FILE");
 
 	SET(x, CURLOPT_NOSIGNAL, 1L);
+	SET(x, CURLOPT_QUICK_EXIT, 1L); /* never wait for the thread of a name's look-up */
 	SET(x, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(x, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(x, CURLOPT_PROXY, "");

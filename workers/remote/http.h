@@ -21,6 +21,7 @@ enum {
 	HTTP_MAX_REDIRECTS = 3,
 	HTTP_MAX_ERROR_BYTES = 65536, /* of the body of an error; what follows is not waited for */
 	HTTP_CONNECT_MS = 4000,
+	HTTP_HELD_MESSAGES = 4, /* of the largest size, in all answers under way together */
 };
 
 struct http;

@@ -21,7 +21,7 @@ static void on_event(void *arg, struct exchange *x, struct event *event)
 	struct remote *remote = arg;
 
 	remote->n_stream_failures = 0;
-	(void)remote_deliver(remote, event->data, event->len);
+	(void)remote_deliver(remote, NULL, event->data, event->len);
 }
 
 static void keep_event_id(struct remote *remote, const struct exchange *x)
@@ -124,7 +124,7 @@ static void on_sse_event(void *arg, struct exchange *x, struct event *event)
 	if (streq(event->name, "endpoint"))
 		take_endpoint(remote, event->data);
 	else if (streq(event->name, "message"))
-		(void)remote_deliver(remote, event->data, event->len);
+		(void)remote_deliver(remote, NULL, event->data, event->len);
 }
 
 /* The session ends with its stream. */

@@ -125,29 +125,19 @@ static int code_of(int status)
 	}
 }
 
-static bool is_there(const struct remote *remote, const struct post *post)
-{
-	const struct post *at;
-
-	TAILQ_FOREACH(at, &remote->posts, next)
-		if (at == post)
-			return true;
-	return false;
-}
-
 /* The body is the answer of this post, whatever the status says. */
 static bool take_body(struct post *post, struct exchange *x)
 {
-	struct remote *remote = post->remote;
 	struct strbuf *body = exchange_body(x);
 	const char *why;
 	struct rpc rpc;
 
 	if (!is_request(post) || body->len == 0 ||
 		rpc_parse(body->data, body->len, &rpc, &why) != 0 ||
+		(rpc.kind != RPC_RESULT && rpc.kind != RPC_ERROR) ||
 		!jspan_same(rpc.id, post->rpc.id))
 		return false;
-	return remote_deliver(remote, body->data, body->len) && !is_there(remote, post);
+	return remote_deliver(post->remote, post, body->data, body->len);
 }
 
 static void resume_later(struct post *post, const char *cause)
@@ -271,7 +261,7 @@ static void on_event(void *arg, struct exchange *x, struct event *event)
 	struct post *post = arg;
 
 	post->n_resumes = 0;
-	(void)remote_deliver(post->remote, event->data, event->len);
+	(void)remote_deliver(post->remote, post, event->data, event->len);
 }
 
 static void on_ended(void *arg, struct exchange *x)
@@ -432,6 +422,25 @@ struct post *post_find(struct remote *remote, struct jspan id)
 		if (is_request(post) && id.at && jspan_same(post->rpc.id, id))
 			return post;
 	return NULL;
+}
+
+/* HTTP+SSE has one stream for all answers; a stream that broke may be carried on by any GET. */
+static bool may_be_answered_elsewhere(const struct post *post)
+{
+	if (post->is_modern)
+		return false;
+	if (post->remote->transport == TRANSPORT_SSE)
+		return post->state == POST_ELSEWHERE || post->state == POST_SENT;
+	return post->is_resumed || post->state == POST_RESUMING;
+}
+
+struct post *post_find_answered(struct remote *remote, struct post *from, struct jspan id)
+{
+	struct post *post = from ? from : post_find(remote, id);
+
+	if (!post || !is_request(post) || !jspan_same(post->rpc.id, id))
+		return NULL;
+	return from || may_be_answered_elsewhere(post) ? post : NULL;
 }
 
 void post_fail_held(struct remote *remote)

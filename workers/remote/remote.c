@@ -58,9 +58,10 @@ void remote_answer_error(struct remote *remote, struct jspan id, int code, const
 	lines_write(&remote->lines, line.data, line.len);
 }
 
-static void take_answer(struct remote *remote, const struct rpc *rpc, const char *text, size_t len)
+static void take_answer(struct remote *remote, struct post *from, const struct rpc *rpc,
+	const char *text, size_t len)
 {
-	struct post *post = post_find(remote, rpc->id);
+	struct post *post = post_find_answered(remote, from, rpc->id);
 
 	if (!post) {
 		if (rpc->id.at) /* a cancelled one's, most often */
@@ -75,7 +76,7 @@ static void take_answer(struct remote *remote, const struct rpc *rpc, const char
 	post_done(post);
 }
 
-bool remote_deliver(struct remote *remote, char *text, size_t len)
+bool remote_deliver(struct remote *remote, struct post *from, char *text, size_t len)
 {
 	const char *why;
 	struct rpc rpc;
@@ -87,8 +88,9 @@ bool remote_deliver(struct remote *remote, char *text, size_t len)
 	jspan_one_line(text, len);
 	if (rpc.kind == RPC_REQUEST || rpc.kind == RPC_NOTIFICATION)
 		lines_write(&remote->lines, text, len);
-	else if (!session_take_answer(remote, &rpc, text, len))
-		take_answer(remote, &rpc, text, len);
+	else if (from || remote->transport != TRANSPORT_SSE ||
+		 !session_take_answer(remote, &rpc, text, len))
+		take_answer(remote, from, &rpc, text, len);
 	return true;
 }
 

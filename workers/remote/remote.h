@@ -150,9 +150,11 @@ int remote_run(const struct settings *settings, struct fail *fail) must_check;
 /* Tells the operator, unless it is what was told last. */
 void remote_tell(struct remote *remote, const char *fmt, ...) printf_like(2, 3);
 
-/* A message from the server; it is made one line. A post that it answers is gone afterwards. False: it is no
+/* A message from the server; it is made one line. `from` is whose answer it came in; NULL: the stream of
+ * what the server sends by itself. A request is answered in its own answer, and on that stream only where
+ * MCP has it so: everything else is nobody's. A post that it answers is gone afterwards. False: it is no
  * message. */
-bool remote_deliver(struct remote *remote, char *text, size_t len);
+bool remote_deliver(struct remote *remote, struct post *from, char *text, size_t len);
 
 /* Between half of it and all of it, for the n-th failure in a row. */
 int64_t remote_backoff_ms(unsigned n_failures);
@@ -210,8 +212,11 @@ void post_turn(struct remote *remote, int64_t now);
 int64_t post_next_ms(const struct remote *remote);
 bool post_has_room(const struct remote *remote);
 
-/* The request that this response answers; NULL: there is none. */
+/* The request with this id; NULL: there is none. */
 struct post *post_find(struct remote *remote, struct jspan id);
+
+/* The request that a response answers when it came in the answer to `from`; see remote_deliver(). */
+struct post *post_find_answered(struct remote *remote, struct post *from, struct jspan id);
 void post_done(struct post *post);
 
 /* Answers what waits for a session that cannot be had. */

@@ -122,7 +122,7 @@ static bool take_message(struct remote *remote, char *text, size_t len)
 	jspan_one_line(text, len);
 	if (session_take_answer(remote, &rpc, text, len))
 		return true;
-	(void)remote_deliver(remote, text, len);
+	(void)remote_deliver(remote, NULL, text, len);
 	return false;
 }
 
