@@ -251,9 +251,9 @@ void world_set_up_ext(
 {
 	auto_free char *members = alloc_mem(lists + 1, strlen(lists) - 2); /* without { and } */
 	auto_free char *text = alloc_printf("{\"info\":{\"capabilities\":%s},\"takes_legacy\":%s,"
-					    "\"takes_modern\":%s,%s}",
+					    "\"takes_modern\":%s%s%s}",
 		capabilities, takes_legacy ? "true" : "false", takes_modern ? "true" : "false",
-		members);
+		*members ? "," : "", members);
 	struct offering offering;
 
 	assert_int_equal(offering_from_text(text, &offering), 0);
