@@ -509,7 +509,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	} else if (rpc->kind == RPC_ERROR) {
 		tasks_take_error(router, call, body);
 		id = leave(router, call, &origin);
-			answer_error_object(&origin, body);
+		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
 		finish_result(router, call, body);
 	}
