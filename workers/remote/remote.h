@@ -42,7 +42,10 @@ enum {
 	CANCELLED_MS = 5000, /* a cancelled request's POST is closed after so long */
 	MAX_RESUMES = 10,    /* of one stream in a row, without an event in between */
 	RESUME_MS = 1000,    /* before it, unless the server says how long */
-	GOODBYE_MS = 1000,
+	RESUME_MIN_MS = 100, /* whatever it says */
+	NOTE_MS = 10000,     /* for a notification or a response to be taken */
+	FAREWELL_MS = 5000,  /* after the end of input, for the answers that are under way */
+	GOODBYE_MS = 800,    /* for DELETE; the supervisor kills a second after SIGTERM */
 };
 
 enum session_state {
@@ -96,6 +99,9 @@ struct remote {
 	struct lines lines;
 	struct headers_file headers;
 	bool must_leave; /* to be started again, when nothing is under way */
+	int signals;     /* a signalfd: of SIGTERM and SIGINT */
+	bool is_stopped; /* by one of them */
+	int64_t end_ms;  /* the input ended: not later than this; 0: it did not */
 	struct mirrors mirrors;
 	bool was_modern; /* a modern request was seen */
 	char *modern_version;
@@ -224,6 +230,9 @@ void post_fail_held(struct remote *remote);
 
 /* HTTP+SSE: the stream is gone on which the answers were to come. */
 void post_fail_elsewhere(struct remote *remote, const char *cause);
+
+/* Each request that has no answer gets an error in its place. */
+void post_fail_all(struct remote *remote, const char *cause);
 void post_free_all(struct remote *remote);
 
 /* Words for an answer that is none: "HTTP 503: …". Yours to free. */

@@ -9,6 +9,8 @@
 /* Lists whose change the client is told, when the server has them. */
 static const char *const list_names[] = { "tools", "resources", "prompts" };
 
+enum { MAX_VERSION = 64 };
+
 /* --- trying ------------------------------------------------------------------------------------- */
 
 static void drop_attempt(struct remote *remote)
@@ -214,7 +216,7 @@ static void note_version(struct remote *remote, struct jspan result)
 	auto_strbuf version = { 0 };
 
 	if (jspan_get_str(jspan_member(result, "protocolVersion", NULL), &version) &&
-		strlen(strbuf_get(&version)) == version.len) {
+		version.len <= MAX_VERSION && headers_is_token(version.data, version.len)) {
 		free(remote->version);
 		remote->version = strbuf_take(&version);
 	}
@@ -321,6 +323,10 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 {
 	const char *why;
 
+	if (remote->is_first && remote->state != SESSION_NONE)
+		remote_answer_error(remote, remote->initialize_rpc.id, RPC_INVALID_REQUEST,
+			"another initialize came before this one was answered");
+	post_fail_elsewhere(remote, "the client initialised anew");
 	free(remote->initialize);
 	remote->initialize = alloc_mem(line, len);
 	remote->initialize_len = len;
