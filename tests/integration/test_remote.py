@@ -295,6 +295,26 @@ def test_gone_and_back(peer, opened):
     assert len([line for line in opened.stderr().splitlines() if "trying again" in line]) <= 2
 
 
+def test_a_request_ends_a_long_pause(peer, opened):
+    """A call comes through as soon as the server is back, whatever the pause has grown to; and asks not too often."""
+    opened.request("before", "ping")
+    usual = peer.on_initialize
+    peer.on_initialize = lambda x: x.reply(503)
+    peer.sessions.clear()
+    assert opened.call(0)["error"]["code"] == UNAVAILABLE
+    fleets.wait_until(lambda: len(peer.of("initialize")) >= 8, 30, "the pauses are long")
+    time.sleep(3.1)
+    before = len(peer.of("initialize"))
+    for number in range(100):
+        assert opened.call(100 + number)["error"]["code"] == UNAVAILABLE
+    assert len(peer.of("initialize")) - before <= 3
+    time.sleep(3.1)
+    peer.on_initialize = usual
+    began = time.monotonic()
+    assert text_of(opened.call(1)) == "{}"
+    assert time.monotonic() - began < 3 * fleets.SLOWNESS
+
+
 def test_not_there_at_the_start(peer, start):
     """initialize is answered when there is an answer, and not before."""
     peer.stop()

@@ -37,6 +37,7 @@ enum {
 	BACKOFF_CAP_MS = 30000,
 	STABLE_MS = 10000, /* a session that lived so long is opened again at once */
 	HOLD_MS = 3000,    /* requests wait so long for a session that is being opened again */
+	HURRY_MS = 3000,   /* a request makes the next attempt come at once, but not more often */
 	OPEN_MS = 30000,   /* for one attempt to open it */
 	ENDPOINT_MS = 10000,
 	CANCELLED_MS = 5000, /* a cancelled request's POST is closed after so long */
@@ -127,6 +128,8 @@ struct remote {
 	int64_t open_until_ms; /* this attempt; 0: as long as it takes */
 	int64_t opened_ms;
 	int64_t retry_at_ms;
+	int64_t tried_ms;      /* the last attempt's beginning */
+	int64_t not_before_ms; /* the server's own word (Retry-After) */
 	int64_t hold_until_ms;
 	unsigned n_failures;
 	char *cause; /* why it is not open */
@@ -193,6 +196,9 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 
 /* The server does not know the session any more, or is gone. */
 void session_lost(struct remote *remote, const char *fmt, ...) printf_like(2, 3);
+
+/* A request wants the session: it is not waited for to the end of a long pause. */
+void session_hurry(struct remote *remote);
 
 /* notifications/initialized was taken, or not. */
 void session_confirmed(struct remote *remote, bool ok, const char *cause);

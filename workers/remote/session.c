@@ -31,6 +31,7 @@ static void try_open(struct remote *remote)
 	remote->version = NULL;
 	remote->state = SESSION_OPENING;
 	remote->retry_at_ms = 0;
+	remote->tried_ms = clock_now_ms();
 	remote->transport = settings_transport(remote->settings);
 	free(remote->fallback_cause);
 	remote->fallback_cause = NULL;
@@ -54,6 +55,7 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 	drop_attempt(remote);
 	remote->state = SESSION_WAITING;
 	remote->hold_until_ms = 0;
+	remote->not_before_ms = clock_now_ms() + after_ms;
 	remote->retry_at_ms = clock_now_ms() + (wait_ms > after_ms ? wait_ms : after_ms);
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
@@ -91,6 +93,17 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 		remote->retry_at_ms += remote_backoff_ms(remote->n_failures);
 	if (!was_stable)
 		remote->n_failures++;
+}
+
+void session_hurry(struct remote *remote)
+{
+	int64_t now = clock_now_ms();
+
+	if (remote->state != SESSION_WAITING || remote->is_first || now < remote->not_before_ms ||
+		now - remote->tried_ms < HURRY_MS)
+		return;
+	remote->retry_at_ms = now;
+	remote->hold_until_ms = now + HOLD_MS;
 }
 
 /* --- initialize --------------------------------------------------------------------------------- */
