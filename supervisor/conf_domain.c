@@ -16,6 +16,8 @@ enum {
 	NATIVE_PROCESSES_MAX = 4,
 	SESSION_PROCESSES_MAX = 64, /* isolation: session */
 	REMOTE_CONCURRENCY = 16,
+	REMOTE_PARK_MS =
+		30000, /* to ask a server that is away costs little, and it comes back by itself */
 };
 
 /* The workers that are programs of ours. */
@@ -156,6 +158,8 @@ static int check_remote(const struct conf_node *node, struct conf_domain *domain
 	if (*domain->url) {
 		if (!conf_node_get(node, "concurrency"))
 			domain->concurrency = REMOTE_CONCURRENCY;
+		if (!conf_node_find(node, "restart.park"))
+			domain->restart_park_ms = REMOTE_PARK_MS;
 		return 0;
 	}
 	if (*domain->headers_file)

@@ -44,37 +44,52 @@ static bool is_same_list(const struct conf_node *a, const struct conf_node *b)
 	return true;
 }
 
-/* The command that a domain has so far, or NULL. */
-static const struct conf_node *command_of(const struct conf_node *tree, const char *domain_name)
+/* What a domain has so far under this key, or NULL. */
+static const struct conf_node *value_of(
+	const struct conf_node *tree, const char *domain_name, const char *key)
 {
 	const struct conf_node *domains = conf_node_get(tree, "domains");
 	const struct conf_node *domain = domains ? conf_node_get(domains, domain_name) : NULL;
 
-	return domain ? conf_node_get(domain, "command") : NULL;
+	return domain ? conf_node_get(domain, key) : NULL;
 }
 
-/* Two files may add to one domain, but not give it two programs. */
-static int check_commands(struct conf_files *files, const struct conf_node *over, struct fail *fail)
+static bool is_same(const struct conf_node *a, const struct conf_node *b)
+{
+	if (a->kind == CONF_NODE_TEXT && b->kind == CONF_NODE_TEXT)
+		return streq(a->text, b->text);
+	return is_same_list(a, b);
+}
+
+static int check_program(struct conf_files *files, const struct conf_node *domain, const char *key,
+	struct fail *fail)
+{
+	const struct conf_node *now = conf_node_get(domain, key);
+	const struct conf_node *before = value_of(files->tree, domain->key, key);
+
+	if (!now || !before || is_same(before, now))
+		return 0;
+	auto_free char *path = alloc_printf("domains.%.100s.%s", domain->key, key);
+
+	return conf_node_fail(fail, now, true, path,
+		"another %s for this domain is in %s:%d:%d: give one of the domains another name",
+		key, before->file, before->key_line, before->key_column);
+}
+
+/* Two files may add to one domain, but not give it two programs, or two servers. */
+static int check_programs(struct conf_files *files, const struct conf_node *over, struct fail *fail)
 {
 	const struct conf_node *domains = conf_node_get(over, "domains");
+	int r = 0;
 
 	if (!domains || domains->kind != CONF_NODE_MAP)
 		return 0;
-	for (size_t i = 0; i < domains->n; i++) {
-		const struct conf_node *domain = domains->items[i];
-		const struct conf_node *now = conf_node_get(domain, "command");
-		const struct conf_node *before = command_of(files->tree, domain->key);
-
-		if (now && before && !is_same_list(before, now)) {
-			auto_free char *path = alloc_printf("domains.%.100s.command", domain->key);
-
-			return conf_node_fail(fail, now, true, path,
-				"another command for this domain is in %s:%d:%d: give one of the "
-				"domains another name",
-				before->file, before->key_line, before->key_column);
-		}
+	for (size_t i = 0; i < domains->n && r == 0; i++) {
+		r = check_program(files, domains->items[i], "command", fail);
+		if (r == 0)
+			r = check_program(files, domains->items[i], "url", fail);
 	}
-	return 0;
+	return r;
 }
 
 static int read_drop_in(struct conf_files *files, const char *path, struct fail *fail)
@@ -83,7 +98,7 @@ static int read_drop_in(struct conf_files *files, const char *path, struct fail 
 	int r = read_yaml(files, path, &over, fail);
 
 	if (r == 0)
-		r = check_commands(files, over, fail);
+		r = check_programs(files, over, fail);
 	if (r < 0)
 		return r;
 	conf_node_merge(files->tree, TAKE(over));

@@ -453,7 +453,9 @@ static const struct conf_key table[] = {
 		.doc = "Deaths before ready in a row after which the domain is parked: its tools leave "
 		       "the list." },
 	{ "domains.*.restart.park", FIELD(conf_domain, restart_park_ms), .reload = CONF_RELOAD_LIVE,
-		RANGE(100, DAY), .def = "5m", .doc = "How often a parked domain is tried again." },
+		RANGE(100, DAY), .def = "5m",
+		.doc = "How often a parked domain is tried again; 30s for a url unless it is "
+		       "written, since a server that is away comes back by itself." },
 	{ "domains.*.names", CHOICE(conf_domain, names, names_choices), .reload = CONF_RELOAD_LIVE,
 		.def = "prefix",
 		.doc = "How names of a command's tools and prompts, and its URIs, are told from those of "

@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import os
+import socket
 import threading
 import time
 
@@ -292,6 +293,26 @@ def test_gone_and_back(peer, opened):
     opened.wait_notification("notifications/tools/list_changed", 40)
     assert text_of(opened.call(2)) == "{}"
     assert len([line for line in opened.stderr().splitlines() if "trying again" in line]) <= 2
+
+
+def test_a_request_ends_a_long_pause(peer, opened):
+    """A call comes through as soon as the server is back, whatever the pause has grown to; and asks not too often."""
+    opened.request("before", "ping")
+    usual = peer.on_initialize
+    peer.on_initialize = lambda x: x.reply(503)
+    peer.sessions.clear()
+    assert opened.call(0)["error"]["code"] == UNAVAILABLE
+    fleets.wait_until(lambda: len(peer.of("initialize")) >= 8, 30, "the pauses are long")
+    time.sleep(3.1)
+    before = len(peer.of("initialize"))
+    for number in range(100):
+        assert opened.call(100 + number)["error"]["code"] == UNAVAILABLE
+    assert len(peer.of("initialize")) - before <= 3
+    time.sleep(3.1)
+    peer.on_initialize = usual
+    began = time.monotonic()
+    assert text_of(opened.call(1)) == "{}"
+    assert time.monotonic() - began < 3 * fleets.SLOWNESS
 
 
 def test_not_there_at_the_start(peer, start):
@@ -755,6 +776,82 @@ def test_answers_after_the_end_of_input(peer, opened):
     for number in range(3):
         opened.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {}})
     assert sorted(message["id"] for message in opened.end()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("how", ["input", "signal"])
+def test_the_end_with_calls_under_way(peer, opened, how):
+    """They are not waited for without end: each gets an error, and the server hears of the end."""
+    gate = threading.Event()
+    peer.on_call = lambda x: gate.wait(30)
+    for number in range(70):  # more than are sent at a time
+        opened.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {}})
+    fleets.wait_until(lambda: len(peer.of("tools/call")) == 64, 10, "calls are under way")
+    if how == "signal":
+        opened.process.terminate()
+    else:
+        opened.socket.shutdown(socket.SHUT_WR)
+    codes = {}
+    while (message := opened.read()) is not None:
+        assert codes.setdefault(message["id"], message["error"]["code"]) and len(codes) == message["id"] + 1
+    assert [codes[number] for number in range(70)] == 64 * [LOST] + 6 * [UNAVAILABLE]
+    assert opened.process.wait(5 * fleets.SLOWNESS) == 0
+    assert len(peer.of("DELETE")) == 1
+    gate.set()
+
+
+def test_notifications_that_are_never_taken(peer, opened):
+    """They do not stop up the input."""
+    opened.request("before", "ping")
+    gate = threading.Event()
+    peer.on_note = lambda x: gate.wait(60)
+    for _ in range(80):
+        opened.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
+    assert "result" in opened.request(1, "ping", timeout=20)
+    assert "was not delivered" in opened.stderr()
+    gate.set()
+
+
+def test_another_initialize_before_the_answer(peer, start):
+    gate = threading.Event()
+    usual = peer.on_initialize
+    peer.on_initialize = lambda x: usual(x) if x.message["id"] == 2 else gate.wait(20)
+    remote = start(peer.url)
+    remote.send({**INITIALIZE, "id": 1})
+    remote.send({**INITIALIZE, "id": 2})
+    assert "another initialize" in remote.answer(1)["error"]["message"]
+    assert "result" in remote.answer(2)
+    gate.set()
+
+
+def test_values_that_go_into_headers(peer, start):
+    """A session id goes back as it came, whatever it looks like; a version that is none does not."""
+    session = "=?base64?eA==?="
+    peer.on_initialize = lambda x: (peer.sessions.add(session), x.reply(
+        200, peer.result(x, {"protocolVersion": "x" * 100000, "capabilities": {}}), Mcp_Session_Id=session))
+    remote = start(peer.url)
+    remote.open()
+    assert text_of(remote.call(1)) == "{}"
+    assert peer.of("tools/call")[0].headers["Mcp-Session-Id"] == session
+    assert peer.of("tools/call")[0].headers.get("MCP-Protocol-Version") is None
+
+
+def test_a_stream_that_breaks_all_the_time(peer, opened):
+    """A server that polls may do so for long, but not in a busy loop, whatever it says."""
+    def on_call(x):
+        x.stream()
+        x.event(id="0", retry="1")
+        peer.waiting = x
+
+    def on_get(x):
+        last = x.headers.get("Last-Event-ID")
+        x.stream()
+        if last == "14":
+            return x.event(peer.result(peer.waiting, peer.echo(peer.waiting)))
+        return x.event(id=int(last) + 1) if last else x.is_left(20)
+    peer.on_call, peer.on_get = on_call, on_get
+    began = time.monotonic()
+    assert "result" in opened.call(1, timeout=20)
+    assert time.monotonic() - began > 1.4
 
 
 def test_a_cancelled_call_does_not_hold_its_place(peer, opened):

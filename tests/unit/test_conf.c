@@ -726,7 +726,7 @@ static void test_remote(void **state)
 {
 	auto_(conf_freep) struct conf *conf = load_text(
 		"domains: {x: {url: \"https://h.example/mcp?key=1\", headers_file: /etc/h, "
-		"transport: streamable}, y: {url: \"http://[::1]:8080/sse\"}, z: {command: [z]}}");
+		"transport: streamable}, y: {url: \"http://[::1]:8080/sse\", restart: {park: 2s}}, z: {command: [z]}}");
 
 	assert_string_equal(conf->domains[0].settings_json,
 		"{\"url\":\"https://h.example/mcp?key=1\",\"headers_file\":\"/etc/h\","
@@ -736,6 +736,9 @@ static void test_remote(void **state)
 	assert_int_equal(conf_domain_url_port(&conf->domains[0]), 443);
 	assert_int_equal(conf_domain_url_port(&conf->domains[1]), 8080);
 	assert_int_equal(conf_domain_url_port(&conf->domains[2]), 0);
+	assert_int_equal(conf->domains[0].restart_park_ms, 30000);
+	assert_int_equal(conf->domains[1].restart_park_ms, 2000);
+	assert_int_equal(conf->domains[2].restart_park_ms, 300000);
 }
 
 static void test_settings_json(void **state)
@@ -999,6 +1002,12 @@ static void test_bad_drop_ins(void **state)
 	expect_failure(&src, -EINVAL,
 		"conf.d/1.yaml:4:5: domains.x.command: another command for this domain is in "
 		"fleet.yaml:3:5: give one of the domains another name");
+	write_file("conf.d/1.yaml", "domains: {u: {url: \"http://a/\"}}\n");
+	write_file("conf.d/2.yaml", "domains: {u: {url: \"http://b/\"}}\n");
+	expect_failure(&src, -EINVAL,
+		"conf.d/2.yaml:1:15: domains.u.url: another url for this domain is in "
+		"conf.d/1.yaml:1:15: give one of the domains another name");
+	assert_int_equal(unlink("conf.d/2.yaml"), 0);
 	write_file("conf.d/1.yaml", "domains: {x: {que: 5}}\n");
 	expect_failure(&src, -EINVAL,
 		"conf.d/1.yaml:1:15: domains.x.que: unknown key; did you mean 'queue'?");

@@ -24,6 +24,8 @@ static void take_request(struct remote *remote, const char *line, size_t len, co
 			remote->target.shown);
 		return;
 	}
+	if (!is_modern)
+		session_hurry(remote);
 	if (!is_modern && is_hopeless(remote)) {
 		remote_answer_error(remote, rpc->id, RPC_UNAVAILABLE,
 			"%s: the remote server cannot be reached: %s", remote->target.shown,

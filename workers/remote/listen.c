@@ -4,6 +4,9 @@
 #include "shared/clock.h"
 #include "workers/remote/remote.h"
 
+/* A stream that ends after each event comes back soon, but not in a busy loop. */
+enum { FAILURES_KEPT = 3 };
+
 void listen_close(struct remote *remote)
 {
 	http_drop(remote->http, TAKE(remote->stream));
@@ -20,7 +23,8 @@ static void on_event(void *arg, struct exchange *x, struct event *event)
 {
 	struct remote *remote = arg;
 
-	remote->n_stream_failures = 0;
+	if (remote->n_stream_failures > FAILURES_KEPT)
+		remote->n_stream_failures = FAILURES_KEPT;
 	(void)remote_deliver(remote, NULL, event->data, event->len);
 }
 
@@ -75,12 +79,11 @@ static void on_ended(void *arg, struct exchange *x)
 		session_lost(remote, "the server does not know the session any more (HTTP 404)");
 		return;
 	}
-	if (exchange_end(x) == HTTP_ANSWERED && is_worth_retrying(status) &&
-		(!exchange_is_ok(x) || exchange_is_events(x)))
-		open_later(remote, exchange_retry_after_ms(x));
-	else if (exchange_end(x) == HTTP_REFUSED)
+	if (exchange_end(x) == HTTP_REFUSED)
 		remote_tell(
 			remote, "its stream of notifications is not read: %s", exchange_cause(x));
+	if (is_worth_retrying(status) && (!exchange_is_ok(x) || exchange_is_events(x)))
+		open_later(remote, exchange_retry_after_ms(x));
 	/* 405 and its like: the server has no such stream. */
 }
 

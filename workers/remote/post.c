@@ -144,6 +144,9 @@ static void resume_later(struct post *post, const char *cause)
 {
 	int64_t wait_ms = post->retry_ms > 0 ? post->retry_ms : RESUME_MS;
 
+	if (wait_ms < RESUME_MIN_MS)
+		wait_ms = RESUME_MIN_MS;
+
 	if (post->n_resumes++ >= MAX_RESUMES) {
 		fail_unknown(post, cause);
 		return;
@@ -203,12 +206,12 @@ static void on_answer(struct post *post, struct exchange *x)
 		on_session_unknown(post);
 		return;
 	}
-	if (exchange_is_events(x)) {
-		on_cut_off(post, "its event stream ended before the answer");
-		return;
-	}
 	if (exchange_is_ok(x) && !is_request(post)) {
 		on_note_taken(post);
+		return;
+	}
+	if (exchange_is_events(x)) {
+		on_cut_off(post, "its event stream ended before the answer");
 		return;
 	}
 	if (take_body(post, x))
@@ -236,7 +239,7 @@ static void on_unreached(struct post *post, const char *cause)
 		post->at_ms = clock_now_ms() + remote_backoff_ms(post->n_resumes++);
 		return;
 	}
-	if (!post->is_modern)
+	if (!post->is_modern && post->session_no == remote->session_no)
 		session_lost(remote, "cannot be reached: %s", cause);
 	if (post->is_resumed)
 		fail_unknown(post, cause);
@@ -252,6 +255,8 @@ static void keep_event_id(struct post *post, const struct exchange *x)
 		post->retry_ms = events->retry_ms;
 	if (events->id.len == 0)
 		return;
+	if (post->last_id && !streq(post->last_id, strbuf_get(&events->id)))
+		post->n_resumes = 0; /* the server polls: it goes on, if without a message */
 	free(post->last_id);
 	post->last_id = alloc_str(strbuf_get(&events->id));
 }
@@ -278,7 +283,10 @@ static void on_ended(void *arg, struct exchange *x)
 		on_unreached(post, exchange_cause(x));
 		break;
 	case HTTP_BROKEN:
-		on_cut_off(post, exchange_cause(x));
+		if (exchange_is_ok(x) && !is_request(post))
+			on_note_taken(post); /* an answer that has no end */
+		else
+			on_cut_off(post, exchange_cause(x));
 		break;
 	case HTTP_REFUSED:
 		fail_post(post, RPC_INTERNAL_ERROR, exchange_cause(x));
@@ -326,6 +334,7 @@ static void send_post(struct post *post)
 		.headers = request_headers(remote, post),
 		.body = post->line,
 		.body_bytes = post->len,
+		.timeout_ms = is_request(post) ? 0 : NOTE_MS,
 		.may_resend = may_resend(&post->rpc),
 		.event = on_event,
 		.ended = on_ended,
@@ -463,6 +472,20 @@ void post_fail_elsewhere(struct remote *remote, const char *cause)
 	for (post = TAILQ_FIRST(&remote->posts); post; post = after) {
 		after = TAILQ_NEXT(post, next);
 		if (post->state == POST_ELSEWHERE)
+			fail_unknown(post, cause);
+	}
+}
+
+void post_fail_all(struct remote *remote, const char *cause)
+{
+	struct post *post;
+	struct post *after;
+
+	for (post = TAILQ_FIRST(&remote->posts); post; post = after) {
+		after = TAILQ_NEXT(post, next);
+		if (is_request(post) && post->state == POST_HELD)
+			fail_unreached(post, cause);
+		else if (is_request(post))
 			fail_unknown(post, cause);
 	}
 }

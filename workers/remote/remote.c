@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
@@ -126,6 +129,8 @@ static int64_t wait_ms(const struct remote *remote, int64_t now)
 	next = earlier(next, session_next_ms(remote));
 	next = earlier(next, listen_next_ms(remote));
 	next = earlier(next, post_next_ms(remote));
+	if (remote->end_ms > 0)
+		next = earlier(next, remote->end_ms);
 	return next > now ? next - now : 0;
 }
 
@@ -141,21 +146,21 @@ static void wait_for_news(struct remote *remote)
 {
 	struct lines *lines = &remote->lines;
 	int64_t now = clock_now_ms();
-	struct curl_waitfd fds[] = {
-		{ .fd = lines->in_fd, .events = CURL_WAIT_POLLIN },
-		{ .fd = lines->out_fd, .events = CURL_WAIT_POLLOUT },
-	};
-	bool reads = !lines->eof && post_has_room(remote) && !lines_is_full(lines);
-	bool writes = lines_has_unsent(lines);
-	struct curl_waitfd *from = reads ? fds : fds + 1;
-	unsigned n = (reads ? 1U : 0U) + (writes ? 1U : 0U);
+	struct curl_waitfd fds[3] = { { .fd = remote->signals, .events = CURL_WAIT_POLLIN } };
+	unsigned n = 1;
 
 	if (lines_is_full(lines)) { /* the network has to wait for the client */
-		(void)poll(&(struct pollfd){ .fd = lines->out_fd, .events = POLLOUT }, 1,
-			(int)wait_ms(remote, now));
+		struct pollfd full[] = { { .fd = lines->out_fd, .events = POLLOUT },
+			{ .fd = remote->signals, .events = POLLIN } };
+
+		(void)poll(full, N_ELEMENTS(full), (int)wait_ms(remote, now));
 		return;
 	}
-	http_wait(remote->http, from, n, has_line(remote) ? 0 : wait_ms(remote, now));
+	if (!lines->eof && post_has_room(remote))
+		fds[n++] = (struct curl_waitfd){ lines->in_fd, CURL_WAIT_POLLIN, 0 };
+	if (lines_has_unsent(lines))
+		fds[n++] = (struct curl_waitfd){ lines->out_fd, CURL_WAIT_POLLOUT, 0 };
+	http_wait(remote->http, fds, n, has_line(remote) ? 0 : wait_ms(remote, now));
 }
 
 /* Something may be there: a read would not wait. */
@@ -171,11 +176,13 @@ static bool is_idle(const struct remote *remote)
 	return TAILQ_EMPTY(&remote->posts) && !lines_has_unsent(&remote->lines);
 }
 
-/* After the end of input: the answers that are under way are waited for, a server that is not there is
- * not. */
+/* After the end of input: the answers that are under way are waited for, but not for long; a server that
+ * is not there is not. */
 static bool is_over(const struct remote *remote)
 {
-	if (remote->lines.gone)
+	if (remote->lines.gone || remote->is_stopped)
+		return true;
+	if (remote->end_ms > 0 && clock_now_ms() >= remote->end_ms)
 		return true;
 	if (remote->must_leave && is_idle(remote) && !is_readable(remote->lines.in_fd))
 		return true;
@@ -202,6 +209,33 @@ static void turn(struct remote *remote)
 	listen_turn(remote, now);
 	post_turn(remote, now);
 	lines_flush(lines);
+	if (lines->eof && remote->end_ms == 0)
+		remote->end_ms = now + FAREWELL_MS;
+	remote->is_stopped = is_readable(remote->signals);
+}
+
+/* They become readable, for whoever waits; there is no handler. */
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static void run(struct remote *remote)
+{
+	for (turn(remote); !is_over(remote); turn(remote))
+		wait_for_news(remote);
+	post_fail_all(remote, remote->is_stopped ? "we were told to end" : "our input ended");
+	lines_flush(&remote->lines);
+	session_end(remote);
 }
 
 static void free_remote(struct remote *remote)
@@ -213,6 +247,8 @@ static void free_remote(struct remote *remote)
 	mirrors_done(&remote->mirrors);
 	target_done(&remote->target);
 	target_done(&remote->endpoint);
+	if (remote->signals >= 0)
+		(void)close(remote->signals);
 	free(remote->modern_version);
 	free(remote->told);
 	free(remote->initialize);
@@ -228,6 +264,7 @@ int remote_run(const struct settings *settings, struct fail *fail)
 {
 	struct remote remote = {
 		.settings = settings,
+		.signals = -1,
 		.http_settings = { settings->ca_file, (size_t)settings->max_bytes },
 		.lines = { .in_fd = STDIN_FILENO,
 			.out_fd = STDOUT_FILENO,
@@ -246,10 +283,13 @@ int remote_run(const struct settings *settings, struct fail *fail)
 			r = fail_set(fail, -EINVAL, "libcurl cannot be used");
 	}
 	if (r == 0) {
-		for (turn(&remote); !is_over(&remote); turn(&remote))
-			wait_for_news(&remote);
-		session_end(&remote);
+		remote.signals = open_signals();
+		r = remote.signals < 0 ? fail_set(fail, remote.signals, "no signalfd: %s",
+						 strerror(-remote.signals))
+				       : 0;
 	}
+	if (r == 0)
+		run(&remote);
 	free_remote(&remote);
 	return r;
 }

@@ -37,12 +37,16 @@ enum {
 	BACKOFF_CAP_MS = 30000,
 	STABLE_MS = 10000, /* a session that lived so long is opened again at once */
 	HOLD_MS = 3000,    /* requests wait so long for a session that is being opened again */
+	HURRY_MS = 3000,   /* a request makes the next attempt come at once, but not more often */
 	OPEN_MS = 30000,   /* for one attempt to open it */
 	ENDPOINT_MS = 10000,
 	CANCELLED_MS = 5000, /* a cancelled request's POST is closed after so long */
 	MAX_RESUMES = 10,    /* of one stream in a row, without an event in between */
 	RESUME_MS = 1000,    /* before it, unless the server says how long */
-	GOODBYE_MS = 1000,
+	RESUME_MIN_MS = 100, /* whatever it says */
+	NOTE_MS = 10000,     /* for a notification or a response to be taken */
+	FAREWELL_MS = 5000,  /* after the end of input, for the answers that are under way */
+	GOODBYE_MS = 800,    /* for DELETE; the supervisor kills a second after SIGTERM */
 };
 
 enum session_state {
@@ -96,6 +100,9 @@ struct remote {
 	struct lines lines;
 	struct headers_file headers;
 	bool must_leave; /* to be started again, when nothing is under way */
+	int signals;     /* a signalfd: of SIGTERM and SIGINT */
+	bool is_stopped; /* by one of them */
+	int64_t end_ms;  /* the input ended: not later than this; 0: it did not */
 	struct mirrors mirrors;
 	bool was_modern; /* a modern request was seen */
 	char *modern_version;
@@ -121,6 +128,8 @@ struct remote {
 	int64_t open_until_ms; /* this attempt; 0: as long as it takes */
 	int64_t opened_ms;
 	int64_t retry_at_ms;
+	int64_t tried_ms;      /* the last attempt's beginning */
+	int64_t not_before_ms; /* the server's own word (Retry-After) */
 	int64_t hold_until_ms;
 	unsigned n_failures;
 	char *cause; /* why it is not open */
@@ -188,6 +197,9 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 /* The server does not know the session any more, or is gone. */
 void session_lost(struct remote *remote, const char *fmt, ...) printf_like(2, 3);
 
+/* A request wants the session: it is not waited for to the end of a long pause. */
+void session_hurry(struct remote *remote);
+
 /* notifications/initialized was taken, or not. */
 void session_confirmed(struct remote *remote, bool ok, const char *cause);
 void session_turn(struct remote *remote, int64_t now);
@@ -224,6 +236,9 @@ void post_fail_held(struct remote *remote);
 
 /* HTTP+SSE: the stream is gone on which the answers were to come. */
 void post_fail_elsewhere(struct remote *remote, const char *cause);
+
+/* Each request that has no answer gets an error in its place. */
+void post_fail_all(struct remote *remote, const char *cause);
 void post_free_all(struct remote *remote);
 
 /* Words for an answer that is none: "HTTP 503: …". Yours to free. */

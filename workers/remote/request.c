@@ -75,8 +75,11 @@ static void add_session(struct remote *remote, struct curl_slist **list)
 {
 	if (remote->transport == TRANSPORT_SSE)
 		return;
-	if (remote->session_id)
-		add(list, "Mcp-Session-Id", remote->session_id, strlen(remote->session_id));
+	if (remote->session_id) { /* visible ASCII, and its very bytes, whatever they look like */
+		auto_free char *line = alloc_printf("Mcp-Session-Id: %s", remote->session_id);
+
+		http_add_header(list, line);
+	}
 	if (remote->version)
 		add(list, "MCP-Protocol-Version", remote->version, strlen(remote->version));
 }

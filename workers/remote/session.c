@@ -9,6 +9,8 @@
 /* Lists whose change the client is told, when the server has them. */
 static const char *const list_names[] = { "tools", "resources", "prompts" };
 
+enum { MAX_VERSION = 64 };
+
 /* --- trying ------------------------------------------------------------------------------------- */
 
 static void drop_attempt(struct remote *remote)
@@ -29,6 +31,7 @@ static void try_open(struct remote *remote)
 	remote->version = NULL;
 	remote->state = SESSION_OPENING;
 	remote->retry_at_ms = 0;
+	remote->tried_ms = clock_now_ms();
 	remote->transport = settings_transport(remote->settings);
 	free(remote->fallback_cause);
 	remote->fallback_cause = NULL;
@@ -52,6 +55,7 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 	drop_attempt(remote);
 	remote->state = SESSION_WAITING;
 	remote->hold_until_ms = 0;
+	remote->not_before_ms = clock_now_ms() + after_ms;
 	remote->retry_at_ms = clock_now_ms() + (wait_ms > after_ms ? wait_ms : after_ms);
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
@@ -89,6 +93,17 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 		remote->retry_at_ms += remote_backoff_ms(remote->n_failures);
 	if (!was_stable)
 		remote->n_failures++;
+}
+
+void session_hurry(struct remote *remote)
+{
+	int64_t now = clock_now_ms();
+
+	if (remote->state != SESSION_WAITING || remote->is_first || now < remote->not_before_ms ||
+		now - remote->tried_ms < HURRY_MS)
+		return;
+	remote->retry_at_ms = now;
+	remote->hold_until_ms = now + HOLD_MS;
 }
 
 /* --- initialize --------------------------------------------------------------------------------- */
@@ -214,7 +229,7 @@ static void note_version(struct remote *remote, struct jspan result)
 	auto_strbuf version = { 0 };
 
 	if (jspan_get_str(jspan_member(result, "protocolVersion", NULL), &version) &&
-		strlen(strbuf_get(&version)) == version.len) {
+		version.len <= MAX_VERSION && headers_is_token(version.data, version.len)) {
 		free(remote->version);
 		remote->version = strbuf_take(&version);
 	}
@@ -321,6 +336,10 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 {
 	const char *why;
 
+	if (remote->is_first && remote->state != SESSION_NONE)
+		remote_answer_error(remote, remote->initialize_rpc.id, RPC_INVALID_REQUEST,
+			"another initialize came before this one was answered");
+	post_fail_elsewhere(remote, "the client initialised anew");
 	free(remote->initialize);
 	remote->initialize = alloc_mem(line, len);
 	remote->initialize_len = len;
