@@ -12,11 +12,12 @@
 enum {
 	MAX_ROOTS = 64,
 	MAX_URI_BYTES = 4096,
-	MAX_HELD_OF_SESSION =
-		8 * MIB,     /* of calls that wait for one client; a single one may be longer */
-	MAX_HELD = 64 * MIB, /* of all clients */
-	BURST = 10,          /* log lines about odd roots */
+	HELD_PART = 16, /* one call may keep such a part of what is still free */
+	BURST = 10,     /* log lines about odd roots */
 };
+
+/* Of calls that wait for what their clients answer, all together. */
+#define MAX_HELD_BYTES (64 * MIB)
 
 #define FILE_SCHEME "file://"
 
@@ -30,7 +31,6 @@ struct client_roots {
 	uint64_t asked; /* the number of the request that is open; 0: none */
 	bool is_stale;  /* they have changed since it was asked */
 	char *list;     /* JSON: the URIs; NULL: not known */
-	size_t held_bytes;
 };
 
 static bool is_wanted(const struct router *router, const struct catalog_target *target)
@@ -125,19 +125,15 @@ static int send_with(
 
 /* --- calls that wait ------------------------------------------------------------------------------ */
 
-static bool has_room(const struct router *router, const struct client_roots *roots, size_t len)
+/* No client can fill all the room with a few large calls: each leaves some for those that come. */
+static bool has_room(const struct router *router, size_t len)
 {
-	if (len > MAX_HELD - router->held_bytes)
-		return false;
-	return roots->held_bytes == 0 || (roots->held_bytes < MAX_HELD_OF_SESSION &&
-						 len <= MAX_HELD_OF_SESSION - roots->held_bytes);
+	return len <= (MAX_HELD_BYTES - router->held_bytes) / HELD_PART;
 }
 
-static void hold(struct router *router, struct call *call, struct client_roots *roots,
-	const struct domain_call *out)
+static void hold(struct router *router, struct call *call, const struct domain_call *out)
 {
 	call->held = *out;
-	roots->held_bytes += out->len;
 	router->held_bytes += out->len;
 	router_stop_deadline(call); /* the client's time is not the worker's */
 }
@@ -145,13 +141,10 @@ static void hold(struct router *router, struct call *call, struct client_roots *
 /* Its line is the caller's now. */
 static struct domain_call take_held(struct router *router, struct call *call)
 {
-	struct client_roots *roots = session_get_info(call->session)->roots;
 	struct domain_call held = call->held;
 
 	call->held = (struct domain_call){ 0 };
 	router->held_bytes -= held.len;
-	if (roots)
-		roots->held_bytes -= held.len;
 	return held;
 }
 
@@ -253,22 +246,32 @@ static struct client_roots *roots_of(struct session *session)
 	return info->roots;
 }
 
+/* When there is no room to keep it, the client is asked all the same: another time its roots are known. */
 static int send_or_hold(struct router *router, struct call *call, struct domain_call *out)
 {
 	struct client_roots *roots = roots_of(call->session);
+	const uint64_t no = call->no;
+	bool is_held;
 
 	if (roots->list)
 		return send_with(router, call, out, roots->list);
-	if (!has_room(router, roots, out->len)) {
+	is_held = has_room(router, out->len);
+	if (is_held) {
+		hold(router, call, out);
+	} else {
 		free(out->line);
 		free(out->envelope);
-		router_fail(router, call, RPC_OVERLOADED,
-			"too much waits for clients to tell their roots; try again later", NULL);
-		return 0;
 	}
-	hold(router, call, roots, out);
 	if (!roots->asked)
 		ask(router, roots, call->via);
+	if (is_held)
+		return 0;
+	call = router_find(router, no); /* asking may have ended the session */
+	if (call)
+		router_fail(router, call, RPC_OVERLOADED,
+			"the client is asked for its roots first (use_client_roots), and there is "
+			"no room to keep a request of this size so long; try again later",
+			NULL);
 	return 0;
 }
 
