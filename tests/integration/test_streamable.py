@@ -566,7 +566,8 @@ def test_stopping_answers_what_is_held(fake):
     client = door(fake)
     stream = client.listen()
     with client.send("POST", client.call("fake_sleep", {"seconds": 0.5})) as connection:
-        fleets.wait_until(fake.messages, what="the call has arrived")
+        fleets.wait_until(lambda: any(message.get("method") == "tools/call" for message in fake.messages()),
+                          what="the call has arrived")
         fake.signal(15)
         assert connection.read_response("POST").json()["id"] == client.last_number
     assert fake.process.wait(20 * fleets.SLOWNESS) == 0
