@@ -37,6 +37,11 @@ def code_of(response):
     return response.json()["error"]["code"]
 
 
+def wait_for_call(fake):
+    fleets.wait_until(lambda: any(message.get("method") == "tools/call" for message in fake.messages()),
+                      what="the call has arrived")
+
+
 # --- opening ---------------------------------------------------------------------------------------
 
 
@@ -281,7 +286,7 @@ def test_the_same_id_twice_at_once(fake):
     client = door(fake)
     message = client.call("fake_sleep", {"seconds": 1})
     with client.send("POST", message) as first:
-        fleets.wait_until(fake.messages, what="the call has arrived")
+        wait_for_call(fake)
         response = client.post(message)
         assert (response.status, code_of(response)) == (400, -32600)
         assert first.read_response("POST").status == 200
@@ -400,7 +405,7 @@ def test_half_closed_client_gets_its_answer(fake):
 def test_cancelled_call_is_answered_too(fake):
     client = door(fake)
     with client.send("POST", client.call("fake_sleep", {"seconds": 60})) as connection:
-        fleets.wait_until(fake.messages, what="the call has arrived")
+        wait_for_call(fake)
         number = client.last_number
         cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}}
         assert client.post(cancel).status == 202
@@ -566,8 +571,7 @@ def test_stopping_answers_what_is_held(fake):
     client = door(fake)
     stream = client.listen()
     with client.send("POST", client.call("fake_sleep", {"seconds": 0.5})) as connection:
-        fleets.wait_until(lambda: any(message.get("method") == "tools/call" for message in fake.messages()),
-                          what="the call has arrived")
+        wait_for_call(fake)
         fake.signal(15)
         assert connection.read_response("POST").json()["id"] == client.last_number
     assert fake.process.wait(20 * fleets.SLOWNESS) == 0
