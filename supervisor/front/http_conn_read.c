@@ -237,10 +237,10 @@ static size_t take(struct http_conn *conn, char *buf, size_t len)
 	return goes_on(conn) ? used : len; /* else nobody reads what follows */
 }
 
-/* A head that has begun must be complete in time. */
+/* A head that has begun must be complete in time; one that waits for an answer to be read need not. */
 static void watch_head(struct http_conn *conn)
 {
-	if (conn->state == CONN_HEAD && conn->in.len > 0 &&
+	if (conn->state == CONN_HEAD && conn->in.len > 0 && conn->out.len == 0 &&
 		conn->expiry != conn->shared->head_expiry)
 		http_conn_set_deadline(conn, conn->shared->head_expiry);
 }

@@ -34,7 +34,11 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		http_conn_kill(conn);
 		return;
 	}
-	conn->out_at += n > 0 ? (size_t)n : 0;
+	if (n > 0) {
+		conn->out_at += (size_t)n;
+		http_conn_set_deadline(
+			conn, conn->expiry); /* it reads: however slowly, it is there */
+	}
 	if (conn->out_at < conn->out.len)
 		return;
 	strbuf_done(&conn->out);
@@ -91,6 +95,8 @@ static enum http_ending ending_of(const struct http_conn *conn)
 	return conn->is_http10 ? HTTP_KEEP_SAID : HTTP_KEEP;
 }
 
+/* What is left of a stream is left because its client reads slowly: it has less time than an answer,
+ * which may just be large. */
 static void end_when_written(struct http_conn *conn)
 {
 	if (conn->out.len == 0) {
@@ -98,7 +104,8 @@ static void end_when_written(struct http_conn *conn)
 		return;
 	}
 	conn->close_when_written = true;
-	http_conn_set_deadline(conn, conn->shared->linger_expiry);
+	http_conn_set_deadline(conn, conn->state == CONN_STREAM ? conn->shared->linger_expiry
+								: conn->shared->idle_expiry);
 }
 
 /* The request is over; the next one may be handled. When its handler is on the stack, take() or

@@ -492,6 +492,56 @@ static void test_slow_reader_is_dropped(void **unused)
 	assert_int_equal(world.shared.n_conns, 0);
 }
 
+/* Reads all there is, with a pause after each piece; returns how much it was. */
+static size_t read_slowly(int64_t pause_ms, struct strbuf *last)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	for (int i = 0; i < 1000 && n != 0; i++) {
+		char bytes[65536];
+
+		n = recv(world.client, bytes, sizeof(bytes), 0);
+		if (n < 0 && len > sizeof(big) && world.shared.n_conns > 0)
+			break; /* all is there, and the connection stays */
+		if (n > 0) {
+			strbuf_cut(last, 0);
+			strbuf_add(last, bytes, (size_t)n);
+			len += (size_t)n;
+			loop_fake_advance(world.loop, pause_ms);
+		}
+		turn();
+	}
+	return len;
+}
+
+/* Time is for a client that reads nothing, and not for an answer that is large. */
+static void test_large_answer_is_read_slowly(void **unused)
+{
+	auto_strbuf last = { 0 };
+
+	say("GET /big HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(read_slowly(limits.keepalive_timeout_ms / 8, &last) > sizeof(big));
+	assert_int_equal(world.shared.n_conns, 1);
+	say("GET /big HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	assert_true(read_slowly(limits.keepalive_timeout_ms / 8, &last) > sizeof(big));
+	loop_fake_advance(world.loop, 2000);
+	assert_int_equal(world.shared.n_conns, 0);
+}
+
+/* Whoever reads slowly did not ask slowly. */
+static void test_head_behind_a_large_answer(void **unused)
+{
+	auto_strbuf last = { 0 };
+
+	say("GET /big HTTP/1.1\r\n" HOST "\r\nGET /get HTTP/1.1\r\n" HOST "\r\n");
+	loop_fake_advance(world.loop, limits.header_timeout_ms + 1);
+	assert_true(read_slowly(1, &last) > sizeof(big));
+	assert_non_null(memmem(last.data, last.len, "hello", 5));
+	assert_null(memmem(last.data, last.len, " 408 ", 5));
+	assert_int_equal(world.shared.n_conns, 1);
+}
+
 static void test_half_closed(void **unused)
 {
 	assert_true(send(world.client, POST("3") "abc", strlen(POST("3") "abc"), 0) > 0);
@@ -866,6 +916,8 @@ int main(void)
 		TEST(test_lingering_ends),
 		TEST(test_slow_reader_pipelines),
 		TEST(test_slow_reader_is_dropped),
+		TEST(test_large_answer_is_read_slowly),
+		TEST(test_head_behind_a_large_answer),
 		TEST(test_half_closed),
 		TEST(test_limit_of_connections),
 		TEST(test_stream),
