@@ -60,6 +60,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/bridge_ask.c \
 	supervisor/mcp/bridge_input.c \

@@ -9,6 +9,7 @@
 #include "supervisor/front/http_accept.h"
 #include "supervisor/front/http_kept.h"
 #include "supervisor/front/peer.h"
+#include "supervisor/mcp/batch.h"
 #include "supervisor/mcp/envelope.h"
 
 static const char type_json[] = "application/json";
@@ -262,32 +263,11 @@ static void open_and_hold(const struct post *post, bool is_once, struct exchange
 			"later");
 }
 
-/* How many answers an element of a batch gets: keep in step with receive_batch() of mcp.c. */
-static unsigned count_answers(struct jspan item)
-{
-	struct rpc rpc;
-	const char *why;
-	int r = rpc_parse(item.at, item.len, &rpc, &why);
-
-	if (jspan_is(jspan_member(item, "method", NULL), "initialize"))
-		return 1;
-	if (r == 0)
-		return rpc.kind == RPC_REQUEST;
-	if (r == RPC_INVALID_PARAMS && !rpc.id.at && rpc.kind == RPC_NOTIFICATION)
-		return 0;
-	return 1;
-}
-
 static void take_batch(const struct post *post, struct peer *peer)
 {
-	struct exchange_terms terms = { .is_batch = true };
-	struct jspan batch = { 0 };
-	struct jspan item;
-	size_t cursor = 0;
+	const struct exchange_terms terms = { .is_batch = true,
+		.n_due = batch_count_answers(post->body, post->len) };
 
-	if (jspan_check(post->body, post->len, &batch, NULL) == 0)
-		while (jspan_next(batch, &cursor, NULL, &item))
-			terms.n_due += count_answers(item);
 	if (terms.n_due > 0)
 		hold(post, peer, terms);
 	else

@@ -5,6 +5,7 @@
 #include "shared/limits.h"
 #include "shared/log.h"
 #include "shared/rpc.h"
+#include "supervisor/mcp/batch.h"
 #include "supervisor/mcp/bridge.h"
 #include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/headers.h"
@@ -520,8 +521,8 @@ static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
 		session_answer(session, input->via, error.data, error.len, r);
 		return MCP_ACCEPTED;
 	}
-	if (r == RPC_INVALID_PARAMS && rpc.kind == RPC_NOTIFICATION)
-		return MCP_ACCEPTED; /* never answered, not even with an error */
+	if (r != 0 && !batch_answers_message(r, &rpc))
+		return MCP_ACCEPTED;
 	if (r != 0)
 		return refuse(session_get_info(session), &rpc, r, why, MCP_INVALID, reply);
 	if (rpc.kind == RPC_RESULT || rpc.kind == RPC_ERROR) {
@@ -552,42 +553,14 @@ static struct jspan get_batch(struct session *session, const char *text, size_t 
 	return value;
 }
 
-static size_t count_items(struct jspan array)
-{
-	struct jspan item;
-	size_t cursor = 0;
-	size_t n = 0;
-
-	while (jspan_next(array, &cursor, NULL, &item))
-		n++;
-	return n;
-}
-
-/* One of them names the stateless revision, which has no batches. */
-static bool has_modern(struct jspan batch)
-{
-	struct jspan item;
-	size_t cursor = 0;
-
-	while (jspan_next(batch, &cursor, NULL, &item)) {
-		const struct rpc rpc = { .params = jspan_member(item, "params", NULL) };
-		struct envelope envelope;
-
-		envelope_read(&rpc, NULL, &envelope);
-		if (envelope.is_modern)
-			return true;
-	}
-	return false;
-}
-
 /* Each message of a batch as if it had come alone; the answers go one by one, in any order, as an
- * event stream would have them. Its refusals are answers too: the rest of the batch is accepted. */
+ * event stream would have them, and as many as batch_count_answers() says. Its refusals are answers too: the rest of the batch is accepted. */
 static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, struct jspan batch,
 	uint64_t via, struct strbuf *reply)
 {
 	const struct session_info *info = session_get_info(session);
 	const unsigned max = mcp->conf->limits.calls_per_session;
-	const size_t n = count_items(batch);
+	const size_t n = batch_count(batch);
 	struct jspan item;
 	size_t cursor = 0;
 
@@ -599,7 +572,7 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 
 		return refuse(info, &none, RPC_INVALID_REQUEST, why, MCP_INVALID, reply);
 	}
-	if (has_modern(batch)) {
+	if (batch_has_modern(batch)) {
 		const struct rpc none = { 0 };
 
 		return refuse(info, &none, RPC_INVALID_REQUEST,
@@ -610,7 +583,7 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 		auto_strbuf error = { 0 };
 
 		strbuf_add(&text, item.at, item.len);
-		if (jspan_is(jspan_member(item, "method", NULL), "initialize"))
+		if (batch_is_initialize(item))
 			rpc_add_error(&error, jspan_member(item, "id", NULL), RPC_INVALID_REQUEST,
 				"initialize must not be part of a batch");
 		else

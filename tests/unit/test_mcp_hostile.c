@@ -1,5 +1,6 @@
 /* Clients and workers that mean harm, or are careless: what one of them can make us hold, what reaches
  * another one, and what of it would be no message any more. */
+#include "supervisor/mcp/batch.h"
 #include "tests/unit/mcp_world.h"
 
 static struct domain *const ext = &world.domains[2];
@@ -600,6 +601,47 @@ static void test_no_batch_of_the_stateless_revision(void **unused)
 	assert_has(&world.s, "\"id\":1,\"result\":{}");
 }
 
+/* A door that waits for as many answers as were counted waits for ever, or not long enough, where more or
+ * fewer come. */
+static void test_batches_are_answered_as_often_as_is_counted(void **unused)
+{
+#define V "\"jsonrpc\":\"2.0\","
+	static const char *const items[] = { "{" V "\"id\":1,\"method\":\"ping\"}",
+		"{" V "\"id\":1,\"method\":\"no_such\"}", "{" V "\"method\":\"no_such\"}",
+		"{" V "\"id\":1,\"method\":\"ping\",\"params\":[]}",
+		"{" V "\"method\":\"no_such\",\"params\":[]}",
+		"{" V "\"method\":\"no_such\",\"params\":7}",
+		"{" V "\"id\":null,\"method\":\"ping\"}", "{" V "\"id\":1.5,\"method\":\"ping\"}",
+		"{" V "\"id\":{},\"method\":\"ping\",\"params\":[]}",
+		"{" V "\"id\":1,\"result\":{}}", "{" V "\"id\":1,\"error\":{}}",
+		"{" V "\"id\":1,\"error\":{\"code\":1,\"message\":\"x\"}}", "{" V "\"result\":{}}",
+		"{" V "\"id\":1,\"method\":\"initialize\"}", "{" V "\"method\":\"initialize\"}",
+		"{" V "\"method\":\"initialize\",\"params\":[]}",
+		"{" V "\"id\":1,\"method\":\"initialize\",\"result\":{}}",
+		"{" V "\"id\":1,\"method\":7}", "{" V "\"method\":7,\"params\":[]}",
+		"{\"id\":1,\"method\":\"ping\"}", "{\"method\":\"ping\"}",
+		"{\"jsonrpc\":\"1.0\",\"method\":\"ping\",\"params\":[]}", "{}", "[]", "[[]]", "42",
+		"null", "\"ping\"", "{" V "\"method\":\"no_such\",\"method\":\"ping\",\"id\":1}",
+		"{" V "\"id\":1,\"method\":\"ping\",\"id\":2}",
+		"{" V "\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}",
+		"{" V "\"id\":1,\"method\":\"tools/call\"}" };
+#undef V
+
+	(void)say(&world.s, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"
+			    "\"protocolVersion\":\"2025-03-26\",\"capabilities\":{}}}");
+	for (size_t i = 0; i < N_ELEMENTS(items); i++) {
+		const char *next = items[(i + 1) % N_ELEMENTS(items)];
+		auto_free char *batch = alloc_printf("[%s, %s]", items[i], next);
+		unsigned due = batch_count_answers(batch, strlen(batch));
+
+		(void)heard(&world.s);
+		assert_int_equal(say(&world.s, batch), MCP_ACCEPTED);
+		assert_int_equal(count(heard(&world.s), "\n"), due);
+	}
+	assert_int_equal(batch_count_answers("[1,", 3), 0);
+	assert_int_equal(batch_count_answers("{}", 2), 0);
+}
+
 static void test_nothing_begins_in_a_session_that_ends(void **unused)
 {
 	uint64_t no = ext->last_no;
@@ -673,6 +715,7 @@ int main(void)
 		LEGACY(test_listen_requests_are_bounded),
 		LEGACY(test_deadlines_of_many_lengths),
 		LEGACY(test_no_batch_of_the_stateless_revision),
+		LEGACY(test_batches_are_answered_as_often_as_is_counted),
 		LEGACY(test_nothing_begins_in_a_session_that_ends),
 		cmocka_unit_test_teardown(test_cancelled_before_the_lists, world_tear_down),
 		cmocka_unit_test_teardown(test_unknown_methods_before_the_lists, world_tear_down),
