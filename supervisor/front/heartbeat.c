@@ -2,8 +2,6 @@
  * change the wheel. */
 #include "supervisor/front/heartbeat.h"
 
-#include <sys/random.h>
-
 #include "shared/alloc.h"
 
 enum { DUE = HEARTBEAT_SLOTS }; /* the list of those whose turn it is */
@@ -20,6 +18,7 @@ struct heartbeat {
 	struct slot slots[HEARTBEAT_SLOTS + 1];
 	unsigned now_slot;
 	unsigned n_entries;
+	unsigned n_joined; /* ever: those who come at the same time get slots in turn */
 };
 
 static void put(struct heartbeat *heartbeat, struct heartbeat_entry *entry, unsigned slot)
@@ -97,14 +96,11 @@ void heartbeat_set_interval(struct heartbeat *heartbeat, int64_t interval_ms)
 
 void heartbeat_join(struct heartbeat *heartbeat, struct heartbeat_entry *entry)
 {
-	uint8_t bits = 0;
+	unsigned ahead = HEARTBEAT_SLOTS / 2 + heartbeat->n_joined++ % (HEARTBEAT_SLOTS / 2);
 
 	if (heartbeat->n_entries++ == 0)
 		begin(heartbeat);
-	(void)!getrandom(&bits, sizeof(bits), 0);
-	put(heartbeat, entry,
-		(heartbeat->now_slot + HEARTBEAT_SLOTS / 2 + bits % (HEARTBEAT_SLOTS / 2)) %
-			HEARTBEAT_SLOTS);
+	put(heartbeat, entry, (heartbeat->now_slot + ahead) % HEARTBEAT_SLOTS);
 }
 
 void heartbeat_leave(struct heartbeat *heartbeat, struct heartbeat_entry *entry)

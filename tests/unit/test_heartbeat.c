@@ -80,6 +80,22 @@ static void test_spread(void **unused)
 		assert_int_equal(world.members[i].n_beats, 11);
 }
 
+/* Who joins together does not beat together: no tick has more than its share. */
+static void test_even_spread(void **unused)
+{
+	const int64_t tick_ms = INTERVAL_MS / HEARTBEAT_SLOTS;
+	unsigned most = 0;
+
+	for (int64_t at = 0; at < INTERVAL_MS; at += tick_ms) {
+		unsigned before = sum();
+
+		loop_fake_advance(world.loop, tick_ms);
+		most = sum() - before > most ? sum() - before : most;
+	}
+	assert_int_equal(sum(), N_MEMBERS);
+	assert_int_equal(most, (N_MEMBERS + HEARTBEAT_SLOTS / 2 - 1) / (HEARTBEAT_SLOTS / 2));
+}
+
 static void test_leaving(void **unused)
 {
 	for (size_t i = 1; i < N_MEMBERS; i++)
@@ -116,6 +132,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_spread),
+		TEST(test_even_spread),
 		TEST(test_leaving),
 		TEST(test_a_beat_empties_the_wheel),
 		TEST(test_another_rhythm),
