@@ -89,6 +89,17 @@ static void free_peer(void *arg)
 	free(peer);
 }
 
+/* 404 sends a client back to initialize. To initialize itself, and to the stateless revision, it would
+ * say that there is no such door, or no such method. */
+static void refuse_held(const struct exchange *x)
+{
+	if (x->peer->is_once || x->terms.is_opening)
+		http_conn_refuse(
+			x->conn, 503, "ended before the answer was there; try again later");
+	else
+		http_conn_refuse(x->conn, 404, "the session has ended");
+}
+
 /* The session is over: each of its connections is told. */
 static void end_connections(struct peer *peer)
 {
@@ -98,7 +109,7 @@ static void end_connections(struct peer *peer)
 		if (x->conn && x->is_stream)
 			http_conn_end_stream(x->conn);
 		else if (x->conn)
-			http_conn_refuse(x->conn, 404, "the session has ended");
+			refuse_held(x);
 		drop_exchange(x);
 	}
 	peer->session = NULL;
@@ -317,11 +328,26 @@ static void close_slow(struct peer *peer)
 	session_close_later(peer->session, "slow client");
 }
 
+/* Its client cannot have read what we collect for it: it is not slow, and keeps its session. */
+static void give_up_batch(struct exchange *x)
+{
+	auto_strbuf error = { 0 };
+
+	rpc_add_error(&error, (struct jspan){ 0 }, RPC_OVERLOADED,
+		"the answers of this batch are too large together (limits.session_queue_bytes); its "
+		"requests may have taken effect: send them one by one");
+	event_stream_clear(x->events);
+	answer_json(x, 500, RPC_OVERLOADED, error.data, error.len);
+}
+
 static void append(struct exchange *x, const struct outgoing *out)
 {
 	open_events(x);
 	if (event_stream_append(x->events, out->json, out->len) < 0) {
-		close_slow(x->peer);
+		if (x->is_stream)
+			close_slow(x->peer);
+		else
+			give_up_batch(x);
 		return;
 	}
 	if (!x->is_stream && x->terms.n_due == 0)

@@ -648,6 +648,27 @@ static void test_batch_as_json(void **unused)
 	assert_int_equal(post(id, "[]")->status, 400);
 }
 
+/* Nobody is slow where answers wait for each other: the batch fails, and not its session. */
+static void test_batch_too_large_for_one_answer(void **unused)
+{
+	const char *id = open_session_as(REV_2025_03_26);
+	struct http_conn *conn = post(id, BATCH);
+	char large[300];
+
+	memset(large, '7', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	answer(world.via, large);
+	answer(world.via, large); /* more than session_queue_bytes */
+	assert_int_equal(conn->status, 500);
+	assert_non_null(strstr(strbuf_get(&conn->body), "limits.session_queue_bytes"));
+	answer(world.via, "late");
+	assert_int_equal(world.n_closed, 0);
+	assert_false(session_is_slow(world.session)); /* nothing of it waits any more */
+	conn = post(id, REQUEST);
+	answer(world.via, "{}");
+	assert_string_equal(strbuf_get(&conn->body), "{}");
+}
+
 static void test_batch_as_stream(void **unused)
 {
 	const char *id = open_session_as(REV_2025_03_26);
@@ -957,13 +978,15 @@ static void test_we_end_all(void **unused)
 	struct http_conn *broken = post(id, REQUEST);
 	struct http_conn *standalone = get(id, NULL);
 	struct http_conn *modern = post_modern(NULL, MODERN);
+	struct http_conn *opening = post(NULL, INITIALIZE);
 
 	break_conn(broken);
 	sessions_close_all(world.sessions, "test");
 	assert_int_equal(held->status, 404);
-	assert_int_equal(modern->status, 404);
+	assert_int_equal(modern->status, 503); /* 404 would be: no such method */
+	assert_int_equal(opening->status, 503);
 	assert_true(standalone->ended);
-	assert_int_equal(world.n_closed, 2);
+	assert_int_equal(world.n_closed, 3);
 	loop_fake_advance(world.loop, 3 * HEARTBEAT_MS);
 }
 
@@ -1004,6 +1027,7 @@ int main(void)
 		TEST(test_long_silence_becomes_a_stream),
 		TEST(test_priming),
 		TEST(test_batch_as_json),
+		TEST(test_batch_too_large_for_one_answer),
 		TEST(test_batch_as_stream),
 		TEST(test_standalone_stream),
 		TEST(test_stream_that_breaks),
