@@ -161,6 +161,13 @@ static int write_event(struct exchange *x, const struct event *event)
 	return http_conn_stream(x->conn, iov, 4);
 }
 
+/* The connection has the last event of a stream that nobody comes back to: it sees to the rest, and to how
+ * long that may take. */
+static bool is_last_word(const struct exchange *x, const struct event *event)
+{
+	return x->peer->is_once && x->is_in_flight && !TAILQ_NEXT(event, in_stream);
+}
+
 /* Writes what waits, as far as the client reads. */
 static void pump(struct exchange *x)
 {
@@ -173,7 +180,7 @@ static void pump(struct exchange *x)
 		if (!x->is_in_flight)
 			event_stream_delivered(x->events);
 	}
-	if (event || !event_stream_has_ended(x->events))
+	if ((event && !is_last_word(x, event)) || !event_stream_has_ended(x->events))
 		return;
 	http_conn_end_stream(x->conn);
 	finish(x);

@@ -910,6 +910,27 @@ static void test_modern_stream(void **unused)
 	assert_int_equal(world.n_closed, 1);
 }
 
+/* A client that never reads its answer does not hold what belongs to the request. */
+static void test_modern_answer_that_nobody_reads(void **unused)
+{
+	struct http_conn *conn = post_modern(NULL, MODERN);
+
+	tell(world.via, "one");
+	conn->busy = true;
+	answer(world.via, "end");
+	assert_string_equal(
+		events(conn), "event: message\ndata: one\n\nevent: message\ndata: end\n\n");
+	assert_true(conn->ended);
+	assert_int_equal(world.n_closed, 1);
+	conn = post(open_session(), REQUEST); /* where one may come back, it waits */
+	tell(world.via, "one");
+	conn->busy = true;
+	answer(world.via, "end");
+	assert_false(conn->ended);
+	break_conn(conn);
+	assert_int_equal(world.n_closed, 1);
+}
+
 /* Leaving is cancelling, be it held or a stream. */
 static void test_modern_client_leaves(void **unused)
 {
@@ -1038,6 +1059,7 @@ int main(void)
 		TEST(test_modern_answer),
 		TEST(test_modern_statuses),
 		TEST(test_modern_stream),
+		TEST(test_modern_answer_that_nobody_reads),
 		TEST(test_modern_client_leaves),
 		TEST(test_modern_slow_reader),
 		TEST(test_delete),
