@@ -56,6 +56,9 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
+	supervisor/front/peer_private.h \
+	supervisor/front/peer_send.c \
+	supervisor/front/peer_stream.c \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
