@@ -297,12 +297,14 @@ static const struct conf_key table[] = {
 		.doc = "Time for a request's body to arrive; then 408." },
 	{ "limits.keepalive_timeout", FIELD(conf, limits.keepalive_timeout_ms),
 		.reload = CONF_RELOAD_LIVE, RANGE(100, HOUR), .def = "60s",
-		.doc = "A connection without a request for so long is closed." },
+		.doc = "A connection without a request for so long is closed, and one whose client reads "
+		       "nothing of its answer for so long." },
 
 	{ "sse.heartbeat", FIELD(conf, sse_heartbeat_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(50, HOUR), .def = "15s",
-		.doc = "How often a ping event goes to each SSE stream. SSE_HEARTBEAT_SECONDS in the "
-		       "environment overrides it." },
+		.doc = "How often a ping event goes to each SSE stream, and a comment to each event stream "
+		       "of /mcp; a request there that waits so long for its answer gets a stream. "
+		       "SSE_HEARTBEAT_SECONDS in the environment overrides it." },
 	{ "drain", FIELD(conf, drain_ms), .reload = CONF_RELOAD_LIVE, RANGE(0, HOUR), .def = "10s",
 		.doc = "After SIGTERM: time for calls in flight to end." },
 

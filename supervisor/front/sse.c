@@ -140,7 +140,8 @@ static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 
 /* --- messages from the client -------------------------------------------------------------------- */
 
-/* A session is known on the endpoint that it was opened on, and nowhere else. */
+/* A session is known on the endpoint that it was opened on, and below the path of the whole fleet: what it
+ * reaches is its own endpoint either way. */
 static struct session *find_session(struct sse *sse, const char *id, const char *domain)
 {
 	struct session *session = session_find(mcp_get_sessions(sse->mcp), id, strlen(id));
