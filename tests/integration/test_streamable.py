@@ -579,6 +579,25 @@ def test_stopping_answers_what_is_held(fake):
     assert stream.ended
 
 
+def test_second_signal_ends_what_is_held(fake):
+    """What is held is told that it has ended, in words that send no client another way, and nothing waits."""
+    client = door(fake)
+    listening = client.listen()
+    running = client.stream("POST", client.call("fake_progress", {"steps": 1000, "delay": 0.1}, progressToken=1))
+    held = client.send("POST", client.call("fake_sleep", {"seconds": 60}))
+    modern = streamable.Modern(fake.port, timeout=client.timeout)
+    stateless = modern.send("POST", modern.call("fake_sleep", {"seconds": 60}))
+    fleets.wait_until(lambda: str(fake.messages()).count("fake_sleep") == 2, what="the calls have arrived")
+    fake.signal(15)
+    fleets.wait_until(lambda: "stopping on SIGTERM" in fake.log(), what="it stops")
+    fake.signal(15)
+    assert held.read_response("POST").status == 404
+    assert stateless.read_response("POST").status == 503
+    listening.rest()
+    running.rest()
+    assert fake.process.wait(20 * fleets.SLOWNESS) == 0
+
+
 def test_one_catalog(utils):
     """The same tools as over HTTP+SSE."""
     with utils.session() as sse:
