@@ -479,9 +479,14 @@ static int serve_stdio(struct daemon *d, struct fail *fail)
 	return open_local(d, fail);
 }
 
+/* What the signals do when we do not watch them any more is what they did before: then the end is near,
+ * and one more must not make a failure of it. */
 static void watch_signals(struct daemon *d)
 {
-	(void)signal(SIGPIPE, SIG_IGN);
+	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP };
+
+	for (size_t i = 0; i < N_ELEMENTS(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
 	d->signals[0] = loop_on_signal(d->loop, SIGTERM, on_stop_signal, d);
 	d->signals[1] = loop_on_signal(d->loop, SIGINT, on_stop_signal, d);
 	d->signals[2] = loop_on_signal(d->loop, SIGHUP, on_reload_signal, d);

@@ -413,6 +413,14 @@ def test_nothing_new_is_accepted_after_sigterm(fake):
         assert "result" in session.wait(number)
 
 
+def test_signals_up_to_the_very_end(fake):
+    """Whoever sends SIGTERM again and again does not turn an end into a failure."""
+    with fake.session():
+        while fake.process.poll() is None:
+            fake.signal(signal.SIGTERM)
+    assert fake.process.returncode == 0
+
+
 def test_drain_has_an_end(start_fleet):
     fleet = start_fleet({"fake": fleets.fake_domain("fake")}, settings={"drain": "1s"})
     with fleet.session() as session:
