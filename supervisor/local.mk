@@ -93,7 +93,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
-	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
+	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
