@@ -101,6 +101,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/options.c supervisor/options.h
 
