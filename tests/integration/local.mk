@@ -42,6 +42,7 @@ EXTRA_DIST += \
 	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
+	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_errors.py \
