@@ -97,8 +97,16 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
+	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
+	supervisor/ops/control_conn.c \
+	supervisor/ops/control_gateway.c \
+	supervisor/ops/control_methods.c \
+	supervisor/ops/control_tools.c \
+	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/registration.c supervisor/ops/registration.h \
+	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h
 
 sbin_PROGRAMS += mcp-fleetd

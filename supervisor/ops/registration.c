@@ -306,10 +306,10 @@ static void on_ready(void *arg, struct worker *worker, const struct offering *of
 	send_orders(reg);
 }
 
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
+static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
 	struct registration *reg = arg;
-	struct order *order = find_order(reg, no);
+	struct order *order = find_order(reg, request->no);
 	struct jspan message = jspan_member(rpc->error, "message", NULL);
 	auto_strbuf words = { 0 };
 	struct fail fail = { 0 };
