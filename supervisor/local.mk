@@ -19,6 +19,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/domain.c supervisor/fleet/domain.h supervisor/fleet/domain_private.h \
 	supervisor/fleet/domain_news.c \
 	supervisor/fleet/domain_pool.c \
+	supervisor/fleet/domain_restart.c \
 	supervisor/fleet/domain_session.c \
 	supervisor/fleet/domain_setup.c \
 	supervisor/fleet/domain_sleep.c \
