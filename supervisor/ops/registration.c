@@ -559,8 +559,14 @@ static void refuse_order(json_t *params, registration_fn *fn, void *arg, const c
 void registration_ask(struct registration *reg, const char *method, json_t *params,
 	registration_fn *fn, void *arg)
 {
+	bool is_first = streq(method, "registrar/register");
 	struct order *order;
 
+	if (!reg->worker && !is_first) {
+		refuse_order(params, fn, arg,
+			"no gateway is known: mcp-fleetctl register names one, or gateway.url");
+		return;
+	}
 	if (reg->is_stopping || reg->n_orders >= MAX_ORDERS) {
 		refuse_order(params, fn, arg,
 			reg->is_stopping ? "the fleet is stopping"

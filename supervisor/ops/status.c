@@ -91,6 +91,8 @@ static const char *remedy_for(enum domain_state state)
 	case DOMAIN_STARTING:
 	case DOMAIN_DOWN:
 		return "it is being started again; mcp-fleetctl logs shows what it says";
+	case DOMAIN_DISABLED:
+		return "mcp-fleetctl enable switches it on again";
 	case DOMAIN_UP:
 	case DOMAIN_ASLEEP:
 	case DOMAIN_STOPPED:
