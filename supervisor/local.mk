@@ -17,6 +17,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/cgroup.c supervisor/fleet/cgroup.h \
 	supervisor/fleet/confine.c supervisor/fleet/confine.h \
 	supervisor/fleet/domain.c supervisor/fleet/domain.h supervisor/fleet/domain_private.h \
+	supervisor/fleet/domain_drill.c \
 	supervisor/fleet/domain_news.c \
 	supervisor/fleet/domain_pool.c \
 	supervisor/fleet/domain_restart.c \

@@ -112,6 +112,21 @@ int domain_restart(struct domain *domain, int64_t drain_ms, domain_done_fn *fn, 
 void domain_disable(struct domain *domain, int64_t drain_ms);
 void domain_enable(struct domain *domain);
 
+/* Whom a drill was for. */
+struct domain_drill {
+	char process[80]; /* "git/2" */
+	pid_t pid;
+	unsigned n_calls; /* in flight in it */
+	int64_t found_ms; /* DRILL_STOP of an idle one: the health check finds it within this time. 0: else;
+	                   * a busy one is found when call_timeout and cancel_grace of a call are over */
+};
+
+/* Trouble on purpose for one ready process: DRILL_KILL for one with a call if there is one, the others for one
+ * without. What becomes of it is seen in domain_get_stats() and domain_each_process(). -EAGAIN: none is ready.
+ * -ESRCH: it has just ended. */
+int domain_drill(struct domain *domain, enum drill_kind kind, struct domain_drill *ret,
+	struct fail *fail) must_check;
+
 /* Queued calls are lost, those in flight may end within `drain_ms`. */
 void domain_stop(struct domain *domain, int64_t drain_ms);
 

@@ -433,6 +433,14 @@ int fleet_restart(struct fleet *fleet, const char *name, int64_t drain_ms, fleet
 	return member ? domain_restart(member->domain, drain_ms, fn, arg, fail) : -ENOENT;
 }
 
+int fleet_drill(struct fleet *fleet, const char *name, enum drill_kind kind,
+	struct domain_drill *ret, struct fail *fail)
+{
+	struct member *member = find_or_fail(fleet, name, fail);
+
+	return member ? domain_drill(member->domain, kind, ret, fail) : -ENOENT;
+}
+
 static int check_switch(const struct member *member, bool disable, struct fail *fail)
 {
 	enum domain_state state = domain_get_state(member->domain);

@@ -39,6 +39,10 @@ int fleet_disable(struct fleet *fleet, const char *name, int64_t drain_ms, bool 
 int fleet_enable(struct fleet *fleet, const char *name, bool *ret_is_kept, struct fail *fail)
 	must_check;
 
+/* domain_drill() of the domain of this name. Beside its errors -ENOENT: there is none. */
+int fleet_drill(struct fleet *fleet, const char *name, enum drill_kind kind,
+	struct domain_drill *ret, struct fail *fail) must_check;
+
 /* 0: none of this name. */
 uint32_t fleet_find(const struct fleet *fleet, const char *name);
 /* NULL: no longer there. Borrowed for the time of a callback. */

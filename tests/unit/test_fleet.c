@@ -127,6 +127,13 @@ int domain_restart(
 	return 0;
 }
 
+int domain_drill(
+	struct domain *d, enum drill_kind kind, struct domain_drill *ret, struct fail *fail)
+{
+	strbuf_addf(&world.story, "drill:%s:%d ", d->name, (int)kind);
+	return 0;
+}
+
 void domain_disable(struct domain *d, int64_t drain_ms)
 {
 	strbuf_addf(&world.story, "disable:%s:%d ", d->name, (int)drain_ms);
@@ -300,6 +307,9 @@ static void test_restart(void **unused)
 	(void)story();
 	assert_int_equal(fleet_restart(world.fleet, "b", 70, NULL, NULL, &fail), 0);
 	assert_string_equal(story(), "restart:b:70 ");
+	assert_int_equal(fleet_drill(world.fleet, "b", DRILL_STOP, NULL, &fail), 0);
+	assert_string_equal(story(), "drill:b:1 ");
+	assert_int_equal(fleet_drill(world.fleet, "c", DRILL_STOP, NULL, &fail), -ENOENT);
 	assert_int_equal(fleet_restart(world.fleet, "c\n", 70, NULL, NULL, &fail), -ENOENT);
 	assert_string_equal(fail.text, "there is no domain \"c\\n\"");
 }
