@@ -101,6 +101,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
 	supervisor/ops/control_conn.c \
+	supervisor/ops/control_drill.c \
 	supervisor/ops/control_fleet.c \
 	supervisor/ops/control_gateway.c \
 	supervisor/ops/control_methods.c \

@@ -10,14 +10,14 @@ static struct fleet *fleet_of(const struct control_conn *conn)
 	return mcp_get_fleet(conn->control->parts.mcp);
 }
 
-static int code_of(int err)
+int control_code_of(int err)
 {
 	if (err == -ENOENT)
 		return CONTROL_NOT_FOUND;
 	return err == -EALREADY || err == -EBUSY ? CONTROL_BUSY : CONTROL_FAILED;
 }
 
-static void log_order(const struct control_conn *conn, const char *what, const char *name)
+void control_log_order(const struct control_conn *conn, const char *what, const char *name)
 {
 	log_notice("control: %s %s, ordered by pid %d, uid %u", what, name, (int)conn->peer.pid,
 		(unsigned)conn->peer.uid);
@@ -46,9 +46,9 @@ void control_restart_domain(struct control_conn *conn, struct control_ask *ask, 
 	r = fleet_restart(fleet_of(conn), name, conn->control->parts.conf->drain_ms, on_restarted,
 		ask, &fail);
 	if (r < 0)
-		control_refuse(ask, code_of(r), NULL, "%s", fail.text);
+		control_refuse(ask, control_code_of(r), NULL, "%s", fail.text);
 	else
-		log_order(conn, "restart of", name);
+		control_log_order(conn, "restart of", name);
 }
 
 static void answer_switched(
@@ -70,10 +70,10 @@ void control_enable_domain(struct control_conn *conn, struct control_ask *ask, j
 		return;
 	r = fleet_enable(fleet_of(conn), name, &is_kept, &fail);
 	if (r < 0) {
-		control_refuse(ask, code_of(r), NULL, "%s", fail.text);
+		control_refuse(ask, control_code_of(r), NULL, "%s", fail.text);
 		return;
 	}
-	log_order(conn, "enable", name);
+	control_log_order(conn, "enable", name);
 	answer_switched(ask, name, is_kept, &fail);
 }
 
@@ -89,9 +89,9 @@ void control_disable_domain(struct control_conn *conn, struct control_ask *ask, 
 	r = fleet_disable(
 		fleet_of(conn), name, conn->control->parts.conf->drain_ms, &is_kept, &fail);
 	if (r < 0) {
-		control_refuse(ask, code_of(r), NULL, "%s", fail.text);
+		control_refuse(ask, control_code_of(r), NULL, "%s", fail.text);
 		return;
 	}
-	log_order(conn, "disable", name);
+	control_log_order(conn, "disable", name);
 	answer_switched(ask, name, is_kept, &fail);
 }

@@ -59,6 +59,7 @@ static const struct control_method methods[] = {
 	{ "domain/enable", true, control_enable_domain },
 	{ "domain/disable", true, control_disable_domain },
 	{ "reload", true, reload },
+	{ "drill", true, control_drill },
 	{ "gateway/register", true, control_register },
 	{ "gateway/unregister", true, control_unregister },
 	{ "gateway/check", false, control_check_gateway },

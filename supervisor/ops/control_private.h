@@ -107,9 +107,17 @@ const char *control_need_text(struct control_ask *ask, json_t *params, const cha
 void control_restart_domain(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_enable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_disable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params);
+int control_code_of(int err); /* the code of an error of the fleet */
+void control_log_order(const struct control_conn *conn, const char *what, const char *name);
+
+/* control_drill.c */
 void control_drill(struct control_conn *conn, struct control_ask *ask, json_t *params);
+
+/* control_sessions.c */
 void control_list_sessions(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_close_session(struct control_conn *conn, struct control_ask *ask, json_t *params);
+
+/* control_tools.c */
 void control_list_tools(struct control_conn *conn, struct control_ask *ask, json_t *params);
 
 /* control_gateway.c */

@@ -278,3 +278,18 @@ def test_a_second_daemon_does_not_take_the_socket(utils, tmp_path):
     assert done.returncode == 1
     assert b"control.path: " in done.stderr
     assert status(utils)["pid"] == utils.pid
+
+
+@pytest.mark.parametrize("kind", ["kill", "garbage"])
+def test_drill(fake, kind):
+    with open_control(fake) as control:
+        drill = control.call("drill", kind=kind, domain="fake")
+        assert drill["process"] == "fake/1"
+        assert drill["restarts"] == 0
+        fleets.wait_until(lambda: domain(fake, "fake")["restarts"] == 1, what="it was replaced")
+        fleets.wait_until(lambda: domain(fake, "fake")["state"] == "up", what="it is up again")
+        assert drill["pid"] not in fake.workers("fake")
+        for wrong in ({"kind": "kill"}, {"kind": "x", "domain": "fake"}, {"domain": "fake"},
+                      {"kind": "kill", "domain": "nope"}, {"kind": "gateway"}):
+            with pytest.raises(Refused):
+                control.call("drill", **wrong)
