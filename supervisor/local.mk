@@ -23,6 +23,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/domain_session.c \
 	supervisor/fleet/domain_setup.c \
 	supervisor/fleet/domain_sleep.c \
+	supervisor/fleet/domain_stats.c \
 	supervisor/fleet/domain_wants.c \
 	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
 	supervisor/fleet/fairq.c supervisor/fleet/fairq.h \

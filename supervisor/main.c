@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "config.h"
 
@@ -303,11 +304,23 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 	conf_free(old);
 }
 
+/* Sockets that nobody asked for, in a folder that nobody made, are done without when they cannot be had:
+ * another daemon was started by hand before. */
+static int excuse(const struct conf *conf, const char *path, const char *setting, int r,
+	const struct fail *fail)
+{
+	if (r == 0 || !conf->owns_runtime_dir || !streq(setting, "auto"))
+		return r;
+	log_notice("no socket at '%s': %s", path, fail->text);
+	return 0;
+}
+
 /* All of it or nothing: the local socket is made ready first, and used last. */
 static int listen_anew(struct daemon *d, const struct conf *conf, struct fail *fail)
 {
 	int r = local_prepare(d->local, conf->local_socket, conf->local.group, fail);
 
+	r = excuse(conf, conf->local_socket, conf->local.path, r, fail);
 	if (r == 0 && d->httpd && !d->has_passed_sockets)
 		r = httpd_listen(d->httpd, conf->listeners, conf->n_listeners, fail);
 	if (r == 0)
@@ -441,13 +454,22 @@ static int open_listeners(struct daemon *d, struct fail *fail)
 	return r;
 }
 
+/* The folder for sockets with path `auto`, when it is ours to make. */
+static void make_runtime_dir(const struct daemon *d)
+{
+	const char *path = d->conf->runtime_dir;
+
+	if (path && d->conf->owns_runtime_dir && mkdir(path, 0755) < 0 && errno != EEXIST)
+		log_notice("cannot make the folder '%s': %s", path, strerror(errno));
+}
+
 static int open_local(struct daemon *d, struct fail *fail)
 {
 	int r = local_prepare(d->local, d->conf->local_socket, d->conf->local.group, fail);
 
 	if (r == 0)
 		local_commit(d->local);
-	return r;
+	return excuse(d->conf, d->conf->local_socket, d->conf->local.path, r, fail);
 }
 
 static int serve_sse(struct daemon *d, struct fail *fail)

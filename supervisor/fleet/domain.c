@@ -46,8 +46,10 @@ static enum domain_state derive_state(const struct domain *d)
 void domain_lose(
 	struct domain *d, struct request *request, enum domain_loss loss, const char *cause)
 {
-	if (!request->cancelled)
+	if (!request->cancelled) {
+		domain_count_loss(d, cause);
 		d->hooks->lost(d->arg, request->no, loss, cause);
+	}
 	request_free(request);
 }
 
@@ -153,6 +155,7 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	d->name = alloc_str(conf->name);
 	d->about.domain = d->name;
 	d->last_death = alloc_str("");
+	d->last_error = alloc_str("");
 	d->drain_ms = RERUN_DRAIN_MS;
 	take_sizes(d, conf);
 	take_setup(d, conf, programs);
@@ -191,6 +194,7 @@ void domain_free(struct domain *d)
 	free(d->offering_text);
 	free(d->fleet_state);
 	free(d->last_death);
+	free(d->last_error);
 	free(d->name);
 	free(d);
 }
@@ -334,22 +338,4 @@ const char *domain_state_name(enum domain_state state)
 		return "stopped";
 	}
 	return "";
-}
-
-void domain_get_stats(const struct domain *d, struct domain_stats *ret)
-{
-	struct slot *slot;
-
-	*ret = (struct domain_stats){
-		.state = d->state,
-		.n_queued = fairq_count(d->queue),
-		.n_restarts = d->n_restarts,
-		.n_calls = d->n_calls,
-		.last_death = d->last_death,
-	};
-	TAILQ_FOREACH(slot, &d->slots, next) {
-		ret->n_processes += worker_get_pid(slot->worker) != 0;
-		ret->n_ready += worker_get_state(slot->worker) == WORKER_READY;
-		ret->n_in_flight += worker_count_calls(slot->worker);
-	}
 }

@@ -5,6 +5,7 @@
  * that may are run again once, the others are lost with a reason. */
 #pragma once
 
+#include "shared/histogram.h"
 #include "supervisor/fleet/worker.h"
 
 enum domain_state {
@@ -146,6 +147,9 @@ void domain_unsubscribe(struct domain *domain, uint64_t session, const char *uri
 /* The least important log level ("debug") that a session wants to hear; kept for workers to come. */
 void domain_set_level(struct domain *domain, uint64_t session, const char *level);
 
+/* The reason of a call that was not answered in time: it is counted as such. */
+#define DOMAIN_CANCEL_DEADLINE "deadline"
+
 /* Nobody waits for the call any more: no hook will name it. */
 void domain_cancel(struct domain *domain, uint64_t no, const char *reason);
 
@@ -166,8 +170,38 @@ struct domain_stats {
 	unsigned n_queued;
 	unsigned n_in_flight;
 	uint64_t n_restarts;
+	/* Taken. Each of them is queued, in flight, or was counted once below; those that were cancelled in
+	 * flight at once. */
 	uint64_t n_calls;
+	uint64_t n_ok;          /* a result, also one that tells of a tool's failure */
+	uint64_t n_errors;      /* a JSON-RPC error */
+	uint64_t n_lost;        /* its process died, or it reached none */
+	uint64_t n_cancelled;   /* nobody waited any more */
+	uint64_t n_timed_out;   /* nobody waited any more: call_timeout was over */
 	const char *last_death; /* "" when none died; borrowed */
+	const char *last_error; /* the last lost call or death; "": none; borrowed */
+	int64_t last_error_ms;  /* when, loop_now_ms() */
+	/* Of the calls that were answered, from being queued to the answer; borrowed. */
+	const struct histogram *latency;
 };
 
 void domain_get_stats(const struct domain *domain, struct domain_stats *ret);
+
+/* One process of a domain, running or to be started again. Texts are borrowed for the call. */
+struct domain_process {
+	const char *name; /* "git/2" */
+	unsigned index;   /* the 2 */
+	pid_t pid;        /* 0: none at present */
+	const char *state;
+	unsigned n_calls;     /* in flight, cancelled ones too */
+	unsigned n_starts;    /* how many processes there were in this place */
+	uint64_t n_answered;  /* by the one that runs or ran last */
+	int64_t since_ms;     /* its start, loop_now_ms(); 0: none runs */
+	const char *last_end; /* of the one before; "" */
+	bool retiring;        /* it goes, at the latest when its successor is ready */
+	uint64_t session;     /* isolation: session: whose it is; 0: of none alone */
+};
+
+/* In the order in which they were made. */
+void domain_each_process(const struct domain *domain,
+	void (*fn)(void *arg, const struct domain_process *process), void *arg);

@@ -1,5 +1,4 @@
 /* What the workers of a domain tell it. */
-#include "shared/alloc.h"
 #include "supervisor/fleet/domain_private.h"
 
 static void on_ready(void *arg, struct worker *worker, const struct offering *offering)
@@ -23,12 +22,13 @@ static void on_ready(void *arg, struct worker *worker, const struct offering *of
 	domain_watch_idle(d);
 }
 
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
+static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
 	struct domain *d = ((struct slot *)arg)->domain;
 
 	d->answering = worker_get_index(((struct slot *)arg)->worker);
-	d->hooks->answered(d->arg, no, rpc);
+	domain_count_answer(d, request, rpc);
+	d->hooks->answered(d->arg, request->no, rpc);
 	d->answering = 0;
 }
 
@@ -96,12 +96,6 @@ static void lose_all(struct domain *d, const char *cause)
 	}
 }
 
-static void note_death(struct domain *d, const struct worker *worker)
-{
-	free(d->last_death);
-	d->last_death = alloc_str(worker_get_last_end(worker));
-}
-
 /* What a dead worker had: again from the head of the queue, once, where that is safe. */
 static void on_lost(void *arg, struct worker *worker, struct request_list *calls)
 {
@@ -114,7 +108,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	if (!slot->retiring) {
 		d->n_restarts++;
 		d->waking = false;
-		note_death(d, worker);
+		domain_note_death(d, worker);
 	}
 	while ((request = TAILQ_LAST(calls, request_list))) {
 		TAILQ_REMOVE(calls, request, next);
@@ -144,7 +138,7 @@ static void on_moved(void *arg, struct worker *worker)
 	}
 	/* Before on_lost(): if the domain is parked now, what waits is lost for this cause. */
 	if (worker_get_state(worker) == WORKER_PARKED && !slot->retiring)
-		note_death(d, worker);
+		domain_note_death(d, worker);
 	domain_update_state(d);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "supervisor/fleet/domain_private.h"
 
 enum {
@@ -345,6 +346,7 @@ static struct request *make_request(const struct domain *d, const struct domain_
 	request->is_modern = call->is_modern;
 	request->may_rerun = call->may_rerun;
 	request->since_ms = loop_now_ms(d->loop);
+	request->queued_us = clock_now_us();
 	return request;
 }
 
@@ -406,16 +408,20 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next)
-		if (worker_cancel(slot->worker, no, reason))
+		if (worker_cancel(slot->worker, no, reason)) {
+			domain_count_cancel(d, reason);
 			return;
+		}
 	TAILQ_FOREACH(request, &d->lost, next)
 		if (request->no == no) {
 			request->cancelled = true;
+			domain_count_cancel(d, reason);
 			return;
 		}
 	request = fairq_find(d->queue, no);
 	if (!request)
 		return;
+	domain_count_cancel(d, reason);
 	fairq_remove(d->queue, request);
 	request_free(request);
 }

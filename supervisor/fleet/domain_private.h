@@ -1,6 +1,6 @@
 /* The inside of a domain: shared by domain.c (its life and state), domain_pool.c (processes and who gets a
  * call), domain_news.c (what workers tell), domain_session.c (whose process is whose), domain_sleep.c
- * (without processes) and domain_setup.c (what is run). */
+ * (without processes), domain_stats.c (what is counted) and domain_setup.c (what is run). */
 #pragma once
 
 #include "shared/log.h"
@@ -70,6 +70,10 @@ struct domain {
 	char *last_death;
 	uint64_t n_restarts;
 	uint64_t n_calls;
+	uint64_t n_ok, n_errors, n_lost, n_cancelled, n_timed_out; /* how they ended */
+	char *last_error;
+	int64_t last_error_ms;
+	struct histogram latency;
 };
 
 /* domain_setup.c; `conf` and `programs` are borrowed for the time of the call. */
@@ -86,6 +90,12 @@ void domain_update_state(struct domain *d);
 void domain_lose(
 	struct domain *d, struct request *request, enum domain_loss loss, const char *cause);
 void domain_tell_offering(struct domain *d, const struct offering *offering);
+
+/* domain_stats.c */
+void domain_count_answer(struct domain *d, const struct request *request, const struct rpc *rpc);
+void domain_count_loss(struct domain *d, const char *cause);
+void domain_count_cancel(struct domain *d, const char *reason);
+void domain_note_death(struct domain *d, const struct worker *worker);
 
 /* domain_pool.c */
 struct slot *domain_add_slot(struct domain *d);

@@ -181,6 +181,7 @@ void domain_forget_session(struct domain *d, uint64_t session)
 	if (wants_forget(d->wants, session))
 		domain_change_wants(d);
 	while ((request = fairq_first_of(d->queue, session))) {
+		domain_count_cancel(d, "");
 		fairq_remove(d->queue, request);
 		request_free(request);
 	}

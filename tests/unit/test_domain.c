@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 #include "tests/unit/fake_domain.h"
 
@@ -682,6 +683,86 @@ static void test_environment(void **unused)
 	(void)unsetenv("ONE");
 }
 
+static void test_how_calls_end_is_counted(void **unused)
+{
+	struct worker *w = up();
+
+	for (uint64_t no = 1; no <= 4; no++)
+		ask(no);
+	finish_one(w);
+	w->is_failing = true;
+	finish_one(w);
+	domain_cancel(world.domain, 3, "test");                 /* runs */
+	domain_cancel(world.domain, 4, DOMAIN_CANCEL_DEADLINE); /* waits */
+	finish_one(w);
+	assert_int_equal(call_it(5, false), 0);
+	assert_string_equal(stats().last_error, "");
+	assert_int_equal(stats().last_error_ms, 0);
+	die(w, WORKER_BACKOFF);
+	assert_int_equal(stats().n_ok, 1);
+	assert_int_equal(stats().n_errors, 1);
+	assert_int_equal(stats().n_cancelled, 1);
+	assert_int_equal(stats().n_timed_out, 1);
+	assert_int_equal(stats().n_lost, 1);
+	assert_int_equal(stats().n_calls, 5);
+	assert_string_equal(stats().last_error, "a call was lost: a fake death");
+	assert_int_equal(stats().last_error_ms, 1000);
+}
+
+static void test_a_death_is_the_last_error(void **unused)
+{
+	up();
+	loop_fake_advance(world.loop, 500);
+	die(world.workers, WORKER_BACKOFF);
+	assert_string_equal(stats().last_error, "w/1: a fake death");
+	assert_int_equal(stats().last_error_ms, 1500);
+	domain_stop(world.domain, 0); /* no error */
+	assert_string_equal(stats().last_error, "w/1: a fake death");
+}
+
+/* From being queued on: what it waited counts, too. */
+static void test_latency(void **unused)
+{
+	struct worker *w = world.workers;
+	int64_t began_us = clock_now_us();
+
+	ask(1);
+	while (clock_now_us() - began_us < 3000)
+		;
+	become_ready(w);
+	assert_int_equal(stats().latency->n, 0);
+	finish_one(w);
+	assert_int_equal(stats().latency->n, 1);
+	assert_true(stats().latency->sum_us >= 2000);
+	ask(2);
+	domain_cancel(world.domain, 2, "test");
+	finish_one(w);
+	assert_int_equal(stats().latency->n, 1);
+}
+
+static void add_process(void *arg, const struct domain_process *process)
+{
+	strbuf_addf(arg, "%s:%u:%d:%s:%u:%u:%d:%d:%s%s ", process->name, process->index,
+		(int)process->pid, process->state, process->n_calls, process->n_starts,
+		(int)process->n_answered, (int)process->since_ms, process->last_end,
+		process->retiring ? ":retiring" : "");
+}
+
+static void test_processes(void **unused)
+{
+	auto_strbuf list = { 0 };
+	struct worker *w = up();
+
+	ask(1);
+	ask(2);
+	finish_one(w);
+	domain_reload(
+		world.domain, &world.conf, &(struct domain_programs){ .native = "/w" }, true, 1000);
+	domain_each_process(world.domain, add_process, &list);
+	assert_string_equal(strbuf_get(&list), "w/1:1:1001:ready:1:1:1:1000:a fake death:retiring "
+					       "w/2:2:0:not ready:0:1:0:1000:a fake death ");
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up_domain, tear_down_domain)
@@ -722,6 +803,10 @@ int main(void)
 		TEST(test_wants_are_told_before_the_next_call),
 		TEST(test_too_many_subscriptions_are_ignored),
 		TEST(test_environment),
+		TEST(test_how_calls_end_is_counted),
+		TEST(test_a_death_is_the_last_error),
+		TEST(test_latency),
+		TEST(test_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

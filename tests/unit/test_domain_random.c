@@ -237,6 +237,9 @@ static void check(bool is_isolated)
 	for (w = world.workers; w; w = w->next)
 		check_worker(w, is_isolated, &n);
 	assert_int_equal(n, model.n_waiting);
+	assert_int_equal(now.n_calls,
+		now.n_ok + now.n_errors + now.n_lost + now.n_cancelled + model.n_waiting);
+	assert_int_equal(now.latency->n, now.n_ok + now.n_errors);
 	if (now.n_queued > 0)
 		assert_non_null(world.workers);
 	strbuf_cut(&world.story, 0);
