@@ -4,7 +4,6 @@
 #include <limits.h>
 
 #include "ctl/client.h"
-#include "ctl/live.h"
 #include "ctl/output.h"
 #include "ctl/report.h"
 #include "ctl/token.h"
@@ -25,38 +24,6 @@ static const struct ctl_option options[] = {
 		"change nothing: tell what is not as it should be" },
 	{ 0 },
 };
-
-struct registering {
-	const char **names; /* NULL: all domains */
-	struct live live;
-};
-
-static void on_notice(void *arg, const char *method, json_t *params)
-{
-	struct registering *r = arg;
-	auto_strbuf lines = { 0 };
-
-	if (!streq(method, "gateway"))
-		return;
-	report_add_lines(&lines, params, r->names);
-	live_draw(&r->live, strbuf_get(&lines));
-}
-
-/* The domains that were named, NULL at the end; NULL: none was. */
-static const char **take_names(const struct ctl_args *args)
-{
-	size_t n = 0;
-	const char **names;
-
-	while (args_get_nth(args, "domain", n))
-		n++;
-	if (n == 0)
-		return NULL;
-	names = alloc_zero((n + 1) * sizeof(*names));
-	for (size_t i = 0; i < n; i++)
-		names[i] = args_get_nth(args, "domain", i);
-	return names;
-}
 
 static const char *get_env(const char *name)
 {
@@ -128,12 +95,6 @@ static json_t *make_params(const struct ctl *ctl, const struct ctl_args *args)
 		(void)json_object_set_new(params, "server", json_string(server));
 	if (args_get(args, "timeout"))
 		(void)json_object_set_new(params, "timeout_ms", json_integer(ctl->timeout_ms));
-	for (size_t i = 0; args_get_nth(args, "domain", i); i++) {
-		if (i == 0)
-			(void)json_object_set_new(params, "domains", json_array());
-		(void)json_array_append_new(json_object_get(params, "domains"),
-			json_string(args_get_nth(args, "domain", i)));
-	}
 	return params;
 }
 
@@ -167,14 +128,14 @@ static int tell(const struct ctl *ctl, json_t *report, const char *const *names)
 
 static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 {
-	struct registering r = { .live = live_begin(ctl) };
+	auto_free const char **names = report_take_names(args);
+	struct report_progress progress = { .names = names, .live = live_begin(ctl) };
 	auto_(client_freep) struct client *client = NULL;
 	json_auto_t *params = make_params(ctl, args);
 	json_auto_t *report = NULL;
-	auto_free const char **names = take_names(args);
 	struct fail fail = { 0 };
 
-	r.names = names;
+	report_add_names(params, names);
 	if (!set_verify(params))
 		return ctl_usage(&verb_register,
 			"GATEWAY_VERIFY_SSL is '%s': it must be true or false, exactly",
@@ -182,8 +143,8 @@ static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 	if (client_open(ctl, &client, &fail) < 0 || set_token(client, args, params, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	report = client_call_long(
-		client, "gateway/register", json_incref(params), on_notice, &r, &fail);
-	live_end(&r.live);
+		client, "gateway/register", json_incref(params), report_on_notice, &progress, &fail);
+	live_end(&progress.live);
 	return report ? tell(ctl, report, names) : ctl_fail(ctl, &fail);
 }
 

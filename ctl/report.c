@@ -2,12 +2,40 @@
 #include "ctl/report.h"
 
 #include "ctl/output.h"
+#include "shared/alloc.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
 	return text ? text : "";
+}
+
+const char **report_take_names(const struct ctl_args *args)
+{
+	size_t n = 0;
+	const char **names;
+
+	while (args_get_nth(args, "domain", n))
+		n++;
+	if (n == 0)
+		return NULL;
+	names = alloc_zero((n + 1) * sizeof(*names));
+	for (size_t i = 0; i < n; i++)
+		names[i] = args_get_nth(args, "domain", i);
+	return names;
+}
+
+void report_add_names(json_t *params, const char *const *names)
+{
+	json_t *domains;
+
+	if (!names)
+		return;
+	domains = json_array();
+	for (; *names; names++)
+		(void)json_array_append_new(domains, json_string(*names));
+	(void)json_object_set_new(params, "domains", domains);
 }
 
 static bool is_wanted(const char *const *names, const char *name)
@@ -112,6 +140,17 @@ void report_add_lines(struct strbuf *out, const json_t *report, const char *cons
 	}
 	if (get_server(report))
 		add_line(out, get_server(report));
+}
+
+void report_on_notice(void *arg, const char *method, json_t *params)
+{
+	struct report_progress *progress = arg;
+	auto_strbuf lines = { 0 };
+
+	if (!streq(method, "gateway"))
+		return;
+	report_add_lines(&lines, params, progress->names);
+	live_draw(&progress->live, strbuf_get(&lines));
 }
 
 static enum color color_of(const char *state)

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "ctl/live.h"
 #include "ctl/verb.h"
 #include "shared/strbuf.h"
 
@@ -21,6 +22,18 @@ enum ctl_exit report_judge(const struct report_count *count);
 
 /* Whether the gateway answers and takes us: "connected". */
 bool report_is_connected(const json_t *report);
+
+/* The domains that --domain named, NULL at the end; the array alone is the caller's. NULL: none was, which means
+ * all. */
+const char **report_take_names(const struct ctl_args *args) must_check;
+void report_add_names(json_t *params, const char *const *names); /* as "domains", if there are any */
+
+/* For client_call_long(): draws what goes on. */
+struct report_progress {
+	const char *const *names;
+	struct live live;
+};
+void report_on_notice(void *progress, const char *method, json_t *params);
 
 /* "git 31/31 registered", a line for each domain, for a terminal on which it goes on. */
 void report_add_lines(struct strbuf *out, const json_t *report, const char *const *names);
