@@ -10,15 +10,16 @@ static void print_json(const struct settings_verdict *verdict)
 {
 	bool has_place = verdict->file != NULL;
 
-	out_json(json_pack("{s:b, s:s, s:s?, s:o, s:o}", "ok", verdict->is_ok, "text", verdict->text,
-		"file", verdict->file, "line",
+	out_json(json_pack("{s:b, s:s, s:s?, s:o, s:o}", "ok", verdict->is_ok, "text",
+		verdict->text, "file", verdict->file, "line",
 		has_place ? json_integer(verdict->line) : json_null(), "column",
 		has_place ? json_integer(verdict->column) : json_null()));
 }
 
 static int run_check(const struct ctl *ctl, const struct ctl_args *args)
 {
-	auto_free char *used = args_at(args, 0) ? alloc_str(args_at(args, 0)) : settings_find_file(ctl);
+	auto_free char *used =
+		args_at(args, 0) ? alloc_str(args_at(args, 0)) : settings_find_file(ctl);
 	auto_(settings_verdict_done) struct settings_verdict verdict = { 0 };
 	auto_strbuf words = { 0 };
 	struct fail fail = { 0 };

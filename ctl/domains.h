@@ -17,5 +17,4 @@ int domains_do(const struct ctl *ctl, struct client *client, const struct domain
 	char *const *names, size_t n);
 
 /* The whole of a verb: connects, and does it to those that its arguments name. */
-int domains_run(
-	const struct ctl *ctl, const struct ctl_args *args, const struct domains_job *job);
+int domains_run(const struct ctl *ctl, const struct ctl_args *args, const struct domains_job *job);

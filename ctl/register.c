@@ -142,8 +142,8 @@ static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 			getenv("GATEWAY_VERIFY_SSL"));
 	if (client_open(ctl, &client, &fail) < 0 || set_token(client, args, params, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	report = client_call_long(
-		client, "gateway/register", json_incref(params), report_on_notice, &progress, &fail);
+	report = client_call_long(client, "gateway/register", json_incref(params), report_on_notice,
+		&progress, &fail);
 	live_end(&progress.live);
 	return report ? tell(ctl, report, names) : ctl_fail(ctl, &fail);
 }

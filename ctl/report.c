@@ -67,8 +67,12 @@ static const json_t *get_server(const json_t *report)
 	return json_is_object(server) ? server : NULL;
 }
 
-struct report_count report_count(
-	const json_t *report, const char *const *names, const char *state)
+static bool is_state(const json_t *entry, const char *state)
+{
+	return streq(text_of(entry, "state"), state);
+}
+
+struct report_count report_count(const json_t *report, const char *const *names, const char *state)
 {
 	struct report_count count = { 0 };
 	const json_t *server = get_server(report);
@@ -77,7 +81,7 @@ struct report_count report_count(
 		const json_t *domain = get_domain(report, i, names);
 
 		count.n += domain != NULL;
-		count.n_good += domain && streq(text_of(domain, "state"), state);
+		count.n_good += domain && is_state(domain, state);
 	}
 	for (const char *const *name = names; name && *name; name++) {
 		bool is_there = false;
@@ -88,7 +92,7 @@ struct report_count report_count(
 	}
 	if (server && streq(state, "registered")) {
 		count.n++;
-		count.n_good += streq(text_of(server, "state"), state);
+		count.n_good += is_state(server, state);
 	}
 	return count;
 }
@@ -157,8 +161,8 @@ static enum color color_of(const char *state)
 {
 	if (streq(state, "registered") || streq(state, "connected"))
 		return COLOR_GOOD;
-	if (streq(state, "waiting") || streq(state, "registering") || streq(state, "unregistered") ||
-		streq(state, "off") || streq(state, "unknown"))
+	if (streq(state, "waiting") || streq(state, "registering") ||
+		streq(state, "unregistered") || streq(state, "off") || streq(state, "unknown"))
 		return COLOR_NONE;
 	return streq(state, "degraded") || streq(state, "disabled") || streq(state, "rate_limited")
 		       ? COLOR_WARN

@@ -14,8 +14,7 @@ struct report_count {
 
 /* `names` (NULL at the end; NULL: all) limits it to some domains. `state` is what is wanted: "registered", or
  * "unregistered". */
-struct report_count report_count(
-	const json_t *report, const char *const *names, const char *state);
+struct report_count report_count(const json_t *report, const char *const *names, const char *state);
 
 /* 0 all, 4 some, 1 none of them. */
 enum ctl_exit report_judge(const struct report_count *count);
@@ -26,7 +25,8 @@ bool report_is_connected(const json_t *report);
 /* The domains that --domain named, NULL at the end; the array alone is the caller's. NULL: none was, which means
  * all. */
 const char **report_take_names(const struct ctl_args *args) must_check;
-void report_add_names(json_t *params, const char *const *names); /* as "domains", if there are any */
+void report_add_names(
+	json_t *params, const char *const *names); /* as "domains", if there are any */
 
 /* For client_call_long(): draws what goes on. */
 struct report_progress {

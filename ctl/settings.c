@@ -23,8 +23,7 @@ void settings_add_program(struct strbuf *out)
 	self[n > 0 ? n : 0] = '\0';
 	slash = strrchr(self, '/');
 	if (slash) {
-		auto_free char *beside =
-			alloc_printf("%.*s/mcp-fleetd", (int)(slash - self), self);
+		auto_free char *beside = alloc_printf("%.*s/mcp-fleetd", (int)(slash - self), self);
 
 		if (access(beside, X_OK) == 0) {
 			strbuf_adds(out, beside);
@@ -144,8 +143,8 @@ json_t *settings_dump(const char *path, struct fail *fail)
 	json = json_loadb(strbuf_get(&result.out), result.out.len, 0, &error);
 	if (!json_is_object(json)) {
 		json_decref(json);
-		(void)fail_set(fail, -EPROTO, "mcp-fleetd --dump-config prints no JSON: %s",
-			error.text);
+		(void)fail_set(
+			fail, -EPROTO, "mcp-fleetd --dump-config prints no JSON: %s", error.text);
 		return NULL;
 	}
 	return json;

@@ -46,11 +46,11 @@ static int open_folder(const char *path, uid_t uid, int *ret, gid_t *ret_gid, st
 	return 0;
 }
 
-static int write_file(int folder, const char *name, uid_t uid, gid_t gid, const char *token,
-	size_t len)
+static int write_file(
+	int folder, const char *name, uid_t uid, gid_t gid, const char *token, size_t len)
 {
-	auto_close int fd = openat(
-		folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	auto_close int fd =
+		openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)

@@ -59,6 +59,7 @@ json_t *conf_dump(const struct conf *conf, const char *state_dir)
 		json_string(conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio"));
 	add_keys(object, &conf_scope_top, conf);
 	(void)json_object_set_new(object, "local_socket", text_or_null(conf->local_socket));
+	(void)json_object_set_new(object, "control_socket", text_or_null(conf->control_socket));
 	(void)json_object_set_new(object, "state_dir", text_or_null(state_dir));
 	for (size_t i = 0; i < conf->n_domains; i++)
 		(void)json_object_set_new(
