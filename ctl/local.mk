@@ -4,11 +4,24 @@ noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 ctl_libctl_a_SOURCES = \
 	ctl/args.c ctl/args.h \
+	ctl/check.c \
 	ctl/client.c ctl/client.h \
+	ctl/disable.c \
+	ctl/domains.c ctl/domains.h \
+	ctl/enable.c \
 	ctl/help.c \
+	ctl/live.c ctl/live.h \
 	ctl/nearest.c ctl/nearest.h \
 	ctl/output.c ctl/output.h \
+	ctl/program.c ctl/program.h \
+	ctl/register.c \
+	ctl/reload.c \
+	ctl/report.c ctl/report.h \
+	ctl/restart.c \
+	ctl/settings.c ctl/settings.h \
 	ctl/table.c \
+	ctl/token.c ctl/token.h \
+	ctl/unregister.c \
 	ctl/verb.h \
 	ctl/verbs.c \
 	ctl/version.c \

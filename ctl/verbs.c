@@ -1,9 +1,23 @@
 /* The verbs, in the order of the help; each is a file of its name. */
 #include "ctl/verb.h"
 
+extern const struct verb verb_check;
+extern const struct verb verb_disable;
+extern const struct verb verb_enable;
+extern const struct verb verb_register;
+extern const struct verb verb_reload;
+extern const struct verb verb_restart;
+extern const struct verb verb_unregister;
 extern const struct verb verb_version;
 
 const struct verb *const verbs[] = {
+	&verb_restart,
+	&verb_enable,
+	&verb_disable,
+	&verb_reload,
+	&verb_check,
+	&verb_register,
+	&verb_unregister,
 	&verb_version,
 	NULL,
 };

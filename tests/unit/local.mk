@@ -9,6 +9,12 @@ tests_unit_test_http1_SOURCES = tests/unit/test_http1.c
 tests_unit_test_http1_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http1_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_conf_dump
+TESTS += tests/unit/test_conf_dump
+tests_unit_test_conf_dump_SOURCES = tests/unit/test_conf_dump.c
+tests_unit_test_conf_dump_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_dump_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
