@@ -5,6 +5,7 @@
  * that may are run again once, the others are lost with a reason. */
 #pragma once
 
+#include "shared/fail.h"
 #include "shared/histogram.h"
 #include "supervisor/fleet/worker.h"
 
@@ -14,6 +15,7 @@ enum domain_state {
 	DOMAIN_DOWN,     /* none is ready, one is being started again */
 	DOMAIN_PARKED,   /* died too often; tried again rarely */
 	DOMAIN_ASLEEP, /* no process until the next call, but its lists are known: as good as up */
+	DOMAIN_DISABLED, /* switched off by an operator: no process, no call, nothing offered */
 	DOMAIN_STOPPED,
 };
 
@@ -91,6 +93,39 @@ void domain_start(struct domain *domain);
  * ones go when a new one is ready. */
 void domain_reload(struct domain *domain, const struct conf_domain *conf,
 	const struct domain_programs *programs, bool replace, int64_t drain_ms);
+
+/* The end of what takes time: `text` says how it went, borrowed. Called once, from a deferred call, also when
+ * the domain has gone meanwhile. */
+typedef void domain_done_fn(void *arg, bool ok, const char *text);
+
+/* Replaces its processes one by one: a new one is ready before an old one gets no more calls and, after `drain_ms`
+ * at most, ends. No call is lost by that; those that a process still has then are. Processes that do not serve are
+ * replaced at once, and a domain that is asleep, down or parked is started. When a new process does not come up the
+ * old ones stay, and the restart has failed. With isolation: session a session's process is replaced too: the
+ * session has the new one from its next call on, without what the old one kept for it. 0: `fn` will hear.
+ * -EALREADY: one is under way. -ENXIO: it is disabled. -ESHUTDOWN: it stops. */
+int domain_restart(struct domain *domain, int64_t drain_ms, domain_done_fn *fn, void *arg,
+	struct fail *fail) must_check;
+
+/* DOMAIN_DISABLED until domain_enable(), whatever is reloaded meanwhile: queued calls are lost, those in flight may
+ * end within `drain_ms`, nothing is offered. Also in the place of domain_start(). */
+void domain_disable(struct domain *domain, int64_t drain_ms);
+void domain_enable(struct domain *domain);
+
+/* Whom a drill was for. */
+struct domain_drill {
+	char process[80]; /* "git/2" */
+	pid_t pid;
+	unsigned n_calls; /* in flight in it */
+	int64_t found_ms; /* DRILL_STOP of an idle one: the health check finds it within this time. 0: else;
+	                   * a busy one is found when call_timeout and cancel_grace of a call are over */
+};
+
+/* Trouble on purpose for one ready process: DRILL_KILL for one with a call if there is one, the others for one
+ * without. What becomes of it is seen in domain_get_stats() and domain_each_process(). -EAGAIN: none is ready.
+ * -ESRCH: it has just ended. */
+int domain_drill(struct domain *domain, enum drill_kind kind, struct domain_drill *ret,
+	struct fail *fail) must_check;
 
 /* Queued calls are lost, those in flight may end within `drain_ms`. */
 void domain_stop(struct domain *domain, int64_t drain_ms);

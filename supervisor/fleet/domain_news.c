@@ -12,10 +12,12 @@ static void on_ready(void *arg, struct worker *worker, const struct offering *of
 	domain_tell_offering(d, offering);
 	if (!slot->retiring)
 		TAILQ_FOREACH(other, &d->slots, next)
-			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING)
+			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING &&
+				!domain_restart_waits_for(other))
 				worker_stop(other->worker, d->drain_ms);
 	if (domain_count_staying(d) > d->min && !timer_is_running(d->shrink_timer))
 		timer_start(d->shrink_timer, d->idle_shrink_ms);
+	domain_restart_on_ready(d, slot);
 	domain_update_state(d);
 	domain_tell_wants(d);
 	domain_pump(d);
@@ -80,7 +82,8 @@ static void on_told(void *arg, struct worker *worker, const struct rpc *rpc)
 /* A call that was sent ahead has not begun: for it this is not a second time. */
 static bool may_run_again(const struct domain *d, const struct request *request)
 {
-	if (request->cancelled || d->state == DOMAIN_STOPPED || d->state == DOMAIN_PARKED)
+	if (request->cancelled || d->is_disabled || d->state == DOMAIN_STOPPED ||
+		d->state == DOMAIN_PARKED)
 		return false;
 	return request->ahead || (request->may_rerun && !request->was_rerun);
 }
@@ -123,6 +126,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	lose_all(d, worker_get_last_end(worker));
 	domain_lose_parked(d, slot);
 	d->hooks->worker_ended(d->arg, d, worker_get_index(worker));
+	domain_restart_on_lost(d, slot);
 	domain_update_state(d);
 	domain_pump(d);
 }

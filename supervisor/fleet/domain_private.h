@@ -1,5 +1,5 @@
 /* The inside of a domain: shared by domain.c (its life and state), domain_pool.c (processes and who gets a
- * call), domain_news.c (what workers tell), domain_session.c (whose process is whose), domain_sleep.c
+ * call), domain_restart.c (one process after the other), domain_news.c (what workers tell), domain_session.c (whose process is whose), domain_sleep.c
  * (without processes), domain_stats.c (what is counted) and domain_setup.c (what is run). */
 #pragma once
 
@@ -8,6 +8,14 @@
 #include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/wants.h"
 
+/* Its part in a rolling restart. */
+enum slot_roll {
+	SLOT_STAYS,  /* none */
+	SLOT_OLD,    /* is to be replaced */
+	SLOT_FRESH,  /* is new, and not ready yet */
+	SLOT_LEAVES, /* was replaced, and has not ended yet */
+};
+
 struct slot {
 	TAILQ_ENTRY(slot) next;
 	struct domain *domain;
@@ -15,6 +23,7 @@ struct slot {
 	bool retiring; /* of older settings, or one too many: goes, and does not come back */
 	bool is_owned; /* isolation: session: it serves only `owner` */
 	uint64_t owner;
+	enum slot_roll roll;
 	unsigned n_holds;    /* what it does beside calls: it must not go for being idle */
 	uint64_t told_wants; /* the version of the wants that it was told; 0: none */
 };
@@ -57,9 +66,19 @@ struct domain {
 	struct store *store; /* borrowed; NULL: lists are not kept */
 	char *fingerprint;   /* of what is run */
 	bool is_stored;      /* offering_text, under this fingerprint */
-	bool asleep;         /* no process is wanted */
-	bool waking;         /* processes are being started, and none has failed yet */
-	int64_t busy_ms;     /* when there was a call last */
+	bool is_disabled;
+	struct {
+		domain_done_fn *fn; /* NULL: none is under way */
+		void *arg;
+		int64_t drain_ms;
+		unsigned n_all;  /* that are to be new */
+		unsigned n_done; /* that are */
+		unsigned n_lone; /* of those on their way, in whose place nobody serves */
+		struct timer *hold_timer;
+	} restart;
+	bool asleep;     /* no process is wanted */
+	bool waking;     /* processes are being started, and none has failed yet */
+	int64_t busy_ms; /* when there was a call last */
 	struct timer *idle_timer;
 	struct timer *news_timer; /* the state is to be told, but not from inside domain_start() */
 
@@ -120,6 +139,15 @@ void domain_pump_sessions(struct domain *d);
 void domain_release(struct domain *d, struct slot *slot);
 void domain_lose_crowded(struct domain *d);
 void domain_lose_parked(struct domain *d, struct slot *slot);
+
+/* domain_restart.c */
+void domain_restart_on_ready(struct domain *d, struct slot *slot);
+void domain_restart_on_lost(struct domain *d, struct slot *slot);
+void domain_restart_on_removed(struct domain *d);
+bool domain_restart_waits_for(const struct slot *slot);          /* what it holds is waited for */
+void domain_restart_let_go(struct domain *d, struct slot *slot); /* it holds nothing any more */
+void domain_abandon_restart(struct domain *d, const char *why);
+void domain_on_hold_timer(void *arg);
 
 /* domain_wants.c */
 void domain_change_wants(struct domain *d);

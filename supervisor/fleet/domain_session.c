@@ -130,7 +130,7 @@ void domain_pump_sessions(struct domain *d)
 	struct request *request;
 	struct slot *slot;
 
-	if (d->state == DOMAIN_STOPPED || d->asleep)
+	if (d->state == DOMAIN_STOPPED || d->is_disabled || d->asleep)
 		return;
 	while ((request = fairq_first(d->queue)) && (slot = get_process(d)))
 		bind_slot(d, slot, request->session);

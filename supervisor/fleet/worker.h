@@ -190,6 +190,17 @@ unsigned worker_count_unsure(const struct worker *worker, uint64_t *ret_session)
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
+/* Trouble on purpose. */
+enum drill_kind {
+	DRILL_KILL,    /* SIGKILL */
+	DRILL_STOP,    /* SIGSTOP: it hangs */
+	DRILL_GARBAGE, /* a line on its link that is no message, as though it had written it */
+};
+
+/* Does it to the process, and to our side nothing beside what follows from it. -ESRCH: there is none. Not from
+ * inside a hook. */
+int worker_drill(struct worker *worker, enum drill_kind kind) must_check;
+
 unsigned worker_get_index(const struct worker *worker);
 enum worker_state worker_get_state(const struct worker *worker);
 const char *worker_get_name(const struct worker *worker);

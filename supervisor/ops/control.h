@@ -8,7 +8,6 @@
 #include <jansson.h>
 
 #include "shared/fail.h"
-#include "supervisor/ops/log_ring.h"
 #include "supervisor/ops/status.h"
 
 struct control;
@@ -25,7 +24,6 @@ struct control_parts {
 	struct mcp *mcp;
 	struct status *status;
 	struct registration *registration;
-	struct log_ring *log;
 	const struct conf *conf;
 };
 
@@ -46,3 +44,6 @@ const char *control_get_path(const struct control *control);
 
 /* States or lists changed: who watches is told soon. */
 void control_note_change(struct control *control);
+
+/* What the registrar says has changed. */
+void control_note_report(struct control *control);

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "shared/limits.h"
 #include "shared/rpc.h"
 #include "supervisor/fleet/link.h"
 #include "supervisor/front/local_socket.h"
@@ -40,6 +41,7 @@ struct control_conn {
 	bool may_change;
 	bool is_closing;
 	unsigned n_asks;
+	unsigned n_orders;           /* of them at the registrar */
 	struct control_watch *watch; /* NULL: it follows nothing */
 };
 
@@ -82,6 +84,9 @@ struct control_conn *control_get_conn(const struct control *control, uint64_t no
 /* What nobody has asked for. `params` is taken over. */
 void control_tell(struct control_conn *conn, const char *method, json_t *params);
 
+/* control.c: sets what the connection's peer may do. */
+void control_judge(const struct control *control, struct control_conn *conn);
+
 /* control_conn.c: takes `fd` and `peer` over. */
 void control_conn_open(struct control *control, int fd, struct peer *peer);
 void control_conn_close(struct control_conn *conn); /* the free is deferred */
@@ -102,9 +107,17 @@ const char *control_need_text(struct control_ask *ask, json_t *params, const cha
 void control_restart_domain(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_enable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_disable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params);
+int control_code_of(int err); /* the code of an error of the fleet */
+void control_log_order(const struct control_conn *conn, const char *what, const char *name);
+
+/* control_drill.c */
 void control_drill(struct control_conn *conn, struct control_ask *ask, json_t *params);
+
+/* control_sessions.c */
 void control_list_sessions(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_close_session(struct control_conn *conn, struct control_ask *ask, json_t *params);
+
+/* control_tools.c */
 void control_list_tools(struct control_conn *conn, struct control_ask *ask, json_t *params);
 
 /* control_gateway.c */
@@ -113,8 +126,6 @@ void control_unregister(struct control_conn *conn, struct control_ask *ask, json
 void control_check_gateway(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_reconcile(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_drill_gateway(struct control_ask *ask);
-/* The report of the registrar has changed. */
-void control_on_report(void *control);
 
 /* control_watch.c */
 void control_watch_status(struct control_conn *conn, struct control_ask *ask, json_t *params);

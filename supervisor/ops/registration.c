@@ -306,10 +306,10 @@ static void on_ready(void *arg, struct worker *worker, const struct offering *of
 	send_orders(reg);
 }
 
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
+static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
 	struct registration *reg = arg;
-	struct order *order = find_order(reg, no);
+	struct order *order = find_order(reg, request->no);
 	struct jspan message = jspan_member(rpc->error, "message", NULL);
 	auto_strbuf words = { 0 };
 	struct fail fail = { 0 };
@@ -559,8 +559,14 @@ static void refuse_order(json_t *params, registration_fn *fn, void *arg, const c
 void registration_ask(struct registration *reg, const char *method, json_t *params,
 	registration_fn *fn, void *arg)
 {
+	bool is_first = streq(method, "registrar/register");
 	struct order *order;
 
+	if (!reg->worker && !is_first) {
+		refuse_order(params, fn, arg,
+			"no gateway is known: mcp-fleetctl register names one, or gateway.url");
+		return;
+	}
 	if (reg->is_stopping || reg->n_orders >= MAX_ORDERS) {
 		refuse_order(params, fn, arg,
 			reg->is_stopping ? "the fleet is stopping"

@@ -44,7 +44,7 @@ void registration_note_change(struct registration *registration);
  * caller's. */
 json_t *registration_make_report(const struct registration *registration) must_check;
 
-/* Asks the registrar ("registrar/register"), which is started if it does not run. `params` is taken over.
+/* Asks the registrar; "registrar/register" starts it if it does not run yet. `params` is taken over.
  * `fn` runs once, later: with its result (borrowed), or without and with words. */
 typedef void registration_fn(void *arg, json_t *result, const struct fail *fail);
 void registration_ask(struct registration *registration, const char *method, json_t *params,

@@ -224,6 +224,14 @@ bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
 	return request != NULL;
 }
 
+int worker_drill(struct worker *w, enum drill_kind kind)
+{
+	static const char *const names[] = { "killed", "stopped", "garbage" };
+
+	(void)snprintf(w->told, sizeof(w->told), "%s", names[kind]);
+	return w->is_broken ? -ESRCH : 0;
+}
+
 void worker_notify(struct worker *w, const char *method, const char *params)
 {
 	(void)snprintf(w->told, sizeof(w->told), "%s", params);

@@ -695,6 +695,18 @@ tests_unit_test_domain_sleep_SOURCES = tests/unit/test_domain_sleep.c $(fake_dom
 tests_unit_test_domain_sleep_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_sleep_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_domain_restart
+TESTS += tests/unit/test_domain_restart
+tests_unit_test_domain_restart_SOURCES = tests/unit/test_domain_restart.c $(fake_domain_sources)
+tests_unit_test_domain_restart_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_restart_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_disable
+TESTS += tests/unit/test_domain_disable
+tests_unit_test_domain_disable_SOURCES = tests/unit/test_domain_disable.c $(fake_domain_sources)
+tests_unit_test_domain_disable_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_disable_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c $(fake_domain_sources)

@@ -763,6 +763,44 @@ static void test_processes(void **unused)
 					       "w/2:2:0:not ready:0:1:0:1000:a fake death ");
 }
 
+static void test_drills(void **unused)
+{
+	struct domain_drill drill = { 0 };
+	struct fail fail = { 0 };
+	struct worker *busy;
+	struct worker *idle;
+
+	assert_int_equal(domain_drill(world.domain, DRILL_KILL, &drill, &fail), -EAGAIN);
+	assert_string_equal(fail.text, "domain fake is starting: no process of it is ready");
+	world.conf.processes_min = 2;
+	world.conf.health_interval_ms = 30000;
+	world.conf.health_timeout_ms = 5000;
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false, 1000);
+	idle = find_worker(1);
+	busy = find_worker(2);
+	become_ready(busy);
+	ask(1);
+	assert_int_equal(domain_drill(world.domain, DRILL_STOP, &drill, &fail), 0);
+	assert_string_equal(drill.process, "w/2"); /* there is no other one */
+	assert_int_equal(drill.n_calls, 1);
+	assert_int_equal(drill.found_ms, 0);
+	become_ready(idle);
+	assert_int_equal(domain_drill(world.domain, DRILL_KILL, &drill, &fail), 0);
+	assert_string_equal(drill.process, "w/2");
+	assert_int_equal(drill.pid, 1002);
+	assert_string_equal(busy->told, "killed");
+	assert_int_equal(domain_drill(world.domain, DRILL_STOP, &drill, &fail), 0);
+	assert_string_equal(drill.process, "w/1");
+	assert_int_equal(drill.found_ms, 50000);
+	assert_string_equal(idle->told, "stopped");
+	assert_int_equal(domain_drill(world.domain, DRILL_GARBAGE, &drill, &fail), 0);
+	assert_string_equal(idle->told, "garbage");
+	idle->is_broken = true;
+	assert_int_equal(domain_drill(world.domain, DRILL_GARBAGE, &drill, &fail), -ESRCH);
+	assert_string_equal(fail.text, "w/1 has just ended");
+	idle->is_broken = false;
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up_domain, tear_down_domain)
@@ -807,6 +845,7 @@ int main(void)
 		TEST(test_a_death_is_the_last_error),
 		TEST(test_latency),
 		TEST(test_processes),
+		TEST(test_drills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
