@@ -34,7 +34,11 @@ static void find_user(struct doctor *doctor)
 
 void doctor_check_settings(struct doctor *doctor)
 {
-	const char *path = doctor_text_or_null(doctor->status, "settings");
+	auto_free char *used =
+		doctor->client ? settings_resolve(doctor_text_or_null(doctor->status, "settings"),
+					 client_get_daemon(doctor->client))
+			       : NULL;
+	const char *path = used;
 	struct fail fail = { 0 };
 
 	find_user(doctor);
@@ -109,6 +113,11 @@ void doctor_check_paths(struct doctor *doctor)
 			return;
 	}
 	look_at_state_dir(doctor);
+	if (doctor->settings && !doctor_text_or_null(doctor->settings, "path")) {
+		finding_add(&doctor->findings, FINDING_SKIP, "root", NULL, NULL,
+			"the built-in default takes the folder in which the daemon is started");
+		return;
+	}
 	json_object_foreach(domains, name, domain) {
 		const json_t *roots = json_object_get(domain, "roots");
 
