@@ -29,15 +29,16 @@ static void note_result(struct progress *p, const char *name, json_t *answer, co
 static void print_done(struct progress *p, const char *name, json_t *answer)
 {
 	const char *text = json_string_value(json_object_get(answer, "text"));
+	bool persists = json_is_true(json_object_get(answer, "persists"));
 	auto_strbuf line = { 0 };
 
 	out_clean(&line, name);
 	strbuf_addf(&line, ": %s", p->job->done);
-	if (p->job->tells_persists)
-		strbuf_adds(&line, json_is_true(json_object_get(answer, "persists"))
-					   ? "; it stays so when the daemon restarts"
-					   : "; only until the daemon restarts");
-	if (text && *text) {
+	if (p->job->tells_persists && persists)
+		strbuf_adds(&line, "; it stays so when the daemon restarts");
+	else if (p->job->tells_persists)
+		strbuf_adds(&line, "; only until the daemon restarts");
+	if (text && *text && !persists) {
 		strbuf_adds(&line, " (");
 		out_clean(&line, text);
 		strbuf_addc(&line, ')');

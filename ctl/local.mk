@@ -1,18 +1,30 @@
 # The command is a library and a main, so that unit tests can link what it is made of. A verb is one file, named
 # in verbs.c.
 noinst_LIBRARIES += ctl/libctl.a
-ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 ctl_libctl_a_SOURCES = \
+	ctl/access.c ctl/access.h \
 	ctl/args.c ctl/args.h \
 	ctl/check.c \
 	ctl/client.c ctl/client.h \
 	ctl/disable.c \
+	ctl/doctor.c ctl/doctor.h \
+	ctl/doctor_daemon.c \
+	ctl/doctor_gateway.c \
+	ctl/doctor_host.c \
+	ctl/doctor_ports.c \
+	ctl/doctor_settings.c \
 	ctl/domains.c ctl/domains.h \
+	ctl/drill.c \
 	ctl/enable.c \
+	ctl/finding.c ctl/finding.h \
+	ctl/healing.c ctl/healing.h \
 	ctl/help.c \
 	ctl/live.c ctl/live.h \
 	ctl/nearest.c ctl/nearest.h \
 	ctl/output.c ctl/output.h \
+	ctl/ports.c ctl/ports.h \
+	ctl/probe.c ctl/probe.h \
 	ctl/program.c ctl/program.h \
 	ctl/register.c \
 	ctl/reload.c \
@@ -28,7 +40,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/wire.c ctl/wire.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS)
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CURL_LIBS)
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

@@ -150,6 +150,21 @@ json_t *settings_dump(const char *path, struct fail *fail)
 	return json;
 }
 
+char *settings_resolve(const char *path, pid_t daemon)
+{
+	auto_free char *link = alloc_printf("/proc/%d/cwd", (int)daemon);
+	char folder[PATH_MAX];
+	ssize_t n;
+
+	if (!path || *path == '/')
+		return alloc_str(path);
+	n = readlink(link, folder, sizeof(folder) - 1);
+	if (n <= 0 || *folder != '/')
+		return alloc_str(path);
+	folder[n] = '\0';
+	return alloc_printf("%s/%s", folder, path);
+}
+
 char *settings_find_file(const struct ctl *ctl)
 {
 	struct ctl quick = *ctl;
@@ -162,5 +177,6 @@ char *settings_find_file(const struct ctl *ctl)
 	if (client_open(&quick, &client, &fail) < 0)
 		return NULL;
 	status = client_call(client, "status", NULL, &fail);
-	return alloc_str(json_string_value(json_object_get(status, "settings")));
+	return settings_resolve(
+		json_string_value(json_object_get(status, "settings")), client_get_daemon(client));
 }

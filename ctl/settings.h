@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "ctl/verb.h"
 #include "shared/strbuf.h"
@@ -25,6 +26,9 @@ json_t *settings_dump(const char *path, struct fail *fail) must_check;
 
 /* The file that the running daemon uses, the caller's; NULL: there is no daemon, or it uses none. */
 char *settings_find_file(const struct ctl *ctl) must_check;
+
+/* A path that the daemon names, as we have to name it: from where the daemon runs. The caller's; NULL stays. */
+char *settings_resolve(const char *path, pid_t daemon) must_check;
 
 /* "FILE:LINE:COLUMN: words": the place in front of the words. False: there is none. */
 bool settings_split_place(const char *text, struct settings_verdict *ret);

@@ -3,6 +3,8 @@
 
 extern const struct verb verb_check;
 extern const struct verb verb_disable;
+extern const struct verb verb_doctor;
+extern const struct verb verb_drill;
 extern const struct verb verb_enable;
 extern const struct verb verb_register;
 extern const struct verb verb_reload;
@@ -16,6 +18,8 @@ const struct verb *const verbs[] = {
 	&verb_disable,
 	&verb_reload,
 	&verb_check,
+	&verb_doctor,
+	&verb_drill,
 	&verb_register,
 	&verb_unregister,
 	&verb_version,

@@ -15,6 +15,43 @@ tests_unit_test_conf_dump_SOURCES = tests/unit/test_conf_dump.c
 tests_unit_test_conf_dump_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_dump_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+# What mcp-fleetctl is made of.
+check_PROGRAMS += tests/unit/test_access
+TESTS += tests/unit/test_access
+tests_unit_test_access_SOURCES = tests/unit/test_access.c
+tests_unit_test_access_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_access_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_healing
+TESTS += tests/unit/test_healing
+tests_unit_test_healing_SOURCES = tests/unit/test_healing.c
+tests_unit_test_healing_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_healing_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ports
+TESTS += tests/unit/test_ports
+tests_unit_test_ports_SOURCES = tests/unit/test_ports.c
+tests_unit_test_ports_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ports_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_report
+TESTS += tests/unit/test_report
+tests_unit_test_report_SOURCES = tests/unit/test_report.c
+tests_unit_test_report_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_report_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_settings
+TESTS += tests/unit/test_settings
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_settings_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_token
+TESTS += tests/unit/test_token
+tests_unit_test_token_SOURCES = tests/unit/test_token.c
+tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
