@@ -57,6 +57,7 @@ struct daemon {
 	struct registration *registration;
 	struct status *status;
 	struct control *control;
+	struct log_ring *log;
 	struct httpd *httpd;           /* transport sse */
 	struct sse *sse;               /* transport sse */
 	struct streamable *streamable; /* transport sse */
@@ -616,6 +617,7 @@ static void make_control(struct daemon *d)
 		.mcp = d->mcp,
 		.status = d->status,
 		.registration = d->registration,
+		.log = d->log,
 		.conf = d->conf,
 	};
 
@@ -690,6 +692,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	int r = 0;
 
 	d->loop = loop_new();
+	d->log = log_ring_new(d->loop);
 	d->status_timer = timer_new(d->loop, tell_status, d);
 	d->watchdog_timer = timer_new(d->loop, on_watchdog, d);
 	d->drain_timer = timer_new(d->loop, on_drain_over, d);
@@ -747,6 +750,7 @@ static void destroy(struct daemon *d)
 	timer_free(d->watchdog_timer);
 	timer_free(d->drain_timer);
 	timer_free(d->flush_timer);
+	log_ring_free(d->log);
 	loop_free(d->loop);
 	conf_free(d->conf);
 	free(d->libexec);
