@@ -53,4 +53,11 @@ void rpc_add_error(struct strbuf *buf, struct jspan id, int code, const char *me
 void rpc_add_error_data(
 	struct strbuf *buf, struct jspan id, int code, const char *message, const char *data);
 
+/* Whether it is an error with this code. */
+bool rpc_has_code(const struct rpc *rpc, int code);
+
+/* Whether a request does no harm when it comes twice: one that asks, or sets what is set already. Not
+ * tools/call, nor what nobody knows. */
+bool rpc_may_repeat(const struct rpc *request);
+
 void rpc_add_result(struct strbuf *buf, struct jspan id, const char *result, size_t len);

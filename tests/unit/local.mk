@@ -527,11 +527,11 @@ tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
 tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
 
-check_PROGRAMS += tests/unit/test_remote_lines
-TESTS += tests/unit/test_remote_lines
-tests_unit_test_remote_lines_SOURCES = tests/unit/test_remote_lines.c
-tests_unit_test_remote_lines_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_remote_lines_LDADD = $(unit_remote_libs)
+check_PROGRAMS += tests/unit/test_lines
+TESTS += tests/unit/test_lines
+tests_unit_test_lines_SOURCES = tests/unit/test_lines.c
+tests_unit_test_lines_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_lines_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_remote_mirrors
 TESTS += tests/unit/test_remote_mirrors
