@@ -217,11 +217,13 @@ static void forget_level(struct bridge *bridge)
 }
 
 /* The line of a request that was answered, without its line break; `item` has it no more. */
-static char *take_line(struct item *item, size_t *ret_len, struct rpc *ret_rpc)
+static char *take_line(
+	struct bridge *bridge, struct item *item, size_t *ret_len, struct rpc *ret_rpc)
 {
 	char *line = TAKE(item->line);
 	const char *why;
 
+	bridge->sent_bytes -= item->len;
 	*ret_len = item->len - 1;
 	(void)!rpc_parse(line, *ret_len, ret_rpc, &why);
 	return line;
@@ -231,7 +233,7 @@ static void note_watch(struct bridge *bridge, struct item *item)
 {
 	struct watch *watch = alloc_zero(sizeof(*watch));
 
-	watch->line = take_line(item, &watch->len, &watch->rpc);
+	watch->line = take_line(bridge, item, &watch->len, &watch->rpc);
 	forget_uri(bridge, watched_uri(&watch->rpc));
 	TAILQ_INSERT_TAIL(&bridge->watches, watch, next);
 	bridge->n_watches++;
@@ -253,7 +255,7 @@ static void note_unwatch(struct bridge *bridge, struct item *item)
 static void note_level(struct bridge *bridge, struct item *item)
 {
 	forget_level(bridge);
-	bridge->level = take_line(item, &bridge->level_len, &bridge->level_rpc);
+	bridge->level = take_line(bridge, item, &bridge->level_len, &bridge->level_rpc);
 }
 
 static void note_lists(struct bridge *bridge, struct jspan result)
@@ -275,7 +277,8 @@ static void note_initialize(struct bridge *bridge, struct item *item, struct jsp
 	auto_strbuf version = { 0 };
 
 	again_done(bridge);
-	bridge->initialize = take_line(item, &bridge->initialize_len, &bridge->initialize_rpc);
+	bridge->initialize =
+		take_line(bridge, item, &bridge->initialize_len, &bridge->initialize_rpc);
 	if (jspan_get_str(jspan_member(result, "protocolVersion", NULL), &version))
 		bridge->version = strbuf_take(&version);
 	note_lists(bridge, result);

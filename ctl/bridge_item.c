@@ -45,6 +45,8 @@ static void take_out(struct bridge *bridge, struct item_list *list, struct item 
 	TAILQ_REMOVE(list, item, next);
 	if (list == &bridge->queue)
 		bridge->queue_bytes -= item->len;
+	else if (item->line)
+		bridge->sent_bytes -= item->len;
 }
 
 void item_drop(struct bridge *bridge, struct item_list *list, struct item *item)
@@ -61,7 +63,7 @@ void item_queue(struct bridge *bridge, struct item *item)
 	bridge->n_requests += item_is_request(item);
 }
 
-/* What was written to the end cannot be taken back: only what does no harm twice is kept. */
+/* Its line is kept, as far as there is room, for the case that it may be sent again. */
 void item_sent(struct bridge *bridge, struct item *item)
 {
 	if (!item_is_request(item)) {
@@ -72,8 +74,10 @@ void item_sent(struct bridge *bridge, struct item *item)
 	TAILQ_INSERT_TAIL(&bridge->sent, item, next);
 	item->n_attempts++;
 	item->wait_until_ms = 0;
-	if (item->may_repeat)
+	if (item->len <= BRIDGE_MAX_QUEUE - bridge->sent_bytes) {
+		bridge->sent_bytes += item->len;
 		return;
+	}
 	free(item->line);
 	item->line = NULL;
 }
@@ -131,7 +135,9 @@ static void end_listen(struct bridge *bridge, struct item *item)
 
 static bool is_repeatable(const struct item *item)
 {
-	return item->may_repeat && item->line && item->n_attempts < BRIDGE_MAX_ATTEMPTS;
+	if (!item->line)
+		return false;
+	return item->is_refused || (item->may_repeat && item->n_attempts < BRIDGE_MAX_ATTEMPTS);
 }
 
 static void fail_lost(struct bridge *bridge, struct item *item)
@@ -148,11 +154,12 @@ static void settle_sent(struct bridge *bridge, struct item *item, struct item_li
 {
 	if (item->is_cancelled) {
 		item_drop(bridge, &bridge->sent, item);
-	} else if (item->kind == ITEM_LISTEN) {
+	} else if (item->kind == ITEM_LISTEN && !item->is_refused) {
 		end_listen(bridge, item);
 		item_drop(bridge, &bridge->sent, item);
 	} else if (is_repeatable(item)) {
-		TAILQ_REMOVE(&bridge->sent, item, next);
+		take_out(bridge, &bridge->sent, item);
+		item->is_refused = false;
 		TAILQ_INSERT_TAIL(again, item, next);
 		bridge->queue_bytes += item->len;
 	} else {

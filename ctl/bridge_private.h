@@ -35,11 +35,12 @@ struct id {
 struct item {
 	TAILQ_ENTRY(item) next;
 	enum item_kind kind;
-	char *line; /* with its line break; NULL: it was written and must not be again */
+	char *line; /* with its line break; NULL: it was written, and cannot be again */
 	size_t len;
 	struct id id; /* of a request */
 	bool may_repeat;
 	bool is_cancelled; /* nobody waits for it */
+	bool is_refused;   /* by a daemon that is stopping, which did not look at it */
 	unsigned n_attempts;
 	int64_t wait_until_ms; /* for a connection; 0: it does not wait */
 };
@@ -87,6 +88,7 @@ struct bridge {
 	struct item_list queue;
 	struct item_list sent;
 	size_t queue_bytes;
+	size_t sent_bytes; /* of lines that could be sent again */
 	size_t n_requests;
 	size_t head_at;    /* so much of the queue's first was written */
 	struct strbuf own; /* our own lines, which go before the queue */

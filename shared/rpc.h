@@ -40,6 +40,9 @@ enum {
 	RPC_CANCELLED = -31005,   /* by the client; told only where somebody waits for the answer */
 };
 
+/* The `data` of an RPC_UNAVAILABLE with which a daemon that is stopping refuses a request unseen. */
+#define RPC_DATA_STOPPING "{\"stopping\":true}"
+
 /* Reads one message. 0: *ret points into `text`. Else one of the codes above:
  * RPC_PARSE_ERROR, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS (params is no object); then ret->id is set
  * where it could be read and is valid, and *ret_why is a static text. Arrays are RPC_INVALID_REQUEST.
