@@ -244,9 +244,10 @@ bool bridge_is_idle(const struct bridge *bridge)
 
 void bridge_give_up(struct bridge *bridge, const char *why)
 {
+	auto_free char *words = alloc_str(why); /* it may be the cause that is replaced now */
 	struct item *item;
 
-	bridge_lost(bridge, why, 0);
+	bridge_lost(bridge, words, 0);
 	while ((item = TAILQ_FIRST(&bridge->queue)))
-		item_fail(bridge, &bridge->queue, item, RPC_UNAVAILABLE, why);
+		item_fail(bridge, &bridge->queue, item, RPC_UNAVAILABLE, words);
 }
