@@ -13,6 +13,7 @@ extern const struct verb verb_reload;
 extern const struct verb verb_restart;
 extern const struct verb verb_sessions;
 extern const struct verb verb_status;
+extern const struct verb verb_stdio;
 extern const struct verb verb_tools;
 extern const struct verb verb_top;
 extern const struct verb verb_unregister;
@@ -34,6 +35,7 @@ const struct verb *const verbs[] = {
 	&verb_drill,
 	&verb_register,
 	&verb_unregister,
+	&verb_stdio,
 	&verb_version,
 	NULL,
 };

@@ -15,6 +15,7 @@
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/fd.h"
+#include "shared/libexec.h"
 #include "shared/log.h"
 #include "supervisor/conf_dump.h"
 #include "supervisor/fleet/store.h"
@@ -438,26 +439,6 @@ static void on_reload_signal(evutil_socket_t signo, short what, void *arg)
 
 /* --- construction ------------------------------------------------------------------------------ */
 
-/* Where the native workers lie: beside us in a build tree, else where they are installed. */
-static char *find_libexec(void)
-{
-	const char *given = getenv("MCP_FLEET_LIBEXEC");
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	auto_free char *beside = NULL;
-	char *slash;
-
-	if (given && *given == '/')
-		return alloc_str(given);
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (!slash)
-		return alloc_str(PKGLIBEXECDIR);
-	*slash = '\0';
-	beside = alloc_printf("%s/worker-utils", self);
-	return alloc_str(access(beside, X_OK) == 0 ? self : PKGLIBEXECDIR);
-}
-
 static bool is_domain(void *arg, const char *name)
 {
 	const struct daemon *d = arg;
@@ -689,6 +670,7 @@ static int check_sandbox(const struct daemon *d, struct fail *fail)
 
 static int construct(struct daemon *d, struct fail *fail)
 {
+	auto_free char *libexec = libexec_find();
 	int r = 0;
 
 	d->loop = loop_new();

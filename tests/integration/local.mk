@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/integration/biginputs.py \
 	tests/integration/clients/bridge.py \
 	tests/integration/clients/fastmcp_client.py \
+	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
@@ -41,6 +42,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \

@@ -582,6 +582,12 @@ tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
 tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
 
+check_PROGRAMS += tests/unit/test_ctl_bridge
+TESTS += tests/unit/test_ctl_bridge
+tests_unit_test_ctl_bridge_SOURCES = tests/unit/test_ctl_bridge.c
+tests_unit_test_ctl_bridge_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_bridge_LDADD = ctl/libctl.a $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_lines
 TESTS += tests/unit/test_lines
 tests_unit_test_lines_SOURCES = tests/unit/test_lines.c
