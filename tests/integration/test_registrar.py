@@ -307,8 +307,8 @@ def test_orders(gateway, peers, start):
 
     answer = registrar.ask("registrar/register", {"domains": ["nobody"]})
     assert answer["error"]["code"] == -32602 and "nobody" in answer["error"]["message"]
-    answer = registrar.ask("registrar/register", {"gateway": "http://user:word@127.0.0.1/"})
-    assert answer["error"]["code"] == -32602 and "word" not in answer["error"]["message"]
+    answer = registrar.ask("registrar/register", {"gateway": "http://user:open-sesame@127.0.0.1/"})
+    assert answer["error"]["code"] == -32602 and "sesame" not in answer["error"]["message"]
 
 
 def test_a_wrong_token_is_told_and_mended(gateway, peers, start):
