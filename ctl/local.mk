@@ -7,6 +7,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/call.c \
 	ctl/call_value.c ctl/call_value.h \
 	ctl/client.c ctl/client.h \
+	ctl/complete.c ctl/complete.h \
+	ctl/complete_verb.c \
+	ctl/completion.c \
 	ctl/help.c \
 	ctl/latency.c ctl/latency.h \
 	ctl/load.c ctl/load.h \

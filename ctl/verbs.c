@@ -2,6 +2,8 @@
 #include "ctl/verb.h"
 
 extern const struct verb verb_call;
+extern const struct verb verb_complete;
+extern const struct verb verb_completion;
 extern const struct verb verb_logs;
 extern const struct verb verb_sessions;
 extern const struct verb verb_status;
@@ -16,6 +18,8 @@ const struct verb *const verbs[] = {
 	&verb_call,
 	&verb_sessions,
 	&verb_logs,
+	&verb_completion,
 	&verb_version,
+	&verb_complete,
 	NULL,
 };
