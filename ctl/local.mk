@@ -17,6 +17,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/call_value.c ctl/call_value.h \
 	ctl/check.c \
 	ctl/client.c ctl/client.h \
+	ctl/complete.c ctl/complete.h \
+	ctl/complete_verb.c \
+	ctl/completion.c \
 	ctl/disable.c \
 	ctl/doctor.c ctl/doctor.h \
 	ctl/doctor_daemon.c \

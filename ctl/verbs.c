@@ -3,6 +3,8 @@
 
 extern const struct verb verb_call;
 extern const struct verb verb_check;
+extern const struct verb verb_complete;
+extern const struct verb verb_completion;
 extern const struct verb verb_disable;
 extern const struct verb verb_doctor;
 extern const struct verb verb_drill;
@@ -36,6 +38,8 @@ const struct verb *const verbs[] = {
 	&verb_register,
 	&verb_unregister,
 	&verb_stdio,
+	&verb_completion,
+	&verb_complete,
 	&verb_version,
 	NULL,
 };
