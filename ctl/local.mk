@@ -5,6 +5,8 @@ ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 ctl_libctl_a_SOURCES = \
 	ctl/access.c ctl/access.h \
 	ctl/args.c ctl/args.h \
+	ctl/call.c \
+	ctl/call_value.c ctl/call_value.h \
 	ctl/check.c \
 	ctl/client.c ctl/client.h \
 	ctl/disable.c \
@@ -20,8 +22,14 @@ ctl_libctl_a_SOURCES = \
 	ctl/finding.c ctl/finding.h \
 	ctl/healing.c ctl/healing.h \
 	ctl/help.c \
+	ctl/latency.c ctl/latency.h \
 	ctl/live.c ctl/live.h \
+	ctl/load.c ctl/load.h \
+	ctl/logs.c \
+	ctl/mcp.c ctl/mcp.h \
+	ctl/member.h \
 	ctl/nearest.c ctl/nearest.h \
+	ctl/number.c ctl/number.h \
 	ctl/output.c ctl/output.h \
 	ctl/ports.c ctl/ports.h \
 	ctl/probe.c ctl/probe.h \
@@ -30,17 +38,25 @@ ctl_libctl_a_SOURCES = \
 	ctl/reload.c \
 	ctl/report.c ctl/report.h \
 	ctl/restart.c \
+	ctl/screen.c ctl/screen.h \
+	ctl/sessions.c \
 	ctl/settings.c ctl/settings.h \
+	ctl/signals.c ctl/signals.h \
+	ctl/status.c \
 	ctl/table.c \
 	ctl/token.c ctl/token.h \
+	ctl/tools.c \
+	ctl/top.c \
+	ctl/top_frame.c ctl/top_frame.h \
 	ctl/unregister.c \
+	ctl/usage.c ctl/usage.h \
 	ctl/verb.h \
 	ctl/verbs.c \
 	ctl/version.c \
 	ctl/wire.c ctl/wire.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CURL_LIBS)
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CURL_LIBS) -lm
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

@@ -94,7 +94,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
-	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
+	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
@@ -109,6 +110,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h \
 	supervisor/ops/status.c supervisor/ops/status.h \

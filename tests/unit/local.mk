@@ -530,6 +530,12 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_log_ring
+TESTS += tests/unit/test_log_ring
+tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
+tests_unit_test_log_ring_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_log_ring_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_launch
 TESTS += tests/unit/test_launch
 tests_unit_test_launch_SOURCES = tests/unit/test_launch.c
@@ -576,11 +582,11 @@ tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
 tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
 
-check_PROGRAMS += tests/unit/test_remote_lines
-TESTS += tests/unit/test_remote_lines
-tests_unit_test_remote_lines_SOURCES = tests/unit/test_remote_lines.c
-tests_unit_test_remote_lines_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_remote_lines_LDADD = $(unit_remote_libs)
+check_PROGRAMS += tests/unit/test_lines
+TESTS += tests/unit/test_lines
+tests_unit_test_lines_SOURCES = tests/unit/test_lines.c
+tests_unit_test_lines_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_lines_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_remote_mirrors
 TESTS += tests/unit/test_remote_mirrors
