@@ -670,7 +670,6 @@ static int check_sandbox(const struct daemon *d, struct fail *fail)
 
 static int construct(struct daemon *d, struct fail *fail)
 {
-	auto_free char *libexec = libexec_find();
 	int r = 0;
 
 	d->loop = loop_new();
@@ -681,7 +680,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->flush_timer = timer_new(d->loop, end_output, d);
 	watch_signals(d);
 	d->mcp = mcp_new(d->loop, d->conf, &mcp_hooks, d);
-	d->libexec = find_libexec();
+	d->libexec = libexec_find();
 	d->state_dir = store_find_folder(d->conf->state_dir);
 	d->fleet = fleet_new(d->loop, d->libexec, &mcp_domain_hooks, d->mcp);
 	mcp_set_fleet(d->mcp, d->fleet);
