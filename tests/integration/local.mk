@@ -47,6 +47,7 @@ EXTRA_DIST += \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_control.py \
+	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_ctl_doctor.py \

@@ -530,6 +530,13 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+# With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
+check_PROGRAMS += tests/unit/test_fleet_live
+TESTS += tests/unit/test_fleet_live
+tests_unit_test_fleet_live_SOURCES = tests/unit/test_fleet_live.c
+tests_unit_test_fleet_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fleet_live_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_log_ring
 TESTS += tests/unit/test_log_ring
 tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
