@@ -15,6 +15,7 @@ shared_libshared_a_SOURCES = \
 	shared/jx.c shared/jx.h \
 	shared/landlock.c shared/landlock.h \
 	shared/limits.h \
+	shared/lines.c shared/lines.h \
 	shared/log.c shared/log.h shared/log_journal.c \
 	shared/quote.c shared/quote.h \
 	shared/rpc.c shared/rpc.h \

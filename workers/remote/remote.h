@@ -19,11 +19,11 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "shared/lines.h"
 #include "shared/log.h"
 #include "shared/rpc.h"
 #include "workers/remote/headers.h"
 #include "workers/remote/http.h"
-#include "workers/remote/lines.h"
 #include "workers/remote/mirrors.h"
 #include "workers/remote/settings.h"
 #include "workers/remote/target.h"

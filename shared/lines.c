@@ -1,5 +1,5 @@
 /* See lines.h. */
-#include "workers/remote/lines.h"
+#include "shared/lines.h"
 
 #include <errno.h>
 #include <limits.h>

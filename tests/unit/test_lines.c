@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #include "shared/fd.h"
-#include "workers/remote/lines.h"
+#include "shared/lines.h"
 
 enum { MAX_BYTES = 16 };
 
