@@ -410,6 +410,12 @@ tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
 tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_ctl_docs
+TESTS += tests/unit/test_ctl_docs
+tests_unit_test_ctl_docs_SOURCES = tests/unit/test_ctl_docs.c
+tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
+
 # The supervisor.
 supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
