@@ -148,35 +148,49 @@ static void take_message(struct bridge *bridge, const char *line, size_t len, in
 		take_answer(bridge, line, len, &rpc);
 }
 
-static void refuse_initialize(struct bridge *bridge, struct jspan item)
+/* A message of a batch that is refused, be it alone or with all of it. False: nothing answers it. */
+static bool refuse_item(struct bridge *bridge, struct jspan item, const char *why)
 {
-	const char *why;
+	const char *unused;
 	struct rpc rpc;
+	int r = rpc_parse(item.at, item.len, &rpc, &unused);
 
-	(void)!rpc_parse(item.at, item.len, &rpc, &why);
-	refuse(bridge, rpc.id, RPC_INVALID_REQUEST, "initialize must not be part of a batch");
+	if (r == 0 && rpc.kind != RPC_REQUEST)
+		return false;
+	refuse(bridge, rpc.id, RPC_INVALID_REQUEST, why);
+	return true;
+}
+
+static void refuse_batch(struct bridge *bridge, struct jspan batch, const char *why)
+{
+	struct jspan item;
+	size_t cursor = 0;
+	bool is_answered = false;
+
+	while (jspan_next(batch, &cursor, NULL, &item))
+		is_answered |= refuse_item(bridge, item, why);
+	if (!is_answered)
+		refuse(bridge, (struct jspan){ 0 }, RPC_INVALID_REQUEST, why);
 }
 
 /* Only until 2025-03-26 there are any. Each message of it goes as if it had come alone, and is answered so,
  * as the daemon does it. */
 static void take_batch(struct bridge *bridge, struct jspan batch, int64_t now_ms)
 {
-	bool has_batches = !bridge->version || strcmp(bridge->version, "2025-03-26") <= 0;
 	struct jspan item;
 	size_t cursor = 0;
 	size_t n = 0;
 
-	while (has_batches && jspan_next(batch, &cursor, NULL, &item)) {
-		n++;
-		if (jspan_is(jspan_member(item, "method", NULL), "initialize"))
-			refuse_initialize(bridge, item);
-		else
-			take_message(bridge, item.at, item.len, now_ms);
+	if (bridge->version && strcmp(bridge->version, "2025-03-26") > 0) {
+		refuse_batch(bridge, batch, "a batch, which this revision does not have");
+		return;
 	}
+	for (; jspan_next(batch, &cursor, NULL, &item); n++)
+		if (!jspan_is(jspan_member(item, "method", NULL), "initialize") ||
+			!refuse_item(bridge, item, "initialize must not be part of a batch"))
+			take_message(bridge, item.at, item.len, now_ms);
 	if (n == 0)
-		refuse(bridge, (struct jspan){ 0 }, RPC_INVALID_REQUEST,
-			has_batches ? "an empty batch"
-				    : "a batch, which this revision does not have");
+		refuse_batch(bridge, batch, "an empty batch");
 }
 
 void bridge_hear_client(struct bridge *bridge, const char *line, size_t len, int64_t now_ms)

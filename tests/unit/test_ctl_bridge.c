@@ -250,7 +250,9 @@ static void test_nonsense_of_the_client(void **unused)
 	client(&w, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"x\",\"params\":[]}");
 	client_gets_error(&w, "5", -32602, "params");
 	client(&w, "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":[]}");
-	client(&w, "[" CALL("1") "]"); /* not in this revision */
+	client(&w, "[" CALL("1") "," NOTE("x", "{}") "]"); /* not in this revision */
+	client_gets_error(&w, "1", -32600, "batch");
+	client(&w, "[" NOTE("x", "{}") "]");
 	client_gets_error(&w, NULL, -32600, "batch");
 	bridge_hear_too_long(w.bridge);
 	client_gets_error(&w, NULL, -32600, "16 MiB");
