@@ -484,6 +484,11 @@ const struct confine_support *fleet_get_support(const struct fleet *fleet)
 	return &fleet->support;
 }
 
+struct launcher *fleet_get_launcher(const struct fleet *fleet)
+{
+	return fleet->launcher;
+}
+
 uint32_t fleet_find(const struct fleet *fleet, const char *name)
 {
 	const struct member *member = find_member(fleet, name);

@@ -15,6 +15,9 @@ void fleet_free(struct fleet *fleet); /* kills what still runs */
 /* What can be enforced on the workers here; as long as the fleet. */
 const struct confine_support *fleet_get_support(const struct fleet *fleet);
 
+/* For a process that serves no domain; as long as the fleet. */
+struct launcher *fleet_get_launcher(const struct fleet *fleet);
+
 /* Adds, reloads and stops domains so that they are those of `conf`. `diff` is NULL at the start. */
 void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff);
 

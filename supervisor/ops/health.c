@@ -173,6 +173,26 @@ static bool on_ready(void *arg, struct http_conn *conn, struct http_ask *ask)
 	return false;
 }
 
+json_t *health_make_reasons(const struct health *health)
+{
+	struct report report;
+
+	make_report(health, &report);
+	json_decref(report.domains);
+	return report.reasons;
+}
+
+const char *health_get_sandbox(
+	const struct health *health, const char *domain, struct strbuf *missing)
+{
+	const struct conf_domain *conf = conf_find_domain(health->conf, domain);
+
+	if (!conf)
+		return "";
+	confine_add_missing(conf, fleet_get_support(mcp_get_fleet(health->mcp)), missing);
+	return confine_profile(conf);
+}
+
 void health_add_summary(const struct health *health, struct strbuf *out)
 {
 	struct report report;
