@@ -110,9 +110,12 @@ static void look_at_entry(struct doctor *doctor, const json_t *entry)
 {
 	const char *state = doctor_text(entry, "state");
 	const char *error = doctor_text_or_null(entry, "error");
+	const char *remedy = doctor_text_or_null(entry, "remedy");
 
+	if (!remedy && judge(state) != FINDING_OK)
+		remedy = "mcp-fleetctl register does it now, and tells what hinders it";
 	finding_add(&doctor->findings, judge(state), "registration", doctor_text(entry, "name"),
-		doctor_text_or_null(entry, "remedy"), "%s, %lld of %lld tools%s%s", state,
+		remedy, "%s, %lld of %lld tools%s%s", state,
 		(long long)doctor_number(entry, "tools_found"),
 		(long long)doctor_number(entry, "tools_wanted"), error ? ": " : "",
 		error ? error : "");

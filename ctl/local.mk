@@ -5,6 +5,14 @@ ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 ctl_libctl_a_SOURCES = \
 	ctl/access.c ctl/access.h \
 	ctl/args.c ctl/args.h \
+	ctl/bridge.c ctl/bridge.h ctl/bridge_private.h \
+	ctl/bridge_again.c \
+	ctl/bridge_ask.c \
+	ctl/bridge_client.c \
+	ctl/bridge_daemon.c \
+	ctl/bridge_io.c ctl/bridge_io.h \
+	ctl/bridge_item.c \
+	ctl/bridge_socket.c ctl/bridge_socket.h \
 	ctl/call.c \
 	ctl/call_value.c ctl/call_value.h \
 	ctl/check.c \
@@ -46,6 +54,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/settings.c ctl/settings.h \
 	ctl/signals.c ctl/signals.h \
 	ctl/status.c \
+	ctl/stdio.c \
 	ctl/table.c \
 	ctl/token.c ctl/token.h \
 	ctl/tools.c \

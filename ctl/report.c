@@ -178,7 +178,7 @@ static void add_row(struct table *table, const json_t *entry)
 	table_add(table, COLOR_BOLD, text_of(entry, "name"));
 	table_add(table, COLOR_NONE, strbuf_get(&tools));
 	table_add(table, color_of(text_of(entry, "state")), text_of(entry, "state"));
-	table_add(table, COLOR_NONE, *gateway_name ? gateway_name : text_of(entry, "id"));
+	table_add(table, COLOR_NONE, *gateway_name ? gateway_name : text_of(entry, "name"));
 	table_add(table, COLOR_DIM, text_of(entry, "url"));
 }
 
@@ -205,7 +205,7 @@ static void print_gateway(const struct ctl *ctl, const json_t *gateway)
 {
 	auto_strbuf line = { 0 };
 
-	strbuf_adds(&line, "gateway ");
+	strbuf_adds(&line, *text_of(gateway, "url") ? "gateway " : "gateway");
 	out_clean(&line, text_of(gateway, "url"));
 	strbuf_adds(&line, ": ");
 	out_clean(&line, text_of(gateway, "state"));

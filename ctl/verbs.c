@@ -15,6 +15,7 @@ extern const struct verb verb_reload;
 extern const struct verb verb_restart;
 extern const struct verb verb_sessions;
 extern const struct verb verb_status;
+extern const struct verb verb_stdio;
 extern const struct verb verb_tools;
 extern const struct verb verb_top;
 extern const struct verb verb_unregister;
@@ -36,8 +37,9 @@ const struct verb *const verbs[] = {
 	&verb_drill,
 	&verb_register,
 	&verb_unregister,
+	&verb_stdio,
 	&verb_completion,
-	&verb_version,
 	&verb_complete,
+	&verb_version,
 	NULL,
 };

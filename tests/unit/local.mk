@@ -566,6 +566,13 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+# With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
+check_PROGRAMS += tests/unit/test_fleet_live
+TESTS += tests/unit/test_fleet_live
+tests_unit_test_fleet_live_SOURCES = tests/unit/test_fleet_live.c
+tests_unit_test_fleet_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fleet_live_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_log_ring
 TESTS += tests/unit/test_log_ring
 tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
@@ -617,6 +624,12 @@ TESTS += tests/unit/test_remote_headers
 tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
 tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_bridge
+TESTS += tests/unit/test_ctl_bridge
+tests_unit_test_ctl_bridge_SOURCES = tests/unit/test_ctl_bridge.c
+tests_unit_test_ctl_bridge_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_bridge_LDADD = ctl/libctl.a $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_lines
 TESTS += tests/unit/test_lines
