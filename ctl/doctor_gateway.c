@@ -146,6 +146,9 @@ static char *read_key(const struct doctor *doctor)
 		return NULL;
 	while (key.len > 0 && strchr(" \t\r\n", key.data[key.len - 1]))
 		strbuf_cut(&key, key.len - 1);
+	for (size_t i = 0; i < key.len; i++)
+		if (key.data[i] <= ' ' || key.data[i] > '~')
+			return NULL; /* no key that a header could carry */
 	return strbuf_take(&key);
 }
 
