@@ -58,13 +58,14 @@ static void look_at_state(struct doctor *doctor, const json_t *report)
 	const char *url = doctor_text_or_null(report, "gateway.url");
 	const char *state = doctor_text(report, "gateway.state");
 	const char *error = doctor_text_or_null(report, "gateway.error");
+	const char *remedy = doctor_text_or_null(report, "gateway.remedy");
 
 	if (report_is_connected(report))
 		finding_add(
 			&doctor->findings, FINDING_OK, "gateway", url, NULL, "it takes our token");
 	else
 		finding_add(&doctor->findings, FINDING_FAIL, "gateway", url,
-			doctor_text_or_null(report, "gateway.remedy"), "%s%s%s", state,
+			remedy ? remedy : "mcp-fleetctl logs tells more", "%s%s%s", state,
 			error ? ": " : "", error ? error : "");
 }
 
@@ -127,6 +128,7 @@ static void look_at_drift(struct doctor *doctor, const json_t *report)
 
 	for (size_t i = 0; i < json_array_size(drift); i++) {
 		const json_t *entry = json_array_get(drift, i);
+		const char *action = doctor_text_or_null(entry, "action");
 
 		finding_add(&doctor->findings, FINDING_WARN, "drift",
 			doctor_text_or_null(entry, "domain"), doctor_text_or_null(entry, "action"),
@@ -235,8 +237,9 @@ static void ask_registrar(struct doctor *doctor)
 	if (report)
 		look_at_report(doctor, report);
 	else
-		finding_add(&doctor->findings, FINDING_FAIL, "gateway", NULL, NULL,
-			"the registrar cannot look at it: %s", fail.text);
+		finding_add(&doctor->findings, FINDING_FAIL, "gateway", NULL,
+			"mcp-fleetctl logs tells more", "the registrar cannot look at it: %s",
+			fail.text);
 }
 
 void doctor_check_gateway(struct doctor *doctor)
