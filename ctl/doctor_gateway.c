@@ -131,8 +131,9 @@ static void look_at_drift(struct doctor *doctor, const json_t *report)
 		const char *action = doctor_text_or_null(entry, "action");
 
 		finding_add(&doctor->findings, FINDING_WARN, "drift",
-			doctor_text_or_null(entry, "domain"), doctor_text_or_null(entry, "action"),
-			"%s", doctor_text(entry, "what"));
+			doctor_text_or_null(entry, "domain"),
+			action ? action : "mcp-fleetctl register mends it now", "%s",
+			doctor_text(entry, "what"));
 	}
 }
 
