@@ -5,10 +5,21 @@ ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 ctl_libctl_a_SOURCES = \
 	ctl/access.c ctl/access.h \
 	ctl/args.c ctl/args.h \
+	ctl/bridge.c ctl/bridge.h ctl/bridge_private.h \
+	ctl/bridge_again.c \
+	ctl/bridge_ask.c \
+	ctl/bridge_client.c \
+	ctl/bridge_daemon.c \
+	ctl/bridge_io.c ctl/bridge_io.h \
+	ctl/bridge_item.c \
+	ctl/bridge_socket.c ctl/bridge_socket.h \
 	ctl/call.c \
 	ctl/call_value.c ctl/call_value.h \
 	ctl/check.c \
 	ctl/client.c ctl/client.h \
+	ctl/complete.c ctl/complete.h \
+	ctl/complete_verb.c \
+	ctl/completion.c \
 	ctl/disable.c \
 	ctl/doctor.c ctl/doctor.h \
 	ctl/doctor_daemon.c \
@@ -43,6 +54,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/settings.c ctl/settings.h \
 	ctl/signals.c ctl/signals.h \
 	ctl/status.c \
+	ctl/stdio.c \
 	ctl/table.c \
 	ctl/token.c ctl/token.h \
 	ctl/tools.c \

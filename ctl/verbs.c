@@ -3,6 +3,8 @@
 
 extern const struct verb verb_call;
 extern const struct verb verb_check;
+extern const struct verb verb_complete;
+extern const struct verb verb_completion;
 extern const struct verb verb_disable;
 extern const struct verb verb_doctor;
 extern const struct verb verb_drill;
@@ -13,6 +15,7 @@ extern const struct verb verb_reload;
 extern const struct verb verb_restart;
 extern const struct verb verb_sessions;
 extern const struct verb verb_status;
+extern const struct verb verb_stdio;
 extern const struct verb verb_tools;
 extern const struct verb verb_top;
 extern const struct verb verb_unregister;
@@ -34,6 +37,9 @@ const struct verb *const verbs[] = {
 	&verb_drill,
 	&verb_register,
 	&verb_unregister,
+	&verb_stdio,
+	&verb_completion,
+	&verb_complete,
 	&verb_version,
 	NULL,
 };

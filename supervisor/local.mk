@@ -106,7 +106,9 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_drill.c \
 	supervisor/ops/control_fleet.c \
 	supervisor/ops/control_gateway.c \
+	supervisor/ops/control_logs.c \
 	supervisor/ops/control_methods.c \
+	supervisor/ops/control_sessions.c \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \

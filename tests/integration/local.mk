@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/integration/biginputs.py \
 	tests/integration/clients/bridge.py \
 	tests/integration/clients/fastmcp_client.py \
+	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
@@ -20,6 +21,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
@@ -27,6 +29,7 @@ EXTRA_DIST += \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
+	tests/integration/registrar.py \
 	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
@@ -41,10 +44,12 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_control.py \
+	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_ctl_doctor.py \
@@ -72,6 +77,8 @@ EXTRA_DIST += \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
+	tests/integration/test_registrar.py \
+	tests/integration/test_registrar_answers.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \

@@ -190,19 +190,232 @@ def test_unknown_is_kept_and_not_ready_waits(gateway, peers, start):
 
 
 def test_tools_change(gateway, peers, start):
-    registrar = start()
+    registrar = start(server="mcp-fleet")
     registrar.tell_all()
     registrar.wait_registered()
     entry = entry_of(gateway, "alpha")
-    updates = registrar.report["counters"]["updates"]
-
-    # The fleet's list is another one: the gateway has to look again.
+    server = registrar.wait_state(is_bundled, what="the virtual server")["server"]
     with peers.session("/alpha/sse") as session:
-        session.call("add_tool", {"name": "alpha_new"}) if any(
-            tool["name"] == "add_tool" for tool in peers.tools["alpha"]) else pytest.skip("the fake cannot")
+        session.call("alpha_add_tool", {"name": "new"})
+        fleets.wait_until(lambda: len(session.tools()) > len(peers.tools["alpha"]), 10, "the new tool")
         peers.tools["alpha"] = session.tools()
     registrar.tell_domain("alpha")
-    registrar.wait_state(lambda report: report["counters"]["updates"] > updates, what="an update")
+    registrar.wait_state(lambda report: report["counters"]["updates"] > 0, what="an update")
     registrar.wait_registered()
     assert_right(gateway, peers)
     assert entry_of(gateway, "alpha")["id"] == entry["id"]
+    wider = registrar.wait_state(
+        lambda report: is_bundled(report) and report["server"]["tools_wanted"] > server["tools_wanted"],
+        what="the new tool in the virtual server")["server"]
+    assert wider["id"] == server["id"]
+
+
+def is_bundled(report):
+    server = report["server"]
+    return bool(server) and server["state"] == "registered" and server["tools_found"] == server["tools_wanted"] > 0
+
+
+def test_virtual_server(gateway, peers, start):
+    registrar = start()
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"server": "everything", "timeout_ms": 30000})
+    assert is_bundled(report), report["server"]
+    total = sum(len(tools) for tools in peers.tools.values())
+    assert report["server"]["tools_wanted"] == total
+    assert report["server"]["url"].endswith(f"/servers/{report['server']['id']}/mcp")
+
+    # Emptied by hand, then deleted by hand: filled, and made again under the same id.
+    path = f"/v1/servers/{report['server']['id']}"
+    assert gateway.request("PUT", path, {"associated_tools": []})[0] == 200
+    registrar.result("registrar/reconcile")
+    assert len(gateway.request("GET", path)[1]["associatedToolIds"]) == total
+    assert gateway.request("DELETE", path)[0] == 200
+    registrar.result("registrar/reconcile")
+    assert len(gateway.request("GET", path)[1]["associatedToolIds"]) == total
+
+    # A tool that an operator switched off is no reason to write each time.
+    entry = entry_of(gateway, "alpha")
+    tool = gateway.request("GET", f"/v1/tools?gateway_id={entry['id']}&limit=0")[1][0]
+    assert gateway.request("POST", f"/v1/tools/{tool['id']}/state?activate=false")[0] == 200
+    before = registrar.result("registrar/reconcile")["counters"]
+    registrar.wait_round()
+    assert writes(registrar.report) == {name: before[name] for name in WRITES}
+    assert registrar.domain("alpha")["state"] == "registered"
+
+    registrar.result("registrar/unregister")
+    assert entries(gateway) == []
+    assert gateway.request("GET", path)[0] == 404
+
+
+def test_a_virtual_server_of_somebody_else(gateway, peers, start):
+    status, other = gateway.request("POST", "/v1/servers", {
+        "server": {"name": "taken", "description": "theirs", "associated_tools": []}, "visibility": "public"})
+    assert status == 201, other
+    registrar = start(server="taken")
+    registrar.tell_all()
+    registrar.wait_registered()
+    report = registrar.wait_state(lambda report: report["server"]["state"] == "foreign", what="it is foreign")
+    assert report["server"]["remedy"]
+    assert gateway.request("GET", f"/v1/servers/{other['id']}")[1]["description"] == "theirs"
+
+
+def test_duplicates_are_removed(gateway, peers, start):
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+    entry = entry_of(gateway, "utils")
+    status, copy = gateway.request("POST", "/v1/gateways", {
+        "name": "fleet-utils-2", "url": f"{peers.url}/utils/sse", "transport": "SSE", "auth_type": "bearer",
+        "auth_token": "another", "tags": [tag["id"] for tag in entry["tags"]]})
+    assert status == 200, copy
+    check = registrar.result("registrar/check")
+    assert [each["action"] for each in check["drift"]] == ["delete"]
+    registrar.result("registrar/reconcile")
+    assert_right(gateway, peers)
+    assert entry_of(gateway, "utils")["id"] == entry["id"]
+
+
+def test_orders(gateway, peers, start):
+    """An order stands over the settings and outlives a restart; what was unregistered stays away."""
+    registrar = start(url="")
+    registrar.tell_all()
+    registrar.wait_state(lambda report: report["gateway"]["state"] == "off", what="it is off")
+    url = f"http://127.0.0.1:{gateway.port}"
+    report = registrar.result("registrar/register", {"gateway": url + "/", "domains": ["alpha"], "timeout_ms": 30000})
+    assert registrar.states(report) == {"alpha": "registered", "beta": "unregistered", "utils": "unregistered"}
+    registrar.stop()
+    registrar.start().tell_all()
+    registrar.wait_registered("alpha")
+    registrar.result("registrar/register", {"domains": ["beta"], "timeout_ms": 30000})
+    assert_right(gateway, peers, ("alpha", "beta"))
+    registrar.result("registrar/unregister", {"domains": ["alpha"]})
+    registrar.wait_round()
+    assert_right(gateway, peers, ("beta",))
+    report = registrar.result("registrar/unregister")
+    assert entries(gateway) == [] and report["gateway"]["state"] == "off"
+
+    registrar.tell_settings(url=url)
+    registrar.wait_registered()
+    registrar.result("registrar/unregister")
+    registrar.stop()
+    registrar.start().tell_all()
+    registrar.wait_state(lambda report: report["counters"]["rounds"] >= 2, what="two rounds")
+    assert entries(gateway) == []
+    assert set(registrar.states().values()) == {"unregistered"}
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert set(registrar.states(report).values()) == {"registered"}
+
+    answer = registrar.ask("registrar/register", {"domains": ["nobody"]})
+    assert answer["error"]["code"] == -32602 and "nobody" in answer["error"]["message"]
+    answer = registrar.ask("registrar/register", {"gateway": "http://user:open-sesame@127.0.0.1/"})
+    assert answer["error"]["code"] == -32602 and "sesame" not in answer["error"]["message"]
+
+
+def test_a_wrong_token_is_told_and_mended(gateway, peers, start):
+    registrar = start()
+    registrar.write_token("nonsense-token-that-is-refused")
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert report["gateway"]["state"] == "refused"
+    assert "401" in report["gateway"]["error"] and "token" in report["gateway"]["remedy"]
+    registrar.token_file.unlink()
+    registrar.wait_state(lambda report: "token" in (report["gateway"]["error"] or ""), what="no token")
+    registrar.write_token(gateway.token)
+    registrar.wait_registered()
+    assert_right(gateway, peers)
+    assert "nonsense-token" not in registrar.log()
+    assert gateway.token not in registrar.log() + (registrar.folder / "registration.json").read_text()
+
+
+def test_a_frozen_gateway(gateway, peers, start):
+    """Pings are answered while a request waits; afterwards all is well within an interval."""
+    registrar = start()
+    registrar.tell_settings()
+    registrar.tell_domain("alpha")
+    registrar.wait_registered("alpha")
+    os.killpg(gateway.process.pid, signal.SIGSTOP)
+    try:
+        reconcile = registrar.start_request("registrar/reconcile")
+        for _ in range(5):
+            assert registrar.ask("ping", timeout=2)["result"] == {}
+        assert registrar.ask("tools/list", timeout=2)["error"]["code"] == -32601
+        registrar.tell_domain("beta")
+        registrar.tell_domain("utils")
+        report = registrar.wait(reconcile, 40)["result"]
+        assert report["gateway"]["state"] == "unreachable" and report["gateway"]["error"]
+    finally:
+        os.killpg(gateway.process.pid, signal.SIGCONT)
+    registrar.wait_registered(timeout=30)
+    assert_right(gateway, peers)
+
+
+def test_a_gateway_that_is_away_and_comes_back_empty(envs, peers, tmp_path):
+    away = gateways.Gateway(tmp_path / "away", envs / "venv-gateway")
+    folder = tmp_path / "registrar"
+    folder.mkdir()
+    (folder / "token").touch(mode=0o600)
+    (folder / "token").write_text("not.yet.known")
+    registrar = registrars.Registrar(folder, away, peers.tools, public_url=peers.url, server="mcp-fleet")
+    try:
+        registrar.tell_all()
+        registrar.wait_state(lambda report: report["gateway"]["state"] == "unreachable", what="unreachable")
+        away.start()
+        registrar.write_token(away.token)
+        registrar.wait_registered(timeout=30)
+        first = registrar.wait_state(is_bundled, what="the virtual server")["server"]["id"]
+        away.stop()
+        registrar.wait_state(lambda report: report["gateway"]["state"] == "unreachable", what="unreachable")
+        for path in away.folder.glob("mcp.db*"):
+            path.unlink()
+        away.start()
+        registrar.write_token(away.token)
+        registrar.wait_registered(timeout=30)
+        assert registrar.wait_state(is_bundled, what="the virtual server")["server"]["id"] == first
+        assert_right(away, peers)
+    finally:
+        registrar.stop()
+        away.stop()
+
+
+def test_what_would_be_refused_is_named(gateway, peers, start):
+    registrar = start()
+    tool = {"name": "clear", "description": "a && b", "inputSchema": {"type": "object"}}
+    registrar.tell_settings()
+    registrar.tell_domain("alpha", tools=[tool])
+    registrar.tell_domain("beta", tools=[{**tool, "description": "", "inputSchema": "text"}])
+    registrar.tell_domain("utils")
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert registrar.states(report) == {"alpha": "refused", "beta": "refused", "utils": "registered"}
+    assert "&&" in registrar.domain("alpha", report)["error"]
+    assert "inputSchema" in registrar.domain("beta", report)["error"]
+    assert report["counters"]["creates"] == 1
+    registrar.tell_domain("alpha")
+    registrar.tell_domain("beta")
+    registrar.wait_registered()
+
+
+def test_an_address_that_the_gateway_cannot_reach(gateway, peers, start):
+    registrar = start(public_url=f"http://127.0.0.1:{fleets.free_port()}")
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"timeout_ms": 60000})
+    assert set(registrar.states(report).values()) == {"unreachable"}
+    assert "public_url" in registrar.domain("alpha", report)["remedy"]
+    registrar.tell_settings(public_url=peers.url)
+    registrar.wait_registered()
+    assert_right(gateway, peers)
+
+
+def test_the_end(gateway, peers, start):
+    """SIGTERM ends it at once, also in a request, and leaves everything at the gateway."""
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+    os.killpg(gateway.process.pid, signal.SIGSTOP)
+    try:
+        registrar.start_request("registrar/reconcile")
+        assert registrar.ask("ping", timeout=2)["result"] == {}
+        registrar.process.send_signal(signal.SIGTERM)
+        assert registrar.process.wait(2 * fleets.SLOWNESS) == 0
+    finally:
+        os.killpg(gateway.process.pid, signal.SIGCONT)
+    assert_right(gateway, peers)

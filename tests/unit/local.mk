@@ -410,6 +410,12 @@ tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
 tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_ctl_docs
+TESTS += tests/unit/test_ctl_docs
+tests_unit_test_ctl_docs_SOURCES = tests/unit/test_ctl_docs.c
+tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
+
 # The supervisor.
 supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
@@ -530,6 +536,13 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+# With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
+check_PROGRAMS += tests/unit/test_fleet_live
+TESTS += tests/unit/test_fleet_live
+tests_unit_test_fleet_live_SOURCES = tests/unit/test_fleet_live.c
+tests_unit_test_fleet_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fleet_live_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_log_ring
 TESTS += tests/unit/test_log_ring
 tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
@@ -581,6 +594,12 @@ TESTS += tests/unit/test_remote_headers
 tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
 tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_bridge
+TESTS += tests/unit/test_ctl_bridge
+tests_unit_test_ctl_bridge_SOURCES = tests/unit/test_ctl_bridge.c
+tests_unit_test_ctl_bridge_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_bridge_LDADD = ctl/libctl.a $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_lines
 TESTS += tests/unit/test_lines

@@ -77,6 +77,23 @@ static void test_lines(void **unused)
 	close_pair(&pair);
 }
 
+/* For a peer whose last line may lack its end. */
+static void test_rest(void **unused)
+{
+	struct pair pair;
+
+	open_pair(&pair, false);
+	pair.lines.takes_rest = true;
+	feed(&pair, "one\ntwo");
+	expect(&pair, "one");
+	expect_none(&pair);
+	pair.fds[1] = fd_close(pair.fds[1]);
+	lines_read(&pair.lines);
+	expect(&pair, "two");
+	expect_none(&pair);
+	close_pair(&pair);
+}
+
 static void test_too_long(void **unused)
 {
 	struct pair pair;
@@ -142,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_nobody_reads),
 		cmocka_unit_test(test_gone),

@@ -27,6 +27,14 @@ static bool wait_for_turn(struct gateway *gateway, struct answer *ret)
 	return true;
 }
 
+static void count(struct gateway_counters *counters, const char *method)
+{
+	counters->requests++;
+	counters->creates += streq(method, "POST");
+	counters->updates += streq(method, "PUT");
+	counters->deletes += streq(method, "DELETE");
+}
+
 static void send_request(struct gateway *gateway, const char *method, const char *path,
 	const char *body, struct answer *ret)
 {
@@ -49,7 +57,7 @@ static void send_request(struct gateway *gateway, const char *method, const char
 		.timeout_ms = is_read ? HTTP_READ_MS : HTTP_WRITE_MS,
 	};
 
-	gateway->counters.requests++;
+	count(&gateway->counters, method);
 	http_ask(gateway->http, &request, &answer);
 	answer_read(&answer, secrets, N_ELEMENTS(secrets), ret);
 	log_debug("%s %s: %d %s", method, path, ret->status, ret->error ? ret->error : "");
@@ -116,19 +124,16 @@ void gateway_tools(struct gateway *gateway, const char *id, struct answer *ret)
 
 void gateway_create(struct gateway *gateway, json_t *body, struct answer *ret)
 {
-	gateway->counters.creates++;
 	ask(gateway, "POST", "/gateways", body, ret);
 }
 
 void gateway_update(struct gateway *gateway, const char *id, json_t *body, struct answer *ret)
 {
-	gateway->counters.updates++;
 	ask_about(gateway, "PUT", "gateways", id, body, ret);
 }
 
 void gateway_delete(struct gateway *gateway, const char *id, struct answer *ret)
 {
-	gateway->counters.deletes++;
 	ask_about(gateway, "DELETE", "gateways", id, NULL, ret);
 }
 
@@ -139,19 +144,16 @@ void gateway_servers(struct gateway *gateway, struct answer *ret)
 
 void gateway_create_server(struct gateway *gateway, json_t *body, struct answer *ret)
 {
-	gateway->counters.creates++;
 	ask(gateway, "POST", "/servers", body, ret);
 }
 
 void gateway_update_server(
 	struct gateway *gateway, const char *id, json_t *body, struct answer *ret)
 {
-	gateway->counters.updates++;
 	ask_about(gateway, "PUT", "servers", id, body, ret);
 }
 
 void gateway_delete_server(struct gateway *gateway, const char *id, struct answer *ret)
 {
-	gateway->counters.deletes++;
 	ask_about(gateway, "DELETE", "servers", id, NULL, ret);
 }

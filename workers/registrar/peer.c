@@ -4,6 +4,7 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
+#include "shared/quote.h"
 #include "workers/registrar/registrar.h"
 #include "workers/registrar/toolset.h"
 
@@ -15,6 +16,8 @@ struct job {
 	struct plan_step *step;
 	struct answer *answer; /* the last one */
 };
+
+enum { MAX_WHY_CHARS = 400 };
 
 static const char remedy_disabled[] =
 	"it was switched off by hand: switch it on again at the gateway";
@@ -212,10 +215,26 @@ static bool verify(struct job *job, const struct record *record)
 
 /* --- steps ---------------------------------------------------------------------------------------- */
 
-static void pend(struct job *job, int64_t after_ms)
+/* The gateway works on it by itself: looked at again, at first when it said. */
+static void pend(struct job *job, int64_t after_ms, const char *why)
 {
-	domain_set(job->domain, DOMAIN_REGISTERING, NULL, NULL);
-	job->domain->retry_at_ms = clock_now_ms() + (after_ms > 0 ? after_ms : PACE_FIRST_MS);
+	const char *secrets[] = { job->registrar->token.text, job->registrar->peer_key };
+	auto_free char *clean = secret_clean(why, MAX_WHY_CHARS, secrets, N_ELEMENTS(secrets));
+	int64_t wait_ms = backoff_ms(job);
+
+	domain_set(job->domain, DOMAIN_REGISTERING, *clean ? clean : NULL, NULL);
+	job->domain->retry_at_ms = clock_now_ms() + (after_ms > 0 ? after_ms : wait_ms);
+}
+
+/* It was taken, but is not done yet: what was sent is not sent again, but looked for. */
+static void note_sent(struct job *job, const char *id)
+{
+	struct confirmed *confirmed = &job->domain->confirmed;
+
+	*confirmed = (struct confirmed){ .n_tools = -1 };
+	(void)snprintf(confirmed->id, sizeof(confirmed->id), "%s", id);
+	memcpy(confirmed->mark, job->peer->mark, sizeof(confirmed->mark));
+	memcpy(confirmed->key_mark, job->registrar->key_mark, sizeof(confirmed->key_mark));
 }
 
 /* The gateway says 200 to a PUT also when it could not reach the peer; then it was not seen. */
@@ -239,7 +258,8 @@ static bool take_written(struct job *job)
 	}
 	note_id(job->domain, record.id);
 	if (job->answer->kind == ANSWER_PENDING || streq(record.status, "pending")) {
-		pend(job, job->answer->retry_after_ms);
+		note_sent(job, record.id);
+		pend(job, job->answer->retry_after_ms, record.last_error);
 		return false;
 	}
 	if (!was_reached(job, &record)) {
@@ -375,9 +395,7 @@ bool peer_run(struct registrar *registrar, struct domain *domain, const struct t
 		settle(&job);
 		break;
 	case PLAN_PENDING:
-		pend(&job, 0);
-		if (*step->why)
-			domain_set(domain, DOMAIN_REGISTERING, step->why, NULL);
+		pend(&job, 0, step->record->last_error);
 		break;
 	case PLAN_FOREIGN:
 		settle_foreign(&job);
@@ -396,9 +414,12 @@ bool peer_run(struct registrar *registrar, struct domain *domain, const struct t
 
 bool peer_delete(struct registrar *registrar, const struct record *record, struct answer *ret)
 {
+	char url[QUOTE_SIZE];
+
 	gateway_delete(&registrar->gateway, record->id, ret);
 	if (ret->kind == ANSWER_OK || ret->kind == ANSWER_PENDING || ret->kind == ANSWER_MISSING) {
-		log_info("the gateway's entry %s (%s) is deleted", record->id, record->url);
+		log_info("the gateway's entry %s (%s) is deleted", record->id,
+			quote(url, record->url));
 		return false;
 	}
 	if (answer_is_global(ret))

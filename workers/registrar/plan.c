@@ -146,7 +146,7 @@ static void judge(struct work *work, int i, const struct record *record)
 	if (difference && is_as_confirmed(want, record))
 		difference = NULL;
 	if (streq(record->status, "pending") || streq(record->status, "deleting")) {
-		add(work, PLAN_PENDING, i, record, *record->last_error ? record->last_error : "");
+		add(work, PLAN_PENDING, i, record, "");
 	} else if (!record->is_enabled) {
 		add(work, PLAN_DISABLED, i, record, "it was switched off at the gateway");
 	} else if (difference) {

@@ -161,6 +161,9 @@ static void make_wants(struct round *round)
 	TAILQ_FOREACH(domain, &registrar->domains, next) {
 		struct target_peer *peer = &round->peers[round->n];
 
+		if (domain->retry_at_ms <= clock_now_ms())
+			domain->retry_at_ms = 0; /* this is the time */
+
 		target_peer_make(registrar, domain, peer);
 		peer->want.mark = peer->mark;
 		peer->want.may_revive = may_revive(registrar, domain);

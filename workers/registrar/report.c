@@ -6,6 +6,7 @@
 
 #include "shared/alloc.h"
 #include "shared/jx.h"
+#include "shared/utf8.h"
 #include "workers/registrar/registrar.h"
 
 enum { DAY_S = 24 * 3600 };
@@ -24,7 +25,12 @@ const char *contact_name(enum contact contact)
 
 static json_t *text_or_null(const char *text)
 {
-	return text && *text ? json_string(text) : json_null();
+	auto_strbuf whole = { 0 };
+
+	if (!text || !*text)
+		return json_null();
+	utf8_repair(&whole, text, strlen(text)); /* words may have been cut off */
+	return json_string(whole.data);
 }
 
 static json_t *make_token(const struct token *token)

@@ -11,6 +11,7 @@
 
 static const char remedy_foreign[] =
 	"choose another name for the virtual server, or delete that one";
+static const char remedy_disabled[] = "switch it on again at the gateway";
 static const char description[] = "All tools of mcp-fleet";
 
 enum { ID_CHARS = 32 };
@@ -60,6 +61,12 @@ static bool has_text(json_t *entry, const char *name, const char *wanted)
 	return text && streq(text, wanted);
 }
 
+static bool is_id(const char *id)
+{
+	return id && *id && strlen(id) < KEEP_ID_SIZE &&
+	       strspn(id, "0123456789abcdef") == strlen(id);
+}
+
 /* Ours by tag: that of our id, else any. */
 static json_t *find_ours(const struct registrar *registrar, json_t *list)
 {
@@ -68,7 +75,8 @@ static json_t *find_ours(const struct registrar *registrar, json_t *list)
 	size_t i;
 
 	json_array_foreach(list, i, entry) {
-		if (!is_ours(registrar, entry) || !json_is_string(json_object_get(entry, "id")))
+		if (!is_ours(registrar, entry) ||
+			!is_id(json_string_value(json_object_get(entry, "id"))))
 			continue;
 		if (!found || has_text(entry, "id", registrar->keep.server_id))
 			found = entry;
@@ -288,11 +296,13 @@ static bool settle(struct registrar *registrar, json_t *entry, bool changes, str
 
 	server->n_wanted = json_object_size(on);
 	server->n_found = entry ? count_shown(entry, on, all, &is_same) : 0;
+	if (entry && json_is_false(json_object_get(entry, "enabled"))) {
+		set_state(server, DOMAIN_DISABLED, "it was switched off at the gateway",
+			remedy_disabled);
+		return false;
+	}
 	if (entry && is_same && is_right(registrar, entry, tags)) {
-		set_state(server,
-			json_is_false(json_object_get(entry, "enabled")) ? DOMAIN_DISABLED
-									 : DOMAIN_REGISTERED,
-			NULL, NULL);
+		set_state(server, DOMAIN_REGISTERED, NULL, NULL);
 		return false;
 	}
 	if (!changes) {

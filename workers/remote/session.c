@@ -44,7 +44,7 @@ static void try_open(struct remote *remote)
 void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
-	int64_t wait_ms = remote_backoff_ms(remote->n_failures++);
+	int64_t wait_ms = patience_pause_ms(remote, remote->n_failures++);
 	va_list args;
 
 	va_start(args, fmt);
@@ -54,13 +54,14 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 		strbuf_addf(&words, " (and as Streamable HTTP: %s)", remote->fallback_cause);
 	drop_attempt(remote);
 	remote->state = SESSION_WAITING;
-	remote->hold_until_ms = 0;
+	if (!patience_is_set(remote))
+		remote->hold_until_ms = 0;
 	remote->not_before_ms = clock_now_ms() + after_ms;
 	remote->retry_at_ms = clock_now_ms() + (wait_ms > after_ms ? wait_ms : after_ms);
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
 	remote_tell(remote, "%s; trying again", remote->cause);
-	if (!remote->is_first)
+	if (!remote->is_first && remote->hold_until_ms == 0)
 		post_fail_held(remote);
 }
 
@@ -68,7 +69,8 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
 	int64_t now = clock_now_ms();
-	bool was_stable = remote->opened_ms > 0 && now - remote->opened_ms >= STABLE_MS;
+	int64_t stable_ms = patience_stable_ms(remote);
+	bool was_stable = remote->opened_ms > 0 && now - remote->opened_ms >= stable_ms;
 	va_list args;
 
 	if (remote->state != SESSION_OPEN && remote->state != SESSION_ANSWERED &&
@@ -79,18 +81,20 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 	va_end(args);
 	if (was_stable)
 		remote->n_failures = 0;
+	else if (patience_is_set(remote) && remote->state == SESSION_OPEN)
+		remote->n_failures = 1; /* it worked: the next one soon, but not at once */
 	post_fail_elsewhere(remote, strbuf_get(&words));
 	remote_tell(remote, "the session is lost: %s; opening it again", strbuf_get(&words));
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
-	remote->hold_until_ms = now + HOLD_MS;
+	remote->hold_until_ms = now + patience_hold_ms(remote);
 	drop_attempt(remote);
 	remote->session_no++;
 	/* A server that forgets each session at once is not asked without a pause. */
 	remote->state = SESSION_WAITING;
 	remote->retry_at_ms = now;
 	if (remote->n_failures > 0)
-		remote->retry_at_ms += remote_backoff_ms(remote->n_failures);
+		remote->retry_at_ms += patience_pause_ms(remote, remote->n_failures);
 	if (!was_stable)
 		remote->n_failures++;
 }
@@ -99,11 +103,14 @@ void session_hurry(struct remote *remote)
 {
 	int64_t now = clock_now_ms();
 
+	if (patience_is_set(remote) && remote->hold_until_ms == 0 && !remote->is_first &&
+		(remote->state == SESSION_WAITING || remote->state == SESSION_OPENING))
+		remote->hold_until_ms = now + patience_hold_ms(remote);
 	if (remote->state != SESSION_WAITING || remote->is_first || now < remote->not_before_ms ||
 		now - remote->tried_ms < HURRY_MS)
 		return;
 	remote->retry_at_ms = now;
-	remote->hold_until_ms = now + HOLD_MS;
+	remote->hold_until_ms = now + patience_hold_ms(remote);
 }
 
 /* --- initialize --------------------------------------------------------------------------------- */
@@ -345,6 +352,8 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 	remote->initialize_len = len;
 	(void)!rpc_parse(remote->initialize, len, &remote->initialize_rpc, &why);
 	remote->is_first = true;
+	remote->first_until_ms =
+		patience_is_set(remote) ? clock_now_ms() + patience_hold_ms(remote) : 0;
 	remote->lists = 0;
 	remote->session_no++;
 	remote->was_open = false;
@@ -354,8 +363,22 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 
 /* --- time --------------------------------------------------------------------------------------- */
 
+/* The client's own initialize is answered when nobody is there to do it: it may ask again. */
+static void give_up_first(struct remote *remote)
+{
+	remote_answer_error(remote, remote->initialize_rpc.id, RPC_UNAVAILABLE,
+		"%s: the remote server cannot be reached: %s", remote->target.shown,
+		remote->cause ? remote->cause : "it does not answer");
+	remote->is_first = false;
+	drop_attempt(remote);
+	post_fail_held(remote);
+	remote->state = SESSION_NONE;
+}
+
 void session_turn(struct remote *remote, int64_t now)
 {
+	if (remote->is_first && remote->first_until_ms > 0 && now >= remote->first_until_ms)
+		give_up_first(remote);
 	if (remote->state == SESSION_WAITING && now >= remote->retry_at_ms)
 		try_open(remote);
 	if (remote->state == SESSION_OPENING && remote->open_until_ms > 0 &&
@@ -374,6 +397,8 @@ int64_t session_next_ms(const struct remote *remote)
 
 	if (remote->state == SESSION_OPENING && remote->open_until_ms > 0)
 		next = remote->open_until_ms;
+	if (remote->is_first && remote->first_until_ms > 0 && remote->first_until_ms < next)
+		next = remote->first_until_ms;
 	if (remote->hold_until_ms > 0 && remote->hold_until_ms < next)
 		next = remote->hold_until_ms;
 	return next;
