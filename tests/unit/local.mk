@@ -410,6 +410,36 @@ tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
 tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_ctl_args
+TESTS += tests/unit/test_ctl_args
+tests_unit_test_ctl_args_SOURCES = tests/unit/test_ctl_args.c
+tests_unit_test_ctl_args_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_args_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_call_value
+TESTS += tests/unit/test_ctl_call_value
+tests_unit_test_ctl_call_value_SOURCES = tests/unit/test_ctl_call_value.c
+tests_unit_test_ctl_call_value_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_call_value_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_client
+TESTS += tests/unit/test_ctl_client
+tests_unit_test_ctl_client_SOURCES = tests/unit/test_ctl_client.c
+tests_unit_test_ctl_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_client_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_complete
+TESTS += tests/unit/test_ctl_complete
+tests_unit_test_ctl_complete_SOURCES = tests/unit/test_ctl_complete.c
+tests_unit_test_ctl_complete_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_complete_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_output
+TESTS += tests/unit/test_ctl_output
+tests_unit_test_ctl_output_SOURCES = tests/unit/test_ctl_output.c
+tests_unit_test_ctl_output_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_output_LDADD = $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_ctl_docs
 TESTS += tests/unit/test_ctl_docs
 tests_unit_test_ctl_docs_SOURCES = tests/unit/test_ctl_docs.c
