@@ -66,7 +66,7 @@ void item_queue(struct bridge *bridge, struct item *item)
 /* Its line is kept, as far as there is room, for the case that it may be sent again. */
 void item_sent(struct bridge *bridge, struct item *item)
 {
-	if (!item_is_request(item)) {
+	if (!item_is_request(item) || item->is_cancelled) {
 		item_drop(bridge, &bridge->queue, item);
 		return;
 	}
@@ -152,9 +152,7 @@ static void fail_lost(struct bridge *bridge, struct item *item)
 
 static void settle_sent(struct bridge *bridge, struct item *item, struct item_list *again)
 {
-	if (item->is_cancelled) {
-		item_drop(bridge, &bridge->sent, item);
-	} else if (item->kind == ITEM_LISTEN && !item->is_refused) {
+	if (item->kind == ITEM_LISTEN && !item->is_refused) {
 		end_listen(bridge, item);
 		item_drop(bridge, &bridge->sent, item);
 	} else if (is_repeatable(item)) {
