@@ -184,6 +184,7 @@ static void confirm_again(struct bridge *bridge)
 	struct item *item;
 
 	TAILQ_FOREACH(item, &bridge->queue, next) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses TAILQ_REMOVE */
 		if (item->kind != ITEM_INITIALIZE || !bridge->is_confirmed)
 			continue;
 		struct item *note = item_new(ITEM_INITIALIZED, INITIALIZED_LINE,
@@ -208,13 +209,15 @@ void item_settle_lost(struct bridge *bridge, bool was_refused, int64_t now_ms)
 {
 	struct item_list again = TAILQ_HEAD_INITIALIZER(again);
 	struct item *item;
+	struct item *after;
 
 	if (bridge->head_at > 0) { /* a part of it may have been understood */
 		bridge->head_at = 0;
 		item_sent(bridge, TAILQ_FIRST(&bridge->queue));
 	}
 	drop_notes(bridge);
-	while ((item = TAILQ_FIRST(&bridge->sent))) {
+	for (item = TAILQ_FIRST(&bridge->sent); item; item = after) {
+		after = TAILQ_NEXT(item, next);
 		item->n_attempts -= was_refused;
 		settle_sent(bridge, item, &again);
 	}

@@ -861,6 +861,38 @@ static void test_too_many_subscriptions(void **unused)
 	end(&w);
 }
 
+static void test_big_subscriptions(void **unused)
+{
+	static const size_t size = 3 << 20;
+	auto_free char *line = alloc_resize(NULL, size + 1, 1);
+	auto_strbuf got = { 0 };
+	struct world w;
+
+	open_session(&w);
+	memset(line, ' ', size);
+	line[size] = '\0';
+	for (char c = 'a'; c < 'd'; c++) {
+		auto_free char *text =
+			alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+				     "\"resources/subscribe\",\"params\":{\"uri\":\"%c\"}}",
+				c);
+
+		memcpy(line, text, strlen(text));
+		client(&w, line);
+		DAEMON_GETS(&w, line);
+		daemon_says(&w, RESULT("1", "{}"));
+		client_gets(&w, RESULT("1", "{}"));
+	}
+	lose(&w);
+	connect_to(&w);
+	daemon_says(&w, RESULT(OUR(1), SERVER(V)));
+	client_gets(&w, CHANGED);
+	read_bytes(&w, SIZE_MAX, &got);
+	assert_null(strstr(got.data, "\"b\""));
+	assert_non_null(strstr(got.data, "\"c\""));
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -895,6 +927,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_bytes),
 		cmocka_unit_test(test_too_many_subscriptions),
+		cmocka_unit_test(test_big_subscriptions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
