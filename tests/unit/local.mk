@@ -303,6 +303,12 @@ tests_unit_test_conf_override_SOURCES = tests/unit/test_conf_override.c
 tests_unit_test_conf_override_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_override_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_conf_env
+TESTS += tests/unit/test_conf_env
+tests_unit_test_conf_env_SOURCES = tests/unit/test_conf_env.c
+tests_unit_test_conf_env_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_env_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c

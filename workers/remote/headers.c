@@ -131,14 +131,6 @@ void headers_done(struct headers *headers)
 	*headers = (struct headers){ 0 };
 }
 
-/* Ours or root's, and nobody else reads it; root may let a group read it, in which we are then. */
-static bool is_private(const struct stat *st)
-{
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return false;
-	return (st->st_mode & 077) == 0 || (st->st_uid == 0 && (st->st_mode & 037) == 0);
-}
-
 static int read_file(const char *path, struct stat *ret, struct strbuf *text, struct fail *fail)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -148,7 +140,7 @@ static int read_file(const char *path, struct stat *ret, struct strbuf *text, st
 		return fail_set(fail, -errno, "headers_file cannot be read: %s", strerror(errno));
 	if (!S_ISREG(ret->st_mode))
 		return fail_set(fail, -EINVAL, "headers_file is not a regular file");
-	if (!is_private(ret))
+	if (!fd_is_private(ret))
 		return fail_set(fail, -EPERM,
 			"headers_file is open to others: give it mode 0600, or 0640 and root as "
 			"its owner");
