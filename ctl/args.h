@@ -18,7 +18,8 @@ struct ctl_args {
 	size_t n_rest;
 };
 
-/* Options may stand before or behind the verb and its arguments. */
+/* Those of every verb stand before or behind the verb, its own ones behind it; either may stand between and
+ * behind the arguments, up to a "--". What is wrong is said on standard error. Reorders argv. */
 enum args_verdict args_parse(int argc, char **argv, struct ctl *ret_ctl, struct ctl_args *ret);
 
 /* Those of every verb; ends with name NULL. */

@@ -10,15 +10,21 @@
 
 struct client;
 
-/* Connects to ctl->socket, or to the first of the usual places where a daemon listens, and says hello.
+#define CLIENT_PROTOCOL 1
+#define CLIENT_SYSTEM_SOCKET "/run/mcp-fleet/control.sock"
+
+/* Connects to ctl->socket, or to the first of the usual places where a daemon listens (the system's, then
+ * $XDG_RUNTIME_DIR/mcp-fleet/control.sock), and says hello.
  * 0, or -errno with words that name the cause and the remedy: -ENOTCONN when there is no daemon or it does
- * not answer in time, -EACCES, -EPROTO when it is of another protocol. */
+ * not answer in time, -EACCES, -EPROTO when it is of another protocol. fail->code is -ENOTCONN in all three:
+ * to the exit status they are one. */
 int client_open(const struct ctl *ctl, struct client **ret, struct fail *fail) must_check;
 void client_free(struct client *client);
 DEFINE_FREEP(struct client, client_free)
 
-/* Asks; takes `params` over (NULL: none). The result, the caller's; NULL with words: what the daemon said
- * (-EREMOTEIO), or -ENOTCONN as above. What the daemon tells meanwhile waits for client_next(). */
+/* Asks; takes `params` over (NULL: none). The result, the caller's; NULL with words: what the daemon said,
+ * with its remedy (-EREMOTEIO), or -ENOTCONN as above. What the daemon tells meanwhile waits for
+ * client_next(). */
 json_t *client_call(struct client *client, const char *method, json_t *params, struct fail *fail)
 	must_check;
 
@@ -32,11 +38,22 @@ json_t *client_call_long(struct client *client, const char *method, json_t *para
 int client_next(struct client *client, int64_t timeout_ms, const char **ret_method,
 	json_t **ret_params, struct fail *fail) must_check;
 
+/* The code of the last error that the daemon answered with; 0: the last answer was none. */
+int client_get_error(const struct client *client);
+
+enum {
+	CLIENT_NOT_ALLOWED = -31010,
+	CLIENT_NOT_DONE = -31011,
+	CLIENT_UNKNOWN = -31012, /* no such domain, session, tool */
+	CLIENT_BUSY = -31013,    /* already under way */
+};
+
 /* To wait for it together with other things; what is readable is not always a whole message. */
 int client_get_fd(const struct client *client);
 bool client_has_notice(const struct client *client); /* one waits already */
 
 /* What the daemon said of itself in its hello. */
+bool client_may_change(const struct client *client); /* this user may, not only read */
 const char *client_get_version(const struct client *client);
 pid_t client_get_daemon(const struct client *client);
 const char *client_get_path(const struct client *client);

@@ -20,6 +20,9 @@ enum color {
  * `json` over. */
 void out_json(json_t *json);
 
+/* In one line, at once: for what goes on and on. */
+void out_json_line(const json_t *json);
+
 /* One line, to standard output. Foreign texts among the arguments go through out_clean() first. */
 void out_line(const struct ctl *ctl, enum color color, const char *fmt, ...) printf_like(3, 4);
 
@@ -34,15 +37,28 @@ void out_note(const char *fmt, ...) printf_like(1, 2);
  * are not UTF-8 are shown as \xNN or \u{NNNN}; a line break becomes a blank. */
 void out_clean(struct strbuf *out, const char *text);
 
+/* The same of a text of several lines, which keeps its line breaks and tabs. */
+void out_clean_lines(struct strbuf *out, const char *text, size_t len);
+
 /* Columns on a terminal; East Asian wide characters count as two. */
 size_t out_width(const char *text);
+
+/* Bytes of the characters that fit into so many columns. */
+size_t out_cut(const char *text, size_t columns);
+
+/* Of the terminal behind standard output; 0: it is none. What tables are cut to. */
+size_t out_columns(void);
+
+/* Appends a text that is clean already, in its colour. */
+void out_add_colored(
+	struct strbuf *out, const struct ctl *ctl, enum color color, const char *clean_text);
 
 /* A table: rows are collected, then printed with columns as wide as they need. Numbers stand to the
  * right. */
 struct table;
 
 struct column {
-	const char *title;
+	const char *title; /* a table whose titles are all empty has no line of them */
 	bool is_right;
 };
 
@@ -54,6 +70,9 @@ void table_add(struct table *table, enum color color, const char *text);
 void table_addf(struct table *table, enum color color, const char *fmt, ...) printf_like(3, 4);
 /* Lines wider than `max_width` columns are cut (0: they are not). */
 void table_print(const struct ctl *ctl, const struct table *table, size_t max_width);
+/* The same, appended to `out`. */
+void table_render(
+	const struct ctl *ctl, const struct table *table, size_t max_width, struct strbuf *out);
 
 /* "3 s", "5 min", "2 h 10 min", "4 d": how long; "1.2 KiB". */
 void out_duration(struct strbuf *out, int64_t ms);

@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
 	tests/integration/conftest.py \
+	tests/integration/ctl.py \
 	tests/integration/crossing.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
