@@ -1,21 +1,40 @@
 # The command is a library and a main, so that unit tests can link what it is made of. A verb is one file, named
 # in verbs.c.
 noinst_LIBRARIES += ctl/libctl.a
-ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
 ctl_libctl_a_SOURCES = \
+	ctl/add.c \
 	ctl/args.c ctl/args.h \
+	ctl/ask.c ctl/ask.h \
 	ctl/client.c ctl/client.h \
+	ctl/clients.c ctl/clients.h \
+	ctl/confd.c ctl/confd.h \
+	ctl/confd_verb.c ctl/confd_verb.h \
+	ctl/connect.c \
+	ctl/connect_file.c ctl/connect_file.h \
+	ctl/forms.c ctl/forms.h \
 	ctl/help.c \
+	ctl/import.c \
+	ctl/import_file.c ctl/import_file.h \
+	ctl/jsonc.c ctl/jsonc.h \
+	ctl/jsonc_edit.c ctl/jsonc_edit.h \
 	ctl/nearest.c ctl/nearest.h \
 	ctl/output.c ctl/output.h \
+	ctl/put.c ctl/put.h \
+	ctl/remove.c \
+	ctl/run.c ctl/run.h \
+	ctl/secrets.c ctl/secrets.h \
+	ctl/server.c ctl/server.h \
+	ctl/settings.c ctl/settings.h \
 	ctl/table.c \
 	ctl/verb.h \
 	ctl/verbs.c \
 	ctl/version.c \
-	ctl/wire.c ctl/wire.h
+	ctl/wire.c ctl/wire.h \
+	ctl/yaml_out.c ctl/yaml_out.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS)
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS)
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

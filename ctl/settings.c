@@ -1,0 +1,246 @@
+/* See settings.h. */
+#include "ctl/settings.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <yaml.h>
+
+#include "ctl/client.h"
+#include "ctl/put.h"
+#include "ctl/run.h"
+#include "shared/alloc.h"
+#include "shared/fd.h"
+#include "shared/utf8.h"
+
+enum { MAX_FILE = 1024 * 1024, MAX_WORDS = 65536 };
+
+/* --- where they are --- */
+
+/* A file named conf.d/… is read only beside a settings file. */
+static int find_beside(const char *conf_dir, struct settings *ret, struct fail *fail)
+{
+	auto_free char *real = realpath(conf_dir, NULL);
+	auto_free char *above = NULL;
+	const char *name = real ? strrchr(real, '/') : NULL;
+
+	if (!real)
+		return fail_set(fail, -errno, "--conf-dir: %.300s: %s", conf_dir, strerror(errno));
+	if (!name || !streq(name, "/conf.d"))
+		return fail_set(fail, -EINVAL,
+			"--conf-dir: %.300s: the daemon reads the folder conf.d beside its settings "
+			"file, and no other",
+			real);
+	above = put_dir_of(real);
+	ret->file = alloc_printf("%s/fleet.yaml", streq(above, "/") ? "" : above);
+	return 0;
+}
+
+/* A daemon that is not there, or does not say it, is no failure: there is a default. */
+static void find_of_daemon(const struct ctl *ctl, struct settings *ret)
+{
+	auto_(client_freep) struct client *client = NULL;
+	struct fail unread = { 0 };
+
+	if (client_open(ctl, &client, &unread) < 0 || !client_get_settings(client))
+		return;
+	ret->file = alloc_str(client_get_settings(client));
+	ret->is_of_daemon = true;
+	ret->daemon_uid = client_get_uid(client);
+}
+
+static int find(
+	const struct ctl *ctl, const char *conf_dir, struct settings *ret, struct fail *fail)
+{
+	auto_free char *above = NULL;
+	int r = conf_dir ? find_beside(conf_dir, ret, fail) : 0;
+
+	if (r < 0)
+		return r;
+	if (!conf_dir)
+		find_of_daemon(ctl, ret);
+	if (!ret->file)
+		ret->file = alloc_str(SYSCONFDIR "/mcp-fleet/fleet.yaml");
+	above = put_dir_of(ret->file);
+	ret->dir = alloc_printf("%s/conf.d", streq(above, "/") ? "" : above);
+	if (!utf8_valid(ret->dir, strlen(ret->dir))) /* the settings name files in it */
+		return fail_set(fail, -EILSEQ, "%s: the path is not UTF-8", ret->dir);
+	if (access(ret->file, R_OK) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return fail_set(fail, -ENOENT,
+			"%s is not there, and the daemon reads conf.d only beside it: make it (it may "
+			"be empty), or say with --conf-dir where the settings are",
+			ret->file);
+	return fail_set(fail, -errno, "%s: cannot be read: %s", ret->file, strerror(errno));
+}
+
+/* --- which domains --- */
+
+static const char *text_of(const yaml_node_t *node)
+{
+	return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value
+						      : NULL;
+}
+
+static size_t n_pairs(const yaml_node_t *map)
+{
+	return (size_t)(map->data.mapping.pairs.top - map->data.mapping.pairs.start);
+}
+
+static void add_domain(struct settings *settings, const char *name, const char *file,
+	const yaml_node_t *key, bool is_alone)
+{
+	settings->domains =
+		alloc_resize(settings->domains, settings->n + 1, sizeof(*settings->domains));
+	settings->domains[settings->n++] = (struct settings_domain){ .name = alloc_str(name),
+		.file = alloc_str(file),
+		.line = (int)key->start_mark.line + 1,
+		.is_alone = is_alone };
+}
+
+static void note_domains(struct settings *settings, yaml_document_t *document, const char *file)
+{
+	yaml_node_t *root = yaml_document_get_root_node(document);
+
+	if (!root || root->type != YAML_MAPPING_NODE)
+		return;
+	for (size_t i = 0; i < n_pairs(root); i++) {
+		const yaml_node_pair_t *pair = &root->data.mapping.pairs.start[i];
+		const char *key = text_of(yaml_document_get_node(document, pair->key));
+		const yaml_node_t *map = yaml_document_get_node(document, pair->value);
+
+		if (!key || !streq(key, "domains") || map->type != YAML_MAPPING_NODE)
+			continue;
+		settings->has_domains = true;
+		for (size_t k = 0; k < n_pairs(map); k++) {
+			const yaml_node_t *name = yaml_document_get_node(
+				document, map->data.mapping.pairs.start[k].key);
+
+			if (text_of(name))
+				add_domain(settings, text_of(name), file, name,
+					n_pairs(root) == 1 && n_pairs(map) == 1);
+		}
+	}
+}
+
+/* What is not YAML is the loader's to complain about. */
+static int read_file(struct settings *settings, const char *path, struct fail *fail)
+{
+	auto_strbuf text = { 0 };
+	yaml_parser_t parser;
+	yaml_document_t document;
+	int r = fd_read_file(path, MAX_FILE, &text);
+
+	if (r < 0)
+		return fail_set(fail, r, "%s: cannot be read: %s", path, strerror(-r));
+	if (!yaml_parser_initialize(&parser))
+		abort();
+	yaml_parser_set_input_string(&parser, (const unsigned char *)strbuf_get(&text), text.len);
+	if (yaml_parser_load(&parser, &document)) {
+		note_domains(settings, &document, path);
+		yaml_document_delete(&document);
+	}
+	yaml_parser_delete(&parser);
+	return 0;
+}
+
+static int is_drop_in(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > 5 && streq(entry->d_name + len - 5, ".yaml");
+}
+
+static int read_files(struct settings *settings, struct fail *fail)
+{
+	struct dirent **entries = NULL;
+	int n;
+	int r = read_file(settings, settings->file, fail);
+
+	if (r < 0)
+		return r;
+	n = scandir(settings->dir, &entries, is_drop_in, alphasort);
+	if (n < 0 && errno != ENOENT)
+		return fail_set(
+			fail, -errno, "%s: cannot be read: %s", settings->dir, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		auto_free char *path = alloc_printf("%s/%s", settings->dir, entries[i]->d_name);
+
+		if (r == 0)
+			r = read_file(settings, path, fail);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+int settings_open(
+	const struct ctl *ctl, const char *conf_dir, struct settings *ret, struct fail *fail)
+{
+	auto_(settings_done) struct settings settings = { 0 };
+	int r = find(ctl, conf_dir, &settings, fail);
+
+	/* The names can be relied on only where the loader takes the whole. */
+	if (r == 0)
+		r = settings_check(&settings, fail);
+	if (r == -EINVAL && settings.dir)
+		(void)fail_prefix(fail, "the settings are wrong already, nothing was changed: ");
+	if (r == 0)
+		r = read_files(&settings, fail);
+	if (r < 0)
+		return r;
+	*ret = settings;
+	settings = (struct settings){ 0 };
+	return 0;
+}
+
+void settings_done(struct settings *settings)
+{
+	for (size_t i = 0; i < settings->n; i++) {
+		free(settings->domains[i].name);
+		free(settings->domains[i].file);
+	}
+	free(settings->domains);
+	free(settings->file);
+	free(settings->dir);
+	*settings = (struct settings){ 0 };
+}
+
+const struct settings_domain *settings_find(
+	const struct settings *settings, const char *name, const struct settings_domain *after)
+{
+	size_t from = after ? (size_t)(after - settings->domains) + 1 : 0;
+
+	for (size_t i = from; i < settings->n; i++) {
+		if (streq(settings->domains[i].name, name))
+			return &settings->domains[i];
+	}
+	return NULL;
+}
+
+/* --- whether they are right --- */
+
+/* A root is given so that where this command runs does not matter: the default root is the current folder. */
+int settings_check(const struct settings *settings, struct fail *fail)
+{
+	auto_free char *program = NULL;
+	auto_free char *root = put_dir_of(settings->file);
+	auto_strbuf words = { 0 };
+	int status = 0;
+	int r = run_find_daemon(&program, fail);
+
+	if (r < 0)
+		return r;
+	const char *const argv[] = { program, "--check-config", "-c", settings->file, "--root",
+		root, NULL };
+
+	r = run_program(argv, MAX_WORDS, &words, &status, fail);
+	if (r < 0 || status == 0)
+		return r;
+	while (words.len && words.data[words.len - 1] == '\n')
+		strbuf_cut(&words, words.len - 1);
+	return fail_set(fail, -EINVAL, "%.900s",
+		strncmp(strbuf_get(&words), "mcp-fleetd: ", 12) == 0 ? words.data + 12
+								     : strbuf_get(&words));
+}
