@@ -6,6 +6,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/add.c \
 	ctl/args.c ctl/args.h \
 	ctl/ask.c ctl/ask.h \
+	ctl/call.c \
+	ctl/call_value.c ctl/call_value.h \
 	ctl/client.c ctl/client.h \
 	ctl/clients.c ctl/clients.h \
 	ctl/confd.c ctl/confd.h \
@@ -18,7 +20,13 @@ ctl_libctl_a_SOURCES = \
 	ctl/import_file.c ctl/import_file.h \
 	ctl/jsonc.c ctl/jsonc.h \
 	ctl/jsonc_edit.c ctl/jsonc_edit.h \
+	ctl/latency.c ctl/latency.h \
+	ctl/load.c ctl/load.h \
+	ctl/logs.c \
+	ctl/mcp.c ctl/mcp.h \
+	ctl/member.h \
 	ctl/nearest.c ctl/nearest.h \
+	ctl/number.c ctl/number.h \
 	ctl/output.c ctl/output.h \
 	ctl/put.c ctl/put.h \
 	ctl/remove.c \
@@ -26,7 +34,15 @@ ctl_libctl_a_SOURCES = \
 	ctl/secrets.c ctl/secrets.h \
 	ctl/server.c ctl/server.h \
 	ctl/settings.c ctl/settings.h \
+	ctl/screen.c ctl/screen.h \
+	ctl/sessions.c \
+	ctl/signals.c ctl/signals.h \
+	ctl/status.c \
 	ctl/table.c \
+	ctl/tools.c \
+	ctl/top.c \
+	ctl/top_frame.c ctl/top_frame.h \
+	ctl/usage.c ctl/usage.h \
 	ctl/verb.h \
 	ctl/verbs.c \
 	ctl/version.c \
@@ -34,7 +50,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/yaml_out.c ctl/yaml_out.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS)
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS) -lm
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

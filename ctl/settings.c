@@ -36,6 +36,14 @@ static int find_beside(const char *conf_dir, struct settings *ret, struct fail *
 	return 0;
 }
 
+/* A path that the daemon was given relative to the folder in which it runs; NULL: that cannot be seen. */
+static char *anchored(const char *path, pid_t daemon)
+{
+	auto_free char *link = alloc_printf("/proc/%d/cwd/%s", (int)daemon, path);
+
+	return *path == '/' ? alloc_str(path) : realpath(link, NULL);
+}
+
 /* A daemon that is not there, or does not say it, is no failure: there is a default. */
 static void find_of_daemon(const struct ctl *ctl, struct settings *ret)
 {
@@ -44,8 +52,8 @@ static void find_of_daemon(const struct ctl *ctl, struct settings *ret)
 
 	if (client_open(ctl, &client, &unread) < 0 || !client_get_settings(client))
 		return;
-	ret->file = alloc_str(client_get_settings(client));
-	ret->is_of_daemon = true;
+	ret->file = anchored(client_get_settings(client), client_get_daemon(client));
+	ret->is_of_daemon = ret->file != NULL;
 	ret->daemon_uid = client_get_uid(client);
 }
 

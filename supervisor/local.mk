@@ -18,11 +18,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/cgroup.c supervisor/fleet/cgroup.h \
 	supervisor/fleet/confine.c supervisor/fleet/confine.h \
 	supervisor/fleet/domain.c supervisor/fleet/domain.h supervisor/fleet/domain_private.h \
+	supervisor/fleet/domain_drill.c \
 	supervisor/fleet/domain_news.c \
 	supervisor/fleet/domain_pool.c \
+	supervisor/fleet/domain_restart.c \
 	supervisor/fleet/domain_session.c \
 	supervisor/fleet/domain_setup.c \
 	supervisor/fleet/domain_sleep.c \
+	supervisor/fleet/domain_stats.c \
 	supervisor/fleet/domain_wants.c \
 	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
 	supervisor/fleet/fairq.c supervisor/fleet/fairq.h \
@@ -97,8 +100,18 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
+	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
+	supervisor/ops/control_conn.c \
+	supervisor/ops/control_drill.c \
+	supervisor/ops/control_fleet.c \
+	supervisor/ops/control_gateway.c \
+	supervisor/ops/control_methods.c \
+	supervisor/ops/control_tools.c \
+	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/registration.c supervisor/ops/registration.h \
+	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h
 
 sbin_PROGRAMS += mcp-fleetd

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
+	tests/integration/control.py \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
@@ -43,6 +44,7 @@ EXTRA_DIST += \
 	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
+	tests/integration/test_control.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_errors.py \

@@ -57,6 +57,12 @@ tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c
 tests_unit_test_utf8_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_utf8_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_histogram
+TESTS += tests/unit/test_histogram
+tests_unit_test_histogram_SOURCES = tests/unit/test_histogram.c
+tests_unit_test_histogram_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_histogram_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_base64
 TESTS += tests/unit/test_base64
 tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
@@ -688,6 +694,18 @@ TESTS += tests/unit/test_domain_sleep
 tests_unit_test_domain_sleep_SOURCES = tests/unit/test_domain_sleep.c $(fake_domain_sources)
 tests_unit_test_domain_sleep_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_sleep_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_restart
+TESTS += tests/unit/test_domain_restart
+tests_unit_test_domain_restart_SOURCES = tests/unit/test_domain_restart.c $(fake_domain_sources)
+tests_unit_test_domain_restart_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_restart_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_disable
+TESTS += tests/unit/test_domain_disable
+tests_unit_test_domain_disable_SOURCES = tests/unit/test_domain_disable.c $(fake_domain_sources)
+tests_unit_test_domain_disable_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_disable_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain
