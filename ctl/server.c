@@ -180,21 +180,21 @@ static int check_command(struct server *server, struct fail *fail)
 
 static int check_url(struct server *server, struct fail *fail)
 {
+	const char *url = server->url;
+	const char *host = strstr(url, "://");
 	struct uri_target parts;
 	char shown[QUOTE_SIZE];
-	bool is_http = strncasecmp(server->url, "http://", 7) == 0 ||
-		       strncasecmp(server->url, "https://", 8) == 0;
 
-	if (!is_http || strlen(server->url) > MAX_URL ||
-		uri_split(server->url, strlen(server->url), &parts) < 0 || !parts.authority.len)
-		return fail_set(fail, -EINVAL,
-			"the url %s is not http://HOST/PATH or https://HOST/PATH",
-			secret_is_url(server->url) ? mask : quote(shown, server->url));
-	if (memchr(parts.authority.at, '@', parts.authority.len))
+	server->is_private |= secret_is_url(url) || has_hidden(server, url);
+	if (host && memchr(host + 3, '@', strcspn(host + 3, "/?#")))
 		return fail_set(fail, -EINVAL,
 			"the url has a user name in it: give an Authorization header instead");
-	server->is_private |= secret_is_url(server->url) || has_hidden(server, server->url);
-	return 0;
+	if ((strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0) &&
+		strlen(url) <= MAX_URL && uri_split(url, strlen(url), &parts) == 0 &&
+		parts.authority.len)
+		return 0;
+	return fail_set(fail, -EINVAL, "the url %s is not http://HOST/PATH or https://HOST/PATH",
+		server->is_private ? mask : quote(shown, url));
 }
 
 static bool is_env_name(const char *name)

@@ -44,29 +44,33 @@ static char *anchored(const char *path, pid_t daemon)
 	return *path == '/' ? alloc_str(path) : realpath(link, NULL);
 }
 
-/* A daemon that is not there, or does not say it, is no failure: there is a default. */
-static void find_of_daemon(const struct ctl *ctl, struct settings *ret)
+/* A daemon that is not there, or has none, is no failure: there is a default. */
+static int find_of_daemon(const struct ctl *ctl, struct settings *ret, struct fail *fail)
 {
 	auto_(client_freep) struct client *client = NULL;
 	struct fail unread = { 0 };
 
 	if (client_open(ctl, &client, &unread) < 0 || !client_get_settings(client))
-		return;
+		return 0;
 	ret->file = anchored(client_get_settings(client), client_get_daemon(client));
-	ret->is_of_daemon = ret->file != NULL;
+	if (!ret->file)
+		return fail_set(fail, -ENOENT,
+			"the daemon says that its settings are in %.300s, but not where that is: say it "
+			"with --conf-dir",
+			client_get_settings(client));
+	ret->is_of_daemon = true;
 	ret->daemon_uid = client_get_uid(client);
+	return 0;
 }
 
 static int find(
 	const struct ctl *ctl, const char *conf_dir, struct settings *ret, struct fail *fail)
 {
 	auto_free char *above = NULL;
-	int r = conf_dir ? find_beside(conf_dir, ret, fail) : 0;
+	int r = conf_dir ? find_beside(conf_dir, ret, fail) : find_of_daemon(ctl, ret, fail);
 
 	if (r < 0)
 		return r;
-	if (!conf_dir)
-		find_of_daemon(ctl, ret);
 	if (!ret->file)
 		ret->file = alloc_str(SYSCONFDIR "/mcp-fleet/fleet.yaml");
 	above = put_dir_of(ret->file);
