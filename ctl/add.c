@@ -159,10 +159,10 @@ static int take_all(const struct ctl *ctl, const struct ctl_args *args, struct s
 	return r < 0 ? r : server_check(server, fail);
 }
 
-static int check_name(const struct settings *settings, const char *name, struct fail *fail)
+static int check_name(const struct place *place, const char *name, struct fail *fail)
 {
 	const char *wrong = server_check_name(name);
-	const struct settings_domain *there = settings_find(settings, name, NULL);
+	const struct place_domain *there = place_find(place, name, NULL);
 	char shown[QUOTE_SIZE];
 
 	if (wrong)
@@ -173,10 +173,10 @@ static int check_name(const struct settings *settings, const char *name, struct 
 	return 0;
 }
 
-static int finish(const struct ctl *ctl, const struct ctl_args *args,
-	const struct settings *settings, const struct server *server)
+static int finish(const struct ctl *ctl, const struct ctl_args *args, const struct place *place,
+	const struct server *server)
 {
-	auto_(confd_done) struct confd_change change = { .settings = settings };
+	auto_(confd_done) struct confd_change change = { .place = place };
 	struct fail fail = { 0 };
 	bool is_reloaded = false;
 	bool keeps;
@@ -188,7 +188,7 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args,
 		return ctl_fail(ctl, &fail);
 	if (!ctl->is_json) {
 		out_line(ctl, COLOR_GOOD, "%s is a domain now:", server->name);
-		confd_verb_show(ctl, settings, server, "add");
+		confd_verb_show(ctl, place, server, "add");
 		if (keeps)
 			out_line(ctl, COLOR_NONE,
 				"The settings named no domains: conf.d/built-in.yaml keeps those that "
@@ -196,7 +196,7 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args,
 	}
 	status = confd_verb_reload(ctl, args, &is_reloaded);
 	if (ctl->is_json) {
-		json_t *json = confd_verb_json(settings, server, "add");
+		json_t *json = confd_verb_json(place, server, "add");
 
 		(void)json_object_set_new(json, "domain", json_string(server->name));
 		(void)json_object_set_new(json, "reloaded", json_boolean(is_reloaded));
@@ -207,19 +207,19 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args,
 
 static int run(const struct ctl *ctl, const struct ctl_args *args)
 {
-	auto_(settings_done) struct settings settings = { 0 };
+	auto_(place_done) struct place place = { 0 };
 	auto_(server_done) struct server server = server_new(args_at(args, 0));
 	struct fail fail = { 0 };
 	int r;
 
 	if (args_count(args) == 1 && !args_has(args, "url"))
 		return ctl_usage(args->verb, "a command behind --, or --url, is expected");
-	r = settings_open(ctl, args_get(args, "conf-dir"), &settings, &fail);
+	r = place_open(ctl, args_get(args, "conf-dir"), &place, &fail);
 	if (r == 0)
-		r = check_name(&settings, server.name, &fail);
+		r = check_name(&place, server.name, &fail);
 	if (r == 0)
 		r = take_all(ctl, args, &server, &fail);
-	return r < 0 ? ctl_fail(ctl, &fail) : finish(ctl, args, &settings, &server);
+	return r < 0 ? ctl_fail(ctl, &fail) : finish(ctl, args, &place, &server);
 }
 
 static const struct ctl_option options[] = {

@@ -106,26 +106,33 @@ static int show_result(const struct ctl *ctl, json_t *result)
 
 /* --- the arguments ----------------------------------------------------------------------------- */
 
-static json_t *make_arguments(const struct ctl_args *args, json_t *schema)
+/* A word that is wrong is a matter of usage, a file that cannot be read is not. */
+static int fail_arguments(const struct ctl *ctl, const struct fail *fail)
+{
+	return fail->code == -EINVAL ? ctl_usage(&verb_call, "%s", fail->text)
+				     : ctl_fail(ctl, fail);
+}
+
+/* 0, or -errno with words. */
+static int make_arguments(
+	const struct ctl_args *args, json_t *schema, json_t **ret, struct fail *fail)
 {
 	const char *whole = args_get(args, "json-args");
 	json_auto_t *named = json_object();
 	json_auto_t *base = NULL;
-	struct fail fail = { 0 };
 
 	for (size_t i = 1; i < args_count(args); i++) {
-		if (call_value_add(named, schema, args_at(args, i), &fail) < 0) {
-			(void)ctl_usage(&verb_call, "%s", fail.text);
-			return NULL;
-		}
+		int r = call_value_add(named, schema, args_at(args, i), fail);
+
+		if (r < 0)
+			return r;
 	}
-	base = whole ? call_value_read(whole, &fail) : json_object();
-	if (!base) {
-		(void)ctl_usage(&verb_call, "%s", fail.text);
-		return NULL;
-	}
+	base = whole ? call_value_read(whole, fail) : json_object();
+	if (!base)
+		return fail->code;
 	(void)json_object_update(base, named);
-	return TAKE(base);
+	*ret = TAKE(base);
+	return 0;
 }
 
 static int fail_unknown(const struct ctl *ctl, const json_t *tools, const char *name)
@@ -138,8 +145,9 @@ static int fail_unknown(const struct ctl *ctl, const json_t *tools, const char *
 	json_array_foreach(tools, i, tool)
 		nearest_offer(&nearest, member_text(tool, "name"));
 	if (nearest.best)
-		(void)fail_set(&fail, -ENOENT, "there is no tool '%s'; did you mean '%s'?", name,
-			nearest.best);
+		(void)fail_set(&fail, -ENOENT,
+			"there is no tool '%s'; did you mean '%s'? 'mcp-fleetctl tools' lists them",
+			name, nearest.best);
 	else
 		(void)fail_set(&fail, -ENOENT,
 			"there is no tool '%s': 'mcp-fleetctl tools' lists them, and 'mcp-fleetctl "
@@ -211,15 +219,16 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 	auto_(place_done) struct place place = { 0 };
 	struct fail fail = { 0 };
 	json_t *tool;
-	json_t *arguments;
+	json_t *arguments = NULL;
 
 	if (look_up(ctl, &place, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	tool = member_find(place.tools, "name", args_at(args, 0));
 	if (!tool)
 		return fail_unknown(ctl, place.tools, args_at(args, 0));
-	arguments = make_arguments(args, json_object_get(tool, "inputSchema"));
-	return arguments ? call(ctl, args, &place, arguments) : CTL_USAGE;
+	if (make_arguments(args, json_object_get(tool, "inputSchema"), &arguments, &fail) < 0)
+		return fail_arguments(ctl, &fail);
+	return call(ctl, args, &place, arguments);
 }
 
 static const struct ctl_option options[] = {
@@ -241,7 +250,7 @@ const struct verb verb_call = {
 		"no limit of time of its own unless --timeout is given.",
 	.options = options,
 	.word = CTL_WORD_TOOL,
-	.more = CTL_WORD_TEXT,
+	.more = CTL_WORD_TOOL_ARG,
 	.min_args = 1,
 	.max_args = UINT_MAX,
 	.run = run,

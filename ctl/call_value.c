@@ -187,7 +187,7 @@ static int read_file(const char *what, const char *path, struct strbuf *ret, str
 	if (r == -EFBIG)
 		return fail_set(
 			fail, r, "%s: '%s' has more than %d bytes", what, path, LIMIT_LINE_BYTES);
-	return r < 0 ? fail_set(fail, r, "%s: cannot read '%s'", what, path) : 0;
+	return r < 0 ? fail_set(fail, r, "%s: cannot read '%s': %s", what, path, strerror(-r)) : 0;
 }
 
 /* --- names ------------------------------------------------------------------------------------- */

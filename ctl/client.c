@@ -93,7 +93,7 @@ static int fail_connect(int r, const char *path, int64_t timeout_ms, struct fail
 			"or overloaded?",
 			path, (long long)timeout_ms);
 	default:
-		(void)fail_set(fail, r, "cannot connect to %s", path);
+		(void)fail_set(fail, r, "cannot connect to %s: %s", path, strerror(-r));
 		if (fail)
 			fail->code = -ENOTCONN;
 		return -ENOTCONN;
@@ -164,7 +164,8 @@ static int fail_wire(const struct client *client, int r, const char *method, str
 			client->path, LIMIT_LINE_BYTES);
 		break;
 	default:
-		(void)fail_set(fail, r, "the connection to %s broke", client->path);
+		(void)fail_set(
+			fail, r, "the connection to %s broke: %s", client->path, strerror(-r));
 		if (fail)
 			fail->code = -ENOTCONN;
 	}

@@ -43,7 +43,7 @@ static void add_file(struct confd_change *change, const char *name, const char *
 
 	change->files = alloc_resize(change->files, change->n + 1, sizeof(*change->files));
 	change->files[change->n++] = (struct confd_file){
-		.path = alloc_printf("%s/%s.%s", change->settings->dir, name, ending),
+		.path = alloc_printf("%s/%s.%s", change->place->dir, name, ending),
 		.text = text ? strbuf_take(text) : NULL,
 		.len = len,
 		.is_secret = is_secret,
@@ -64,7 +64,7 @@ void confd_add_server(struct confd_change *change, const struct server *server, 
 	/* The secrets first: a file that is named must be there. */
 	server_print_env(server, &env);
 	server_print_headers(server, &headers);
-	server_print(server, change->settings->dir, origin, false, &yaml);
+	server_print(server, change->place->dir, origin, false, &yaml);
 	if (env.len)
 		add_file(change, server->name, "env", &env, true);
 	if (headers.len)
@@ -87,7 +87,7 @@ bool confd_keep_built_in(struct confd_change *change)
 {
 	auto_strbuf text = { 0 };
 
-	if (change->settings->has_domains)
+	if (change->place->has_domains)
 		return false;
 	strbuf_adds(&text,
 		"# Written by mcp-fleetctl: the domains that are built in. They are served without being\n"
@@ -121,11 +121,10 @@ bool confd_is_done(const struct confd_change *change)
 
 /* Root lets the daemon's group read a secret, where the daemon is not root: as the loader wants it. Everything else
  * belongs to whom the folder belongs. */
-static struct put_owner secret_owner(const struct settings *settings, const struct stat *dir)
+static struct put_owner secret_owner(const struct place *place, const struct stat *dir)
 {
 	struct put_owner owner = { .mode = 0600, .uid = dir->st_uid, .gid = dir->st_gid };
-	const struct passwd *daemon =
-		settings->is_of_daemon ? getpwuid(settings->daemon_uid) : NULL;
+	const struct passwd *daemon = place->is_of_daemon ? getpwuid(place->daemon_uid) : NULL;
 
 	if (dir->st_uid != 0 || geteuid() != 0)
 		return owner;
@@ -136,7 +135,7 @@ static struct put_owner secret_owner(const struct settings *settings, const stru
 	return owner;
 }
 
-static int write_file(const struct settings *settings, const struct confd_file *file,
+static int write_file(const struct place *place, const struct confd_file *file,
 	const struct stat *dir, struct fail *fail)
 {
 	struct put_owner owner = { .mode = 0644, .uid = dir->st_uid, .gid = dir->st_gid };
@@ -144,7 +143,7 @@ static int write_file(const struct settings *settings, const struct confd_file *
 	if (!file->text)
 		return put_away(file->path, fail);
 	if (file->is_secret)
-		owner = secret_owner(settings, dir);
+		owner = secret_owner(place, dir);
 	return put_file(file->path, file->text, file->len, &owner, fail);
 }
 
@@ -184,20 +183,20 @@ static void take_back(
 	}
 }
 
-static int make_dir(const struct settings *settings, struct stat *ret, struct fail *fail)
+static int make_dir(const struct place *place, struct stat *ret, struct fail *fail)
 {
-	auto_free char *above = put_dir_of(settings->dir);
+	auto_free char *above = put_dir_of(place->dir);
 	struct stat st;
 
-	if (stat(settings->dir, ret) == 0)
+	if (stat(place->dir, ret) == 0)
 		return 0;
-	if (errno != ENOENT || stat(above, &st) < 0 ||
-		mkdir(settings->dir, st.st_mode & 0755) < 0 || stat(settings->dir, ret) < 0)
+	if (errno != ENOENT || stat(above, &st) < 0 || mkdir(place->dir, st.st_mode & 0755) < 0 ||
+		stat(place->dir, ret) < 0)
 		return fail_set(
-			fail, -errno, "%s: cannot be made: %s", settings->dir, strerror(errno));
+			fail, -errno, "%s: cannot be made: %s", place->dir, strerror(errno));
 	/* Who is not root keeps it. */
-	if (chown(settings->dir, st.st_uid, st.st_gid) == 0)
-		(void)stat(settings->dir, ret);
+	if (chown(place->dir, st.st_uid, st.st_gid) == 0)
+		(void)stat(place->dir, ret);
 	return 0;
 }
 
@@ -205,14 +204,14 @@ static int apply(const struct confd_change *change, struct before *before, struc
 {
 	struct stat dir;
 	size_t n = 0;
-	int r = make_dir(change->settings, &dir, fail);
+	int r = make_dir(change->place, &dir, fail);
 
 	for (size_t i = 0; r == 0 && i < change->n; i++)
 		r = remember(&change->files[i], &before[i], fail);
 	for (; r == 0 && n < change->n; n++)
-		r = write_file(change->settings, &change->files[n], &dir, fail);
+		r = write_file(change->place, &change->files[n], &dir, fail);
 	if (r == 0) {
-		r = settings_check(change->settings, fail);
+		r = place_check(change->place, fail);
 		if (r < 0)
 			(void)fail_prefix(fail, "the daemon would not take it: ");
 	}

@@ -3,8 +3,8 @@
  * After writing the daemon's own loader is asked; what it does not take is taken back, and the folder is as it was. */
 #pragma once
 
+#include "ctl/place.h"
 #include "ctl/server.h"
-#include "ctl/settings.h"
 
 struct confd_file {
 	char *path;
@@ -14,7 +14,7 @@ struct confd_file {
 };
 
 struct confd_change {
-	const struct settings *settings;
+	const struct place *place;
 	struct confd_file *files;
 	size_t n;
 };

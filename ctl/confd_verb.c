@@ -25,54 +25,53 @@ static json_t *secrets_of(const struct server *server)
 	return server->url ? server->headers : server->secrets;
 }
 
-static void show_path(const struct ctl *ctl, const struct settings *settings,
-	const struct server *server, const char *ending, bool is_closed)
+static void show_path(const struct ctl *ctl, const struct place *place, const struct server *server,
+	const char *ending, bool is_closed)
 {
 	auto_strbuf path = { 0 };
 
-	out_clean(&path, settings->dir);
+	out_clean(&path, place->dir);
 	strbuf_addf(&path, "/%s.%s", server->name, ending);
 	out_line(ctl, COLOR_DIM, "  %s%s", strbuf_get(&path),
 		is_closed ? " (not readable for others)" : "");
 }
 
-void confd_verb_show(const struct ctl *ctl, const struct settings *settings,
-	const struct server *server, const char *origin)
+void confd_verb_show(const struct ctl *ctl, const struct place *place, const struct server *server,
+	const char *origin)
 {
 	auto_strbuf text = { 0 };
 	auto_strbuf names = { 0 };
 	const char *name;
 	json_t *value;
 
-	server_print(server, settings->dir, origin, true, &text);
-	show_path(ctl, settings, server, "yaml", server->is_private);
+	server_print(server, place->dir, origin, true, &text);
+	show_path(ctl, place, server, "yaml", server->is_private);
 	show_text(ctl, strbuf_get(&text));
 	json_object_foreach(secrets_of(server), name, value)
 		strbuf_addf(&names, "%s%s********\n", name, server->url ? ": " : "=");
 	if (!names.len)
 		return;
-	show_path(ctl, settings, server, server->url ? "headers" : "env", true);
+	show_path(ctl, place, server, server->url ? "headers" : "env", true);
 	show_text(ctl, strbuf_get(&names));
 }
 
-json_t *confd_verb_json(
-	const struct settings *settings, const struct server *server, const char *origin)
+json_t *confd_verb_json(const struct place *place, const struct server *server, const char *origin)
 {
 	json_t *names = json_array();
 	auto_strbuf text = { 0 };
 	const char *name;
 	json_t *value;
 	json_t *path = json_null();
-	auto_free char *yaml_path = alloc_printf("%s/%s.yaml", settings->dir, server->name);
-	auto_free char *secrets_path = alloc_printf(
-		"%s/%s.%s", settings->dir, server->name, server->url ? "headers" : "env");
+	auto_free char *yaml_path = alloc_printf("%s/%s.yaml", place->dir, server->name);
+	auto_free char *secrets_path =
+		alloc_printf("%s/%s.%s", place->dir, server->name, server->url ? "headers" : "env");
 
 	json_object_foreach(secrets_of(server), name, value)
 		(void)json_array_append_new(names, json_string(name));
 	if (json_array_size(names))
 		path = json_sprintf(
-			"%s/%s.%s", settings->dir, server->name, server->url ? "headers" : "env");
-	server_print(server, settings->dir, origin, true, &text);
+			"%s/%s.%s", place->dir, server->name, server->url ? "headers" : "env");
+	server_print(server, place->dir, origin, true, &text);
 	return json_pack("{s:o, s:s, s:o, s:o}", "settings", out_text(yaml_path), "settings_text",
 		strbuf_get(&text), "secrets_file", path, "secrets", names);
 }

@@ -5,12 +5,12 @@
 #include "ctl/verb.h"
 
 /* Shows the texts that would be written, secrets masked, indented. */
-void confd_verb_show(const struct ctl *ctl, const struct settings *settings,
-	const struct server *server, const char *origin);
+void confd_verb_show(const struct ctl *ctl, const struct place *place, const struct server *server,
+	const char *origin);
 
 /* The server as JSON: {settings, settings_text (masked), secrets_file (or null), secrets}. */
-json_t *confd_verb_json(const struct settings *settings, const struct server *server,
-	const char *origin) must_check;
+json_t *confd_verb_json(const struct place *place, const struct server *server, const char *origin)
+	must_check;
 
 /* Tells the daemon to read its settings again, when --reload was given; else says how to, unless --json.
  * Returns an enum ctl_exit; *ret_reloaded says whether it did. */

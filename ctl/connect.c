@@ -10,7 +10,6 @@
 #include "ctl/connect_file.h"
 #include "ctl/jsonc_edit.h"
 #include "ctl/output.h"
-#include "ctl/run.h"
 #include "shared/alloc.h"
 #include "shared/utf8.h"
 
@@ -37,6 +36,12 @@ static void add_arg(json_t *args, const char *text)
 	(void)json_array_append_new(args, json_string_nocheck(text));
 }
 
+/* Where this program is, yours; NULL: that cannot be told. */
+static char *find_self(void)
+{
+	return realpath("/proc/self/exe", NULL);
+}
+
 /* The client starts it from somewhere: paths are absolute. */
 static int add_path(json_t *args, const char *option, const char *path, struct fail *fail)
 {
@@ -53,22 +58,21 @@ static int make_entry(struct connect *c, struct fail *fail)
 {
 	const char *url = args_get(c->args, "url");
 	const char *key_file = args_get(c->args, "key-file");
-	auto_free char *program = run_find_self();
+	const char *mcp_socket = args_get(c->args, "mcp-socket");
+	auto_free char *program = find_self();
 	json_auto_t *args = json_array();
 	int r = 0;
 
 	if (!program)
 		return fail_set(
 			fail, -ENOENT, "where mcp-fleetctl is cannot be told: is /proc there?");
-	if (c->ctl->socket) {
-		add_arg(args, "--socket");
-		add_arg(args, c->ctl->socket);
-	}
 	add_arg(args, "stdio");
 	if (key_file)
 		r = add_path(args, "--key-file", key_file, fail);
 	if (url)
 		add_arg(args, url);
+	if (mcp_socket)
+		add_arg(args, mcp_socket);
 	if (r == 0)
 		c->entry = clients_make_entry(c->app, program, args);
 	return r;
@@ -237,6 +241,10 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 		return ctl_usage(args->verb, "'%s' is no client that is known", args_at(args, 0));
 	if (args_has(args, "key-file") && !args_has(args, "url"))
 		return ctl_usage(args->verb, "--key-file is for a fleet at a --url");
+	if (args_has(args, "mcp-socket") &&
+		(args_has(args, "url") || *args_get(args, "mcp-socket") != '/'))
+		return ctl_usage(
+			args->verb, "--mcp-socket: an absolute path is expected, and no --url");
 	if (!c.name)
 		c.name = "mcp-fleet";
 	if (!*c.name || !utf8_valid(c.name, strlen(c.name)))
@@ -262,6 +270,10 @@ static const struct ctl_option options[] = {
 		.arg = "URL",
 		.word = CTL_WORD_TEXT,
 		.doc = "of a fleet elsewhere, in the place of the one on this machine" },
+	{ .name = "mcp-socket",
+		.arg = "PATH",
+		.word = CTL_WORD_FILE,
+		.doc = "the local socket of the fleet on this machine, where it is not the usual one" },
 	{ .name = "key-file",
 		.arg = "FILE",
 		.word = CTL_WORD_FILE,

@@ -19,7 +19,7 @@
 struct import {
 	const struct ctl *ctl;
 	const struct ctl_args *args;
-	struct settings settings;
+	struct place place;
 	struct import_file file;
 	struct confd_change change;
 	char *origin;
@@ -33,7 +33,7 @@ static void import_free(struct import *im)
 {
 	confd_done(&im->change);
 	import_done(&im->file);
-	settings_done(&im->settings);
+	place_done(&im->place);
 	free(im->origin);
 }
 
@@ -96,7 +96,7 @@ static bool is_name_twice(const struct import *im, size_t i)
 /* Ours from the last time, and the same. */
 static bool is_same(const struct import *im, const struct server *server)
 {
-	auto_(confd_done) struct confd_change change = { .settings = &im->settings };
+	auto_(confd_done) struct confd_change change = { .place = &im->place };
 
 	confd_add_server(&change, server, im->origin);
 	return confd_is_done(&change);
@@ -107,7 +107,7 @@ static void refuse_name(const struct import *im, size_t i)
 	struct import_item *item = &im->file.items[i];
 	const char *name = item->server.name;
 	const char *wrong = server_check_name(name);
-	const struct settings_domain *there = settings_find(&im->settings, name, NULL);
+	const struct place_domain *there = place_find(&im->place, name, NULL);
 	char shown[QUOTE_SIZE];
 
 	if (wrong)
@@ -136,7 +136,7 @@ static void sort_out(struct import *im)
 			im->n_refused++;
 		if (item->state != IMPORT_FOUND)
 			continue;
-		if (settings_find(&im->settings, item->server.name, NULL)) {
+		if (place_find(&im->place, item->server.name, NULL)) {
 			im->n_same++;
 			continue;
 		}
@@ -173,13 +173,13 @@ static void show_item(const struct import *im, const struct import_item *item)
 		out_line(ctl, COLOR_BAD, "%s: not taken: %s", name.data, strbuf_get(&why));
 	} else if (item->state == IMPORT_DISABLED) {
 		out_line(ctl, COLOR_DIM, "%s: left out: it is disabled there", name.data);
-	} else if (settings_find(&im->settings, item->server.name, NULL)) {
+	} else if (place_find(&im->place, item->server.name, NULL)) {
 		out_line(ctl, COLOR_DIM, "%s: there already, as domain %s", name.data,
 			item->server.name);
 	} else {
 		out_line(
 			ctl, COLOR_GOOD, "%s: becomes the domain %s", name.data, item->server.name);
-		confd_verb_show(ctl, &im->settings, &item->server, im->origin);
+		confd_verb_show(ctl, &im->place, &item->server, im->origin);
 		if (extra.len)
 			out_line(ctl, COLOR_WARN, "  not carried over: %s", extra.data);
 	}
@@ -197,16 +197,16 @@ static void show(const struct import *im)
 
 static json_t *json_of_item(const struct import *im, const struct import_item *item)
 {
-	const char *state = item->state == IMPORT_REFUSED                           ? "refused"
-			    : item->state == IMPORT_DISABLED                        ? "disabled"
-			    : settings_find(&im->settings, item->server.name, NULL) ? "unchanged"
-										    : "new";
+	const char *state = item->state == IMPORT_REFUSED                     ? "refused"
+			    : item->state == IMPORT_DISABLED                  ? "disabled"
+			    : place_find(&im->place, item->server.name, NULL) ? "unchanged"
+									      : "new";
 	json_t *json = json_pack("{s:s, s:s, s:s, s:s?, s:O}", "name", item->name, "domain",
 		item->server.name, "state", state, "reason", item->why, "not_carried_over",
 		item->extra);
 
 	if (item->state == IMPORT_FOUND) {
-		json_auto_t *files = confd_verb_json(&im->settings, &item->server, im->origin);
+		json_auto_t *files = confd_verb_json(&im->place, &item->server, im->origin);
 
 		(void)json_object_update(json, files);
 	}
@@ -220,8 +220,8 @@ static void print_json(const struct import *im, bool is_written, bool is_reloade
 	for (size_t i = 0; i < im->file.n; i++)
 		(void)json_array_append_new(servers, json_of_item(im, &im->file.items[i]));
 	out_json(json_pack("{s:o, s:o, s:b, s:b, s:o}", "file", out_text(args_at(im->args, 0)),
-		"conf_dir", out_text(im->settings.dir), "written", is_written, "reloaded",
-		is_reloaded, "servers", servers));
+		"conf_dir", out_text(im->place.dir), "written", is_written, "reloaded", is_reloaded,
+		"servers", servers));
 }
 
 /* --- doing --- */
@@ -299,8 +299,8 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 		return ctl_fail(ctl, &fail);
 	}
 	im.origin = alloc_printf("import, from %s", quote(shown, path ? path : args_at(args, 0)));
-	im.change.settings = &im.settings;
-	r = settings_open(ctl, args_get(args, "conf-dir"), &im.settings, &fail);
+	im.change.place = &im.place;
+	r = place_open(ctl, args_get(args, "conf-dir"), &im.place, &fail);
 	if (r == 0)
 		r = read_file(args_at(args, 0), &im, &forms,
 			&(struct import_choice){ .names = names, .renames = renames }, &fail);

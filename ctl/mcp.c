@@ -50,7 +50,7 @@ static int send_message(struct mcp *mcp, json_t *message, struct fail *fail)
 	/* What it says before it closes can be read still. */
 	if (r == 0 || r == -EPIPE)
 		return 0;
-	(void)fail_set(fail, r, "cannot send to the local socket %s", mcp->path);
+	(void)fail_set(fail, r, "cannot send to the local socket %s: %s", mcp->path, strerror(-r));
 	if (fail)
 		fail->code = -ENOTCONN;
 	return -ENOTCONN;
@@ -92,7 +92,7 @@ static int fail_read(const struct mcp *mcp, int r, struct fail *fail)
 	if (r == -EMSGSIZE)
 		return fail_set(
 			fail, -ENOTCONN, "the answer has more than %d bytes", 2 * LIMIT_LINE_BYTES);
-	(void)fail_set(fail, r, "the connection to %s broke", mcp->path);
+	(void)fail_set(fail, r, "the connection to %s broke: %s", mcp->path, strerror(-r));
 	if (fail)
 		fail->code = -ENOTCONN;
 	return -ENOTCONN;
@@ -244,7 +244,8 @@ static int fail_connect(int r, const char *path, struct fail *fail)
 			"no permission to connect to the daemon's local socket %s: its group is the "
 			"setting local.group",
 			path);
-	(void)fail_set(fail, r, "cannot connect to the daemon's local socket %s", path);
+	(void)fail_set(
+		fail, r, "cannot connect to the daemon's local socket %s: %s", path, strerror(-r));
 	if (fail)
 		fail->code = -ENOTCONN;
 	return -ENOTCONN;

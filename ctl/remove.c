@@ -11,16 +11,16 @@
 #include "shared/quote.h"
 
 /* Why it cannot be removed here, NULL: it can. */
-static int check(const struct settings *settings, const char *name, struct fail *fail)
+static int check(const struct place *place, const char *name, struct fail *fail)
 {
-	const struct settings_domain *domain = settings_find(settings, name, NULL);
-	auto_free char *own = alloc_printf("%s/%s.yaml", settings->dir, name);
+	const struct place_domain *domain = place_find(place, name, NULL);
+	auto_free char *own = alloc_printf("%s/%s.yaml", place->dir, name);
 	char shown[QUOTE_SIZE];
 
 	if (!domain)
 		return fail_set(fail, -ENOENT, "there is no domain %s in %s and its conf.d",
-			quote(shown, name), settings->file);
-	for (; domain; domain = settings_find(settings, name, domain)) {
+			quote(shown, name), place->file);
+	for (; domain; domain = place_find(place, name, domain)) {
 		if (streq(domain->file, own) && domain->is_alone)
 			continue;
 		return fail_set(fail, -EINVAL,
@@ -95,14 +95,14 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args,
 
 static int run(const struct ctl *ctl, const struct ctl_args *args)
 {
-	auto_(settings_done) struct settings settings = { 0 };
-	auto_(confd_done) struct confd_change change = { .settings = &settings };
+	auto_(place_done) struct place place = { 0 };
+	auto_(confd_done) struct confd_change change = { .place = &place };
 	const char *name = args_at(args, 0);
 	struct fail fail = { 0 };
-	int r = settings_open(ctl, args_get(args, "conf-dir"), &settings, &fail);
+	int r = place_open(ctl, args_get(args, "conf-dir"), &place, &fail);
 
 	if (r == 0)
-		r = check(&settings, name, &fail);
+		r = check(&place, name, &fail);
 	if (r < 0)
 		return ctl_fail(ctl, &fail);
 	confd_remove(&change, name);

@@ -1,258 +1,191 @@
 /* See settings.h. */
 #include "ctl/settings.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <yaml.h>
 
 #include "ctl/client.h"
-#include "ctl/put.h"
-#include "ctl/run.h"
+#include "ctl/program.h"
 #include "shared/alloc.h"
-#include "shared/fd.h"
-#include "shared/utf8.h"
+#include "shared/ascii.h"
 
-enum { MAX_FILE = 1024 * 1024, MAX_WORDS = 65536 };
+enum {
+	CHECK_TIMEOUT_MS = 30000,
+	ASK_TIMEOUT_MS = 2000, /* the daemon, for its file: without it there is the default */
+};
 
-/* --- where they are --- */
-
-/* A file named conf.d/… is read only beside a settings file. */
-static int find_beside(const char *conf_dir, struct settings *ret, struct fail *fail)
+void settings_add_program(struct strbuf *out)
 {
-	auto_free char *real = realpath(conf_dir, NULL);
-	auto_free char *above = NULL;
-	const char *name = real ? strrchr(real, '/') : NULL;
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
 
-	if (!real)
-		return fail_set(fail, -errno, "--conf-dir: %.300s: %s", conf_dir, strerror(errno));
-	if (!name || !streq(name, "/conf.d"))
-		return fail_set(fail, -EINVAL,
-			"--conf-dir: %.300s: the daemon reads the folder conf.d beside its settings "
-			"file, and no other",
-			real);
-	above = put_dir_of(real);
-	ret->file = alloc_printf("%s/fleet.yaml", streq(above, "/") ? "" : above);
-	return 0;
-}
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash) {
+		auto_free char *beside = alloc_printf("%.*s/mcp-fleetd", (int)(slash - self), self);
 
-/* A path that the daemon was given relative to the folder in which it runs; NULL: that cannot be seen. */
-static char *anchored(const char *path, pid_t daemon)
-{
-	auto_free char *link = alloc_printf("/proc/%d/cwd/%s", (int)daemon, path);
-
-	return *path == '/' ? alloc_str(path) : realpath(link, NULL);
-}
-
-/* A daemon that is not there, or has none, is no failure: there is a default. */
-static int find_of_daemon(const struct ctl *ctl, struct settings *ret, struct fail *fail)
-{
-	auto_(client_freep) struct client *client = NULL;
-	struct fail unread = { 0 };
-
-	if (client_open(ctl, &client, &unread) < 0 || !client_get_settings(client))
-		return 0;
-	ret->file = anchored(client_get_settings(client), client_get_daemon(client));
-	if (!ret->file)
-		return fail_set(fail, -ENOENT,
-			"the daemon says that its settings are in %.300s, but not where that is: say it "
-			"with --conf-dir",
-			client_get_settings(client));
-	ret->is_of_daemon = true;
-	ret->daemon_uid = client_get_uid(client);
-	return 0;
-}
-
-static int find(
-	const struct ctl *ctl, const char *conf_dir, struct settings *ret, struct fail *fail)
-{
-	auto_free char *above = NULL;
-	int r = conf_dir ? find_beside(conf_dir, ret, fail) : find_of_daemon(ctl, ret, fail);
-
-	if (r < 0)
-		return r;
-	if (!ret->file)
-		ret->file = alloc_str(SYSCONFDIR "/mcp-fleet/fleet.yaml");
-	above = put_dir_of(ret->file);
-	ret->dir = alloc_printf("%s/conf.d", streq(above, "/") ? "" : above);
-	if (!utf8_valid(ret->dir, strlen(ret->dir))) /* the settings name files in it */
-		return fail_set(fail, -EILSEQ, "%s: the path is not UTF-8", ret->dir);
-	if (access(ret->file, R_OK) == 0)
-		return 0;
-	if (errno == ENOENT)
-		return fail_set(fail, -ENOENT,
-			"%s is not there, and the daemon reads conf.d only beside it: make it (it may "
-			"be empty), or say with --conf-dir where the settings are",
-			ret->file);
-	return fail_set(fail, -errno, "%s: cannot be read: %s", ret->file, strerror(errno));
-}
-
-/* --- which domains --- */
-
-static const char *text_of(const yaml_node_t *node)
-{
-	return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value
-						      : NULL;
-}
-
-static size_t n_pairs(const yaml_node_t *map)
-{
-	return (size_t)(map->data.mapping.pairs.top - map->data.mapping.pairs.start);
-}
-
-static void add_domain(struct settings *settings, const char *name, const char *file,
-	const yaml_node_t *key, bool is_alone)
-{
-	settings->domains =
-		alloc_resize(settings->domains, settings->n + 1, sizeof(*settings->domains));
-	settings->domains[settings->n++] = (struct settings_domain){ .name = alloc_str(name),
-		.file = alloc_str(file),
-		.line = (int)key->start_mark.line + 1,
-		.is_alone = is_alone };
-}
-
-static void note_domains(struct settings *settings, yaml_document_t *document, const char *file)
-{
-	yaml_node_t *root = yaml_document_get_root_node(document);
-
-	if (!root || root->type != YAML_MAPPING_NODE)
-		return;
-	for (size_t i = 0; i < n_pairs(root); i++) {
-		const yaml_node_pair_t *pair = &root->data.mapping.pairs.start[i];
-		const char *key = text_of(yaml_document_get_node(document, pair->key));
-		const yaml_node_t *map = yaml_document_get_node(document, pair->value);
-
-		if (!key || !streq(key, "domains") || map->type != YAML_MAPPING_NODE)
-			continue;
-		settings->has_domains = true;
-		for (size_t k = 0; k < n_pairs(map); k++) {
-			const yaml_node_t *name = yaml_document_get_node(
-				document, map->data.mapping.pairs.start[k].key);
-
-			if (text_of(name))
-				add_domain(settings, text_of(name), file, name,
-					n_pairs(root) == 1 && n_pairs(map) == 1);
+		if (access(beside, X_OK) == 0) {
+			strbuf_adds(out, beside);
+			return;
 		}
 	}
+	strbuf_adds(out, SBINDIR "/mcp-fleetd");
 }
 
-/* What is not YAML is the loader's to complain about. */
-static int read_file(struct settings *settings, const char *path, struct fail *fail)
+/* 0: it ran to its end. */
+static int ask_program(const char *what, const char *path, const char *root,
+	struct program_result *ret, struct fail *fail)
 {
-	auto_strbuf text = { 0 };
-	yaml_parser_t parser;
-	yaml_document_t document;
-	int r = fd_read_file(path, MAX_FILE, &text);
+	auto_strbuf program = { 0 };
+	auto_free char *config = path ? alloc_printf("--config=%s", path) : NULL;
+	auto_free char *option = alloc_str(what);
+	auto_free char *root_option = root ? alloc_printf("--root=%s", root) : NULL;
+	size_t n;
+	int r;
 
+	settings_add_program(&program);
+	char *argv[5] = { program.data, option };
+
+	n = 2;
+	if (config)
+		argv[n++] = config;
+	if (root_option)
+		argv[n++] = root_option;
+
+	r = program_run(argv, CHECK_TIMEOUT_MS, ret);
+	if (r == 0 && ret->status < 0)
+		r = -ECHILD;
 	if (r < 0)
-		return fail_set(fail, r, "%s: cannot be read: %s", path, strerror(-r));
-	if (!yaml_parser_initialize(&parser))
-		abort();
-	yaml_parser_set_input_string(&parser, (const unsigned char *)strbuf_get(&text), text.len);
-	if (yaml_parser_load(&parser, &document)) {
-		note_domains(settings, &document, path);
-		yaml_document_delete(&document);
-	}
-	yaml_parser_delete(&parser);
+		return fail_set(fail, r,
+			"cannot have the settings checked: '%s' %s: is mcp-fleet installed completely?",
+			program.data,
+			r == -ECHILD ? "was killed" : "cannot be run, or does not end");
 	return 0;
 }
 
-static int is_drop_in(const struct dirent *entry)
+/* A run of digits at *at, behind which `end` stands; 0: something else. */
+static int take_number(const char **at, char end)
 {
-	size_t len = strlen(entry->d_name);
+	int value = 0;
 
-	return entry->d_name[0] != '.' && len > 5 && streq(entry->d_name + len - 5, ".yaml");
+	while (ascii_is_digit(**at) && value < INT_MAX / 10 - 1)
+		value = value * 10 + *(*at)++ - '0';
+	if (**at != end)
+		return 0;
+	(*at)++;
+	return value;
 }
 
-static int read_files(struct settings *settings, struct fail *fail)
+bool settings_split_place(const char *text, struct settings_verdict *ret)
 {
-	struct dirent **entries = NULL;
-	int n;
-	int r = read_file(settings, settings->file, fail);
+	for (const char *colon = strchr(text, ':'); colon; colon = strchr(colon + 1, ':')) {
+		const char *at = colon + 1;
+		int line = take_number(&at, ':');
+		int column = line > 0 ? take_number(&at, ':') : 0;
 
-	if (r < 0)
-		return r;
-	n = scandir(settings->dir, &entries, is_drop_in, alphasort);
-	if (n < 0 && errno != ENOENT)
-		return fail_set(
-			fail, -errno, "%s: cannot be read: %s", settings->dir, strerror(errno));
-	for (int i = 0; i < n; i++) {
-		auto_free char *path = alloc_printf("%s/%s", settings->dir, entries[i]->d_name);
-
-		if (r == 0)
-			r = read_file(settings, path, fail);
-		free(entries[i]);
+		if (column == 0 || *at != ' ')
+			continue;
+		ret->file = alloc_mem(text, (size_t)(colon - text));
+		ret->line = line;
+		ret->column = column;
+		return true;
 	}
-	free(entries);
+	return false;
+}
+
+/* One line, without the name of the program. */
+static char *take_words(const struct strbuf *said)
+{
+	static const char name[] = "mcp-fleetd: ";
+	const char *text = strbuf_get(said);
+	size_t len;
+
+	if (strncmp(text, name, sizeof(name) - 1) == 0)
+		text += sizeof(name) - 1;
+	len = strlen(text);
+	while (len > 0 && text[len - 1] == '\n')
+		len--;
+	return alloc_mem(text, len);
+}
+
+static void judge(const struct program_result *result, struct settings_verdict *ret)
+{
+	*ret = (struct settings_verdict){ .is_ok = result->status == 0 };
+	ret->text = take_words(ret->is_ok ? &result->out : &result->err);
+	if (!ret->is_ok)
+		(void)settings_split_place(ret->text, ret);
+}
+
+int settings_check(
+	const char *path, const char *root, struct settings_verdict *ret, struct fail *fail)
+{
+	auto_(program_result_done) struct program_result result = { 0 };
+	int r = ask_program("--check-config", path, root, &result, fail);
+
+	if (r == 0)
+		judge(&result, ret);
 	return r;
 }
 
-int settings_open(
-	const struct ctl *ctl, const char *conf_dir, struct settings *ret, struct fail *fail)
+void settings_verdict_done(struct settings_verdict *verdict)
 {
-	auto_(settings_done) struct settings settings = { 0 };
-	int r = find(ctl, conf_dir, &settings, fail);
-
-	/* The names can be relied on only where the loader takes the whole. */
-	if (r == 0)
-		r = settings_check(&settings, fail);
-	if (r == -EINVAL && settings.dir)
-		(void)fail_prefix(fail, "the settings are wrong already, nothing was changed: ");
-	if (r == 0)
-		r = read_files(&settings, fail);
-	if (r < 0)
-		return r;
-	*ret = settings;
-	settings = (struct settings){ 0 };
-	return 0;
+	free(verdict->text);
+	free(verdict->file);
+	*verdict = (struct settings_verdict){ 0 };
 }
 
-void settings_done(struct settings *settings)
+json_t *settings_dump(const char *path, struct fail *fail)
 {
-	for (size_t i = 0; i < settings->n; i++) {
-		free(settings->domains[i].name);
-		free(settings->domains[i].file);
+	auto_(program_result_done) struct program_result result = { 0 };
+	auto_(settings_verdict_done) struct settings_verdict verdict = { 0 };
+	json_error_t error;
+	json_t *json;
+
+	if (ask_program("--dump-config", path, NULL, &result, fail) < 0)
+		return NULL;
+	judge(&result, &verdict);
+	if (!verdict.is_ok) {
+		(void)fail_set(fail, -EINVAL, "%s", verdict.text);
+		return NULL;
 	}
-	free(settings->domains);
-	free(settings->file);
-	free(settings->dir);
-	*settings = (struct settings){ 0 };
-}
-
-const struct settings_domain *settings_find(
-	const struct settings *settings, const char *name, const struct settings_domain *after)
-{
-	size_t from = after ? (size_t)(after - settings->domains) + 1 : 0;
-
-	for (size_t i = from; i < settings->n; i++) {
-		if (streq(settings->domains[i].name, name))
-			return &settings->domains[i];
+	json = json_loadb(strbuf_get(&result.out), result.out.len, 0, &error);
+	if (!json_is_object(json)) {
+		json_decref(json);
+		(void)fail_set(
+			fail, -EPROTO, "mcp-fleetd --dump-config prints no JSON: %s", error.text);
+		return NULL;
 	}
-	return NULL;
+	return json;
 }
 
-/* --- whether they are right --- */
-
-/* A root is given so that where this command runs does not matter: the default root is the current folder. */
-int settings_check(const struct settings *settings, struct fail *fail)
+char *settings_resolve(const char *path, pid_t daemon)
 {
-	auto_free char *program = NULL;
-	auto_free char *root = put_dir_of(settings->file);
-	auto_strbuf words = { 0 };
-	int status = 0;
-	int r = run_find_daemon(&program, fail);
+	auto_free char *link = alloc_printf("/proc/%d/cwd", (int)daemon);
+	char folder[PATH_MAX];
+	ssize_t n;
 
-	if (r < 0)
-		return r;
-	const char *const argv[] = { program, "--check-config", "-c", settings->file, "--root",
-		root, NULL };
+	if (!path || *path == '/')
+		return alloc_str(path);
+	n = readlink(link, folder, sizeof(folder) - 1);
+	if (n <= 0 || *folder != '/')
+		return alloc_str(path);
+	folder[n] = '\0';
+	return alloc_printf("%s/%s", folder, path);
+}
 
-	r = run_program(argv, MAX_WORDS, &words, &status, fail);
-	if (r < 0 || status == 0)
-		return r;
-	while (words.len && words.data[words.len - 1] == '\n')
-		strbuf_cut(&words, words.len - 1);
-	return fail_set(fail, -EINVAL, "%.900s",
-		strncmp(strbuf_get(&words), "mcp-fleetd: ", 12) == 0 ? words.data + 12
-								     : strbuf_get(&words));
+char *settings_find_file(const struct ctl *ctl)
+{
+	struct ctl quick = *ctl;
+	auto_(client_freep) struct client *client = NULL;
+	json_auto_t *status = NULL;
+	struct fail fail = { 0 };
+
+	if (quick.timeout_ms > ASK_TIMEOUT_MS)
+		quick.timeout_ms = ASK_TIMEOUT_MS;
+	if (client_open(&quick, &client, &fail) < 0)
+		return NULL;
+	status = client_call(client, "status", NULL, &fail);
+	return settings_resolve(
+		json_string_value(json_object_get(status, "settings")), client_get_daemon(client));
 }

@@ -1,39 +1,39 @@
-/* The daemon's settings as a command sees them: where they are, whether the daemon would take them, and
- * which domains stand where. The loader is the daemon's own (mcp-fleetd --check-config); what is read here is only
- * the names. */
+/* The settings as the daemon's own loader sees them: mcp-fleetd is run and asked, so that there is no second
+ * reading of a settings file. */
 #pragma once
 
-#include <stdbool.h>
+#include <jansson.h>
+#include <sys/types.h>
 
 #include "ctl/verb.h"
-#include "shared/fail.h"
+#include "shared/strbuf.h"
 
-struct settings_domain {
-	char *name;
-	char *file;
-	int line;
-	bool is_alone; /* nothing else stands in the file */
+struct settings_verdict {
+	bool is_ok;
+	char *text; /* what mcp-fleetd said, without its name in front */
+	char *file; /* where it is wrong; NULL: at no place of a file */
+	int line, column;
 };
 
-struct settings {
-	char *file;                      /* fleet.yaml, absolute */
-	char *dir;                       /* conf.d beside it */
-	bool is_of_daemon;               /* it runs with these, as it says */
-	uid_t daemon_uid;                /* its user, when is_of_daemon */
-	struct settings_domain *domains; /* a domain may stand in several files */
-	size_t n;
-	bool has_domains; /* some file has the key: without it there are the four that are built in */
-};
-
-/* Finds the settings: those beside `conf_dir` (NULL: those that the running daemon names, else the default), and
- * reads the names of their domains. -ENOENT: there is no such file. settings_done() afterwards. */
-int settings_open(const struct ctl *ctl, const char *conf_dir, struct settings *ret,
+/* Has `path` checked (NULL: what the daemon takes by itself). With `root` this directory takes the place of all
+ * roots: the default is where we are, which may not be fit to be one (NULL: as it is). 0 with *ret (settings_verdict_done()); -errno
+ * with words when mcp-fleetd could not be run. */
+int settings_check(const char *path, const char *root, struct settings_verdict *ret,
 	struct fail *fail) must_check;
-void settings_done(struct settings *settings);
+void settings_verdict_done(struct settings_verdict *verdict);
 
-/* What the daemon's loader says of them: 0, or -EINVAL with its words; other errors: it could not be asked. */
-int settings_check(const struct settings *settings, struct fail *fail) must_check;
+/* All of them, as `mcp-fleetd --dump-config` prints them; NULL with words: they are wrong (-EINVAL), or
+ * mcp-fleetd could not be run. */
+json_t *settings_dump(const char *path, struct fail *fail) must_check;
 
-/* NULL: there is none. `after`: the one behind it, NULL: from the first. */
-const struct settings_domain *settings_find(
-	const struct settings *settings, const char *name, const struct settings_domain *after);
+/* The file that the running daemon uses, the caller's; NULL: there is no daemon, or it uses none. */
+char *settings_find_file(const struct ctl *ctl) must_check;
+
+/* A path that the daemon names, as we have to name it: from where the daemon runs. The caller's; NULL stays. */
+char *settings_resolve(const char *path, pid_t daemon) must_check;
+
+/* "FILE:LINE:COLUMN: words": the place in front of the words. False: there is none. */
+bool settings_split_place(const char *text, struct settings_verdict *ret);
+
+/* The path of mcp-fleetd: beside this program in a build tree, else where it is installed. */
+void settings_add_program(struct strbuf *out);

@@ -134,9 +134,9 @@ static void add_domain_row(struct table *table, const json_t *domain)
 static void print_domain_table(const struct ctl *ctl, const json_t *domains)
 {
 	static const struct column columns[] = { { "DOMAIN", false }, { "STATE", false },
-		{ "TOOLS", true }, { "PROCESSES", true }, { "RESTARTS", true }, { "CALLS", true },
-		{ "FAILED", true }, { "RUNNING", true }, { "QUEUED", true }, { "P50 MS", true },
-		{ "P99 MS", true } };
+		{ "TOOLS", true }, { "PROCS", true }, { "RESTARTS", true }, { "CALLS", true },
+		{ "FAILED", true }, { "RUNNING", true }, { "QUEUED", true }, { "P50", true },
+		{ "P99", true } };
 	auto_(table_freep) struct table *table = table_new(columns, N_ELEMENTS(columns));
 	size_t i;
 	json_t *domain;
@@ -387,8 +387,9 @@ const struct verb verb_status = {
 	.name = "status",
 	.args = "[DOMAIN]",
 	.summary = "show how the fleet is, or one domain with its processes",
-	.help = "FAILED counts calls that ended with an error, were lost with their process, or ran out of\n"
-		"time. Exits 0 when the fleet (the domain) is ready, 4 when it is not.",
+	.help = "FAILED counts calls that ended with an error, were lost with their process, or ran out of time.\n"
+		"P50 and P99 are the milliseconds within which half and 99 of 100 calls were answered.\n"
+		"Exits 0 when the fleet (the domain) is ready, 4 when it is not.",
 	.word = CTL_WORD_DOMAIN,
 	.max_args = 1,
 	.run = run,

@@ -135,7 +135,7 @@ void top_frame_render(const struct ctl *ctl, const json_t *status, const struct 
 	const struct top_frame *frame, struct strbuf *out)
 {
 	static const struct column columns[] = { { "NAME", false }, { "PID", true },
-		{ "STATE", false }, { "CALLS/S", true }, { "P50 MS", true }, { "P99 MS", true },
+		{ "STATE", false }, { "CALLS/S", true }, { "P50", true }, { "P99", true },
 		{ "RUNNING", true }, { "QUEUED", true }, { "MEMORY", true }, { "CPU %", true } };
 	auto_(table_freep) struct table *table = table_new(columns, N_ELEMENTS(columns));
 	auto_strbuf body = { 0 };

@@ -26,6 +26,7 @@ enum ctl_word {
 	CTL_WORD_TEXT, /* nothing to offer */
 	CTL_WORD_DOMAIN,
 	CTL_WORD_TOOL,
+	CTL_WORD_TOOL_ARG, /* of the tool that is the first argument */
 	CTL_WORD_SESSION,
 	CTL_WORD_FILE,
 	CTL_WORD_CHOICE, /* one of `choices` */

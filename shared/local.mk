@@ -15,7 +15,9 @@ shared_libshared_a_SOURCES = \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
 	shared/landlock.c shared/landlock.h \
+	shared/libexec.c shared/libexec.h \
 	shared/limits.h \
+	shared/lines.c shared/lines.h \
 	shared/log.c shared/log.h shared/log_journal.c \
 	shared/quote.c shared/quote.h \
 	shared/rpc.c shared/rpc.h \

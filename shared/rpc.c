@@ -5,6 +5,8 @@
  * are left alone; one that comes twice is refused, since two readers would not agree on it. */
 #include "shared/rpc.h"
 
+#include <stdio.h>
+
 #include "shared/limits.h"
 
 enum member { M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR, N_MEMBERS };
@@ -125,6 +127,28 @@ int rpc_parse(const char *text, size_t len, struct rpc *ret, const char **ret_wh
 		return refuse(RPC_INVALID_REQUEST, "a message must be an object", ret_why);
 	collect(message, &e);
 	return judge(&e, ret, ret_why);
+}
+
+bool rpc_has_code(const struct rpc *rpc, int code)
+{
+	struct jspan value = jspan_member(rpc->error, "code", NULL);
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", code);
+
+	return value.at && value.len == (size_t)len && memcmp(value.at, text, value.len) == 0;
+}
+
+bool rpc_may_repeat(const struct rpc *request)
+{
+	static const char *const harmless[] = { "ping", "initialize", "server/discover",
+		"tools/list", "resources/list", "resources/templates/list", "resources/read",
+		"resources/subscribe", "resources/unsubscribe", "prompts/list", "prompts/get",
+		"completion/complete", "logging/setLevel", "tasks/get", "tasks/list" };
+
+	for (size_t i = 0; i < N_ELEMENTS(harmless); i++)
+		if (jspan_is(request->method, harmless[i]))
+			return true;
+	return false;
 }
 
 static void add_head(struct strbuf *buf, struct jspan id)

@@ -40,6 +40,9 @@ enum {
 	RPC_CANCELLED = -31005,   /* by the client; told only where somebody waits for the answer */
 };
 
+/* The `data` of an RPC_UNAVAILABLE with which a daemon that is stopping refuses a request unseen. */
+#define RPC_DATA_STOPPING "{\"stopping\":true}"
+
 /* Reads one message. 0: *ret points into `text`. Else one of the codes above:
  * RPC_PARSE_ERROR, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS (params is no object); then ret->id is set
  * where it could be read and is valid, and *ret_why is a static text. Arrays are RPC_INVALID_REQUEST.
@@ -52,5 +55,12 @@ void rpc_add_error(struct strbuf *buf, struct jspan id, int code, const char *me
 /* The same with `data`, a JSON text (NULL: without). */
 void rpc_add_error_data(
 	struct strbuf *buf, struct jspan id, int code, const char *message, const char *data);
+
+/* Whether it is an error with this code. */
+bool rpc_has_code(const struct rpc *rpc, int code);
+
+/* Whether a request does no harm when it comes twice: one that asks, or sets what is set already. Not
+ * tools/call, nor what nobody knows. */
+bool rpc_may_repeat(const struct rpc *request);
 
 void rpc_add_result(struct strbuf *buf, struct jspan id, const char *result, size_t len);

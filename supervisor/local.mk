@@ -6,6 +6,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
 	supervisor/conf_diff.c \
 	supervisor/conf_domain.c supervisor/conf_domain.h \
+	supervisor/conf_dump.c supervisor/conf_dump.h \
 	supervisor/conf_env.c supervisor/conf_env.h \
 	supervisor/conf_files.c supervisor/conf_files.h \
 	supervisor/conf_override.c supervisor/conf_override.h \
@@ -94,7 +95,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
-	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
+	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
@@ -105,10 +107,13 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_drill.c \
 	supervisor/ops/control_fleet.c \
 	supervisor/ops/control_gateway.c \
+	supervisor/ops/control_logs.c \
 	supervisor/ops/control_methods.c \
+	supervisor/ops/control_sessions.c \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h \
 	supervisor/ops/status.c supervisor/ops/status.h \

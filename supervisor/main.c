@@ -15,7 +15,9 @@
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/fd.h"
+#include "shared/libexec.h"
 #include "shared/log.h"
+#include "supervisor/conf_dump.h"
 #include "supervisor/fleet/store.h"
 #include "supervisor/front/httpd.h"
 #include "supervisor/front/local.h"
@@ -56,6 +58,7 @@ struct daemon {
 	struct registration *registration;
 	struct status *status;
 	struct control *control;
+	struct log_ring *log;
 	struct httpd *httpd;           /* transport sse */
 	struct sse *sse;               /* transport sse */
 	struct streamable *streamable; /* transport sse */
@@ -436,26 +439,6 @@ static void on_reload_signal(evutil_socket_t signo, short what, void *arg)
 
 /* --- construction ------------------------------------------------------------------------------ */
 
-/* Where the native workers lie: beside us in a build tree, else where they are installed. */
-static char *find_libexec(void)
-{
-	const char *given = getenv("MCP_FLEET_LIBEXEC");
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	auto_free char *beside = NULL;
-	char *slash;
-
-	if (given && *given == '/')
-		return alloc_str(given);
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (!slash)
-		return alloc_str(PKGLIBEXECDIR);
-	*slash = '\0';
-	beside = alloc_printf("%s/worker-utils", self);
-	return alloc_str(access(beside, X_OK) == 0 ? self : PKGLIBEXECDIR);
-}
-
 static bool is_domain(void *arg, const char *name)
 {
 	const struct daemon *d = arg;
@@ -615,6 +598,7 @@ static void make_control(struct daemon *d)
 		.mcp = d->mcp,
 		.status = d->status,
 		.registration = d->registration,
+		.log = d->log,
 		.conf = d->conf,
 	};
 
@@ -689,13 +673,14 @@ static int construct(struct daemon *d, struct fail *fail)
 	int r = 0;
 
 	d->loop = loop_new();
+	d->log = log_ring_new(d->loop);
 	d->status_timer = timer_new(d->loop, tell_status, d);
 	d->watchdog_timer = timer_new(d->loop, on_watchdog, d);
 	d->drain_timer = timer_new(d->loop, on_drain_over, d);
 	d->flush_timer = timer_new(d->loop, end_output, d);
 	watch_signals(d);
 	d->mcp = mcp_new(d->loop, d->conf, &mcp_hooks, d);
-	d->libexec = find_libexec();
+	d->libexec = libexec_find();
 	d->state_dir = store_find_folder(d->conf->state_dir);
 	d->fleet = fleet_new(d->loop, d->libexec, &mcp_domain_hooks, d->mcp);
 	mcp_set_fleet(d->mcp, d->fleet);
@@ -746,6 +731,7 @@ static void destroy(struct daemon *d)
 	timer_free(d->watchdog_timer);
 	timer_free(d->drain_timer);
 	timer_free(d->flush_timer);
+	log_ring_free(d->log);
 	loop_free(d->loop);
 	conf_free(d->conf);
 	free(d->libexec);
@@ -777,6 +763,16 @@ static int check_config(const struct conf *conf)
 	return EXIT_SUCCESS;
 }
 
+static int dump_config(const struct conf *conf)
+{
+	auto_free char *state_dir = store_find_folder(conf->state_dir);
+	json_auto_t *dump = conf_dump(conf, state_dir);
+
+	if (json_dumpf(dump, stdout, JSON_INDENT(2)) < 0 || printf("\n") < 0 || fflush(stdout) != 0)
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -790,12 +786,15 @@ int main(int argc, char **argv)
 	action = options_parse(argc, argv, &options);
 	code = action == OPTIONS_WRONG ? EXIT_SETTINGS : EXIT_SUCCESS;
 
-	if (action == OPTIONS_RUN || action == OPTIONS_CHECK_CONFIG) {
+	if (action != OPTIONS_DONE && action != OPTIONS_WRONG) {
 		if (conf_load(&options.sources, &conf, &fail) < 0) {
 			(void)fprintf(stderr, "mcp-fleetd: %s\n", fail.text);
 			code = EXIT_SETTINGS;
 		} else if (action == OPTIONS_CHECK_CONFIG) {
 			code = check_config(conf);
+			conf_free(conf);
+		} else if (action == OPTIONS_DUMP_CONFIG) {
+			code = dump_config(conf);
 			conf_free(conf);
 		} else {
 			code = run(&options, conf);

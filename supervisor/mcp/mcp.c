@@ -416,6 +416,14 @@ static enum mcp_verdict refuse_method(
 	return MCP_UNKNOWN;
 }
 
+/* The data says to a bridge that the request was not taken: it may be asked again of the next daemon. */
+static enum mcp_verdict refuse_stopping(const struct rpc *rpc, struct strbuf *reply)
+{
+	rpc_add_error_data(
+		reply, rpc->id, RPC_UNAVAILABLE, "the fleet is stopping", RPC_DATA_STOPPING);
+	return MCP_BUSY;
+}
+
 /* Why a request cannot be taken now or at all; MCP_ACCEPTED: it can. */
 static enum mcp_verdict check_request(struct mcp *mcp, struct session *session,
 	const struct rpc *rpc, size_t len, struct strbuf *reply)
@@ -423,7 +431,7 @@ static enum mcp_verdict check_request(struct mcp *mcp, struct session *session,
 	const struct session_info *info = session_get_info(session);
 
 	if (mcp->refuses)
-		return refuse(info, rpc, RPC_UNAVAILABLE, "the fleet is stopping", MCP_BUSY, reply);
+		return refuse_stopping(rpc, reply);
 	if (session_is_slow(session))
 		return refuse(info, rpc, RPC_OVERLOADED,
 			"this session does not read its answers; read them, then ask again",

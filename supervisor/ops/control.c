@@ -173,6 +173,7 @@ struct control *control_new(
 	TAILQ_INIT(&control->conns);
 	control->pause_timer = timer_new(parts->loop, on_pause_over, control);
 	control_set_conf(control, parts->conf);
+	log_ring_set_hook(parts->log, control_note_log, control);
 	return control;
 }
 
@@ -183,6 +184,7 @@ void control_free(struct control *control)
 	if (!control)
 		return;
 	control_stop_listening(control);
+	log_ring_set_hook(control->parts.log, NULL, NULL);
 	TAILQ_FOREACH(conn, &control->conns, next)
 		control_conn_close(conn);
 	loop_settle(control->parts.loop);

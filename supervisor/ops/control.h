@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "shared/fail.h"
+#include "supervisor/ops/log_ring.h"
 #include "supervisor/ops/status.h"
 
 struct control;
@@ -24,6 +25,7 @@ struct control_parts {
 	struct mcp *mcp;
 	struct status *status;
 	struct registration *registration;
+	struct log_ring *log;
 	const struct conf *conf;
 };
 

@@ -16,6 +16,7 @@ static void free_conn(void *arg)
 	TAILQ_REMOVE(&conn->control->conns, conn, next);
 	conn->control->n_conns--;
 	control_watch_free(conn->watch);
+	control_follow_free(conn->follow);
 	link_free(conn->link);
 	peer_done(&conn->peer);
 	free(conn);

@@ -29,7 +29,8 @@ enum {
 	CONTROL_BUSY = -31013,
 };
 
-struct control_watch; /* control_watch.c */
+struct control_watch;  /* control_watch.c */
+struct control_follow; /* control_logs.c */
 
 struct control_conn {
 	TAILQ_ENTRY(control_conn) next;
@@ -41,8 +42,9 @@ struct control_conn {
 	bool may_change;
 	bool is_closing;
 	unsigned n_asks;
-	unsigned n_orders;           /* of them at the registrar */
-	struct control_watch *watch; /* NULL: it follows nothing */
+	unsigned n_orders;             /* of them at the registrar */
+	struct control_watch *watch;   /* the status that it follows; NULL: it does not */
+	struct control_follow *follow; /* the same of the log */
 };
 
 struct control {
@@ -129,7 +131,10 @@ void control_drill_gateway(struct control_ask *ask);
 
 /* control_watch.c */
 void control_watch_status(struct control_conn *conn, struct control_ask *ask, json_t *params);
-void control_read_log(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_watch_free(struct control_watch *watch);
 void control_watch_note(struct control_conn *conn); /* something changed */
-void control_on_log_line(void *control);
+
+/* control_logs.c */
+void control_read_log(struct control_conn *conn, struct control_ask *ask, json_t *params);
+void control_note_log(void *control); /* new lines have come */
+void control_follow_free(struct control_follow *follow);

@@ -1,4 +1,4 @@
-/* What a connection of the control socket follows: the status, and the log.
+/* The status, told to a connection of the control socket that follows it.
  *
  * A status goes out when something has changed, not more often than every MIN_GAP_MS, and at least every
  * interval; never while the one before is still unread. */

@@ -177,9 +177,13 @@ static json_t *listeners_of(const struct status *status)
 static json_t *sessions_of(const struct status *status)
 {
 	const struct sessions *sessions = mcp_get_sessions(status->parts.mcp);
+	struct sessions_totals totals;
 
-	return json_pack("{s:i, s:i}", "open", (int)sessions_count(sessions), "limit",
-		(int)status->parts.conf->limits.sessions);
+	sessions_get_totals(sessions, &totals);
+	return json_pack("{s:i, s:i, s:I, s:I, s:I}", "open", (int)sessions_count(sessions),
+		"limit", (int)status->parts.conf->limits.sessions, "opened_total",
+		(json_int_t)totals.n_opened, "refused_total", (json_int_t)totals.n_refused,
+		"stateless_total", (json_int_t)totals.n_once);
 }
 
 static json_t *domains_of(const struct status *status)

@@ -138,6 +138,11 @@ fuzz_programs += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_events_LDADD = workers/remote/libremote.a $(fuzz_libs)
 
+# The bridge of mcp-fleetctl stdio.
+fuzz_programs += tests/fuzz/fuzz_bridge
+tests_fuzz_fuzz_bridge_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_bridge_LDADD = ctl/libctl.a $(fuzz_libs)
+
 # Edits and patches of files.
 fuzz_programs += tests/fuzz/fuzz_patch
 tests_fuzz_fuzz_patch_CPPFLAGS = $(fuzz_cppflags)

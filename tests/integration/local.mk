@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/integration/biginputs.py \
 	tests/integration/clients/bridge.py \
 	tests/integration/clients/fastmcp_client.py \
+	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
@@ -41,12 +42,16 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_big_inputs.py \
+	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_control.py \
+	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
+	tests/integration/test_ctl_doctor.py \
+	tests/integration/test_ctl_ops.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \

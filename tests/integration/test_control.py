@@ -293,3 +293,37 @@ def test_drill(fake, kind):
                       {"kind": "kill", "domain": "nope"}, {"kind": "gateway"}):
             with pytest.raises(Refused):
                 control.call("drill", **wrong)
+
+
+def test_sessions(fake):
+    with open_control(fake) as control, fake.session("/fake/sse") as session, fake.session() as other:
+        listed = {each["id"]: each for each in control.call("sessions")["sessions"]}
+        assert len(listed) == 2
+        mine = next(each for each in listed.values() if each["domain"] == "fake")
+        assert mine["transport"] == "sse"
+        assert mine["client"]
+        assert mine["calls"] == 0
+        assert control.call("session/close", id=mine["id"]) == {}
+        assert session.stream.has_ended()
+        assert [each["domain"] for each in control.call("sessions")["sessions"]] == [None]
+        assert other.call("fake_echo", {"text": "x"})["result"]
+        with pytest.raises(Refused) as refused:
+            control.call("session/close", id=mine["id"])
+        assert refused.value.code == -31012
+
+
+def test_logs(fake):
+    with open_control(fake) as control:
+        lines = control.call("logs", lines=2000)["lines"]
+        assert any(line["text"].startswith("ready: ") and line["level"] == "info" for line in lines)
+        assert [line["seq"] for line in lines] == sorted(line["seq"] for line in lines)
+        assert {line["domain"] for line in control.call("logs", domain="fake")["lines"]} == {"fake"}
+        assert control.call("logs", level="error")["lines"] == []
+        assert len(control.call("logs", lines=1)["lines"]) == 1
+        with pytest.raises(Refused, match="allowed are debug"):
+            control.call("logs", level="loud")
+        control.call("logs", follow=True, lines=0, domain="fake")
+        os.kill(fake.workers("fake")[0], signal.SIGKILL)
+        while "killed by signal 9" not in (line := control.notice("log"))["text"]:
+            assert line["domain"] == "fake"
+        assert line["worker"] == "fake/1"

@@ -9,6 +9,49 @@ tests_unit_test_http1_SOURCES = tests/unit/test_http1.c
 tests_unit_test_http1_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http1_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_conf_dump
+TESTS += tests/unit/test_conf_dump
+tests_unit_test_conf_dump_SOURCES = tests/unit/test_conf_dump.c
+tests_unit_test_conf_dump_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_dump_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+# What mcp-fleetctl is made of.
+check_PROGRAMS += tests/unit/test_access
+TESTS += tests/unit/test_access
+tests_unit_test_access_SOURCES = tests/unit/test_access.c
+tests_unit_test_access_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_access_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_healing
+TESTS += tests/unit/test_healing
+tests_unit_test_healing_SOURCES = tests/unit/test_healing.c
+tests_unit_test_healing_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_healing_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ports
+TESTS += tests/unit/test_ports
+tests_unit_test_ports_SOURCES = tests/unit/test_ports.c
+tests_unit_test_ports_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ports_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_report
+TESTS += tests/unit/test_report
+tests_unit_test_report_SOURCES = tests/unit/test_report.c
+tests_unit_test_report_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_report_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_settings
+TESTS += tests/unit/test_settings
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_settings_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_token
+TESTS += tests/unit/test_token
+tests_unit_test_token_SOURCES = tests/unit/test_token.c
+tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
@@ -517,6 +560,19 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+# With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
+check_PROGRAMS += tests/unit/test_fleet_live
+TESTS += tests/unit/test_fleet_live
+tests_unit_test_fleet_live_SOURCES = tests/unit/test_fleet_live.c
+tests_unit_test_fleet_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fleet_live_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_log_ring
+TESTS += tests/unit/test_log_ring
+tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
+tests_unit_test_log_ring_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_log_ring_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_launch
 TESTS += tests/unit/test_launch
 tests_unit_test_launch_SOURCES = tests/unit/test_launch.c
@@ -563,11 +619,17 @@ tests_unit_test_remote_headers_SOURCES = tests/unit/test_remote_headers.c
 tests_unit_test_remote_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_remote_headers_LDADD = $(unit_remote_libs)
 
-check_PROGRAMS += tests/unit/test_remote_lines
-TESTS += tests/unit/test_remote_lines
-tests_unit_test_remote_lines_SOURCES = tests/unit/test_remote_lines.c
-tests_unit_test_remote_lines_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_remote_lines_LDADD = $(unit_remote_libs)
+check_PROGRAMS += tests/unit/test_ctl_bridge
+TESTS += tests/unit/test_ctl_bridge
+tests_unit_test_ctl_bridge_SOURCES = tests/unit/test_ctl_bridge.c
+tests_unit_test_ctl_bridge_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_bridge_LDADD = ctl/libctl.a $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_lines
+TESTS += tests/unit/test_lines
+tests_unit_test_lines_SOURCES = tests/unit/test_lines.c
+tests_unit_test_lines_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_lines_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_remote_mirrors
 TESTS += tests/unit/test_remote_mirrors

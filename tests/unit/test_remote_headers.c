@@ -128,7 +128,7 @@ static void test_modes(void **state)
 	struct fail fail = { 0 };
 
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
-		struct headers_file file = { .path = place->path };
+		struct headers_file file = { .path = place->path, .name = "headers_file" };
 
 		write_file(place->path, "A: x\n", bad[i]);
 		assert_int_equal(headers_file_refresh(&file, &fail), -EPERM);
@@ -136,7 +136,7 @@ static void test_modes(void **state)
 		headers_file_done(&file);
 	}
 	for (mode_t mode = 0400; mode <= 0640; mode += 040) {
-		struct headers_file file = { .path = place->path };
+		struct headers_file file = { .path = place->path, .name = "headers_file" };
 		bool is_good = (mode & 077) == 0 || (geteuid() == 0 && (mode & 037) == 0);
 
 		if (!(mode & 0400))
@@ -150,7 +150,7 @@ static void test_modes(void **state)
 static void test_read_again(void **state)
 {
 	const struct place *place = *state;
-	struct headers_file file = { .path = place->path };
+	struct headers_file file = { .path = place->path, .name = "headers_file" };
 	struct fail fail = { 0 };
 
 	assert_int_equal(headers_file_refresh(&file, &fail), -ENOENT);
@@ -172,8 +172,8 @@ static void test_read_again(void **state)
 static void test_what_is_no_file(void **state)
 {
 	const struct place *place = *state;
-	struct headers_file none = { .path = "" };
-	struct headers_file folder = { .path = place->dir };
+	struct headers_file none = { .path = "", .name = "headers_file" };
+	struct headers_file folder = { .path = place->dir, .name = "headers_file" };
 
 	assert_int_equal(headers_file_refresh(&none, NULL), 0);
 	assert_int_equal(headers_file_refresh(&folder, NULL), -EINVAL);

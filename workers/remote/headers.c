@@ -89,6 +89,29 @@ int headers_parse(const char *text, size_t len, struct headers *ret, struct fail
 	return r;
 }
 
+int headers_parse_key(const char *text, size_t len, struct headers *ret, struct fail *fail)
+{
+	struct span key = { text, len };
+	struct headers found = { 0 };
+	auto_strbuf line = { 0 };
+
+	while (key.len > 0 && (key.at[key.len - 1] == '\n' || key.at[key.len - 1] == '\r'))
+		key.len--;
+	key = trim(key);
+	if (key.len == 0)
+		return fail_set(fail, -EINVAL, "there is no key in it");
+	for (size_t i = 0; i < key.len; i++)
+		if (key.at[i] <= ' ' || key.at[i] > '~')
+			return fail_set(fail, -EINVAL,
+				"it must hold the key and nothing else: visible ASCII in one line");
+	strbuf_adds(&line, "Authorization: Bearer ");
+	strbuf_add(&line, key.at, key.len);
+	found.items = alloc_zero(sizeof(*found.items));
+	found.items[found.n++] = strbuf_take(&line);
+	move(ret, &found);
+	return 0;
+}
+
 void headers_done(struct headers *headers)
 {
 	for (size_t i = 0; i < headers->n; i++) {
@@ -99,22 +122,23 @@ void headers_done(struct headers *headers)
 	*headers = (struct headers){ 0 };
 }
 
-static int read_file(const char *path, struct stat *ret, struct strbuf *text, struct fail *fail)
+static int read_file(
+	const struct headers_file *file, struct stat *ret, struct strbuf *text, struct fail *fail)
 {
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	auto_close int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int r;
 
 	if (fd < 0 || fstat(fd, ret) < 0)
-		return fail_set(fail, -errno, "headers_file cannot be read: %s", strerror(errno));
+		return fail_set(fail, -errno, "%s cannot be read: %s", file->name, strerror(errno));
 	if (!S_ISREG(ret->st_mode))
-		return fail_set(fail, -EINVAL, "headers_file is not a regular file");
+		return fail_set(fail, -EINVAL, "%s is not a regular file", file->name);
 	if (!fd_is_private(ret))
 		return fail_set(fail, -EPERM,
-			"headers_file is open to others: give it mode 0600, or 0640 and root as "
-			"its owner");
+			"%s is open to others: give it mode 0600, or 0640 and root as its owner",
+			file->name);
 	r = fd_read_all(fd, HEADERS_MAX_BYTES, text);
 	if (r < 0)
-		return fail_set(fail, r, "headers_file cannot be read: %s",
+		return fail_set(fail, r, "%s cannot be read: %s", file->name,
 			r == -EFBIG ? "it is over 64 KiB" : strerror(-r));
 	return 0;
 }
@@ -137,11 +161,12 @@ int headers_file_refresh(struct headers_file *file, struct fail *fail)
 		return 0;
 	if (file->is_read && stat(file->path, &now) == 0 && is_same(&now, &file->was))
 		return 0;
-	r = read_file(file->path, &now, &text, fail);
+	r = read_file(file, &now, &text, fail);
 	if (r == 0) {
-		r = headers_parse(strbuf_get(&text), text.len, &file->headers, fail);
+		r = (file->is_key ? headers_parse_key : headers_parse)(
+			strbuf_get(&text), text.len, &file->headers, fail);
 		if (r < 0)
-			(void)fail_prefix(fail, "headers_file: ");
+			(void)fail_prefix(fail, "%s: ", file->name);
 	}
 	if (text.data)
 		explicit_bzero(text.data, text.size);

@@ -27,8 +27,14 @@ struct headers {
 int headers_parse(const char *text, size_t len, struct headers *ret, struct fail *fail) must_check;
 void headers_done(struct headers *headers);
 
+/* The key in `text`, blanks around it left out, as one header. -EINVAL with words. */
+int headers_parse_key(const char *text, size_t len, struct headers *ret, struct fail *fail)
+	must_check;
+
 struct headers_file {
 	const char *path; /* NULL or "": none */
+	const char *name; /* of the setting, for messages */
+	bool is_key;      /* what it holds is a bearer key, and nothing else */
 	struct headers headers;
 	struct stat was; /* when it was read */
 	bool is_read;

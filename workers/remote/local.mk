@@ -8,7 +8,6 @@ workers_remote_libremote_a_SOURCES = \
 	workers/remote/events.c workers/remote/events.h \
 	workers/remote/headers.c workers/remote/headers.h \
 	workers/remote/http.c workers/remote/http.h \
-	workers/remote/lines.c workers/remote/lines.h \
 	workers/remote/listen.c \
 	workers/remote/mirrors.c workers/remote/mirrors.h \
 	workers/remote/post.c \

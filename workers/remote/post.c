@@ -296,20 +296,10 @@ static void on_ended(void *arg, struct exchange *x)
 
 /* --- sending ------------------------------------------------------------------------------------ */
 
-/* What may arrive twice. Not tools/call, nor what nobody knows. */
+/* What may arrive twice. */
 static bool may_resend(const struct rpc *rpc)
 {
-	static const char *const harmless[] = { "ping", "initialize", "server/discover",
-		"tools/list", "resources/list", "resources/templates/list", "resources/read",
-		"resources/subscribe", "resources/unsubscribe", "prompts/list", "prompts/get",
-		"completion/complete", "logging/setLevel", "tasks/get", "tasks/list" };
-
-	if (rpc->kind == RPC_NOTIFICATION)
-		return true;
-	for (size_t i = 0; i < N_ELEMENTS(harmless); i++)
-		if (jspan_is(rpc->method, harmless[i]))
-			return true;
-	return false;
+	return rpc->kind == RPC_NOTIFICATION || rpc_may_repeat(rpc);
 }
 
 static void start(struct post *post, const struct exchange_spec *spec)

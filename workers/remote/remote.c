@@ -244,6 +244,7 @@ static void free_remote(struct remote *remote)
 	http_free(remote->http);
 	lines_done(&remote->lines);
 	headers_file_done(&remote->headers);
+	headers_file_done(&remote->key);
 	mirrors_done(&remote->mirrors);
 	target_done(&remote->target);
 	target_done(&remote->endpoint);
@@ -269,7 +270,8 @@ int remote_run(const struct settings *settings, struct fail *fail)
 		.lines = { .in_fd = STDIN_FILENO,
 			.out_fd = STDOUT_FILENO,
 			.max_bytes = (size_t)settings->max_bytes },
-		.headers = { .path = settings->headers_file },
+		.headers = { .path = settings->headers_file, .name = "headers_file" },
+		.key = { .path = settings->key_file, .name = "key_file", .is_key = true },
 	};
 	int r;
 
@@ -277,6 +279,8 @@ int remote_run(const struct settings *settings, struct fail *fail)
 	r = target_parse(settings->url, &remote.target, fail);
 	if (r == 0)
 		r = headers_file_refresh(&remote.headers, fail);
+	if (r == 0)
+		r = headers_file_refresh(&remote.key, fail);
 	if (r == 0) {
 		remote.http = http_new(&remote.http_settings);
 		if (!remote.http)

@@ -19,11 +19,11 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "shared/lines.h"
 #include "shared/log.h"
 #include "shared/rpc.h"
 #include "workers/remote/headers.h"
 #include "workers/remote/http.h"
-#include "workers/remote/lines.h"
 #include "workers/remote/mirrors.h"
 #include "workers/remote/settings.h"
 #include "workers/remote/target.h"
@@ -35,10 +35,13 @@ enum {
 	MAX_HELD_BYTES = 64 * 1024 * 1024, /* of all of them; the same */
 	BACKOFF_FIRST_MS = 100,
 	BACKOFF_CAP_MS = 30000,
+	PATIENT_CAP_MS = 2000, /* with wait_ms, where people wait; the same for the next */
+	PATIENT_STABLE_MS = 500,
 	STABLE_MS = 10000, /* a session that lived so long is opened again at once */
-	HOLD_MS = 3000,    /* requests wait so long for a session that is being opened again */
-	HURRY_MS = 3000,   /* a request makes the next attempt come at once, but not more often */
-	OPEN_MS = 30000,   /* for one attempt to open it */
+	HOLD_MS =
+		3000, /* requests wait so long for a session that is being opened again, unless set */
+	HURRY_MS = 3000, /* a request makes the next attempt come at once, but not more often */
+	OPEN_MS = 30000, /* for one attempt to open it */
 	ENDPOINT_MS = 10000,
 	CANCELLED_MS = 5000, /* a cancelled request's POST is closed after so long */
 	MAX_RESUMES = 10,    /* of one stream in a row, without an event in between */
@@ -99,6 +102,7 @@ struct remote {
 	struct http *http;
 	struct lines lines;
 	struct headers_file headers;
+	struct headers_file key;
 	bool must_leave; /* to be started again, when nothing is under way */
 	int signals;     /* a signalfd: of SIGTERM and SIGINT */
 	bool is_stopped; /* by one of them */
@@ -117,6 +121,7 @@ struct remote {
 	size_t initialize_len;
 	struct rpc initialize_rpc; /* points into it */
 	bool is_first;             /* the client has no answer to it yet */
+	int64_t first_until_ms;    /* it is waited for that answer; 0: as long as it takes */
 	enum transport transport;  /* of this attempt; AUTO: as STREAMABLE, until it is refused */
 	char *fallback_cause;      /* why it is SSE now */
 	char *session_id;

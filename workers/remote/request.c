@@ -29,18 +29,24 @@ static void add_line(void *arg, const char *line)
 
 /* The operator's own. When the file is replaced by one that our sandbox does not let us read, the old ones
  * hold on until we have been started again. */
-static void add_own(struct remote *remote, struct curl_slist **list)
+static void add_file(struct remote *remote, struct headers_file *file, struct curl_slist **list)
 {
 	struct fail fail = { 0 };
-	int r = headers_file_refresh(&remote->headers, &fail);
+	int r = headers_file_refresh(file, &fail);
 
 	if (r < 0)
 		remote_tell(remote, "%s%s", fail.text,
-			remote->headers.is_read ? "; what it held before is used on" : "");
-	if (r == -EACCES && remote->headers.is_read)
+			file->is_read ? "; what it held before is used on" : "");
+	if (r == -EACCES && file->is_read)
 		remote->must_leave = true;
-	for (size_t i = 0; i < remote->headers.headers.n; i++)
-		http_add_header(list, remote->headers.headers.items[i]);
+	for (size_t i = 0; i < file->headers.n; i++)
+		http_add_header(list, file->headers.items[i]);
+}
+
+static void add_own(struct remote *remote, struct curl_slist **list)
+{
+	add_file(remote, &remote->headers, list);
+	add_file(remote, &remote->key, list);
 }
 
 static const char *name_member(const struct rpc *rpc)

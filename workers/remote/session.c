@@ -12,6 +12,24 @@ static const char *const list_names[] = { "tools", "resources", "prompts" };
 
 enum { MAX_VERSION = 64 };
 
+/* Its requests wait for as long as was set, however often it is tried meanwhile. */
+static bool has_patience(const struct remote *remote)
+{
+	return remote->settings->wait_ms > 0;
+}
+
+static int64_t hold_ms(const struct remote *remote)
+{
+	return has_patience(remote) ? remote->settings->wait_ms : HOLD_MS;
+}
+
+static int64_t pause_ms(const struct remote *remote, unsigned n_failures)
+{
+	int64_t ms = remote_backoff_ms(n_failures);
+
+	return has_patience(remote) && ms > PATIENT_CAP_MS ? PATIENT_CAP_MS : ms;
+}
+
 /* --- trying ------------------------------------------------------------------------------------- */
 
 static void drop_attempt(struct remote *remote)
@@ -45,7 +63,7 @@ static void try_open(struct remote *remote)
 void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
-	int64_t wait_ms = remote_backoff_ms(remote->n_failures++);
+	int64_t wait_ms = pause_ms(remote, remote->n_failures++);
 	va_list args;
 
 	va_start(args, fmt);
@@ -55,13 +73,14 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 		strbuf_addf(&words, " (and as Streamable HTTP: %s)", remote->fallback_cause);
 	drop_attempt(remote);
 	remote->state = SESSION_WAITING;
-	remote->hold_until_ms = 0;
+	if (!has_patience(remote))
+		remote->hold_until_ms = 0;
 	remote->not_before_ms = clock_now_ms() + after_ms;
 	remote->retry_at_ms = clock_now_ms() + (wait_ms > after_ms ? wait_ms : after_ms);
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
 	remote_tell(remote, "%s; trying again", remote->cause);
-	if (!remote->is_first)
+	if (!remote->is_first && remote->hold_until_ms == 0)
 		post_fail_held(remote);
 }
 
@@ -69,7 +88,8 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
 	int64_t now = clock_now_ms();
-	bool was_stable = remote->opened_ms > 0 && now - remote->opened_ms >= STABLE_MS;
+	int64_t stable_ms = has_patience(remote) ? PATIENT_STABLE_MS : STABLE_MS;
+	bool was_stable = remote->opened_ms > 0 && now - remote->opened_ms >= stable_ms;
 	va_list args;
 
 	if (remote->state != SESSION_OPEN && remote->state != SESSION_ANSWERED &&
@@ -84,14 +104,14 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 	remote_tell(remote, "the session is lost: %s; opening it again", strbuf_get(&words));
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
-	remote->hold_until_ms = now + HOLD_MS;
+	remote->hold_until_ms = now + hold_ms(remote);
 	drop_attempt(remote);
 	remote->session_no++;
 	/* A server that forgets each session at once is not asked without a pause. */
 	remote->state = SESSION_WAITING;
 	remote->retry_at_ms = now;
 	if (remote->n_failures > 0)
-		remote->retry_at_ms += remote_backoff_ms(remote->n_failures);
+		remote->retry_at_ms += pause_ms(remote, remote->n_failures);
 	if (!was_stable)
 		remote->n_failures++;
 }
@@ -100,11 +120,14 @@ void session_hurry(struct remote *remote)
 {
 	int64_t now = clock_now_ms();
 
+	if (has_patience(remote) && remote->hold_until_ms == 0 && !remote->is_first &&
+		(remote->state == SESSION_WAITING || remote->state == SESSION_OPENING))
+		remote->hold_until_ms = now + hold_ms(remote);
 	if (remote->state != SESSION_WAITING || remote->is_first || now < remote->not_before_ms ||
 		now - remote->tried_ms < HURRY_MS)
 		return;
 	remote->retry_at_ms = now;
-	remote->hold_until_ms = now + HOLD_MS;
+	remote->hold_until_ms = now + hold_ms(remote);
 }
 
 /* --- initialize --------------------------------------------------------------------------------- */
@@ -346,6 +369,7 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 	remote->initialize_len = len;
 	(void)!rpc_parse(remote->initialize, len, &remote->initialize_rpc, &why);
 	remote->is_first = true;
+	remote->first_until_ms = has_patience(remote) ? clock_now_ms() + hold_ms(remote) : 0;
 	remote->lists = 0;
 	remote->session_no++;
 	remote->was_open = false;
@@ -355,8 +379,22 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 
 /* --- time --------------------------------------------------------------------------------------- */
 
+/* The client's own initialize is answered when nobody is there to do it: it may ask again. */
+static void give_up_first(struct remote *remote)
+{
+	remote_answer_error(remote, remote->initialize_rpc.id, RPC_UNAVAILABLE,
+		"%s: the remote server cannot be reached: %s", remote->target.shown,
+		remote->cause ? remote->cause : "it does not answer");
+	remote->is_first = false;
+	drop_attempt(remote);
+	post_fail_held(remote);
+	remote->state = SESSION_NONE;
+}
+
 void session_turn(struct remote *remote, int64_t now)
 {
+	if (remote->is_first && remote->first_until_ms > 0 && now >= remote->first_until_ms)
+		give_up_first(remote);
 	if (remote->state == SESSION_WAITING && now >= remote->retry_at_ms)
 		try_open(remote);
 	if (remote->state == SESSION_OPENING && remote->open_until_ms > 0 &&
@@ -375,6 +413,8 @@ int64_t session_next_ms(const struct remote *remote)
 
 	if (remote->state == SESSION_OPENING && remote->open_until_ms > 0)
 		next = remote->open_until_ms;
+	if (remote->is_first && remote->first_until_ms > 0 && remote->first_until_ms < next)
+		next = remote->first_until_ms;
 	if (remote->hold_until_ms > 0 && remote->hold_until_ms < next)
 		next = remote->hold_until_ms;
 	return next;

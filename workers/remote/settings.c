@@ -7,7 +7,7 @@
 #include "shared/schema.h"
 #include "workers/remote/target.h"
 
-enum { MAX_PATH = 4096 };
+enum { MAX_PATH = 4096, MAX_WAIT_MS = 86400000 };
 
 static const char *const transports[] = { "auto", "streamable", "sse", NULL };
 
@@ -16,12 +16,16 @@ static const struct param settings_params[] = {
 		.doc = "Of the remote server."),
 	PARAM(settings, headers_file, AT_MOST(MAX_PATH), .def_str = "",
 		.doc = "Lines Name: value, for every request."),
+	PARAM(settings, key_file, AT_MOST(MAX_PATH), .def_str = "",
+		.doc = "Holds the key that is sent as Authorization: Bearer."),
 	PARAM(settings, ca_file, AT_MOST(MAX_PATH), .def_str = "",
 		.doc = "Certificates that are trusted instead of the system's."),
 	PARAM(settings, transport, .choices = transports, .def_str = "auto",
 		.doc = "What the server speaks."),
 	PARAM(settings, max_bytes, RANGE(KIB, LIMIT_LINE_BYTES), .def_int = LIMIT_LINE_BYTES,
 		.doc = "The largest message."),
+	PARAM(settings, wait_ms, RANGE(0, MAX_WAIT_MS), .def_int = 0,
+		.doc = "How long requests wait for a server that is not there."),
 	{ 0 },
 };
 

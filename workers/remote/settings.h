@@ -17,9 +17,11 @@ enum transport {
 struct settings {
 	const char *url;
 	const char *headers_file; /* "": none */
+	const char *key_file;     /* "": none; a file that holds a bearer key and nothing else */
 	const char *ca_file;      /* "": those of the system */
 	const char *transport;    /* "auto", "streamable", "sse" */
 	int64_t max_bytes;        /* of a message */
+	int64_t wait_ms;          /* requests wait so long for the server; 0: see HOLD_MS */
 	/* Not in the table: */
 	json_t *json;
 };

@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #include "shared/fd.h"
-#include "workers/remote/lines.h"
+#include "shared/lines.h"
 
 enum { MAX_BYTES = 16 };
 
@@ -74,6 +74,23 @@ static void test_lines(void **unused)
 	lines_read(&pair.lines);
 	assert_true(pair.lines.eof);
 	expect_none(&pair); /* what has no end is no line */
+	close_pair(&pair);
+}
+
+/* For a peer whose last line may lack its end. */
+static void test_rest(void **unused)
+{
+	struct pair pair;
+
+	open_pair(&pair, false);
+	pair.lines.takes_rest = true;
+	feed(&pair, "one\ntwo");
+	expect(&pair, "one");
+	expect_none(&pair);
+	pair.fds[1] = fd_close(pair.fds[1]);
+	lines_read(&pair.lines);
+	expect(&pair, "two");
+	expect_none(&pair);
 	close_pair(&pair);
 }
 
@@ -142,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_nobody_reads),
 		cmocka_unit_test(test_gone),

@@ -1,4 +1,4 @@
-/* Lines from the supervisor and to it: MCP's stdio framing, without ever waiting.
+/* Lines from a peer and to it: MCP's stdio framing, without ever waiting.
  *
  * What is written waits in a buffer until there is room; lines_is_full() is how much of it is too much,
  * whereupon nothing more is read from the network. */
@@ -13,6 +13,7 @@ struct lines {
 	int in_fd;
 	int out_fd;
 	size_t max_bytes; /* of a line */
+	bool takes_rest;  /* a last line may lack its line break */
 	struct strbuf in;
 	size_t at;      /* the first byte that was not taken */
 	size_t scanned; /* no line break between `at` and this */

@@ -1,5 +1,5 @@
 /* See lines.h. */
-#include "workers/remote/lines.h"
+#include "shared/lines.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -70,17 +70,20 @@ static bool is_blank(struct span line)
 	return true;
 }
 
-/* Takes a line without its line break; what has none at the end of input is no line. */
+/* Takes a line without its line break. What has none at the end of input is no line, unless it may be one. */
 static bool take_line(struct lines *lines, struct span *ret)
 {
 	const char *data = strbuf_get(&lines->in);
 	const char *end = memchr(data + lines->scanned, '\n', lines->in.len - lines->scanned);
 
 	lines->scanned = lines->in.len;
-	if (!end)
+	if (!end && !(lines->eof && lines->takes_rest && lines->at < lines->in.len))
 		return false;
+	if (!end)
+		end = data + lines->in.len;
 	*ret = (struct span){ data + lines->at, (size_t)(end - (data + lines->at)) };
-	lines->at += ret->len + 1;
+	lines->at += ret->len;
+	lines->at += lines->at < lines->in.len;
 	lines->scanned = lines->at;
 	return true;
 }
