@@ -10,6 +10,7 @@ import sys
 import ctl
 import fleet as fleets
 import pytest
+import sdk
 
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = HERE.parent / "data" / "clients"
@@ -222,32 +223,48 @@ def test_inputs_in_a_pipe(tmp_path, conf):
 
 
 # What is imported is served.
+
+
+def client_file(app, folder):
+    """A file as this client has it, with one server: the path, and further options of import."""
+    entry = server("counter_server.py", env={"MODE": "no", "X_TOKEN": "hunter2"})
+    in_workspace = {**entry, "args": ["${workspaceFolder}/counter_server.py"]}
+    text = {
+        "claude-desktop": json.dumps({"mcpServers": {"Count Er": entry}}),
+        "claude-code": json.dumps({"mcpServers": {"Count Er": {
+            "type": "stdio", **entry, "env": {"MODE": "${NO_SUCH:-no}", "X_TOKEN": "${SECRET}"}}}}),
+        "cursor": "\ufeff" + json.dumps({"mcpServers": {"Count Er": in_workspace}}, indent="\t").replace("\n", "\r\n"),
+        "vscode": "// servers\n" + json.dumps({
+            "inputs": [{"id": "x", "type": "promptString", "password": True}],
+            "servers": {"Count Er": {**in_workspace, "env": {"MODE": "no", "X_TOKEN": "${input:x}"}}}})[:-1] + ",}",
+        "vscode-settings": '{ "editor.tabSize": 8, // wide\n "mcp": {"servers": {"Count Er": %s,},}, }' % json.dumps(entry),
+    }[app]
+    path = folder / ("settings.json" if app == "vscode-settings" else "client.json")
+    path.write_text(text)
+    return [path, "--workspace", WORKERS, "--input", "x=hunter2"]
+
+
 @pytest.mark.sanitizers
-@pytest.mark.parametrize("shape", ["claude", "vscode"])
-def test_import_into_a_running_daemon(start_fleet, tmp_path, shape):
+@pytest.mark.parametrize("app", ["claude-desktop", "claude-code", "cursor", "vscode", "vscode-settings"])
+def test_import_into_a_running_daemon(start_fleet, tmp_path, app):
     fleet = start_fleet({"utils": {}})
     fleet.check_fds = False
-    server_file = WORKERS / "counter_server.py"
-    if shape == "claude":
-        config = write_config(tmp_path / "c.json", {"Count Er": server("counter_server.py", env={"X_TOKEN": "t"})})
-    else:
-        config = tmp_path / "mcp.json"
-        config.write_text('{ // mine\n "servers": { "Count Er": { "type": "stdio", "command": "%s",\n'
-                          '  "args": ["${workspaceFolder}/%s"], }, },\n}' % (sys.executable, server_file.name))
-    result = ctl.run("import", config, "--conf-dir", make_conf_dir(tmp_path), "--workspace", server_file.parent, "--yes")
-    assert result.code == 0, result
-    fleet.signal(1)
+    result = ctl.run("import", *client_file(app, tmp_path), "--yes", "--reload", "--json", socket=fleet.control_socket,
+                     env={"SECRET": "hunter2"})
+    assert result.code == 0 and result.json()["reloaded"], result
+    assert result.json()["conf_dir"] == f"{tmp_path}/conf.d" and "hunter2" not in result.out + result.err
     fleets.wait_until(lambda: "count-er" in fleet.status()["domains"], 10, "the domain is there")
     fleet.wait_ready()
-    with fleet.session("/count-er/sse") as session:
-        tools = [tool["name"] for tool in session.request("tools/list")["result"]["tools"]]
-    assert "count-er_counter_count" in tools or "counter_count" in tools
-
-
-def make_conf_dir(folder):
-    path = folder / "conf.d"
-    path.mkdir(exist_ok=True)
-    return path
+    with fleet.session() as session:
+        answer = session.call("count_er_counter_count", {})
+        worker = json.loads(answer["result"]["content"][0]["text"])["pid"]
+        environment = pathlib.Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+    assert b"MODE=no" in environment and b"X_TOKEN=hunter2" in environment
+    # And away again.
+    result = ctl.run("remove", "count-er", "--yes", "--reload", "--json", socket=fleet.control_socket)
+    assert result.code == 0 and result.json()["reloaded"], result
+    fleets.wait_until(lambda: "count-er" not in fleet.status()["domains"], 10, "the domain is gone")
+    assert names(tmp_path / "conf.d") == []
 
 
 # --- add and remove -------------------------------------------------------------------------------
@@ -492,6 +509,19 @@ def test_connect_on_a_terminal(home):
             terminal.press(key)
             assert terminal.wait() == 0
         assert (home / ".cursor" / "mcp.json").exists() == there
+
+
+@pytest.mark.parametrize("app", ["claude-desktop", "vscode"])
+def test_what_connect_wrote_is_a_server(start_fleet, envs, tmp_path, home, app):
+    """The command of the entry, started as the client would, by the Python SDK."""
+    fleet = start_fleet({"utils": {}})
+    assert connect(home, app, "--yes", "--mcp-socket", fleet.local_socket).code == 0
+    path, member = APPS[app]
+    entry = json.loads((home / path).read_text())[member]["mcp-fleet"]
+    done = sdk.python_client(envs, 1).run(
+        {"stdio": {"command": entry["command"], "args": entry["args"]}}, "calls",
+        calls=[{"tool": "calculator_add", "arguments": {"a": 2, "b": 3}}])
+    assert json.loads(done["results"][0]["result"]["content"][0]["text"])["result"] == 5
 
 
 def test_connect_without_a_home():
