@@ -163,6 +163,7 @@ static int check_name(const struct place *place, const char *name, struct fail *
 {
 	const char *wrong = server_check_name(name);
 	const struct place_domain *there = place_find(place, name, NULL);
+	auto_free char *path = NULL;
 	char shown[QUOTE_SIZE];
 
 	if (wrong)
@@ -170,6 +171,10 @@ static int check_name(const struct place *place, const char *name, struct fail *
 	if (there)
 		return fail_set(fail, -EEXIST, "there is a domain %s already, in %.300s:%d", name,
 			there->file, there->line);
+	path = confd_find_file(place, name);
+	if (path)
+		return fail_set(
+			fail, -EEXIST, "%s is there already, with something else in it", path);
 	return 0;
 }
 
@@ -191,7 +196,7 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args, const stru
 		confd_verb_show(ctl, place, server, "add");
 		if (keeps)
 			out_line(ctl, COLOR_NONE,
-				"The settings named no domains: conf.d/built-in.yaml keeps those that "
+				"The settings named no domains: conf.d/00-built-in.yaml keeps those that "
 				"are built in.");
 	}
 	status = confd_verb_reload(ctl, args, &is_reloaded);
@@ -214,7 +219,7 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 
 	if (args_count(args) == 1 && !args_has(args, "url"))
 		return ctl_usage(args->verb, "a command behind --, or --url, is expected");
-	r = place_open(ctl, args_get(args, "conf-dir"), &place, &fail);
+	r = place_open(ctl, args_get(args, "conf-dir"), false, &place, &fail);
 	if (r == 0)
 		r = check_name(&place, server.name, &fail);
 	if (r == 0)

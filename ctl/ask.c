@@ -52,8 +52,8 @@ static void print_question(const char *question, const char *end)
 	(void)fflush(stderr);
 }
 
-/* The echo is off while the line is read. A signal ends the wait; it takes effect when the terminal is as it was. */
-static int read_hidden(struct strbuf *line)
+/* The echo is off before the question is seen, until the line was read. A signal ends the wait; it takes effect when the terminal is as it was. */
+static int read_hidden(const char *question, struct strbuf *line)
 {
 	struct sigaction old_actions[N_ELEMENTS(signals)];
 	struct sigaction action = { .sa_handler = on_signal };
@@ -70,7 +70,11 @@ static int read_hidden(struct strbuf *line)
 	(void)sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < N_ELEMENTS(signals); i++)
 		(void)sigaction(signals[i], &action, &old_actions[i]);
-	r = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0 ? -errno : read_line(line);
+	r = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0 ? -errno : 0;
+	if (r == 0) {
+		print_question(question, ": ");
+		r = read_line(line);
+	}
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	for (size_t i = 0; i < N_ELEMENTS(signals); i++)
 		(void)sigaction(signals[i], &old_actions[i], NULL);
@@ -88,8 +92,9 @@ int ask_line(const char *question, bool is_secret, char **ret, struct fail *fail
 		if (line.data)
 			explicit_bzero(line.data, line.size);
 		strbuf_cut(&line, 0);
-		print_question(question, ": ");
-		r = is_secret ? read_hidden(&line) : read_line(&line);
+		if (!is_secret)
+			print_question(question, ": ");
+		r = is_secret ? read_hidden(question, &line) : read_line(&line);
 	} while (r == -EINTR); /* stopped and carried on */
 	if (r < 0) {
 		(void)fputc('\n', stderr);

@@ -12,6 +12,9 @@
 
 enum { MAX_FILE = 16 * 1024 * 1024 };
 
+/* No domain can have this name. */
+#define BUILT_IN "00-built-in"
+
 /* What stood in the place of a file. */
 struct before {
 	bool was_there;
@@ -70,17 +73,39 @@ void confd_add_server(struct confd_change *change, const struct server *server, 
 	if (headers.len)
 		add_file(change, server->name, "headers", &headers, true);
 	add_file(change, server->name, "yaml", &yaml, server->is_private);
-	if (!json_object_size(server->secrets))
-		add_removal(change, server->name, "env");
-	if (!json_object_size(server->headers))
-		add_removal(change, server->name, "headers");
+}
+
+char *confd_find_file(const struct place *place, const char *name)
+{
+	static const char *const endings[] = { "yaml", "env", "headers" };
+	struct stat st;
+
+	for (size_t i = 0; i < N_ELEMENTS(endings); i++) {
+		auto_free char *path = alloc_printf("%s/%s.%s", place->dir, name, endings[i]);
+
+		if (lstat(path, &st) == 0)
+			return TAKE(path);
+	}
+	return NULL;
 }
 
 void confd_remove(struct confd_change *change, const char *name)
 {
+	static const char *const endings[] = { "env", "headers" };
+	auto_free char *yaml = alloc_printf("%s/%s.yaml", change->place->dir, name);
+	auto_strbuf text = { 0 };
+
+	/* What cannot be read names no files. */
+	if (fd_read_file(yaml, MAX_FILE, &text) < 0)
+		strbuf_cut(&text, 0);
 	add_removal(change, name, "yaml");
-	add_removal(change, name, "env");
-	add_removal(change, name, "headers");
+	for (size_t i = 0; i < N_ELEMENTS(endings); i++) {
+		auto_free char *path =
+			alloc_printf("%s/%s.%s", change->place->dir, name, endings[i]);
+
+		if (strstr(strbuf_get(&text), path))
+			add_removal(change, name, endings[i]);
+	}
 }
 
 bool confd_keep_built_in(struct confd_change *change)
@@ -93,7 +118,7 @@ bool confd_keep_built_in(struct confd_change *change)
 		"# Written by mcp-fleetctl: the domains that are built in. They are served without being\n"
 		"# named only as long as no settings name any domain.\n"
 		"domains: {filesystem: {}, git: {}, network: {}, utils: {}}\n");
-	add_file(change, "built-in", "yaml", &text, false);
+	add_file(change, BUILT_IN, "yaml", &text, false);
 	return true;
 }
 

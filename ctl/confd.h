@@ -21,10 +21,13 @@ struct confd_change {
 
 void confd_done(struct confd_change *change);
 
-/* The files of a server; those of its secrets that it had before and has no more are removed. */
+/* The files of a server, none of which may be there (confd_find_file()). */
 void confd_add_server(struct confd_change *change, const struct server *server, const char *origin);
 
-/* The files of NAME. */
+/* A file that a server of this name would have and that is there already, yours; NULL: none. */
+char *confd_find_file(const struct place *place, const char *name) must_check;
+
+/* The settings of NAME, and the files of secrets that they name beside them. */
 void confd_remove(struct confd_change *change, const char *name);
 
 /* Where no settings name any domain, the four that are built in are served, but with the first domain that is

@@ -9,6 +9,8 @@
 #include "shared/ascii.h"
 #include "shared/quote.h"
 
+enum { MAX_EXPANDED = 1024 * 1024 };
+
 static bool is_name(const char *text)
 {
 	for (const char *c = text; *c; c++) {
@@ -250,6 +252,9 @@ int forms_expand(struct forms *forms, const char *text, struct strbuf *out, bool
 			strbuf_add(out, open, (size_t)(close + 1 - open));
 		else if (r < 0)
 			return r;
+		if (out->len > MAX_EXPANDED)
+			return fail_set(
+				fail, -EINVAL, "with its forms put in it is longer than 1 MiB");
 		text = close + 1;
 	}
 }

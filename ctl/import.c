@@ -108,6 +108,7 @@ static void refuse_name(const struct import *im, size_t i)
 	const char *name = item->server.name;
 	const char *wrong = server_check_name(name);
 	const struct place_domain *there = place_find(&im->place, name, NULL);
+	auto_free char *path = confd_find_file(&im->place, name);
 	char shown[QUOTE_SIZE];
 
 	if (wrong)
@@ -123,6 +124,11 @@ static void refuse_name(const struct import *im, size_t i)
 			"there is a domain %s already, in %.300s:%d; give this one another name with "
 			"--rename %.100s=NEW, or take that one away: mcp-fleetctl remove %s",
 			name, there->file, there->line, item->name, name);
+	else if (!there && path)
+		import_refuse(item,
+			"%.300s is there already, with something else in it; give this one another "
+			"name with --rename %.100s=NEW",
+			path, item->name);
 }
 
 static void sort_out(struct import *im)
@@ -191,7 +197,7 @@ static void show(const struct import *im)
 		show_item(im, &im->file.items[i]);
 	if (im->keeps_built_in)
 		out_line(im->ctl, COLOR_NONE,
-			"The settings name no domains yet: conf.d/built-in.yaml keeps those that are "
+			"The settings name no domains yet: conf.d/00-built-in.yaml keeps those that are "
 			"built in.");
 }
 
@@ -300,7 +306,7 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 	}
 	im.origin = alloc_printf("import, from %s", quote(shown, path ? path : args_at(args, 0)));
 	im.change.place = &im.place;
-	r = place_open(ctl, args_get(args, "conf-dir"), &im.place, &fail);
+	r = place_open(ctl, args_get(args, "conf-dir"), false, &im.place, &fail);
 	if (r == 0)
 		r = read_file(args_at(args, 0), &im, &forms,
 			&(struct import_choice){ .names = names, .renames = renames }, &fail);

@@ -10,7 +10,11 @@
 #include "shared/alloc.h"
 #include "shared/jx.h"
 
-enum { SHORT_LINE = 72 };
+enum {
+	SHORT_LINE = 72,
+	LOOKED_AT =
+		64, /* values, for the indentation: each may be far from the start of its line */
+};
 
 /* How something is written: over several lines, each with `indent` and then a `unit` more for each level
  * below; or all in one. */
@@ -189,7 +193,7 @@ static char *unit_of(const struct jsonc *doc, uint32_t object)
 {
 	char *unit = doc->n ? unit_of_object(doc, object) : NULL;
 
-	for (uint32_t i = 0; !unit && i < doc->n; i++) {
+	for (uint32_t i = 0; !unit && i < doc->n && i < LOOKED_AT; i++) {
 		if (doc->nodes[i].type == JSPAN_OBJECT)
 			unit = unit_of_object(doc, i);
 	}

@@ -183,16 +183,19 @@ static int read_files(struct place *place, struct fail *fail)
 	return r;
 }
 
-int place_open(const struct ctl *ctl, const char *conf_dir, struct place *ret, struct fail *fail)
+int place_open(const struct ctl *ctl, const char *conf_dir, bool may_be_wrong, struct place *ret,
+	struct fail *fail)
 {
 	auto_(place_done) struct place place = { 0 };
 	int r = find(ctl, conf_dir, &place, fail);
 
 	/* The names can be relied on only where the loader takes the whole. */
-	if (r == 0)
+	if (r == 0 && !may_be_wrong) {
 		r = place_check(&place, fail);
-	if (r == -EINVAL && place.dir)
-		(void)fail_prefix(fail, "the settings are wrong already, nothing was changed: ");
+		if (r == -EINVAL)
+			(void)fail_prefix(
+				fail, "the settings are wrong already, nothing was changed: ");
+	}
 	if (r == 0)
 		r = read_files(&place, fail);
 	if (r < 0)

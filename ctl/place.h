@@ -26,9 +26,10 @@ struct place {
 };
 
 /* Finds the settings: those beside `conf_dir` (NULL: those that the running daemon names, else the default), and
- * reads the names of their domains. -ENOENT: there is no such file. place_done() afterwards. */
-int place_open(const struct ctl *ctl, const char *conf_dir, struct place *ret, struct fail *fail)
-	must_check;
+ * reads the names of their domains. -ENOENT: there is no such file. -EINVAL: the
+ * loader does not take them, which is no error with `may_be_wrong`. place_done() afterwards. */
+int place_open(const struct ctl *ctl, const char *conf_dir, bool may_be_wrong, struct place *ret,
+	struct fail *fail) must_check;
 void place_done(struct place *place);
 
 /* What the daemon's loader says of them: 0, or -EINVAL with its words; other errors: it could not be asked. */

@@ -99,7 +99,7 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 	auto_(confd_done) struct confd_change change = { .place = &place };
 	const char *name = args_at(args, 0);
 	struct fail fail = { 0 };
-	int r = place_open(ctl, args_get(args, "conf-dir"), &place, &fail);
+	int r = place_open(ctl, args_get(args, "conf-dir"), true, &place, &fail);
 
 	if (r == 0)
 		r = check(&place, name, &fail);

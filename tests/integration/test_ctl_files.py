@@ -120,6 +120,26 @@ def test_import_keeps_what_is_there(tmp_path, conf):
     assert names(conf) == ["mine.yaml"]
 
 
+def test_files_of_others_are_not_overwritten(tmp_path, conf):
+    config = write_config(tmp_path / "c.json", {"one": server("counter_server.py")})
+    for name, text in ("one.yaml", "domains: {other: {command: [x]}}\n"), ("one.headers", "A: b\n"):
+        (conf / name).write_text(text)
+        result = ctl.run("import", config, "--conf-dir", conf, "--yes")
+        assert result.code == 1 and f"{conf}/{name} is there already, with something else in it" in result.out
+        result = ctl.run("add", "one", "--conf-dir", conf, "--", "x")
+        assert result.code == 1 and f"{conf}/{name} is there already" in result.err
+        assert (conf / name).read_text() == text and names(conf) == [name]
+        (conf / name).unlink()
+
+
+def test_remove_mends_broken_settings(conf):
+    assert ctl.run("add", "one", "--conf-dir", conf, "--env", "API_KEY=x", "--", "x").code == 0
+    (conf / "one.env").unlink()
+    assert ctl.run("add", "two", "--conf-dir", conf, "--", "x").code == 1
+    assert ctl.run("remove", "one", "--conf-dir", conf, "--yes").code == 0
+    assert names(conf) == []
+
+
 def test_import_takes_back(tmp_path, conf):
     """What the loader refuses (here: more domains than there may be) leaves nothing behind."""
     config = write_config(tmp_path / "c.json", {
@@ -169,7 +189,7 @@ def test_import_keeps_built_in_domains(tmp_path, conf):
     (tmp_path / "fleet.yaml").write_text("")
     config = write_config(tmp_path / "c.json", {"one": server("counter_server.py")})
     assert ctl.run("import", config, "--conf-dir", conf, "--yes").code == 0
-    assert names(conf) == ["built-in.yaml", "one.yaml"]
+    assert names(conf) == ["00-built-in.yaml", "one.yaml"]
     done = fleets.run([*fleets.daemon_command(), "--check-config", "-c", str(tmp_path / "fleet.yaml"), "--root", "/tmp"])
     assert b"domains: 5" in done.stdout
 
