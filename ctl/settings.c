@@ -35,16 +35,24 @@ void settings_add_program(struct strbuf *out)
 }
 
 /* 0: it ran to its end. */
-static int ask_program(
-	const char *what, const char *path, struct program_result *ret, struct fail *fail)
+static int ask_program(const char *what, const char *path, const char *root,
+	struct program_result *ret, struct fail *fail)
 {
 	auto_strbuf program = { 0 };
 	auto_free char *config = path ? alloc_printf("--config=%s", path) : NULL;
 	auto_free char *option = alloc_str(what);
+	auto_free char *root_option = root ? alloc_printf("--root=%s", root) : NULL;
+	size_t n;
 	int r;
 
 	settings_add_program(&program);
-	char *argv[] = { program.data, option, config, NULL };
+	char *argv[5] = { program.data, option };
+
+	n = 2;
+	if (config)
+		argv[n++] = config;
+	if (root_option)
+		argv[n++] = root_option;
 
 	r = program_run(argv, CHECK_TIMEOUT_MS, ret);
 	if (r == 0 && ret->status < 0)
@@ -112,10 +120,11 @@ static void judge(const struct program_result *result, struct settings_verdict *
 		(void)settings_split_place(ret->text, ret);
 }
 
-int settings_check(const char *path, struct settings_verdict *ret, struct fail *fail)
+int settings_check(
+	const char *path, const char *root, struct settings_verdict *ret, struct fail *fail)
 {
 	auto_(program_result_done) struct program_result result = { 0 };
-	int r = ask_program("--check-config", path, &result, fail);
+	int r = ask_program("--check-config", path, root, &result, fail);
 
 	if (r == 0)
 		judge(&result, ret);
@@ -136,7 +145,7 @@ json_t *settings_dump(const char *path, struct fail *fail)
 	json_error_t error;
 	json_t *json;
 
-	if (ask_program("--dump-config", path, &result, fail) < 0)
+	if (ask_program("--dump-config", path, NULL, &result, fail) < 0)
 		return NULL;
 	judge(&result, &verdict);
 	if (!verdict.is_ok) {

@@ -128,6 +128,11 @@ fuzz_programs += tests/fuzz/fuzz_robots
 tests_fuzz_fuzz_robots_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
 tests_fuzz_fuzz_robots_LDADD = $(fuzz_network_libs)
 
+# Configuration files of clients, as mcp-fleetctl reads and changes them.
+fuzz_programs += tests/fuzz/fuzz_jsonc
+tests_fuzz_fuzz_jsonc_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_jsonc_LDADD = ctl/libctl.a $(fuzz_libs)
+
 # What a remote server sends as an event stream.
 fuzz_programs += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)

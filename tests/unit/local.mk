@@ -352,6 +352,36 @@ tests_unit_test_conf_override_SOURCES = tests/unit/test_conf_override.c
 tests_unit_test_conf_override_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_override_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_conf_env
+TESTS += tests/unit/test_conf_env
+tests_unit_test_conf_env_SOURCES = tests/unit/test_conf_env.c
+tests_unit_test_conf_env_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_env_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+check_PROGRAMS += tests/unit/test_jsonc
+TESTS += tests/unit/test_jsonc
+tests_unit_test_jsonc_SOURCES = tests/unit/test_jsonc.c
+tests_unit_test_jsonc_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_jsonc_LDADD = $(ctl_libs) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_secrets
+TESTS += tests/unit/test_secrets
+tests_unit_test_secrets_SOURCES = tests/unit/test_secrets.c
+tests_unit_test_secrets_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_secrets_LDADD = $(ctl_libs) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_import_file
+TESTS += tests/unit/test_import_file
+tests_unit_test_import_file_SOURCES = tests/unit/test_import_file.c
+tests_unit_test_import_file_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_import_file_LDADD = $(ctl_libs) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_server_yaml
+TESTS += tests/unit/test_server_yaml
+tests_unit_test_server_yaml_SOURCES = tests/unit/test_server_yaml.c
+tests_unit_test_server_yaml_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_server_yaml_LDADD = supervisor/libsupervisor.a $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
