@@ -9,8 +9,8 @@
 #include "config.h"
 
 #include "ctl/nearest.h"
+#include "ctl/number.h"
 #include "ctl/output.h"
-#include "shared/ascii.h"
 
 enum { DEFAULT_TIMEOUT_MS = 10000, MAX_TIMEOUT_S = 86400 };
 
@@ -288,26 +288,6 @@ static bool check_count(const struct parser *p)
 
 /* --- what all verbs share ---------------------------------------------------------------------- */
 
-/* "10", "0.5": seconds, with at most three places. */
-static bool read_seconds(const char *text, int64_t *ret_ms)
-{
-	int64_t ms = 0;
-	int64_t scale = 1000;
-	bool has_digit = false;
-
-	for (; ascii_is_digit(*text) && ms <= MAX_TIMEOUT_S * INT64_C(1000); text++) {
-		ms = ms * 10 + (*text - '0') * INT64_C(1000);
-		has_digit = true;
-	}
-	if (*text == '.' && has_digit)
-		for (text++; ascii_is_digit(*text) && scale > 1; text++) {
-			scale /= 10;
-			ms += (*text - '0') * scale;
-		}
-	*ret_ms = ms;
-	return has_digit && !*text && ms > 0 && ms <= MAX_TIMEOUT_S * INT64_C(1000);
-}
-
 static bool read_globals(const struct parser *p, struct ctl *ret)
 {
 	const char *from_env = getenv("MCP_FLEET_CONTROL");
@@ -324,7 +304,7 @@ static bool read_globals(const struct parser *p, struct ctl *ret)
 	};
 	ret->has_colors = ret->is_terminal && term && *term && !streq(term, "dumb") &&
 			  !(no_color && *no_color);
-	if (timeout && !read_seconds(timeout, &ret->timeout_ms))
+	if (timeout && !number_read_seconds(timeout, MAX_TIMEOUT_S, &ret->timeout_ms))
 		return wrong(p, "--timeout: '%s' is no number of seconds from 0.001 to %d", timeout,
 			MAX_TIMEOUT_S);
 	return true;

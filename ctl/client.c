@@ -14,6 +14,7 @@
 #include "shared/jx.h"
 #include "shared/limits.h"
 #include "shared/quote.h"
+#include "shared/rpc.h"
 
 /* What waits for client_next() while an answer is awaited. A daemon that tells more than this instead of
  * answering is broken. */
@@ -91,7 +92,7 @@ static int fail_connect(int r, const char *path, int64_t timeout_ms, struct fail
 			"or overloaded?",
 			path, (long long)timeout_ms);
 	default:
-		(void)fail_set(fail, r, "cannot connect to %s", path);
+		(void)fail_set(fail, r, "cannot connect to %s: %s", path, strerror(-r));
 		if (fail)
 			fail->code = -ENOTCONN;
 		return -ENOTCONN;
@@ -162,7 +163,8 @@ static int fail_wire(const struct client *client, int r, const char *method, str
 			client->path, LIMIT_LINE_BYTES);
 		break;
 	default:
-		(void)fail_set(fail, r, "the connection to %s broke", client->path);
+		(void)fail_set(
+			fail, r, "the connection to %s broke: %s", client->path, strerror(-r));
 		if (fail)
 			fail->code = -ENOTCONN;
 	}
@@ -252,6 +254,13 @@ static json_t *take_answer(
 
 	if (json_is_object(error)) {
 		client->last_error = (int)json_integer_value(json_object_get(error, "code"));
+		if (client->last_error == RPC_METHOD_NOT_FOUND) {
+			(void)fail_set(fail, -EREMOTEIO,
+				"the daemon, mcp-fleetd %s, does not know '%s': it is older than this "
+				"mcp-fleetctl " PACKAGE_VERSION,
+				client->version ? client->version : "", method);
+			return NULL;
+		}
 		(void)fail_set(fail, -EREMOTEIO, "%s%s%s",
 			text ? text : "the daemon gives no reason", remedy ? ": " : "",
 			remedy ? remedy : "");

@@ -1,8 +1,9 @@
 # The command is a library and a main, so that unit tests can link what it is made of. A verb is one file, named
 # in verbs.c.
 noinst_LIBRARIES += ctl/libctl.a
-ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 ctl_libctl_a_SOURCES = \
+	ctl/access.c ctl/access.h \
 	ctl/args.c ctl/args.h \
 	ctl/bridge.c ctl/bridge.h ctl/bridge_private.h \
 	ctl/bridge_again.c \
@@ -12,19 +13,62 @@ ctl_libctl_a_SOURCES = \
 	ctl/bridge_io.c ctl/bridge_io.h \
 	ctl/bridge_item.c \
 	ctl/bridge_socket.c ctl/bridge_socket.h \
+	ctl/call.c \
+	ctl/call_value.c ctl/call_value.h \
+	ctl/check.c \
 	ctl/client.c ctl/client.h \
+	ctl/complete.c ctl/complete.h \
+	ctl/complete_verb.c \
+	ctl/completion.c \
+	ctl/disable.c \
+	ctl/doctor.c ctl/doctor.h \
+	ctl/doctor_daemon.c \
+	ctl/doctor_gateway.c \
+	ctl/doctor_host.c \
+	ctl/doctor_ports.c \
+	ctl/doctor_settings.c \
+	ctl/domains.c ctl/domains.h \
+	ctl/drill.c \
+	ctl/enable.c \
+	ctl/finding.c ctl/finding.h \
+	ctl/healing.c ctl/healing.h \
 	ctl/help.c \
+	ctl/latency.c ctl/latency.h \
+	ctl/live.c ctl/live.h \
+	ctl/load.c ctl/load.h \
+	ctl/logs.c \
+	ctl/mcp.c ctl/mcp.h \
+	ctl/member.h \
 	ctl/nearest.c ctl/nearest.h \
+	ctl/number.c ctl/number.h \
 	ctl/output.c ctl/output.h \
+	ctl/ports.c ctl/ports.h \
+	ctl/probe.c ctl/probe.h \
+	ctl/program.c ctl/program.h \
+	ctl/register.c \
+	ctl/reload.c \
+	ctl/report.c ctl/report.h \
+	ctl/restart.c \
+	ctl/screen.c ctl/screen.h \
+	ctl/sessions.c \
+	ctl/settings.c ctl/settings.h \
+	ctl/signals.c ctl/signals.h \
+	ctl/status.c \
 	ctl/stdio.c \
 	ctl/table.c \
+	ctl/token.c ctl/token.h \
+	ctl/tools.c \
+	ctl/top.c \
+	ctl/top_frame.c ctl/top_frame.h \
+	ctl/unregister.c \
+	ctl/usage.c ctl/usage.h \
 	ctl/verb.h \
 	ctl/verbs.c \
 	ctl/version.c \
 	ctl/wire.c ctl/wire.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS)
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CURL_LIBS) -lm
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

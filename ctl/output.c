@@ -177,18 +177,83 @@ void out_note(const char *fmt, ...)
 
 /* --- JSON -------------------------------------------------------------------------------------- */
 
+static void add_line(struct strbuf *out, unsigned depth)
+{
+	strbuf_addf(out, "\n%*s", (int)(2 * depth), "");
+}
+
+static void add_pretty(struct strbuf *out, json_t *json, unsigned depth);
+
+static void add_pretty_array(struct strbuf *out, json_t *array, unsigned depth)
+{
+	size_t i;
+	json_t *item;
+
+	strbuf_addc(out, '[');
+	json_array_foreach(array, i, item) {
+		if (i)
+			strbuf_addc(out, ',');
+		add_line(out, depth + 1);
+		add_pretty(out, item, depth + 1);
+	}
+	add_line(out, depth);
+	strbuf_addc(out, ']');
+}
+
+static void add_pretty_object(struct strbuf *out, json_t *object, unsigned depth)
+{
+	bool is_first = true;
+	const char *name;
+	json_t *value;
+
+	strbuf_addc(out, '{');
+	json_object_foreach(object, name, value) {
+		if (!is_first)
+			strbuf_addc(out, ',');
+		is_first = false;
+		add_line(out, depth + 1);
+		strbuf_add_json(out, name, strlen(name));
+		strbuf_adds(out, ": ");
+		add_pretty(out, value, depth + 1);
+	}
+	add_line(out, depth);
+	strbuf_addc(out, '}');
+}
+
+/* Of jx_dump()'s values, so that a number is the one that came. The parser has bounded the depth. */
+static void add_pretty(struct strbuf *out, json_t *json, unsigned depth)
+{
+	if (json_is_array(json) && json_array_size(json))
+		add_pretty_array(out, json, depth);
+	else if (json_is_object(json) && json_object_size(json))
+		add_pretty_object(out, json, depth);
+	else
+		jx_dump(out, json);
+}
+
+void out_print_json(FILE *stream, json_t *json)
+{
+	auto_strbuf text = { 0 };
+
+	add_pretty(&text, json, 0);
+	strbuf_addc(&text, '\n');
+	(void)fwrite(strbuf_get(&text), 1, text.len, stream);
+}
+
 void out_json(json_t *json)
 {
 	json_auto_t *owned = json;
 
-	(void)json_dumpf(owned, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-	(void)putc('\n', stdout);
+	out_print_json(stdout, owned);
 }
 
-void out_json_line(const json_t *json)
+void out_json_line(json_t *json)
 {
-	(void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-	(void)putc('\n', stdout);
+	auto_strbuf text = { 0 };
+
+	jx_dump(&text, json);
+	strbuf_addc(&text, '\n');
+	(void)fwrite(strbuf_get(&text), 1, text.len, stdout);
 	(void)fflush(stdout);
 }
 
@@ -201,9 +266,13 @@ int ctl_fail(const struct ctl *ctl, const struct fail *fail)
 
 	/* fail_set() may have cut it within a character. */
 	utf8_repair(&text, fail->text, strlen(fail->text));
-	if (ctl->is_json)
-		out_json(json_pack("{s:{s:s, s:i}}", "error", "message", strbuf_get(&text),
-			"exit_status", status));
+	if (ctl->is_json) {
+		/* In one line, for verbs whose JSON is one object a line. */
+		json_auto_t *json = json_pack("{s:{s:s, s:i}}", "error", "message",
+			strbuf_get(&text), "exit_status", status);
+
+		out_json_line(json);
+	}
 	out_note("%s", strbuf_get(&text));
 	return status;
 }
@@ -249,12 +318,13 @@ enum color out_state_color(const char *state)
 	} known[] = {
 		{ "up", COLOR_GOOD },
 		{ "ready", COLOR_GOOD },
-		{ "serving", COLOR_GOOD },
-		{ "running", COLOR_GOOD },
 		{ "registered", COLOR_GOOD },
 		{ "connected", COLOR_GOOD },
 		{ "starting", COLOR_WARN },
 		{ "stopping", COLOR_WARN },
+		{ "listing", COLOR_WARN },
+		{ "draining", COLOR_WARN },
+		{ "terminating", COLOR_WARN },
 		{ "backoff", COLOR_WARN },
 		{ "waiting", COLOR_WARN },
 		{ "registering", COLOR_WARN },
@@ -262,12 +332,12 @@ enum color out_state_color(const char *state)
 		{ "rate_limited", COLOR_WARN },
 		{ "down", COLOR_BAD },
 		{ "parked", COLOR_BAD },
-		{ "failed", COLOR_BAD },
-		{ "dead", COLOR_BAD },
+		{ "killed", COLOR_BAD },
 		{ "refused", COLOR_BAD },
 		{ "foreign", COLOR_BAD },
 		{ "unreachable", COLOR_BAD },
 		{ "asleep", COLOR_DIM },
+		{ "ending", COLOR_DIM },
 		{ "stopped", COLOR_DIM },
 		{ "disabled", COLOR_DIM },
 		{ "unregistered", COLOR_DIM },

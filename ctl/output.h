@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "ctl/verb.h"
 #include "shared/strbuf.h"
@@ -21,7 +22,10 @@ enum color {
 void out_json(json_t *json);
 
 /* In one line, at once: for what goes on and on. */
-void out_json_line(const json_t *json);
+void out_json_line(json_t *json);
+
+/* As out_json(), elsewhere; `json` stays the caller's. */
+void out_print_json(FILE *stream, json_t *json);
 
 /* One line, to standard output. Foreign texts among the arguments go through out_clean() first. */
 void out_line(const struct ctl *ctl, enum color color, const char *fmt, ...) printf_like(3, 4);

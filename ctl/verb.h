@@ -26,6 +26,7 @@ enum ctl_word {
 	CTL_WORD_TEXT, /* nothing to offer */
 	CTL_WORD_DOMAIN,
 	CTL_WORD_TOOL,
+	CTL_WORD_TOOL_ARG, /* of the tool that is the first argument */
 	CTL_WORD_SESSION,
 	CTL_WORD_FILE,
 	CTL_WORD_CHOICE, /* one of `choices` */
@@ -55,11 +56,12 @@ struct ctl_args;
 struct verb {
 	const char *name;
 	const char *args;                 /* "DOMAIN...", for the usage; "": none */
-	const char *summary;              /* one line, small letter, no period */
+	const char *summary;              /* one line, small letter, no period; NULL: not shown */
 	const char *help;                 /* further paragraphs of its --help; NULL: none */
 	const struct ctl_option *options; /* ends with name NULL; NULL: none of its own */
 	enum ctl_word word;               /* what its arguments are */
-	const char *choices;
+	const char *choices;              /* CTL_WORD_CHOICE: of the first */
+	enum ctl_word more;          /* what those behind the first are; CTL_WORD_NONE: the same */
 	unsigned min_args, max_args; /* UINT_MAX: any number */
 	/* All behind the first argument that is no option is its own: options of another program. */
 	bool takes_rest;

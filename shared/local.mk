@@ -9,6 +9,7 @@ shared_libshared_a_SOURCES = \
 	shared/exec_report.h \
 	shared/fail.c shared/fail.h \
 	shared/fd.c shared/fd.h \
+	shared/histogram.c shared/histogram.h \
 	shared/kernel.c shared/kernel.h \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \

@@ -11,6 +11,7 @@
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/fd.h"
+#include "shared/utf8.h"
 
 enum { LIMIT_WINDOW_MS = 10000, MAX_FIELDS = 16 };
 
@@ -19,6 +20,9 @@ static struct {
 	enum log_target target;
 	enum log_level max_level;
 	log_journal_fn *journal; /* NULL: this program has none */
+	log_tap_fn *tap;         /* NULL: none */
+	void *tap_arg;
+	bool is_tapping; /* the tap is running */
 } state = { .ident = "mcp-fleet", .target = LOG_TARGET_TEXT, .max_level = LOG_LEVEL_INFO };
 
 /* systemd sets JOURNAL_STREAM to device:inode of the socket it gave us as standard error. */
@@ -62,7 +66,7 @@ bool log_is_on(enum log_level level)
 	return level <= state.max_level;
 }
 
-static const char *level_name(enum log_level level)
+const char *log_level_name(enum log_level level)
 {
 	switch (level) {
 	case LOG_LEVEL_ERROR:
@@ -133,7 +137,7 @@ static void write_text(enum log_level level, const struct log_about *about, char
 
 	clock_wall_text(now);
 	defuse(text);
-	strbuf_addf(&line, "%s %s %s: %s", now, state.ident, level_name(level), text);
+	strbuf_addf(&line, "%s %s %s: %s", now, state.ident, log_level_name(level), text);
 	each_field(about, add_text_field, &line);
 	strbuf_addc(&line, '\n');
 	(void)!write(STDERR_FILENO, line.data, line.len);
@@ -145,8 +149,8 @@ static void write_json(enum log_level level, const struct log_about *about, cons
 	char now[CLOCK_TEXT_SIZE];
 
 	clock_wall_text(now);
-	strbuf_addf(
-		&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", now, level_name(level));
+	strbuf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", now,
+		log_level_name(level));
 	strbuf_add_json(&line, text, strlen(text));
 	each_field(about, add_json_field, &line);
 	strbuf_adds(&line, "}\n");
@@ -181,6 +185,33 @@ static void write_journal(enum log_level level, const struct log_about *about, c
 	state.journal(iov, n);
 }
 
+void log_add_clean(struct strbuf *out, const char *text)
+{
+	size_t start = out->len;
+
+	utf8_repair(out, text, strlen(text));
+	if (out->data)
+		defuse(out->data + start);
+}
+
+void log_set_tap(log_tap_fn *tap, void *arg)
+{
+	state.tap = tap;
+	state.tap_arg = arg;
+}
+
+static void tell_tap(enum log_level level, const struct log_about *about, const char *text)
+{
+	auto_strbuf clean = { 0 };
+
+	if (!state.tap || state.is_tapping)
+		return;
+	log_add_clean(&clean, text);
+	state.is_tapping = true;
+	state.tap(state.tap_arg, level, about, strbuf_get(&clean), clock_wall_ms());
+	state.is_tapping = false;
+}
+
 void log_write(enum log_level level, const struct log_about *about, int err, const char *fmt, ...)
 {
 	auto_strbuf text = { 0 };
@@ -199,6 +230,7 @@ void log_write(enum log_level level, const struct log_about *about, int err, con
 		write_json(level, about, strbuf_get(&text));
 	else
 		write_text(level, about, text.data);
+	tell_tap(level, about, strbuf_get(&text));
 }
 
 bool log_limit_ok(struct log_limit *limit, unsigned burst, const char *what)

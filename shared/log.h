@@ -56,6 +56,20 @@ bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const struct log_about *about, int err, const char *fmt, ...)
 	printf_like(4, 5);
 
+/* "warning" */
+const char *log_level_name(enum log_level level);
+
+/* Appends `text` as it may stand in a line: control characters become ?, what is not UTF-8 becomes U+FFFD. */
+struct strbuf; /* shared/strbuf.h */
+void log_add_clean(struct strbuf *out, const char *text);
+
+/* Hears each line that is written, whatever the target: its text (clean, without the fields), what it is about
+ * (as it was given; may be NULL) and when (clock_wall_ms()); borrowed. What is logged inside of it is written, but
+ * not heard. */
+typedef void log_tap_fn(void *arg, enum log_level level, const struct log_about *about,
+	const char *text, int64_t wall_ms);
+void log_set_tap(log_tap_fn *tap, void *arg); /* NULL: nobody hears */
+
 /* These return `r`, so that `return log_err(r, "cannot …");` works. */
 #define log_err(r, ...) log_write_and(LOG_LEVEL_ERROR, NULL, (r), __VA_ARGS__)
 #define log_err_about(about, r, ...) log_write_and(LOG_LEVEL_ERROR, (about), (r), __VA_ARGS__)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "shared/alloc.h"
 #include "shared/strbuf.h"
@@ -306,20 +307,98 @@ static int check_listeners(struct loader *ld)
 	return 0;
 }
 
-/* --- the local socket --- */
+/* --- the Unix sockets --- */
 
-/* systemd lists several folders with colons; the first is the unit's own. */
-static int read_local(struct loader *ld)
+/* Of the service manager, which lists several folders with colons, the first being the unit's own; else
+ * where mcp-fleetctl looks for a daemon that was started by hand. */
+static void find_runtime_dir(struct loader *ld)
 {
 	struct conf *conf = ld->conf;
 	const char *folders = get_env(ld, "RUNTIME_DIRECTORY");
+	const char *own = get_env(ld, "XDG_RUNTIME_DIR");
 	size_t len = folders ? strcspn(folders, ":") : 0;
 
-	if (*conf->local.path == '/')
-		conf->local_socket = alloc_str(conf->local.path);
-	else if (*conf->local.path && conf->transport == CONF_TRANSPORT_SSE && len > 0 &&
-		 *folders == '/')
-		conf->local_socket = alloc_printf("%.*s/mcp.sock", (int)len, folders);
+	if (conf->transport != CONF_TRANSPORT_SSE)
+		return;
+	if (len > 0 && *folders == '/') {
+		conf->runtime_dir = alloc_printf("%.*s", (int)len, folders);
+		return;
+	}
+	conf->owns_runtime_dir = true;
+	if (geteuid() == 0)
+		conf->runtime_dir = alloc_str("/run/mcp-fleet");
+	else if (own && *own == '/')
+		conf->runtime_dir = alloc_printf("%s/mcp-fleet", own);
+}
+
+static char *find_socket(const struct conf *conf, const char *path, const char *name)
+{
+	if (*path == '/')
+		return alloc_str(path);
+	if (!*path || !conf->runtime_dir)
+		return NULL;
+	return alloc_printf("%s/%s", conf->runtime_dir, name);
+}
+
+static int read_sockets(struct loader *ld)
+{
+	struct conf *conf = ld->conf;
+
+	find_runtime_dir(ld);
+	conf->local_socket = find_socket(conf, conf->local.path, "mcp.sock");
+	conf->control_socket = find_socket(conf, conf->control.path, "control.sock");
+	if (conf->local_socket && conf->control_socket &&
+		streq(conf->local_socket, conf->control_socket))
+		return fail_set(ld->fail, -EINVAL,
+			"local.path and control.path are the same: each socket needs its own");
+	return 0;
+}
+
+/* --- the gateway --- */
+
+static int check_gateway_url(struct loader *ld)
+{
+	struct conf_gateway *gateway = &ld->conf->gateway;
+	const char *text = get_env(ld, "MCP_GATEWAY_URL");
+
+	if (!text || !*text)
+		return 0;
+	if (!conf_is_url(text))
+		return fail_set(ld->fail, -EINVAL,
+			"MCP_GATEWAY_URL: '%.100s' is not an address: allowed are "
+			"http://HOST[:PORT][/PATH] and https://…",
+			text);
+	free(gateway->url);
+	gateway->url = alloc_str(text);
+	return 0;
+}
+
+static int check_gateway_domains(struct loader *ld)
+{
+	const struct conf_strs *domains = &ld->conf->gateway.domains;
+
+	for (size_t i = 0; i < domains->n; i++) {
+		if (!conf_find_domain(ld->conf, domains->items[i]))
+			return fail_set(ld->fail, -EINVAL,
+				"gateway.domains: there is no domain '%.100s'", domains->items[i]);
+	}
+	return 0;
+}
+
+static int read_gateway(struct loader *ld)
+{
+	struct conf_gateway *gateway = &ld->conf->gateway;
+	const char *verify = get_env(ld, "GATEWAY_VERIFY_SSL");
+	int r = check_gateway_url(ld);
+
+	if (r == 0)
+		r = check_gateway_domains(ld);
+	if (r < 0 || !verify)
+		return r;
+	gateway->verify = strcasecmp(verify, "true") == 0;
+	if (!gateway->verify && strcasecmp(verify, "false") != 0)
+		return fail_set(ld->fail, -EINVAL,
+			"GATEWAY_VERIFY_SSL: '%.100s' is neither true nor false", verify);
 	return 0;
 }
 
@@ -426,8 +505,8 @@ static int read_files(struct loader *ld)
 static int read_all(struct loader *ld)
 {
 	static int (*const steps[])(struct loader * ld) = { read_environment, read_all_domains,
-		read_listeners, check_listeners, read_local, check_limits, choose_domains,
-		read_roots };
+		read_listeners, check_listeners, read_sockets, check_limits, read_gateway,
+		choose_domains, read_roots };
 	int r;
 
 	conf_decode_defaults(&conf_scope_top, ld->conf);
@@ -497,6 +576,8 @@ void conf_free(struct conf *conf)
 	free(conf->domains);
 	conf_decode_clear(&conf_scope_top, conf);
 	free(conf->local_socket);
+	free(conf->control_socket);
+	free(conf->runtime_dir);
 	free(conf->path);
 	free(conf);
 }

@@ -81,6 +81,39 @@ struct conf_local {
 	char *group; /* "": the daemon's */
 };
 
+struct conf_control {
+	char *path;              /* as of struct conf_local */
+	char *group;             /* the same */
+	struct conf_strs admins; /* users, and %groups: who may change what runs, beside root */
+};
+
+/* In which way the gateway reaches us. */
+enum conf_gateway_transport {
+	CONF_GATEWAY_SSE,
+	CONF_GATEWAY_STREAMABLE,
+};
+
+/* The ContextForge gateway at which the fleet is registered; for mcp-fleet-registrar. */
+struct conf_gateway {
+	char *url;        /* "": not registered by the settings */
+	char *token_file; /* absolute; "", of each path: none */
+	char *auth_header;
+	char *ca_file;
+	char *client_cert;
+	char *client_key;
+	bool verify;
+	char *public_url; /* of this fleet, as the gateway sees it; "": that of a listener */
+	enum conf_gateway_transport transport;
+	char *name_prefix;
+	char *visibility;
+	struct conf_strs tags;
+	struct conf_strs domains; /* empty: all */
+	char *server;             /* name of the virtual server; "": none */
+	int64_t interval_ms;
+	char *key_file;     /* what the gateway has to show to us */
+	char *peer_ca_file; /* by which the gateway knows us */
+};
+
 struct conf_limits {
 	unsigned sessions;
 	int64_t session_idle_ms;
@@ -254,6 +287,11 @@ struct conf {
 	size_t n_listeners;
 	struct conf_local local;
 	char *local_socket; /* what local.path means here; NULL: no local socket */
+	struct conf_control control;
+	char *control_socket; /* the same of control.path */
+	char *runtime_dir;    /* where sockets with path auto lie; NULL: nowhere */
+	bool owns_runtime_dir; /* nobody made it for us: it is made, and done without when that fails */
+	struct conf_gateway gateway;
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
 	int64_t drain_ms;
@@ -303,6 +341,9 @@ const struct conf_domain *conf_find_domain(const struct conf *conf, const char *
 /* Whether a tool of this (canonical) name may be listed and called: some `tools.allow` matches and no
  * `tools.deny` does. What `tools.read_only` removes depends on the tool's hints: the caller's job. */
 bool conf_domain_allows(const struct conf_domain *domain, const char *tool);
+
+/* http://HOST[:PORT][/PATH] or https://…, without a user name and a fragment. */
+bool conf_is_url(const char *text);
 
 /* Whether it is served by mcp-fleet-remote, for its url. */
 bool conf_domain_is_remote(const struct conf_domain *domain);

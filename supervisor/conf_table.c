@@ -92,6 +92,12 @@ static const struct conf_choice remote_choices[] = {
 	{ 0 },
 };
 
+static const struct conf_choice gateway_choices[] = {
+	{ "sse", CONF_GATEWAY_SSE },
+	{ "streamable", CONF_GATEWAY_STREAMABLE },
+	{ 0 },
+};
+
 static const struct conf_choice format_choices[] = {
 	{ "auto", LOG_TARGET_AUTO },
 	{ "text", LOG_TARGET_TEXT },
@@ -156,16 +162,18 @@ static bool is_absolute_or_empty(const char *text)
 	return !*text || *text == '/';
 }
 
-/* http://HOST/PATH without a user name and a fragment. */
-static bool is_url_or_empty(const char *text)
+bool conf_is_url(const char *text)
 {
 	struct uri_target parts;
 	struct uri_authority authority;
 
-	if (!*text)
-		return true;
 	return uri_split(text, strlen(text), &parts) == 0 && parts.authority.at &&
 	       uri_split_authority(parts.authority.at, parts.authority.len, &authority) == 0;
+}
+
+static bool is_url_or_empty(const char *text)
+{
+	return !*text || conf_is_url(text);
 }
 
 static bool is_absolute(const char *text)
@@ -215,6 +223,40 @@ static bool is_http_method(const char *text)
 	return false;
 }
 
+/* A header's name: a token of RFC 9110, section 5.6.2. */
+static bool is_header_name(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789!#$%&'*+-.^_`|~";
+
+	return *text && text[strspn(text, allowed)] == '\0';
+}
+
+static bool is_visibility(const char *text)
+{
+	return streq(text, "public") || streq(text, "team") || streq(text, "private");
+}
+
+/* What is left of it in the gateway's names: nothing else survives there as it is. */
+static bool is_gateway_prefix(const char *text)
+{
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
+/* The gateway drops others without a word. */
+static bool is_gateway_tag(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 2 && len <= 100 && is_one_line(text) && !strpbrk(text, "<>");
+}
+
+static bool is_user_or_group(const char *text)
+{
+	text += *text == '%';
+	return *text && is_one_line(text) && !strpbrk(text, "%:, ");
+}
+
 static bool is_not_empty(const char *text)
 {
 	return *text != '\0';
@@ -242,12 +284,97 @@ static const struct conf_key table[] = {
 		.form = "auto, an absolute path, or empty",
 		.doc = "The Unix socket at which local clients speak as on standard input and output, "
 		       "one message a line. Its mode is 0660. auto: with transport sse, mcp.sock in "
-		       "the folder that the service manager made (RUNTIME_DIRECTORY: "
-		       "/run/mcp-fleet/mcp.sock), and none without such a folder; empty: none." },
+		       "the folder that the service manager made (RUNTIME_DIRECTORY), else in "
+		       "/run/mcp-fleet for root and in mcp-fleet below XDG_RUNTIME_DIR for others, if "
+		       "that can be had; empty: none." },
 	{ "local.group", FIELD(conf, local.group), .reload = CONF_RELOAD_LISTENERS, RANGE(0, 256),
 		.def = "\"\"", .is_valid = is_one_line, .form = "the name of a group",
 		.doc = "The group of the socket: its members may connect, beside root and the daemon's "
 		       "user; empty: the daemon's own." },
+
+	{ "control.path", FIELD(conf, control.path), .reload = CONF_RELOAD_RESTART,
+		RANGE(0, MAX_SOCKET_PATH), .def = "auto", .is_valid = is_socket_path,
+		.form = "auto, an absolute path, or empty",
+		.doc = "The Unix socket of mcp-fleetctl. Its mode is 0660. auto: control.sock, where "
+		       "local.path has its own; empty: none." },
+	{ "control.group", FIELD(conf, control.group), .reload = CONF_RELOAD_RESTART, RANGE(0, 256),
+		.def = "\"\"", .is_valid = is_one_line, .form = "the name of a group",
+		.doc = "The group of the socket: its members may see everything, beside root and the "
+		       "daemon's user; empty: the daemon's own." },
+	{ "control.admins", FIELD(conf, control.admins), .reload = CONF_RELOAD_LIVE, RANGE(0, 256),
+		.def = "[]", .is_valid = is_user_or_group,
+		.form = "the name of a user, or % and the name of a group",
+		.doc = "Who of them may also change what runs, beside root and the daemon's user." },
+
+	{ "gateway.url", FIELD(conf, gateway.url), .reload = CONF_RELOAD_LIVE, RANGE(0, 8192),
+		.def = "\"\"", .is_valid = is_url_or_empty,
+		.form = "http://HOST[:PORT][/PATH] or https://…",
+		.doc = "The ContextForge gateway at which the fleet is kept registered; empty: at none, "
+		       "until mcp-fleetctl register names one. MCP_GATEWAY_URL in the environment "
+		       "overrides it." },
+	{ "gateway.token_file", FIELD(conf, gateway.token_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "A file with the token for it. Empty: the credential gateway.token of the service "
+		       "manager, else MCPGATEWAY_BEARER_TOKEN of the environment." },
+	{ "gateway.auth_header", FIELD(conf, gateway.auth_header), .reload = CONF_RELOAD_LIVE,
+		RANGE(1, 256), .def = "Authorization", .is_valid = is_header_name,
+		.form = "the name of an HTTP header",
+		.doc = "The header that carries the token (AUTH_HEADER_NAME of the gateway)." },
+	{ "gateway.ca_file", FIELD(conf, gateway.ca_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Certificates (PEM) by which the gateway is known; empty: those of the system." },
+	{ "gateway.client_cert", FIELD(conf, gateway.client_cert), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Our own certificate (PEM), for a gateway that asks for one." },
+	{ "gateway.client_key", FIELD(conf, gateway.client_key), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Its key (PEM); empty: in the file of the certificate." },
+	{ "gateway.verify", FIELD(conf, gateway.verify), .reload = CONF_RELOAD_LIVE, .def = "true",
+		.doc = "Whether the gateway's certificate is checked. false gives the token to whoever "
+		       "answers, and is warned of. GATEWAY_VERIFY_SSL in the environment overrides it." },
+	{ "gateway.public_url", FIELD(conf, gateway.public_url), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 8192), .def = "\"\"", .is_valid = is_url_or_empty,
+		.form = "http://HOST[:PORT][/PATH] or https://…",
+		.doc = "Where the gateway reaches this fleet, without /DOMAIN/sse; empty: the address of "
+		       "the first listener that serves the whole fleet, which is right for a gateway on "
+		       "the same machine." },
+	{ "gateway.transport", CHOICE(conf, gateway.transport, gateway_choices),
+		.reload = CONF_RELOAD_LIVE, .def = "sse",
+		.doc = "In which way it is to reach the domains: sse (HTTP+SSE), or streamable "
+		       "(Streamable HTTP)." },
+	{ "gateway.name_prefix", FIELD(conf, gateway.name_prefix), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 64), .def = "fleet-", .is_valid = is_gateway_prefix,
+		.form = "small letters, digits and -",
+		.doc = "A domain's name at the gateway begins with this." },
+	{ "gateway.visibility", FIELD(conf, gateway.visibility), .reload = CONF_RELOAD_LIVE,
+		RANGE(1, 16), .def = "public", .is_valid = is_visibility,
+		.form = "public, team or private", .doc = "Who sees the domains at the gateway." },
+	{ "gateway.tags", FIELD(conf, gateway.tags), .reload = CONF_RELOAD_LIVE, RANGE(0, 16),
+		.def = "[]", .is_valid = is_gateway_tag,
+		.form = "2 to 100 characters without < and >",
+		.doc = "Further tags, beside the two by which we know what is ours." },
+	{ "gateway.domains", FIELD(conf, gateway.domains), .reload = CONF_RELOAD_LIVE, RANGE(0, 64),
+		.def = "[]", .is_valid = is_not_empty, .form = "the name of a domain",
+		.doc = "Only these domains are registered; empty: all." },
+	{ "gateway.server", FIELD(conf, gateway.server), .reload = CONF_RELOAD_LIVE, RANGE(0, 128),
+		.def = "\"\"", .is_valid = is_one_line, .form = "a text on one line",
+		.doc = "A virtual server of this name has all tools of the fleet; empty: none is made." },
+	{ "gateway.interval", FIELD(conf, gateway.interval_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(SECOND, HOUR), .def = "30s",
+		.doc = "How often what the gateway has is compared with what the fleet is." },
+	{ "gateway.key_file", FIELD(conf, gateway.key_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "A file with the key that the gateway sends to us as a bearer token; empty: none." },
+	{ "gateway.peer_ca_file", FIELD(conf, gateway.peer_ca_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Certificates (PEM) by which the gateway is to know this fleet, where public_url "
+		       "is https and its own do not do." },
 
 	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 100000), .def = "1000",

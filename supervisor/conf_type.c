@@ -591,6 +591,18 @@ static bool equal_listen(const void *a, const void *b)
 	return true;
 }
 
+static json_t *json_of_listen(const void *field)
+{
+	const struct conf *conf = field;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < conf->n_listeners; i++)
+		(void)json_array_append_new(
+			array, json_pack("{s:s, s:s?}", "address", conf->listeners[i].address,
+				       "domain", conf->listeners[i].domain));
+	return array;
+}
+
 /* --- the types --- */
 
 struct type_ops {
@@ -612,7 +624,7 @@ static const struct type_ops types[] = {
 	[CONF_TYPE_ENV] = { decode_env, clear_env, equal_env, NULL },
 	[CONF_TYPE_OVERRIDES] = { conf_overrides_decode, conf_overrides_clear, conf_overrides_equal,
 		NULL },
-	[CONF_TYPE_LISTEN] = { decode_listen, clear_listen, equal_listen, NULL },
+	[CONF_TYPE_LISTEN] = { decode_listen, clear_listen, equal_listen, json_of_listen },
 };
 
 int conf_key_decode(const struct conf_decoder *dec, const struct conf_node *node, void *owner)
@@ -646,6 +658,11 @@ static json_t *json_of_choice(const struct conf_key *key, const void *field)
 			return json_string(c->name);
 	}
 	return json_null();
+}
+
+bool conf_key_has_json(const struct conf_key *key)
+{
+	return key->type == CONF_TYPE_ENUM || types[key->type].to_json;
 }
 
 json_t *conf_key_json(const struct conf_key *key, const void *owner)

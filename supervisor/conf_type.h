@@ -27,8 +27,9 @@ bool conf_key_equal(const struct conf_key *key, const void *a, const void *b);
 /* The default depends on the environment and is set by conf.c: listeners, roots. */
 bool conf_key_has_own_default(const struct conf_key *key);
 
-/* The field as JSON: numbers for sizes and durations (bytes, milliseconds). A new reference. Not for
- * listeners and environments. */
+/* The field as JSON: numbers for sizes and durations (bytes, milliseconds). A new reference. Only for
+ * what has one: environments, which may hold secrets, and overrides do not. */
+bool conf_key_has_json(const struct conf_key *key);
 json_t *conf_key_json(const struct conf_key *key, const void *owner) must_check;
 
 /* "'fast' is not FORM", or what else stands there instead. Returns -EINVAL. */

@@ -6,6 +6,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
 	supervisor/conf_diff.c \
 	supervisor/conf_domain.c supervisor/conf_domain.h \
+	supervisor/conf_dump.c supervisor/conf_dump.h \
 	supervisor/conf_files.c supervisor/conf_files.h \
 	supervisor/conf_override.c supervisor/conf_override.h \
 	supervisor/conf_table.c \
@@ -17,11 +18,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/cgroup.c supervisor/fleet/cgroup.h \
 	supervisor/fleet/confine.c supervisor/fleet/confine.h \
 	supervisor/fleet/domain.c supervisor/fleet/domain.h supervisor/fleet/domain_private.h \
+	supervisor/fleet/domain_drill.c \
 	supervisor/fleet/domain_news.c \
 	supervisor/fleet/domain_pool.c \
+	supervisor/fleet/domain_restart.c \
 	supervisor/fleet/domain_session.c \
 	supervisor/fleet/domain_setup.c \
 	supervisor/fleet/domain_sleep.c \
+	supervisor/fleet/domain_stats.c \
 	supervisor/fleet/domain_wants.c \
 	supervisor/fleet/errlog.c supervisor/fleet/errlog.h \
 	supervisor/fleet/fairq.c supervisor/fleet/fairq.h \
@@ -90,14 +94,28 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
-	supervisor/mcp/session.c supervisor/mcp/session.h \
+	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
+	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
+	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
+	supervisor/ops/control_conn.c \
+	supervisor/ops/control_drill.c \
+	supervisor/ops/control_fleet.c \
+	supervisor/ops/control_gateway.c \
+	supervisor/ops/control_logs.c \
+	supervisor/ops/control_methods.c \
+	supervisor/ops/control_sessions.c \
+	supervisor/ops/control_tools.c \
+	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/registration.c supervisor/ops/registration.h \
+	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h
 
 sbin_PROGRAMS += mcp-fleetd

@@ -100,6 +100,7 @@ int loop_run(struct loop *loop)
 		loop_settle(loop);
 		loop->n_turns++;
 	}
+	loop->stopping = false;
 	return 0;
 }
 

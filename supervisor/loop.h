@@ -19,7 +19,7 @@ struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 DEFINE_FREEP(struct loop, loop_free)
 
-/* Runs until loop_stop(); 0 or -errno. */
+/* Runs until loop_stop(), also one from before; 0 or -errno. May be called again. */
 int loop_run(struct loop *loop) must_check;
 void loop_stop(struct loop *loop);
 

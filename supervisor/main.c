@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "config.h"
 
@@ -16,14 +17,19 @@
 #include "shared/fd.h"
 #include "shared/libexec.h"
 #include "shared/log.h"
+#include "supervisor/conf_dump.h"
+#include "supervisor/fleet/store.h"
 #include "supervisor/front/httpd.h"
 #include "supervisor/front/local.h"
 #include "supervisor/front/sse.h"
 #include "supervisor/front/stream.h"
 #include "supervisor/front/streamable.h"
 #include "supervisor/mcp/mcp.h"
+#include "supervisor/ops/control.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/notify.h"
+#include "supervisor/ops/registration.h"
+#include "supervisor/ops/status.h"
 #include "supervisor/options.h"
 
 enum {
@@ -47,6 +53,12 @@ struct daemon {
 	struct mcp *mcp;
 	struct fleet *fleet;
 	struct health *health;
+	char *libexec;   /* where our programs lie */
+	char *state_dir; /* NULL: none */
+	struct registration *registration;
+	struct status *status;
+	struct control *control;
+	struct log_ring *log;
 	struct httpd *httpd;           /* transport sse */
 	struct sse *sse;               /* transport sse */
 	struct streamable *streamable; /* transport sse */
@@ -81,6 +93,10 @@ static void on_changed(void *arg)
 {
 	struct daemon *d = arg;
 
+	if (d->registration)
+		registration_note_change(d->registration);
+	if (d->control)
+		control_note_change(d->control);
 	if (d->phase == PHASE_SERVING && !timer_is_running(d->status_timer))
 		timer_start(d->status_timer, STATUS_DELAY_MS);
 }
@@ -95,11 +111,18 @@ static void on_watchdog(void *arg)
 
 /* --- the end ----------------------------------------------------------------------------------- */
 
-static void on_fleet_stopped(void *arg)
+static void on_registrar_stopped(void *arg)
 {
 	struct daemon *d = arg;
 
 	loop_stop(d->loop);
+}
+
+static void on_fleet_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	registration_stop(d->registration, on_registrar_stopped, d);
 }
 
 static void note_pending(void *arg, struct session *session)
@@ -289,6 +312,8 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 		log_init("mcp-fleetd", conf->log_format, conf->log_level);
 	health_set_conf(d->health, conf);
 	mcp_set_conf(d->mcp, conf);
+	status_set_conf(d->status, conf);
+	control_set_conf(d->control, conf);
 	local_set_limits(d->local, &conf->limits);
 	if (d->httpd)
 		httpd_set_limits(d->httpd, &conf->limits);
@@ -299,7 +324,19 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 	if (d->stream)
 		stream_set_max_line(d->stream, conf->limits.request_bytes);
 	fleet_apply(d->fleet, conf, diff);
+	registration_set_conf(d->registration, conf);
 	conf_free(old);
+}
+
+/* Sockets that nobody asked for, in a folder that nobody made, are done without when they cannot be had:
+ * another daemon was started by hand before. */
+static int excuse(const struct conf *conf, const char *path, const char *setting, int r,
+	const struct fail *fail)
+{
+	if (r == 0 || !conf->owns_runtime_dir || !streq(setting, "auto"))
+		return r;
+	log_notice("no socket at '%s': %s", path, fail->text);
+	return 0;
 }
 
 /* All of it or nothing: the local socket is made ready first, and used last. */
@@ -307,6 +344,7 @@ static int listen_anew(struct daemon *d, const struct conf *conf, struct fail *f
 {
 	int r = local_prepare(d->local, conf->local_socket, conf->local.group, fail);
 
+	r = excuse(conf, conf->local_socket, conf->local.path, r, fail);
 	if (r == 0 && d->httpd && !d->has_passed_sockets)
 		r = httpd_listen(d->httpd, conf->listeners, conf->n_listeners, fail);
 	if (r == 0)
@@ -316,8 +354,34 @@ static int listen_anew(struct daemon *d, const struct conf *conf, struct fail *f
 	return r;
 }
 
+static json_t *texts_of(const struct conf_strs *texts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < texts->n; i++)
+		(void)json_array_append_new(list, json_string(texts->items[i]));
+	return list;
+}
+
+/* For who asked by the control socket. */
+static json_t *describe_diff(const struct conf_diff *diff)
+{
+	static const char *const changes[] = { [CONF_DOMAIN_ADDED] = "added",
+		[CONF_DOMAIN_REMOVED] = "removed",
+		[CONF_DOMAIN_TUNED] = "tuned",
+		[CONF_DOMAIN_REPLACED] = "replaced" };
+	json_t *domains = json_array();
+
+	for (size_t i = 0; i < diff->n_domains; i++)
+		(void)json_array_append_new(
+			domains, json_pack("{s:s, s:s}", "name", diff->domains[i].name, "change",
+					 changes[diff->domains[i].change]));
+	return json_pack("{s:o, s:o, s:o}", "changed", texts_of(&diff->keys), "domains", domains,
+		"needs_restart", texts_of(&diff->restart));
+}
+
 /* Read, check, compare; then change only what differs. On an error the old set stays. */
-static int reload(struct daemon *d, struct fail *fail)
+static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 {
 	auto_(conf_freep) struct conf *conf = NULL;
 	struct conf_sources sources = d->options->sources;
@@ -337,28 +401,40 @@ static int reload(struct daemon *d, struct fail *fail)
 		r = listen_anew(d, conf, fail);
 	if (r == 0) {
 		log_reload(&diff);
+		*ret = describe_diff(&diff);
 		apply(d, TAKE(conf), &diff);
 	}
 	conf_diff_done(&diff);
 	return r;
 }
 
-static void on_reload_signal(evutil_socket_t signo, short what, void *arg)
+/* Told to the service manager and to the log, whoever asked for it. */
+static int reload_aloud(void *arg, json_t **ret, struct fail *fail)
 {
 	struct daemon *d = arg;
-	struct fail fail = { 0 };
 	auto_strbuf status = { 0 };
+	int r;
 
 	if (d->phase != PHASE_SERVING)
-		return;
+		return fail_set(fail, -ESHUTDOWN, "the fleet is stopping");
 	notify_reloading();
-	if (reload(d, &fail) < 0) {
-		(void)log_err(0, "reload refused, the old settings stay: %s", fail.text);
-		strbuf_addf(&status, "reload refused, the old settings stay: %s", fail.text);
+	r = reload(d, ret, fail);
+	if (r < 0) {
+		(void)log_err(0, "reload refused, the old settings stay: %s", fail->text);
+		strbuf_addf(&status, "reload refused, the old settings stay: %s", fail->text);
 	} else {
 		health_add_summary(d->health, &status);
 	}
 	notify_ready(strbuf_get(&status));
+	return r;
+}
+
+static void on_reload_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct fail fail = { 0 };
+	json_auto_t *changes = NULL;
+
+	(void)reload_aloud(arg, &changes, &fail);
 }
 
 /* --- construction ------------------------------------------------------------------------------ */
@@ -420,13 +496,121 @@ static int open_listeners(struct daemon *d, struct fail *fail)
 	return r;
 }
 
+/* The folder for sockets with path `auto`, when it is ours to make. */
+static void make_runtime_dir(const struct daemon *d)
+{
+	const char *path = d->conf->runtime_dir;
+
+	if (path && d->conf->owns_runtime_dir && mkdir(path, 0755) < 0 && errno != EEXIST)
+		log_notice("cannot make the folder '%s': %s", path, strerror(errno));
+}
+
 static int open_local(struct daemon *d, struct fail *fail)
 {
 	int r = local_prepare(d->local, d->conf->local_socket, d->conf->local.group, fail);
 
 	if (r == 0)
 		local_commit(d->local);
-	return r;
+	return excuse(d->conf, d->conf->local_socket, d->conf->local.path, r, fail);
+}
+
+/* --- for operators ----------------------------------------------------------------------------- */
+
+static void add_addresses(void *arg, struct strbuf *out)
+{
+	const struct daemon *d = arg;
+
+	if (d->httpd)
+		httpd_add_addresses(d->httpd, out);
+}
+
+/* Of the first listener for the whole fleet: where a gateway on this machine reaches us. */
+static void add_url(void *arg, struct strbuf *out)
+{
+	const struct daemon *d = arg;
+
+	if (d->httpd)
+		httpd_add_url(d->httpd, out);
+}
+
+static const char *get_local_socket(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return local_get_path(d->local);
+}
+
+static const char *get_control_socket(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->control ? control_get_path(d->control) : NULL;
+}
+
+static void on_report(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->control)
+		control_note_report(d->control);
+}
+
+static void make_registration(struct daemon *d)
+{
+	const struct registration_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.conf = d->conf,
+		.libexec = d->libexec,
+		.state_dir = d->state_dir,
+		.add_url = add_url,
+		.changed = on_report,
+		.arg = d,
+	};
+
+	d->registration = registration_new(&parts);
+}
+
+static void make_status(struct daemon *d)
+{
+	const struct status_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.health = d->health,
+		.registration = d->registration,
+		.conf = d->conf,
+		.state_dir = d->state_dir,
+		.add_addresses = add_addresses,
+		.get_local_socket = get_local_socket,
+		.get_control_socket = get_control_socket,
+		.arg = d,
+	};
+
+	d->status = status_new(&parts);
+}
+
+static const struct control_hooks control_hooks = { .reload = reload_aloud };
+
+static void make_control(struct daemon *d)
+{
+	const struct control_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.status = d->status,
+		.registration = d->registration,
+		.log = d->log,
+		.conf = d->conf,
+	};
+
+	d->control = control_new(&parts, &control_hooks, d);
+}
+
+static int open_control(struct daemon *d, struct fail *fail)
+{
+	const struct conf *conf = d->conf;
+	int r = control_listen(d->control, conf->control_socket, conf->control.group, fail);
+
+	return excuse(conf, conf->control_socket, conf->control.path, r, fail);
 }
 
 static int serve_sse(struct daemon *d, struct fail *fail)
@@ -486,21 +670,29 @@ static int check_sandbox(const struct daemon *d, struct fail *fail)
 
 static int construct(struct daemon *d, struct fail *fail)
 {
-	auto_free char *libexec = libexec_find();
 	int r = 0;
 
 	d->loop = loop_new();
+	d->log = log_ring_new(d->loop);
 	d->status_timer = timer_new(d->loop, tell_status, d);
 	d->watchdog_timer = timer_new(d->loop, on_watchdog, d);
 	d->drain_timer = timer_new(d->loop, on_drain_over, d);
 	d->flush_timer = timer_new(d->loop, end_output, d);
 	watch_signals(d);
 	d->mcp = mcp_new(d->loop, d->conf, &mcp_hooks, d);
-	d->fleet = fleet_new(d->loop, libexec, &mcp_domain_hooks, d->mcp);
+	d->libexec = libexec_find();
+	d->state_dir = store_find_folder(d->conf->state_dir);
+	d->fleet = fleet_new(d->loop, d->libexec, &mcp_domain_hooks, d->mcp);
 	mcp_set_fleet(d->mcp, d->fleet);
 	d->health = health_new(d->loop, d->mcp, d->conf);
 	d->local = local_new(d->loop, d->mcp, &d->conf->limits);
+	make_registration(d);
+	make_status(d);
+	make_control(d);
+	make_runtime_dir(d);
 	r = check_sandbox(d, fail);
+	if (r == 0)
+		r = open_control(d, fail);
 	if (r == 0 && d->conf->transport == CONF_TRANSPORT_SSE)
 		r = serve_sse(d, fail);
 	else if (r == 0)
@@ -508,6 +700,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	if (r < 0)
 		return r;
 	fleet_apply(d->fleet, d->conf, NULL);
+	registration_start(d->registration);
 	if (notify_watchdog_ms() > 0)
 		timer_start(d->watchdog_timer, notify_watchdog_ms());
 	return 0;
@@ -522,11 +715,15 @@ static void destroy(struct daemon *d)
 	loop_settle(d->loop);
 	stream_free(d->stream);
 	local_free(d->local);
+	control_free(d->control);
+	d->control = NULL;
 	fleet_free(d->fleet);
+	registration_free(d->registration);
 	mcp_free(d->mcp);
 	httpd_free(d->httpd);
 	sse_free(d->sse);
 	streamable_free(d->streamable);
+	status_free(d->status);
 	health_free(d->health);
 	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)
 		ev_free(d->signals[i]);
@@ -534,8 +731,11 @@ static void destroy(struct daemon *d)
 	timer_free(d->watchdog_timer);
 	timer_free(d->drain_timer);
 	timer_free(d->flush_timer);
+	log_ring_free(d->log);
 	loop_free(d->loop);
 	conf_free(d->conf);
+	free(d->libexec);
+	free(d->state_dir);
 }
 
 static int run(const struct options *options, struct conf *conf)
@@ -563,6 +763,16 @@ static int check_config(const struct conf *conf)
 	return EXIT_SUCCESS;
 }
 
+static int dump_config(const struct conf *conf)
+{
+	auto_free char *state_dir = store_find_folder(conf->state_dir);
+	json_auto_t *dump = conf_dump(conf, state_dir);
+
+	if (json_dumpf(dump, stdout, JSON_INDENT(2)) < 0 || printf("\n") < 0 || fflush(stdout) != 0)
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -576,12 +786,15 @@ int main(int argc, char **argv)
 	action = options_parse(argc, argv, &options);
 	code = action == OPTIONS_WRONG ? EXIT_SETTINGS : EXIT_SUCCESS;
 
-	if (action == OPTIONS_RUN || action == OPTIONS_CHECK_CONFIG) {
+	if (action != OPTIONS_DONE && action != OPTIONS_WRONG) {
 		if (conf_load(&options.sources, &conf, &fail) < 0) {
 			(void)fprintf(stderr, "mcp-fleetd: %s\n", fail.text);
 			code = EXIT_SETTINGS;
 		} else if (action == OPTIONS_CHECK_CONFIG) {
 			code = check_config(conf);
+			conf_free(conf);
+		} else if (action == OPTIONS_DUMP_CONFIG) {
+			code = dump_config(conf);
 			conf_free(conf);
 		} else {
 			code = run(&options, conf);

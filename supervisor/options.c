@@ -8,7 +8,10 @@
 
 #include "shared/alloc.h"
 
-enum { OPT_CHECK_CONFIG = 256 };
+enum {
+	OPT_CHECK_CONFIG = 256,
+	OPT_DUMP_CONFIG,
+};
 
 static void print_help(void)
 {
@@ -20,6 +23,7 @@ static void print_help(void)
 		"/mcp-fleet/fleet.yaml if it\n"
 		"                         is there; without it all four workers are served)\n"
 		"      --check-config     check the settings, say what is wrong, and end\n"
+		"      --dump-config      the same, and print what is right as JSON, defaults included\n"
 		"  -t, --transport NAME   stdio (default) or sse; before MCP_TRANSPORT\n"
 		"  -l, --listen ADDRESS   listen here, as 127.0.0.1:8000; may be repeated\n"
 		"  -r, --root DIR         the workers may use this directory; may be repeated\n"
@@ -68,6 +72,7 @@ enum options_action options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+		{ "dump-config", no_argument, NULL, OPT_DUMP_CONFIG },
 		{ "transport", required_argument, NULL, 't' },
 		{ "listen", required_argument, NULL, 'l' },
 		{ "root", required_argument, NULL, 'r' },
@@ -88,6 +93,8 @@ enum options_action options_parse(int argc, char **argv, struct options *ret)
 		}
 		if (option == OPT_CHECK_CONFIG) {
 			action = OPTIONS_CHECK_CONFIG;
+		} else if (option == OPT_DUMP_CONFIG) {
+			action = OPTIONS_DUMP_CONFIG;
 		} else if (!take(ret, option)) {
 			(void)fprintf(stderr, "Try 'mcp-fleetd --help'.\n");
 			return OPTIONS_WRONG;

@@ -6,6 +6,7 @@
 enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK_CONFIG,
+	OPTIONS_DUMP_CONFIG,
 	OPTIONS_DONE,  /* --help, --version: printed */
 	OPTIONS_WRONG, /* said on standard error */
 };

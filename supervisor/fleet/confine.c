@@ -314,6 +314,28 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 	return text;
 }
 
+char *confine_make_registrar_plan(const char *state_dir)
+{
+	json_t *read = json_array();
+	json_t *write = json_array();
+	json_t *connect = json_array();
+	json_auto_t *plan = NULL;
+	char *text;
+
+	add(read, "/"); /* an order may name any file with a token */
+	if (state_dir)
+		add_existing(write, state_dir);
+	add(connect, ANY);
+	plan = json_pack("{s:s, s:o, s:o, s:o, s:[], s:I, s:I, s:I, s:s}", "profile", "registrar",
+		"read", read, "write", write, "connect", connect, "programs", "memory",
+		(json_int_t)NATIVE_MEMORY, "files", (json_int_t)NATIVE_FILES, "processes",
+		(json_int_t)0, "directory", "/");
+	text = json_dumps(plan, JSON_COMPACT);
+	if (!text)
+		abort(); /* out of memory: a path that is no UTF-8 is left out */
+	return text;
+}
+
 void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *ret)
 {
 	*ret = (struct cgroup_limits){

@@ -30,6 +30,10 @@ const char *confine_profile(const struct conf_domain *domain);
 char *confine_make_plan(const struct conf_domain *domain, const struct confine_support *support)
 	must_check;
 
+/* The same for mcp-fleet-registrar: it reads what its user may read, and writes in `state_dir` (NULL:
+ * nowhere) only. */
+char *confine_make_registrar_plan(const char *state_dir) must_check;
+
 void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *ret);
 
 /* Appends what of the domain's confinement this system cannot enforce, separated by "; ".

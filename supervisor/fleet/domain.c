@@ -22,6 +22,8 @@ static enum domain_state derive_state(const struct domain *d)
 
 	if (d->state == DOMAIN_STOPPED)
 		return DOMAIN_STOPPED;
+	if (d->is_disabled)
+		return DOMAIN_DISABLED;
 	if (d->asleep)
 		return DOMAIN_ASLEEP;
 	TAILQ_FOREACH(slot, &d->slots, next) {
@@ -46,8 +48,10 @@ static enum domain_state derive_state(const struct domain *d)
 void domain_lose(
 	struct domain *d, struct request *request, enum domain_loss loss, const char *cause)
 {
-	if (!request->cancelled)
+	if (!request->cancelled) {
+		domain_count_loss(d, cause);
 		d->hooks->lost(d->arg, request->no, loss, cause);
+	}
 	request_free(request);
 }
 
@@ -106,8 +110,8 @@ void domain_update_state(struct domain *d)
 		d->waking = false;
 	if (d->state != was) {
 		log_info_about(&d->about, "domain %s: %s", d->name, domain_state_name(d->state));
-		if (d->state == DOMAIN_PARKED) {
-			lose_queue(d, d->last_death);
+		if (d->state == DOMAIN_PARKED || d->state == DOMAIN_DISABLED) {
+			lose_queue(d, d->is_disabled ? "the domain is disabled" : d->last_death);
 			forget_tools(d);
 		}
 	}
@@ -153,6 +157,7 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	d->name = alloc_str(conf->name);
 	d->about.domain = d->name;
 	d->last_death = alloc_str("");
+	d->last_error = alloc_str("");
 	d->drain_ms = RERUN_DRAIN_MS;
 	take_sizes(d, conf);
 	take_setup(d, conf, programs);
@@ -165,6 +170,7 @@ struct domain *domain_new(struct loop *loop, struct launcher *launcher,
 	d->wants_timer = timer_new(loop, domain_on_wants_timer, d);
 	d->idle_timer = timer_new(loop, domain_on_idle_timer, d);
 	d->news_timer = timer_new(loop, domain_on_news_timer, d);
+	d->restart.hold_timer = timer_new(loop, domain_on_hold_timer, d);
 	return d;
 }
 
@@ -174,6 +180,7 @@ void domain_free(struct domain *d)
 
 	if (!d)
 		return;
+	domain_abandon_restart(d, "the supervisor ended");
 	lose_queue(d, "the supervisor ends");
 	while ((slot = TAILQ_FIRST(&d->slots))) {
 		TAILQ_REMOVE(&d->slots, slot, next);
@@ -186,11 +193,13 @@ void domain_free(struct domain *d)
 	timer_free(d->wants_timer);
 	timer_free(d->idle_timer);
 	timer_free(d->news_timer);
+	timer_free(d->restart.hold_timer);
 	worker_setup_unref(d->setup);
 	free(d->fingerprint);
 	free(d->offering_text);
 	free(d->fleet_state);
 	free(d->last_death);
+	free(d->last_error);
 	free(d->name);
 	free(d);
 }
@@ -208,6 +217,8 @@ static void replace_all(struct domain *d)
 	struct slot *slot;
 	struct slot *after;
 
+	if (d->is_disabled)
+		return;
 	TAILQ_FOREACH(slot, &d->slots, next) {
 		domain_release(d, slot);
 		slot->retiring = true;
@@ -230,8 +241,9 @@ static void retire_surplus(struct domain *d, int64_t drain_ms)
 	struct slot *slot;
 	struct slot *after;
 
-	for (slot = TAILQ_FIRST(&d->slots); slot && domain_count_staying(d) > d->max;
-		slot = after) {
+	/* A restart may have one more. */
+	for (slot = TAILQ_FIRST(&d->slots);
+		slot && domain_count_staying(d) > d->max + (d->restart.fn ? 1 : 0); slot = after) {
 		after = TAILQ_NEXT(slot, next);
 		if (!slot->retiring && !slot->is_owned)
 			domain_retire(d, slot, drain_ms);
@@ -244,6 +256,7 @@ void domain_reload(struct domain *d, const struct conf_domain *conf,
 	take_sizes(d, conf);
 	d->drain_ms = drain_ms;
 	if (replace || d->state == DOMAIN_PARKED) {
+		domain_abandon_restart(d, "the settings changed: all are being replaced");
 		take_setup(d, conf, programs);
 		replace_all(d);
 	} else {
@@ -257,26 +270,56 @@ void domain_reload(struct domain *d, const struct conf_domain *conf,
 	domain_pump(d);
 }
 
-void domain_stop(struct domain *d, int64_t drain_ms)
+static void end_all(struct domain *d, int64_t drain_ms)
 {
 	struct slot *slot;
 	struct slot *after;
-	bool none = TAILQ_EMPTY(&d->slots);
 
-	if (d->state == DOMAIN_STOPPED)
-		return;
-	d->state = DOMAIN_STOPPED;
-	lose_queue(d, "the domain stops");
-	forget_tools(d);
-	d->hooks->changed(d->arg, d);
 	for (slot = TAILQ_FIRST(&d->slots); slot; slot = after) {
 		after = TAILQ_NEXT(slot, next);
+		domain_release(d, slot);
 		slot->retiring = true;
 		if (worker_get_state(slot->worker) == WORKER_DOWN)
 			domain_remove_slot(d, slot);
 		else
 			worker_stop(slot->worker, drain_ms);
 	}
+}
+
+void domain_disable(struct domain *d, int64_t drain_ms)
+{
+	if (d->is_disabled || d->state == DOMAIN_STOPPED)
+		return;
+	domain_abandon_restart(d, "it was disabled");
+	d->is_disabled = true;
+	d->asleep = d->waking = d->was_up = false;
+	timer_stop(d->idle_timer);
+	domain_update_state(d);
+	end_all(d, drain_ms);
+	timer_start(d->news_timer, 0);
+}
+
+void domain_enable(struct domain *d)
+{
+	if (!d->is_disabled || d->state == DOMAIN_STOPPED)
+		return;
+	d->is_disabled = false;
+	domain_start(d);
+	domain_update_state(d);
+}
+
+void domain_stop(struct domain *d, int64_t drain_ms)
+{
+	bool none = TAILQ_EMPTY(&d->slots);
+
+	if (d->state == DOMAIN_STOPPED)
+		return;
+	domain_abandon_restart(d, "it was stopped");
+	d->state = DOMAIN_STOPPED;
+	lose_queue(d, "the domain stops");
+	forget_tools(d);
+	d->hooks->changed(d->arg, d);
+	end_all(d, drain_ms);
 	if (none)
 		d->hooks->stopped(d->arg, d);
 }
@@ -330,26 +373,10 @@ const char *domain_state_name(enum domain_state state)
 		return "parked";
 	case DOMAIN_ASLEEP:
 		return "asleep";
+	case DOMAIN_DISABLED:
+		return "disabled";
 	case DOMAIN_STOPPED:
 		return "stopped";
 	}
 	return "";
-}
-
-void domain_get_stats(const struct domain *d, struct domain_stats *ret)
-{
-	struct slot *slot;
-
-	*ret = (struct domain_stats){
-		.state = d->state,
-		.n_queued = fairq_count(d->queue),
-		.n_restarts = d->n_restarts,
-		.n_calls = d->n_calls,
-		.last_death = d->last_death,
-	};
-	TAILQ_FOREACH(slot, &d->slots, next) {
-		ret->n_processes += worker_get_pid(slot->worker) != 0;
-		ret->n_ready += worker_get_state(slot->worker) == WORKER_READY;
-		ret->n_in_flight += worker_count_calls(slot->worker);
-	}
 }

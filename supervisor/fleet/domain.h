@@ -5,6 +5,8 @@
  * that may are run again once, the others are lost with a reason. */
 #pragma once
 
+#include "shared/fail.h"
+#include "shared/histogram.h"
 #include "supervisor/fleet/worker.h"
 
 enum domain_state {
@@ -13,6 +15,7 @@ enum domain_state {
 	DOMAIN_DOWN,     /* none is ready, one is being started again */
 	DOMAIN_PARKED,   /* died too often; tried again rarely */
 	DOMAIN_ASLEEP, /* no process until the next call, but its lists are known: as good as up */
+	DOMAIN_DISABLED, /* switched off by an operator: no process, no call, nothing offered */
 	DOMAIN_STOPPED,
 };
 
@@ -91,6 +94,39 @@ void domain_start(struct domain *domain);
 void domain_reload(struct domain *domain, const struct conf_domain *conf,
 	const struct domain_programs *programs, bool replace, int64_t drain_ms);
 
+/* The end of what takes time: `text` says how it went, borrowed. Called once, from a deferred call, also when
+ * the domain has gone meanwhile. */
+typedef void domain_done_fn(void *arg, bool ok, const char *text);
+
+/* Replaces its processes one by one: a new one is ready before an old one gets no more calls and, after `drain_ms`
+ * at most, ends. No call is lost by that; those that a process still has then are. Processes that do not serve are
+ * replaced at once, and a domain that is asleep, down or parked is started. When a new process does not come up the
+ * old ones stay, and the restart has failed. With isolation: session a session's process is replaced too: the
+ * session has the new one from its next call on, without what the old one kept for it. 0: `fn` will hear.
+ * -EALREADY: one is under way. -ENXIO: it is disabled. -ESHUTDOWN: it stops. */
+int domain_restart(struct domain *domain, int64_t drain_ms, domain_done_fn *fn, void *arg,
+	struct fail *fail) must_check;
+
+/* DOMAIN_DISABLED until domain_enable(), whatever is reloaded meanwhile: queued calls are lost, those in flight may
+ * end within `drain_ms`, nothing is offered. Also in the place of domain_start(). */
+void domain_disable(struct domain *domain, int64_t drain_ms);
+void domain_enable(struct domain *domain);
+
+/* Whom a drill was for. */
+struct domain_drill {
+	char process[80]; /* "git/2" */
+	pid_t pid;
+	unsigned n_calls; /* in flight in it */
+	int64_t found_ms; /* DRILL_STOP of an idle one: the health check finds it within this time. 0: else;
+	                   * a busy one is found when call_timeout and cancel_grace of a call are over */
+};
+
+/* Trouble on purpose for one ready process: DRILL_KILL for one with a call if there is one, the others for one
+ * without. What becomes of it is seen in domain_get_stats() and domain_each_process(). -EAGAIN: none is ready.
+ * -ESRCH: it has just ended. */
+int domain_drill(struct domain *domain, enum drill_kind kind, struct domain_drill *ret,
+	struct fail *fail) must_check;
+
 /* Queued calls are lost, those in flight may end within `drain_ms`. */
 void domain_stop(struct domain *domain, int64_t drain_ms);
 
@@ -146,6 +182,9 @@ void domain_unsubscribe(struct domain *domain, uint64_t session, const char *uri
 /* The least important log level ("debug") that a session wants to hear; kept for workers to come. */
 void domain_set_level(struct domain *domain, uint64_t session, const char *level);
 
+/* The reason of a call that was not answered in time: it is counted as such. */
+#define DOMAIN_CANCEL_DEADLINE "deadline"
+
 /* Nobody waits for the call any more: no hook will name it. */
 void domain_cancel(struct domain *domain, uint64_t no, const char *reason);
 
@@ -166,8 +205,38 @@ struct domain_stats {
 	unsigned n_queued;
 	unsigned n_in_flight;
 	uint64_t n_restarts;
+	/* Taken. Each of them is queued, in flight, or was counted once below; those that were cancelled in
+	 * flight at once. */
 	uint64_t n_calls;
+	uint64_t n_ok;          /* a result, also one that tells of a tool's failure */
+	uint64_t n_errors;      /* a JSON-RPC error */
+	uint64_t n_lost;        /* its process died, or it reached none */
+	uint64_t n_cancelled;   /* nobody waited any more */
+	uint64_t n_timed_out;   /* nobody waited any more: call_timeout was over */
 	const char *last_death; /* "" when none died; borrowed */
+	const char *last_error; /* the last lost call or death; "": none; borrowed */
+	int64_t last_error_ms;  /* when, loop_now_ms() */
+	/* Of the calls that were answered, from being queued to the answer; borrowed. */
+	const struct histogram *latency;
 };
 
 void domain_get_stats(const struct domain *domain, struct domain_stats *ret);
+
+/* One process of a domain, running or to be started again. Texts are borrowed for the call. */
+struct domain_process {
+	const char *name; /* "git/2" */
+	unsigned index;   /* the 2 */
+	pid_t pid;        /* 0: none at present */
+	const char *state;
+	unsigned n_calls;     /* in flight, cancelled ones too */
+	unsigned n_starts;    /* how many processes there were in this place */
+	uint64_t n_answered;  /* by the one that runs or ran last */
+	int64_t since_ms;     /* its start, loop_now_ms(); 0: none runs */
+	const char *last_end; /* of the one before; "" */
+	bool retiring;        /* it goes, at the latest when its successor is ready */
+	uint64_t session;     /* isolation: session: whose it is; 0: of none alone */
+};
+
+/* In the order in which they were made. */
+void domain_each_process(const struct domain *domain,
+	void (*fn)(void *arg, const struct domain_process *process), void *arg);

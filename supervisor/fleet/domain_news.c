@@ -1,5 +1,4 @@
 /* What the workers of a domain tell it. */
-#include "shared/alloc.h"
 #include "supervisor/fleet/domain_private.h"
 
 static void on_ready(void *arg, struct worker *worker, const struct offering *offering)
@@ -13,22 +12,25 @@ static void on_ready(void *arg, struct worker *worker, const struct offering *of
 	domain_tell_offering(d, offering);
 	if (!slot->retiring)
 		TAILQ_FOREACH(other, &d->slots, next)
-			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING)
+			if (other->retiring && worker_get_state(other->worker) != WORKER_DRAINING &&
+				!domain_restart_waits_for(other))
 				worker_stop(other->worker, d->drain_ms);
 	if (domain_count_staying(d) > d->min && !timer_is_running(d->shrink_timer))
 		timer_start(d->shrink_timer, d->idle_shrink_ms);
+	domain_restart_on_ready(d, slot);
 	domain_update_state(d);
 	domain_tell_wants(d);
 	domain_pump(d);
 	domain_watch_idle(d);
 }
 
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
+static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
 	struct domain *d = ((struct slot *)arg)->domain;
 
 	d->answering = worker_get_index(((struct slot *)arg)->worker);
-	d->hooks->answered(d->arg, no, rpc);
+	domain_count_answer(d, request, rpc);
+	d->hooks->answered(d->arg, request->no, rpc);
 	d->answering = 0;
 }
 
@@ -80,7 +82,8 @@ static void on_told(void *arg, struct worker *worker, const struct rpc *rpc)
 /* A call that was sent ahead has not begun: for it this is not a second time. */
 static bool may_run_again(const struct domain *d, const struct request *request)
 {
-	if (request->cancelled || d->state == DOMAIN_STOPPED || d->state == DOMAIN_PARKED)
+	if (request->cancelled || d->is_disabled || d->state == DOMAIN_STOPPED ||
+		d->state == DOMAIN_PARKED)
 		return false;
 	return request->ahead || (request->may_rerun && !request->was_rerun);
 }
@@ -96,12 +99,6 @@ static void lose_all(struct domain *d, const char *cause)
 	}
 }
 
-static void note_death(struct domain *d, const struct worker *worker)
-{
-	free(d->last_death);
-	d->last_death = alloc_str(worker_get_last_end(worker));
-}
-
 /* What a dead worker had: again from the head of the queue, once, where that is safe. */
 static void on_lost(void *arg, struct worker *worker, struct request_list *calls)
 {
@@ -114,7 +111,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	if (!slot->retiring) {
 		d->n_restarts++;
 		d->waking = false;
-		note_death(d, worker);
+		domain_note_death(d, worker);
 	}
 	while ((request = TAILQ_LAST(calls, request_list))) {
 		TAILQ_REMOVE(calls, request, next);
@@ -129,6 +126,7 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 	lose_all(d, worker_get_last_end(worker));
 	domain_lose_parked(d, slot);
 	d->hooks->worker_ended(d->arg, d, worker_get_index(worker));
+	domain_restart_on_lost(d, slot);
 	domain_update_state(d);
 	domain_pump(d);
 }
@@ -144,7 +142,7 @@ static void on_moved(void *arg, struct worker *worker)
 	}
 	/* Before on_lost(): if the domain is parked now, what waits is lost for this cause. */
 	if (worker_get_state(worker) == WORKER_PARKED && !slot->retiring)
-		note_death(d, worker);
+		domain_note_death(d, worker);
 	domain_update_state(d);
 }
 

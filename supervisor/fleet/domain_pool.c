@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "supervisor/fleet/domain_private.h"
 
 enum {
@@ -40,10 +41,12 @@ void domain_remove_slot(struct domain *d, struct slot *slot)
 {
 	TAILQ_REMOVE(&d->slots, slot, next);
 	loop_defer(d->loop, domain_free_slot, slot);
-	if (d->state != DOMAIN_STOPPED)
+	if (d->state != DOMAIN_STOPPED) {
 		domain_refill(d);
-	else if (TAILQ_EMPTY(&d->slots))
+		domain_restart_on_removed(d);
+	} else if (TAILQ_EMPTY(&d->slots)) {
 		d->hooks->stopped(d->arg, d);
+	}
 }
 
 unsigned domain_count_staying(const struct domain *d)
@@ -88,7 +91,7 @@ void domain_refill(struct domain *d)
 {
 	unsigned n = d->is_isolated ? domain_count_spares(d) : domain_count_staying(d);
 
-	if (d->asleep || d->state == DOMAIN_STOPPED)
+	if (d->asleep || d->is_disabled || d->state == DOMAIN_STOPPED)
 		return;
 	for (; n < d->min && !(d->is_isolated && count_all(d) >= d->max); n++)
 		worker_start(domain_add_slot(d)->worker);
@@ -294,7 +297,7 @@ void domain_on_shrink_timer(void *arg)
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next) {
-		if (n <= d->min)
+		if (n <= d->min || d->restart.fn)
 			break;
 		if (slot->retiring || slot->is_owned || slot->n_holds > 0 ||
 			!worker_is_idle(slot->worker) ||
@@ -324,7 +327,7 @@ static int check_room(struct domain *d, const struct domain_call *call)
 {
 	size_t used = fairq_bytes(d->queue);
 
-	if (d->state == DOMAIN_PARKED || d->state == DOMAIN_STOPPED)
+	if (d->state == DOMAIN_PARKED || d->state == DOMAIN_DISABLED || d->state == DOMAIN_STOPPED)
 		return -ENXIO;
 	if (fairq_count(d->queue) >= d->max_queued || used > d->max_queued_bytes ||
 		call->len > d->max_queued_bytes - used)
@@ -345,6 +348,7 @@ static struct request *make_request(const struct domain *d, const struct domain_
 	request->is_modern = call->is_modern;
 	request->may_rerun = call->may_rerun;
 	request->since_ms = loop_now_ms(d->loop);
+	request->queued_us = clock_now_us();
 	return request;
 }
 
@@ -406,16 +410,20 @@ void domain_cancel(struct domain *d, uint64_t no, const char *reason)
 	struct slot *slot;
 
 	TAILQ_FOREACH(slot, &d->slots, next)
-		if (worker_cancel(slot->worker, no, reason))
+		if (worker_cancel(slot->worker, no, reason)) {
+			domain_count_cancel(d, reason);
 			return;
+		}
 	TAILQ_FOREACH(request, &d->lost, next)
 		if (request->no == no) {
 			request->cancelled = true;
+			domain_count_cancel(d, reason);
 			return;
 		}
 	request = fairq_find(d->queue, no);
 	if (!request)
 		return;
+	domain_count_cancel(d, reason);
 	fairq_remove(d->queue, request);
 	request_free(request);
 }
@@ -436,6 +444,8 @@ void domain_hold(struct domain *d, unsigned worker, bool hold)
 		slot->n_holds++;
 	else if (slot && slot->n_holds > 0)
 		slot->n_holds--;
+	if (slot && slot->n_holds == 0)
+		domain_restart_let_go(d, slot);
 	domain_note_busy(d);
 }
 

@@ -1,12 +1,20 @@
 /* The inside of a domain: shared by domain.c (its life and state), domain_pool.c (processes and who gets a
- * call), domain_news.c (what workers tell), domain_session.c (whose process is whose), domain_sleep.c
- * (without processes) and domain_setup.c (what is run). */
+ * call), domain_restart.c (one process after the other), domain_news.c (what workers tell), domain_session.c (whose process is whose), domain_sleep.c
+ * (without processes), domain_stats.c (what is counted) and domain_setup.c (what is run). */
 #pragma once
 
 #include "shared/log.h"
 #include "supervisor/fleet/domain.h"
 #include "supervisor/fleet/fairq.h"
 #include "supervisor/fleet/wants.h"
+
+/* Its part in a rolling restart. */
+enum slot_roll {
+	SLOT_STAYS,  /* none */
+	SLOT_OLD,    /* is to be replaced */
+	SLOT_FRESH,  /* is new, and not ready yet */
+	SLOT_LEAVES, /* was replaced, and has not ended yet */
+};
 
 struct slot {
 	TAILQ_ENTRY(slot) next;
@@ -15,6 +23,7 @@ struct slot {
 	bool retiring; /* of older settings, or one too many: goes, and does not come back */
 	bool is_owned; /* isolation: session: it serves only `owner` */
 	uint64_t owner;
+	enum slot_roll roll;
 	unsigned n_holds;    /* what it does beside calls: it must not go for being idle */
 	uint64_t told_wants; /* the version of the wants that it was told; 0: none */
 };
@@ -57,9 +66,19 @@ struct domain {
 	struct store *store; /* borrowed; NULL: lists are not kept */
 	char *fingerprint;   /* of what is run */
 	bool is_stored;      /* offering_text, under this fingerprint */
-	bool asleep;         /* no process is wanted */
-	bool waking;         /* processes are being started, and none has failed yet */
-	int64_t busy_ms;     /* when there was a call last */
+	bool is_disabled;
+	struct {
+		domain_done_fn *fn; /* NULL: none is under way */
+		void *arg;
+		int64_t drain_ms;
+		unsigned n_all;  /* that are to be new */
+		unsigned n_done; /* that are */
+		unsigned n_lone; /* of those on their way, in whose place nobody serves */
+		struct timer *hold_timer;
+	} restart;
+	bool asleep;     /* no process is wanted */
+	bool waking;     /* processes are being started, and none has failed yet */
+	int64_t busy_ms; /* when there was a call last */
 	struct timer *idle_timer;
 	struct timer *news_timer; /* the state is to be told, but not from inside domain_start() */
 
@@ -70,6 +89,10 @@ struct domain {
 	char *last_death;
 	uint64_t n_restarts;
 	uint64_t n_calls;
+	uint64_t n_ok, n_errors, n_lost, n_cancelled, n_timed_out; /* how they ended */
+	char *last_error;
+	int64_t last_error_ms;
+	struct histogram latency;
 };
 
 /* domain_setup.c; `conf` and `programs` are borrowed for the time of the call. */
@@ -86,6 +109,12 @@ void domain_update_state(struct domain *d);
 void domain_lose(
 	struct domain *d, struct request *request, enum domain_loss loss, const char *cause);
 void domain_tell_offering(struct domain *d, const struct offering *offering);
+
+/* domain_stats.c */
+void domain_count_answer(struct domain *d, const struct request *request, const struct rpc *rpc);
+void domain_count_loss(struct domain *d, const char *cause);
+void domain_count_cancel(struct domain *d, const char *reason);
+void domain_note_death(struct domain *d, const struct worker *worker);
 
 /* domain_pool.c */
 struct slot *domain_add_slot(struct domain *d);
@@ -110,6 +139,15 @@ void domain_pump_sessions(struct domain *d);
 void domain_release(struct domain *d, struct slot *slot);
 void domain_lose_crowded(struct domain *d);
 void domain_lose_parked(struct domain *d, struct slot *slot);
+
+/* domain_restart.c */
+void domain_restart_on_ready(struct domain *d, struct slot *slot);
+void domain_restart_on_lost(struct domain *d, struct slot *slot);
+void domain_restart_on_removed(struct domain *d);
+bool domain_restart_waits_for(const struct slot *slot);          /* what it holds is waited for */
+void domain_restart_let_go(struct domain *d, struct slot *slot); /* it holds nothing any more */
+void domain_abandon_restart(struct domain *d, const char *why);
+void domain_on_hold_timer(void *arg);
 
 /* domain_wants.c */
 void domain_change_wants(struct domain *d);

@@ -130,7 +130,7 @@ void domain_pump_sessions(struct domain *d)
 	struct request *request;
 	struct slot *slot;
 
-	if (d->state == DOMAIN_STOPPED || d->asleep)
+	if (d->state == DOMAIN_STOPPED || d->is_disabled || d->asleep)
 		return;
 	while ((request = fairq_first(d->queue)) && (slot = get_process(d)))
 		bind_slot(d, slot, request->session);
@@ -181,6 +181,7 @@ void domain_forget_session(struct domain *d, uint64_t session)
 	if (wants_forget(d->wants, session))
 		domain_change_wants(d);
 	while ((request = fairq_first_of(d->queue, session))) {
+		domain_count_cancel(d, "");
 		fairq_remove(d->queue, request);
 		request_free(request);
 	}

@@ -33,7 +33,8 @@ static bool is_private(const char *variable)
 	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_",
 		"LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "MCP_TRANSPORT=", "PORT=",
 		"SSE_HEARTBEAT_SECONDS=", "JOURNAL_STREAM=", "INVOCATION_ID=",
-		"CREDENTIALS_DIRECTORY=", NULL };
+		"CREDENTIALS_DIRECTORY=", "MCP_GATEWAY_URL=", "MCPGATEWAY_BEARER_TOKEN=",
+		"GATEWAY_VERIFY_SSL=", NULL };
 
 	return is_among(variable, names);
 }

@@ -42,7 +42,7 @@ static void fall_asleep(struct domain *d)
 
 void domain_watch_idle(struct domain *d)
 {
-	if (d->idle_stop_ms == 0 || d->asleep || d->state == DOMAIN_STOPPED)
+	if (d->idle_stop_ms == 0 || d->asleep || d->is_disabled || d->state == DOMAIN_STOPPED)
 		timer_stop(d->idle_timer);
 	else if (!timer_is_running(d->idle_timer))
 		timer_start(d->idle_timer, d->idle_stop_ms);
@@ -53,7 +53,7 @@ void domain_on_idle_timer(void *arg)
 	struct domain *d = arg;
 	int64_t left_ms = d->busy_ms + d->idle_stop_ms - loop_now_ms(d->loop);
 
-	if (d->state != DOMAIN_UP || domain_is_busy(d) || wants_has_uris(d->wants))
+	if (d->state != DOMAIN_UP || domain_is_busy(d) || d->restart.fn || wants_has_uris(d->wants))
 		left_ms = d->idle_stop_ms;
 	if (left_ms <= 0)
 		fall_asleep(d);

@@ -1,9 +1,15 @@
 /* See fleet.h. */
 #include "supervisor/fleet/fleet.h"
 
+#include <errno.h>
+
 #include "shared/alloc.h"
 #include "shared/log.h"
+#include "shared/quote.h"
 #include "supervisor/fleet/store.h"
+
+/* The note of the store: names of disabled domains, one a line. */
+#define DISABLED_NOTE "disabled"
 
 struct member {
 	TAILQ_ENTRY(member) next;
@@ -20,6 +26,7 @@ struct fleet {
 	char *libexec;
 	char *wrapper; /* mcp-fleet-exec */
 	struct confine_support support;
+	char *state_dir;     /* the setting */
 	struct store *store; /* NULL: none is needed, or there is none */
 	bool has_looked_for_store;
 	TAILQ_HEAD(, member) members; /* in the order of names */
@@ -160,6 +167,7 @@ void fleet_free(struct fleet *fleet)
 		free_member(member);
 	}
 	store_free(fleet->store);
+	free(fleet->state_dir);
 	free(fleet->libexec);
 	free(fleet->wrapper);
 	free(fleet);
@@ -208,10 +216,21 @@ static void insert_sorted(struct fleet *fleet, struct member *member)
 		TAILQ_INSERT_TAIL(&fleet->members, member, next);
 }
 
+static int open_store(struct fleet *fleet, struct fail *fail)
+{
+	auto_free char *folder = NULL;
+
+	if (fleet->store)
+		return 0;
+	folder = store_find_folder(fleet->state_dir);
+	if (!folder)
+		return fail_set(fail, -ENOENT, "there is no folder for state (state_dir)");
+	return store_open(folder, fleet->launcher, &fleet->store, fail);
+}
+
 /* At the first need; what is missing is said once. */
 static void need_store(struct fleet *fleet, const struct conf *conf)
 {
-	auto_free char *folder = NULL;
 	struct fail fail = { 0 };
 	bool any = false;
 
@@ -220,16 +239,61 @@ static void need_store(struct fleet *fleet, const struct conf *conf)
 	if (!any || fleet->has_looked_for_store)
 		return;
 	fleet->has_looked_for_store = true;
-	folder = store_find_folder(conf->state_dir);
-	if (!folder)
-		log_warn(
-			"there is no folder for state (state_dir): lazy domains are started at once");
-	else if (store_open(folder, fleet->launcher, &fleet->store, &fail) < 0)
-		(void)log_err(0, "%s: lazy domains are started at once", fail.text);
+	if (open_store(fleet, &fail) < 0)
+		log_warn("%s: lazy domains are started at once", fail.text);
+}
+
+/* --- disabled domains --------------------------------------------------------------------------- */
+
+/* What an earlier run has noted, yours to free; NULL: nothing. Without a note no folder is made. */
+static char *recall_disabled(struct fleet *fleet)
+{
+	auto_free char *folder = store_find_folder(fleet->state_dir);
+	auto_free char *path = alloc_printf("%s/" DISABLED_NOTE, folder ? folder : "");
+	struct fail fail = { 0 };
+
+	if (!folder || access(path, F_OK) < 0)
+		return NULL;
+	if (open_store(fleet, &fail) == 0)
+		return store_read_note(fleet->store, DISABLED_NOTE);
+	log_warn("%s: which domains are disabled is not known, none is", fail.text);
+	return NULL;
+}
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	while (text && *text) {
+		size_t n = strcspn(text, "\n");
+
+		if (n == len && memcmp(text, line, n) == 0)
+			return true;
+		text += text[n] ? n + 1 : n;
+	}
+	return false;
+}
+
+static int keep_disabled(struct fleet *fleet, struct fail *fail)
+{
+	auto_strbuf names = { 0 };
+	struct member *member;
+	int r = open_store(fleet, fail);
+
+	if (r < 0) {
+		(void)fail_prefix(fail, "not kept for the time after the daemon's end: ");
+		return r;
+	}
+	TAILQ_FOREACH(member, &fleet->members, next)
+		if (!member->leaving && domain_get_state(member->domain) == DOMAIN_DISABLED)
+			strbuf_addf(&names, "%s\n", domain_get_name(member->domain));
+	store_write_note(fleet->store, DISABLED_NOTE, strbuf_get(&names));
+	return 0;
 }
 
 /* At the start what a lazy domain offered last is read; later that would hold up the loop. */
-static void add_domain(struct fleet *fleet, const struct conf_domain *conf, bool at_start)
+static void add_domain(
+	struct fleet *fleet, const struct conf_domain *conf, bool at_start, bool is_disabled)
 {
 	auto_free char *native = program_of(fleet, conf);
 	auto_free char *plan = confine_make_plan(conf, &fleet->support);
@@ -241,8 +305,11 @@ static void add_domain(struct fleet *fleet, const struct conf_domain *conf, bool
 	member->domain =
 		domain_new(fleet->loop, fleet->launcher, conf, &programs, &own_hooks, fleet);
 	insert_sorted(fleet, member);
-	domain_use_store(member->domain, fleet->store, at_start);
-	domain_start(member->domain);
+	domain_use_store(member->domain, fleet->store, at_start && !is_disabled);
+	if (is_disabled)
+		domain_disable(member->domain, 0);
+	else
+		domain_start(member->domain);
 }
 
 static void reload_domain(struct fleet *fleet, struct member *member,
@@ -258,6 +325,18 @@ static void reload_domain(struct fleet *fleet, struct member *member,
 	domain_reload(member->domain, conf, &programs, replace, drain_ms);
 }
 
+/* One that comes again under this name is another one: it is not disabled. */
+static void remove_domain(struct fleet *fleet, struct member *member, int64_t drain_ms)
+{
+	bool was_disabled = domain_get_state(member->domain) == DOMAIN_DISABLED;
+	struct fail fail = { 0 };
+
+	member->leaving = true;
+	domain_stop(member->domain, drain_ms);
+	if (was_disabled && keep_disabled(fleet, &fail) < 0)
+		log_debug("%s", fail.text);
+}
+
 static void apply_change(
 	struct fleet *fleet, const struct conf *conf, const struct conf_domain_diff *change)
 {
@@ -265,14 +344,12 @@ static void apply_change(
 	struct member *member = find_member(fleet, change->name);
 
 	if (!domain) {
-		if (member) {
-			member->leaving = true;
-			domain_stop(member->domain, conf->drain_ms);
-		}
+		if (member)
+			remove_domain(fleet, member, conf->drain_ms);
 		return;
 	}
 	if (!member) {
-		add_domain(fleet, domain, false);
+		add_domain(fleet, domain, false, false);
 		return;
 	}
 	reload_domain(
@@ -301,12 +378,22 @@ static void retry_parked(struct fleet *fleet, const struct conf *conf, const str
 	}
 }
 
+static void add_all(struct fleet *fleet, const struct conf *conf)
+{
+	auto_free char *disabled = recall_disabled(fleet);
+
+	for (size_t i = 0; i < conf->n_domains; i++)
+		add_domain(
+			fleet, &conf->domains[i], true, has_line(disabled, conf->domains[i].name));
+}
+
 void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff)
 {
+	free(fleet->state_dir);
+	fleet->state_dir = alloc_str(conf->state_dir ? conf->state_dir : "");
 	need_store(fleet, conf);
 	if (!diff) {
-		for (size_t i = 0; i < conf->n_domains; i++)
-			add_domain(fleet, &conf->domains[i], true);
+		add_all(fleet, conf);
 		return;
 	}
 	for (size_t i = 0; i < diff->n_domains; i++)
@@ -328,9 +415,78 @@ void fleet_stop(struct fleet *fleet, int64_t drain_ms, void (*fn)(void *arg), vo
 	tell_when_empty(fleet);
 }
 
+static struct member *find_or_fail(const struct fleet *fleet, const char *name, struct fail *fail)
+{
+	struct member *member = find_member(fleet, name);
+	char words[QUOTE_SIZE];
+
+	if (!member)
+		(void)fail_set(fail, -ENOENT, "there is no domain %s", quote(words, name));
+	return member;
+}
+
+int fleet_restart(struct fleet *fleet, const char *name, int64_t drain_ms, fleet_done_fn *fn,
+	void *arg, struct fail *fail)
+{
+	struct member *member = find_or_fail(fleet, name, fail);
+
+	return member ? domain_restart(member->domain, drain_ms, fn, arg, fail) : -ENOENT;
+}
+
+int fleet_drill(struct fleet *fleet, const char *name, enum drill_kind kind,
+	struct domain_drill *ret, struct fail *fail)
+{
+	struct member *member = find_or_fail(fleet, name, fail);
+
+	return member ? domain_drill(member->domain, kind, ret, fail) : -ENOENT;
+}
+
+static int check_switch(const struct member *member, bool disable, struct fail *fail)
+{
+	enum domain_state state = domain_get_state(member->domain);
+	const char *name = domain_get_name(member->domain);
+
+	if (state == DOMAIN_STOPPED)
+		return fail_set(fail, -ESHUTDOWN, "domain %s is being stopped", name);
+	if ((state == DOMAIN_DISABLED) == disable)
+		return fail_set(fail, -EALREADY, "domain %s is %s", name,
+			disable ? "disabled already" : "not disabled");
+	return 0;
+}
+
+int fleet_disable(struct fleet *fleet, const char *name, int64_t drain_ms, bool *ret_is_kept,
+	struct fail *fail)
+{
+	struct member *member = find_or_fail(fleet, name, fail);
+	int r = member ? check_switch(member, true, fail) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	domain_disable(member->domain, drain_ms);
+	*ret_is_kept = keep_disabled(fleet, fail) == 0;
+	return 0;
+}
+
+int fleet_enable(struct fleet *fleet, const char *name, bool *ret_is_kept, struct fail *fail)
+{
+	struct member *member = find_or_fail(fleet, name, fail);
+	int r = member ? check_switch(member, false, fail) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	domain_enable(member->domain);
+	*ret_is_kept = keep_disabled(fleet, fail) == 0;
+	return 0;
+}
+
 const struct confine_support *fleet_get_support(const struct fleet *fleet)
 {
 	return &fleet->support;
+}
+
+struct launcher *fleet_get_launcher(const struct fleet *fleet)
+{
+	return fleet->launcher;
 }
 
 uint32_t fleet_find(const struct fleet *fleet, const char *name)

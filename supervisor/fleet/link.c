@@ -133,6 +133,14 @@ void link_read_rest(struct link *link)
 	link->broken = true;
 }
 
+void link_inject(struct link *link, const char *bytes, size_t len)
+{
+	auto_free char *copy = alloc_mem(bytes, len); /* lines may be changed in place */
+
+	if (!link->broken)
+		take_bytes(link, copy, len);
+}
+
 static void shut_when_written(struct link *link)
 {
 	if (link->shut && link->out.len == 0)

@@ -27,6 +27,10 @@ DEFINE_FREEP(struct link, link_free)
 /* Sends the pieces as one line (the line break is added). 0, or -EPIPE when the link is broken. */
 int link_send(struct link *link, const struct iovec *pieces, int n_pieces);
 
+/* The same at the end of this loop turn, in one write with all that comes until then: for lines that
+ * the other side does not wait for. */
+int link_send_soon(struct link *link, const struct iovec *pieces, int n_pieces);
+
 /* Bytes that the other side has not taken yet. */
 size_t link_get_unsent(const struct link *link);
 
@@ -34,9 +38,8 @@ size_t link_get_unsent(const struct link *link);
  * before counts. Hands over whole lines; hooks->broken is not called any more. */
 void link_read_rest(struct link *link);
 
-/* The same at the end of this loop turn, in one write with all that comes until then: for lines that
- * the other side does not wait for. */
-int link_send_soon(struct link *link, const struct iovec *pieces, int n_pieces);
+/* Takes the bytes (copied) as though the other side had written them now. Not from inside a hook. */
+void link_inject(struct link *link, const char *bytes, size_t len);
 
 /* Sends end of file after what is still to be written; reading goes on. */
 void link_shut(struct link *link);

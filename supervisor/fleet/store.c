@@ -16,11 +16,18 @@
 /* The first line of a file, then the fingerprint and a line break, then the offering. */
 static const char MAGIC[] = "mcp-fleet offering 1 ";
 
-/* One file's way to the disk; at most one for a domain at a time. */
+/* The first line of a note, without its end. */
+static const char NOTE_MAGIC[] = "mcp-fleet note 1";
+
+struct place {
+	char *folder;
+	int fd; /* of it */
+};
+
+/* One file's way to the disk; at most one for a file at a time. */
 struct writing {
 	TAILQ_ENTRY(writing) next;
 	struct store *store;
-	char *domain;
 	char *folder; /* absolute, because the child has no descriptor of it */
 	char *from;   /* in it */
 	char *to;
@@ -31,8 +38,8 @@ struct writing {
 
 struct store {
 	struct launcher *launcher;
-	char *folder; /* …/offerings */
-	int fd;       /* of it */
+	struct place top;       /* notes */
+	struct place offerings; /* in it */
 	TAILQ_HEAD(, writing) writings;
 };
 
@@ -75,16 +82,16 @@ static int open_folder(const char *path, int *ret, struct fail *fail)
 int store_open(const char *folder, struct launcher *launcher, struct store **ret, struct fail *fail)
 {
 	auto_(store_freep) struct store *store = alloc_zero(sizeof(*store));
-	auto_close int outer = -1;
 	int r;
 
-	store->fd = -1;
+	store->top.fd = store->offerings.fd = -1;
 	store->launcher = launcher;
 	TAILQ_INIT(&store->writings);
-	store->folder = alloc_printf("%s/offerings", folder);
-	r = open_folder(folder, &outer, fail);
+	store->top.folder = alloc_str(folder);
+	store->offerings.folder = alloc_printf("%s/offerings", folder);
+	r = open_folder(folder, &store->top.fd, fail);
 	if (r == 0)
-		r = open_folder(store->folder, &store->fd, fail);
+		r = open_folder(store->offerings.folder, &store->offerings.fd, fail);
 	if (r < 0)
 		return r;
 	*ret = TAKE(store);
@@ -93,65 +100,84 @@ int store_open(const char *folder, struct launcher *launcher, struct store **ret
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
-static int refuse(const struct store *store, const char *name, int err, const char *why)
+static int refuse(const struct place *place, const char *name, int err, const char *why)
 {
-	log_warn("%s/%s: %s, ignoring it", store->folder, name, why);
+	log_warn("%s/%s: %s, ignoring it", place->folder, name, why);
 	return err;
 }
 
-static int check_file(const struct store *store, const char *name, int fd)
+static int check_file(const struct place *place, const char *name, int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return refuse(store, name, -errno, "cannot be looked at");
+		return refuse(place, name, -errno, "cannot be looked at");
 	if (!S_ISREG(st.st_mode))
-		return refuse(store, name, -EINVAL, "not a regular file");
+		return refuse(place, name, -EINVAL, "not a regular file");
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		return refuse(store, name, -EPERM, "not ours alone to write");
+		return refuse(place, name, -EPERM, "not ours alone to write");
 	if (st.st_size > STORE_MAX_BYTES)
-		return refuse(store, name, -EFBIG, "too large");
+		return refuse(place, name, -EFBIG, "too large");
 	return 0;
 }
 
-static int read_file(const struct store *store, const char *name, struct strbuf *ret)
+static int read_file(const struct place *place, const char *name, struct strbuf *ret)
 {
-	auto_close int fd = openat(store->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_close int fd = openat(place->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int r;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
-		return refuse(store, name, -errno,
+		return refuse(place, name, -errno,
 			errno == ELOOP ? "a symbolic link" : "cannot be opened");
-	r = check_file(store, name, fd);
+	r = check_file(place, name, fd);
 	if (r < 0)
 		return r;
 	r = fd_read_all(fd, STORE_MAX_BYTES, ret);
-	return r < 0 ? refuse(store, name, r, "cannot be read") : 0;
+	return r < 0 ? refuse(place, name, r, "cannot be read") : 0;
 }
 
 char *store_read(struct store *store, const char *domain, const char *fingerprint)
 {
+	const struct place *place = &store->offerings;
 	auto_free char *name = alloc_printf("%s.json", domain);
 	auto_free char *head = alloc_printf("%s%s\n", MAGIC, fingerprint);
 	size_t head_len = strlen(head);
 	auto_strbuf bytes = { 0 };
 	const char *text;
 
-	if (read_file(store, name, &bytes) < 0)
+	if (read_file(place, name, &bytes) < 0)
 		return NULL;
 	text = strbuf_get(&bytes);
 	if (bytes.len < strlen(MAGIC) || memcmp(text, MAGIC, strlen(MAGIC)) != 0 ||
 		memchr(text, '\0', bytes.len)) {
-		(void)refuse(store, name, -EBADMSG, "damaged");
+		(void)refuse(place, name, -EBADMSG, "damaged");
 		return NULL;
 	}
 	if (bytes.len < head_len || memcmp(text, head, head_len) != 0) {
-		log_debug("%s/%s: of other settings", store->folder, name);
+		log_debug("%s/%s: of other settings", place->folder, name);
 		return NULL;
 	}
 	return alloc_mem(text + head_len, bytes.len - head_len);
+}
+
+char *store_read_note(struct store *store, const char *name)
+{
+	const struct place *place = &store->top;
+	auto_strbuf bytes = { 0 };
+	const char *text;
+	size_t start = strlen(NOTE_MAGIC) + 1;
+
+	if (read_file(place, name, &bytes) < 0)
+		return NULL;
+	text = strbuf_get(&bytes);
+	if (bytes.len < start || memcmp(text, NOTE_MAGIC, start - 1) != 0 ||
+		text[start - 1] != '\n' || memchr(text, '\0', bytes.len)) {
+		(void)refuse(place, name, -EBADMSG, "damaged");
+		return NULL;
+	}
+	return alloc_mem(text + start, bytes.len - start);
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */
@@ -204,7 +230,6 @@ static void free_writing(struct writing *writing)
 	if (!writing)
 		return;
 	free_writing(writing->later);
-	free(writing->domain);
 	free(writing->folder);
 	free(writing->from);
 	free(writing->to);
@@ -242,41 +267,55 @@ static void begin(struct writing *writing)
 	TAILQ_INSERT_TAIL(&writing->store->writings, writing, next);
 }
 
-static struct writing *new_writing(
-	struct store *store, const char *domain, const char *fingerprint, const char *text)
+/* Behind the one that is under way, in the place of what waited there. Takes over `file`, whose name is
+ * `name` with an ending or without, and `head`. */
+static void write_later(struct store *store, const struct place *place, const char *name,
+	char *file, char *head, const char *text)
 {
 	struct writing *writing = alloc_zero(sizeof(*writing));
+	struct writing *first;
 
 	writing->store = store;
-	writing->domain = alloc_str(domain);
-	writing->folder = alloc_str(store->folder);
-	writing->from = alloc_printf(".%s.new", domain);
-	writing->to = alloc_printf("%s.json", domain);
-	writing->head = alloc_printf("%s%s\n", MAGIC, fingerprint);
+	writing->folder = alloc_str(place->folder);
+	writing->from = alloc_printf(".%s.new", name);
+	writing->to = file;
+	writing->head = head;
 	writing->text = alloc_str(text);
-	return writing;
+	TAILQ_FOREACH(first, &store->writings, next)
+		if (streq(first->folder, writing->folder) && streq(first->to, writing->to))
+			break;
+	if (first) {
+		free_writing(first->later);
+		first->later = writing;
+		return;
+	}
+	begin(writing);
 }
 
 void store_write(struct store *store, const char *domain, const char *fingerprint, const char *text)
 {
-	struct writing *writing;
-
 	if (!store->launcher)
 		return;
 	if (strlen(text) > STORE_MAX_BYTES - 1024) {
-		log_warn("%s/%s.json: would be larger than %d MiB, not kept", store->folder, domain,
-			STORE_MAX_BYTES / (1024 * 1024));
+		log_warn("%s/%s.json: would be larger than %d MiB, not kept",
+			store->offerings.folder, domain, STORE_MAX_BYTES / (1024 * 1024));
 		return;
 	}
-	TAILQ_FOREACH(writing, &store->writings, next)
-		if (streq(writing->domain, domain))
-			break;
-	if (writing) {
-		free_writing(writing->later);
-		writing->later = new_writing(store, domain, fingerprint, text);
-		return;
-	}
-	begin(new_writing(store, domain, fingerprint, text));
+	write_later(store, &store->offerings, domain, alloc_printf("%s.json", domain),
+		alloc_printf("%s%s\n", MAGIC, fingerprint), text);
+}
+
+void store_write_note(struct store *store, const char *name, const char *text)
+{
+	if (store->launcher)
+		write_later(store, &store->top, name, alloc_str(name),
+			alloc_printf("%s\n", NOTE_MAGIC), text);
+}
+
+static void close_place(struct place *place)
+{
+	place->fd = fd_close(place->fd);
+	free(place->folder);
 }
 
 void store_free(struct store *store)
@@ -289,8 +328,8 @@ void store_free(struct store *store)
 		TAILQ_REMOVE(&store->writings, writing, next);
 		free_writing(writing);
 	}
-	(void)fd_close(store->fd);
-	free(store->folder);
+	close_place(&store->top);
+	close_place(&store->offerings);
 	free(store);
 }
 

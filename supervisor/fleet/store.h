@@ -1,5 +1,6 @@
 /* The state folder: what domains offered in earlier runs, so that one that starts lazily can offer it
- * again before its process runs. Files <folder>/offerings/<domain>.json.
+ * again before its process runs, in files <folder>/offerings/<domain>.json; and small notes of the fleet, files of
+ * the folder itself.
  *
  * What is in the folder is foreign: a file that is not a regular one, not ours, open to writing by others,
  * too large, damaged, or of another command counts as not there. Reading blocks and is for the time of
@@ -34,6 +35,10 @@ char *store_read(struct store *store, const char *domain, const char *fingerprin
 /* Keeps it (copied) in the place of the one before. Does not block; trouble is logged. */
 void store_write(
 	struct store *store, const char *domain, const char *fingerprint, const char *text);
+
+/* The same for a note: what stands in the file of this name, of any fingerprint. */
+char *store_read_note(struct store *store, const char *name) must_check;
+void store_write_note(struct store *store, const char *name, const char *text);
 
 /* A fingerprint of several texts: begin with STORE_FINGERPRINT_START, pass on what came back. FNV-1a,
  * 64 bits, with the NUL behind each text: against accidents, not against malice. */

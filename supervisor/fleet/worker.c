@@ -75,6 +75,7 @@ static void launch(struct worker *w)
 		loop_defer(w->loop, report_failed_start, w);
 		return;
 	}
+	w->started_ms = loop_now_ms(w->loop);
 	w->about.pid = process_pid(w->process);
 	w->errlog = errlog_new(w->loop, err_fd, &w->about);
 	w->link = link_new(w->loop, fd, w->setup->max_line ? w->setup->max_line : LIMIT_LINE_BYTES,
@@ -287,6 +288,7 @@ static void on_process_end(void *arg, const struct process_end *end)
 	enum worker_event event;
 
 	w->process = NULL;
+	w->started_ms = 0;
 	if (w->link)
 		link_read_rest(w->link); /* answers that it gave before its end */
 	if (w->errlog)
@@ -537,6 +539,16 @@ pid_t worker_get_pid(const struct worker *w)
 unsigned worker_get_starts(const struct worker *w)
 {
 	return w->n_starts;
+}
+
+int64_t worker_get_started_ms(const struct worker *w)
+{
+	return w->started_ms;
+}
+
+uint64_t worker_get_answers(const struct worker *w)
+{
+	return w->n_answers;
 }
 
 const char *worker_get_last_end(const struct worker *w)

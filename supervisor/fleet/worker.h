@@ -59,7 +59,8 @@ struct request {
 	char *envelope;   /* text; NULL: none */
 	bool is_modern;   /* for a worker that takes both: as a request of the stateless revision */
 	int64_t since_ms; /* queued, or cancelled */
-	bool may_rerun;   /* read-only or idempotent: safe to run again when its worker died */
+	int64_t queued_us; /* when it came, clock_now_us() */
+	bool may_rerun;    /* read-only or idempotent: safe to run again when its worker died */
 	bool was_rerun;
 	bool is_beside; /* about what the worker does already: takes none of its places */
 	bool ahead;     /* it waits in the worker's socket behind another call: not begun */
@@ -76,8 +77,8 @@ struct worker;
 struct worker_hooks {
 	/* It became ready, or told that its lists changed. Borrowed. */
 	void (*ready)(void *arg, struct worker *worker, const struct offering *offering);
-	/* A call was answered; its place is free. `rpc` borrows the line. */
-	void (*answered)(void *arg, uint64_t no, const struct rpc *rpc);
+	/* A call was answered; its place is free. `rpc` borrows the line; `request` is freed afterwards. */
+	void (*answered)(void *arg, const struct request *request, const struct rpc *rpc);
 	/* Its place is free although nobody hears an answer: a cancelled call ended. */
 	void (*freed)(void *arg, struct worker *worker);
 	void (*progress)(void *arg, uint64_t no, const struct rpc *rpc);
@@ -189,11 +190,24 @@ unsigned worker_count_unsure(const struct worker *worker, uint64_t *ret_session)
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
+/* Trouble on purpose. */
+enum drill_kind {
+	DRILL_KILL,    /* SIGKILL */
+	DRILL_STOP,    /* SIGSTOP: it hangs */
+	DRILL_GARBAGE, /* a line on its link that is no message, as though it had written it */
+};
+
+/* Does it to the process, and to our side nothing beside what follows from it. -ESRCH: there is none. Not from
+ * inside a hook. */
+int worker_drill(struct worker *worker, enum drill_kind kind) must_check;
+
 unsigned worker_get_index(const struct worker *worker);
 enum worker_state worker_get_state(const struct worker *worker);
 const char *worker_get_name(const struct worker *worker);
 pid_t worker_get_pid(const struct worker *worker); /* 0: none */
 unsigned worker_get_starts(const struct worker *worker);
+int64_t worker_get_started_ms(const struct worker *worker); /* of the present process; 0: none */
+uint64_t worker_get_answers(const struct worker *worker); /* of the process that runs or ran last */
 const char *worker_get_last_end(const struct worker *worker); /* "" when it never died */
 int64_t worker_get_idle_since_ms(const struct worker *worker);
 unsigned worker_count_calls(const struct worker *worker);

@@ -1,4 +1,5 @@
-/* The end of a worker's process: what it means for the next one, and how it is told to people. */
+/* The end of a worker's process: what it means for the next one, how it is told to people, and how it is brought
+ * about to see that. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/random.h>
@@ -8,6 +9,9 @@
 #include "supervisor/fleet/worker_private.h"
 
 enum { SOON_MS = 1000 }; /* dead so soon after ready, without one answer: counts as never ready */
+
+/* Looks like a message to the eyes that skip what a careless server prints. */
+static const char GARBAGE[] = "\n{\"jsonrpc\":\"2.0\",\"id\":1,\"garbage of a drill\n";
 
 static uint32_t random_bits(void)
 {
@@ -96,4 +100,22 @@ void worker_log_end(struct worker *w, enum worker_event event)
 		log_debug_about(&w->about, "%s: %s", w->name, w->last_end);
 	else
 		log_warn_about(&w->about, "%s: %s", w->name, w->last_end);
+}
+
+int worker_drill(struct worker *w, enum drill_kind kind)
+{
+	if (!w->process || !w->link)
+		return -ESRCH;
+	switch (kind) {
+	case DRILL_KILL:
+		process_kill(w->process, SIGKILL);
+		break;
+	case DRILL_STOP:
+		process_kill(w->process, SIGSTOP);
+		break;
+	case DRILL_GARBAGE:
+		link_inject(w->link, GARBAGE, sizeof(GARBAGE) - 1);
+		break;
+	}
+	return 0;
 }

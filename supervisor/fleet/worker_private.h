@@ -104,7 +104,8 @@ struct worker {
 	struct backoff backoff;
 	int64_t restart_wait_ms;
 	int64_t drain_ms;
-	int64_t ready_ms; /* since when; 0: not yet */
+	int64_t started_ms; /* the present process; 0: there is none */
+	int64_t ready_ms;   /* since when; 0: not yet */
 	int64_t idle_since_ms;
 	int64_t heard_ms;   /* when its last line came */
 	uint64_t n_answers; /* of the present process */

@@ -220,7 +220,7 @@ static void on_call_answer(struct worker *w, uint64_t no, const struct rpc *rpc)
 	take_call(w, request);
 	w->n_answers++;
 	if (!request->cancelled)
-		w->hooks->answered(w->arg, no, rpc);
+		w->hooks->answered(w->arg, request, rpc);
 	request_free(request);
 	after_call(w);
 }

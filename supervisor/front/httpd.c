@@ -310,6 +310,42 @@ void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out)
 	}
 }
 
+/* "127.0.0.1:8000" or "[::1]:8000"; nobody connects to the wildcard address: it stands for this machine. */
+static bool get_authority(int fd, struct strbuf *ret)
+{
+	static const struct {
+		const char *wildcard;
+		const char *own;
+	} hosts[] = { { "0.0.0.0:", "127.0.0.1:" }, { "[::]:", "[::1]:" } };
+	auto_strbuf text = { 0 };
+
+	add_address(&text, fd);
+	for (size_t i = 0; i < N_ELEMENTS(hosts); i++) {
+		size_t len = strlen(hosts[i].wildcard);
+
+		if (strncmp(strbuf_get(&text), hosts[i].wildcard, len) != 0)
+			continue;
+		strbuf_addf(ret, "%s%s", hosts[i].own, text.data + len);
+		return true;
+	}
+	strbuf_adds(ret, strbuf_get(&text));
+	return ret->len > 0 && strchr(ret->data, ':');
+}
+
+void httpd_add_url(const struct httpd *httpd, struct strbuf *out)
+{
+	const struct listener *listener;
+
+	TAILQ_FOREACH(listener, &httpd->listeners, next) {
+		auto_strbuf authority = { 0 };
+
+		if (listener->domain || !get_authority(listener->fd, &authority))
+			continue;
+		strbuf_addf(out, "http://%s", authority.data);
+		return;
+	}
+}
+
 /* --- routes ------------------------------------------------------------------------------------ */
 
 /* The length of "/name" at the beginning of the path when name is a domain's, else 0. */

@@ -59,6 +59,10 @@ bool httpd_is_writing(const struct httpd *httpd);
 /* "127.0.0.1:8000, [::1]:8000", with the port the kernel chose; appended. */
 void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out);
 
+/* Appends "http://127.0.0.1:8000", how the first TCP listener for the whole fleet is reached from this
+ * machine; nothing without one. */
+void httpd_add_url(const struct httpd *httpd, struct strbuf *out);
+
 /* For http_conn.c: the route of a decoded path, NULL without one. *ret_prefix is how many bytes of the
  * path stand before the route's own: "/git", whose name without the slash is then the domain. */
 const struct http_route *httpd_find_route(

@@ -31,6 +31,7 @@ struct local_conn {
 	TAILQ_ENTRY(local_conn) next;
 	struct local *local;
 	struct stream *stream;
+	struct sink_peer peer;
 	int fd;
 	bool ended; /* its client says no more */
 	bool closing;
@@ -141,10 +142,18 @@ static void on_broken(void *arg)
 	close_later(arg);
 }
 
+static void get_peer(void *arg, struct sink_peer *ret)
+{
+	const struct local_conn *conn = arg;
+
+	*ret = conn->peer;
+}
+
 static const struct stream_hooks stream_hooks = {
 	.ended = on_ended,
 	.drained = on_drained,
 	.broken = on_broken,
+	.get_peer = get_peer,
 };
 
 /* --- new connections ---------------------------------------------------------------------------- */
@@ -213,6 +222,7 @@ static bool serve(struct local *local, int fd, const struct peer *peer)
 
 	conn->local = local;
 	conn->fd = fd;
+	conn->peer = (struct sink_peer){ .pid = peer->pid, .uid = peer->uid, .gid = peer->gid };
 	conn->stream = stream_new(local->loop, local->mcp, fd, fd, local->max_line,
 		mcp_find_endpoint(local->mcp, NULL), &stream_hooks, conn);
 	if (!conn->stream) {

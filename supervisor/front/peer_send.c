@@ -168,6 +168,7 @@ static bool is_slow(void *sink)
 }
 
 const struct sink_ops peer_sink_ops = {
+	.name = "streamable",
 	.send = on_send,
 	.close = on_close,
 	.is_slow = is_slow,
@@ -175,6 +176,7 @@ const struct sink_ops peer_sink_ops = {
 };
 
 const struct sink_ops peer_once_sink_ops = {
+	.name = "streamable",
 	.send = on_send,
 	.close = on_close,
 	.is_slow = is_slow,

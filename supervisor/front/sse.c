@@ -78,7 +78,9 @@ static void stream_close(void *sink, const char *reason)
 	end_stream(stream);
 }
 
-static const struct sink_ops sink_ops = { .send = stream_send, .close = stream_close };
+static const struct sink_ops sink_ops = {
+	.name = "sse", .send = stream_send, .close = stream_close
+};
 
 static void on_drained(void *arg)
 {

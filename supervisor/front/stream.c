@@ -121,10 +121,27 @@ static void stream_close(void *sink, const char *reason)
 	break_output(stream);
 }
 
-static const struct sink_ops sink_ops = {
+static void stream_get_peer(void *sink, struct sink_peer *ret)
+{
+	const struct stream *stream = sink;
+
+	stream->hooks->get_peer(stream->arg, ret);
+}
+
+static const struct sink_ops stdio_ops = {
+	.name = "stdio",
 	.send = stream_send,
 	.close = stream_close,
 	.outlasts_idleness = true, /* it ends with its input */
+	.is_stdio = true,
+};
+
+static const struct sink_ops local_ops = {
+	.name = "local",
+	.send = stream_send,
+	.close = stream_close,
+	.get_peer = stream_get_peer,
+	.outlasts_idleness = true,
 	.is_stdio = true,
 };
 
@@ -291,7 +308,8 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 {
 	struct stream *stream = alloc_zero(sizeof(*stream));
 
-	stream->session = mcp_open(mcp, &sink_ops, stream, endpoint);
+	stream->session =
+		mcp_open(mcp, hooks->get_peer ? &local_ops : &stdio_ops, stream, endpoint);
 	if (!stream->session) {
 		free(stream);
 		return NULL;

@@ -13,6 +13,8 @@ struct stream_hooks {
 	void (*drained)(
 		void *arg); /* all output is written; after the end of input for each message */
 	void (*broken)(void *arg); /* nobody reads our output any more, or the session was closed */
+	/* Who is at the other end; NULL: it is standard input and output. */
+	void (*get_peer)(void *arg, struct sink_peer *ret);
 };
 
 /* The descriptors stay the caller's; they may be the same. A line may have at most `max_line` bytes.

@@ -401,6 +401,15 @@ const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list
 	return pages->items[page];
 }
 
+void endpoint_each_page(const struct endpoint *endpoint, enum catalog_list list,
+	void (*each)(void *arg, const char *page), void *arg)
+{
+	const struct pages *pages = &endpoint->lists[list];
+
+	for (size_t i = 0; i < pages->n; i++)
+		each(arg, pages->items[i]);
+}
+
 unsigned endpoint_get_capabilities(const struct endpoint *endpoint)
 {
 	const struct catalog *catalog = endpoint->catalog;

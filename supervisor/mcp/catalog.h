@@ -75,6 +75,9 @@ const char *endpoint_get_domain(const struct endpoint *endpoint);
 /* Grows with each change of what the endpoint lists. */
 uint64_t endpoint_get_version(const struct endpoint *endpoint, enum catalog_list list);
 size_t endpoint_count_tools(const struct endpoint *endpoint);
+/* All pages, in their order: what `each` gets is borrowed. */
+void endpoint_each_page(const struct endpoint *endpoint, enum catalog_list list,
+	void (*each)(void *arg, const char *page), void *arg);
 unsigned endpoint_get_capabilities(const struct endpoint *endpoint);
 
 /* What the workers tell a model about themselves, NULL: nothing. Borrowed until the next change. */

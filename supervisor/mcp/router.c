@@ -182,7 +182,7 @@ static void on_deadline(struct expiry_entry *entry, void *arg)
 		call->label, (double)call->timeout_ms / 1000);
 
 	call->expiry = NULL;
-	router_cancel_in_domain(router, call, "deadline");
+	router_cancel_in_domain(router, call, DOMAIN_CANCEL_DEADLINE);
 	if (call->kind == FORWARD_TASK_LIST) {
 		tasks_end_list(router, call);
 		return;

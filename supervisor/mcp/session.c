@@ -8,35 +8,11 @@
 #include "shared/alloc.h"
 #include "shared/ascii.h"
 #include "shared/log.h"
+#include "supervisor/mcp/session_private.h"
 
 enum {
-	ID_BYTES = 16,
 	FIRST_BUCKETS = 64,
 	SLOW_LOG_BURST = 20,
-};
-
-struct queued {
-	STAILQ_ENTRY(queued) next;
-	struct outgoing out; /* its json points behind it */
-	char json[];
-};
-
-struct session {
-	LIST_ENTRY(session) in_ids; /* not one that is_once */
-	LIST_ENTRY(session) in_numbers;
-	TAILQ_ENTRY(session) in_all;
-	struct sessions *owner;
-	const struct sink_ops *ops; /* NULL: closed, about to be freed */
-	void *sink;
-	struct endpoint *endpoint;
-	STAILQ_HEAD(, queued) queue;
-	size_t queued_bytes;
-	unsigned n_queued;
-	struct session_info info;
-	int64_t active_ms;
-	uint64_t number;
-	const char *closes; /* why it will be closed when this turn ends; NULL: it will not */
-	uint8_t id[ID_BYTES];
 };
 
 LIST_HEAD(bucket, session);
@@ -54,13 +30,15 @@ struct sessions {
 	unsigned n_all;      /* those for one request, too */
 	unsigned n_sessions; /* without them */
 	uint64_t last_number;
+	struct sessions_totals totals;
 	struct log_limit slow_log;
 	struct log_limit full_log;
 };
 
 /* --- the maps ---------------------------------------------------------------------------------- */
 
-static struct bucket *bucket_of_id(const struct sessions *sessions, const uint8_t id[ID_BYTES])
+static struct bucket *bucket_of_id(
+	const struct sessions *sessions, const uint8_t id[SESSION_ID_BYTES])
 {
 	uint32_t hash;
 
@@ -95,9 +73,9 @@ static void set_buckets(struct sessions *sessions, size_t n_buckets)
 		enter_maps(session);
 }
 
-static void make_id(uint8_t id[ID_BYTES])
+static void make_id(uint8_t id[SESSION_ID_BYTES])
 {
-	if (getrandom(id, ID_BYTES, 0) != ID_BYTES)
+	if (getrandom(id, SESSION_ID_BYTES, 0) != SESSION_ID_BYTES)
 		abort(); /* an id that can be guessed would be worse */
 	id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
 	id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
@@ -108,7 +86,7 @@ static bool is_dash_place(size_t i)
 	return i == 8 || i == 13 || i == 18 || i == 23;
 }
 
-static bool parse_id(const char *text, size_t len, uint8_t id[ID_BYTES])
+static bool parse_id(const char *text, size_t len, uint8_t id[SESSION_ID_BYTES])
 {
 	size_t n = 0;
 
@@ -150,6 +128,7 @@ static void end_session(struct session *session)
 	if (!session->ops->is_once) {
 		LIST_REMOVE(session, in_ids);
 		sessions->n_sessions--;
+		sessions->totals.n_closed++;
 	}
 	LIST_REMOVE(session, in_numbers);
 	sessions->n_all--;
@@ -246,6 +225,11 @@ unsigned sessions_count(const struct sessions *sessions)
 	return sessions->n_sessions;
 }
 
+void sessions_get_totals(const struct sessions *sessions, struct sessions_totals *ret)
+{
+	*ret = sessions->totals;
+}
+
 void sessions_close_all(struct sessions *sessions, const char *reason)
 {
 	struct session *session;
@@ -275,7 +259,7 @@ static struct session *make_session(struct sessions *sessions, const struct sink
 	session->ops = ops;
 	session->sink = sink;
 	session->endpoint = endpoint;
-	session->active_ms = loop_now_ms(sessions->loop);
+	session->opened_ms = session->active_ms = loop_now_ms(sessions->loop);
 	session->number = ++sessions->last_number;
 	STAILQ_INIT(&session->queue);
 	LIST_INIT(&session->info.calls);
@@ -296,12 +280,16 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 		if (log_limit_ok(&sessions->full_log, 1, "refused sessions"))
 			log_warn("%u sessions are open, refusing more (limits.sessions)",
 				sessions->n_sessions);
+		sessions->totals.n_refused++;
 		return NULL;
 	}
 	session = make_session(sessions, ops, sink, endpoint);
 	if (!ops->is_once) {
 		make_id(session->id);
 		sessions->n_sessions++;
+		sessions->totals.n_opened++;
+	} else {
+		sessions->totals.n_once++;
 	}
 	if (++sessions->n_all > sessions->n_buckets)
 		set_buckets(sessions, sessions->n_buckets * 4);
@@ -312,13 +300,13 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 
 struct session *session_find(struct sessions *sessions, const char *id, size_t len)
 {
-	uint8_t bytes[ID_BYTES];
+	uint8_t bytes[SESSION_ID_BYTES];
 	struct session *session;
 
 	if (!parse_id(id, len, bytes))
 		return NULL;
 	LIST_FOREACH(session, bucket_of_id(sessions, bytes), in_ids)
-		if (memcmp(session->id, bytes, ID_BYTES) == 0)
+		if (memcmp(session->id, bytes, SESSION_ID_BYTES) == 0)
 			return session;
 	return NULL;
 }

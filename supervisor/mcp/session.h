@@ -5,6 +5,7 @@
 #pragma once
 
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "supervisor/conf.h"
 #include "supervisor/loop.h"
@@ -38,8 +39,16 @@ struct outgoing {
 	int code;       /* of a JSON-RPC error, else 0 */
 };
 
+/* The process at the other end of a local connection, as the kernel knows it. */
+struct sink_peer {
+	pid_t pid; /* 0: not known */
+	uid_t uid;
+	gid_t gid;
+};
+
 /* How a transport takes messages. */
 struct sink_ops {
+	const char *name; /* "sse", "streamable", "stdio", "local" */
 	/* 0: taken whole (sent, or kept by the transport). -EAGAIN: not now; the transport calls
 	 * session_drained() later. -EPIPE: the client is gone, session_gone() follows. */
 	int (*send)(void *sink, const struct outgoing *out);
@@ -48,6 +57,7 @@ struct sink_ops {
 	/* The transport keeps what it sends (event streams that can be resumed) and has kept more than
 	 * half of what it may; NULL: it keeps nothing for long. */
 	bool (*is_slow)(void *sink);
+	void (*get_peer)(void *sink, struct sink_peer *ret); /* NULL: there is none */
 	bool answers_each; /* somebody waits for each answer: a cancelled call is answered too */
 	bool outlasts_idleness; /* limits.session_idle is not for it */
 	bool is_stdio; /* one message a line: the first revision has batches there, and requests
@@ -95,6 +105,16 @@ void sessions_close_all(struct sessions *sessions, const char *reason);
 void sessions_each(
 	struct sessions *sessions, void (*fn)(void *arg, struct session *session), void *arg);
 
+/* Since the start. */
+struct sessions_totals {
+	uint64_t n_opened;
+	uint64_t n_closed;  /* of them */
+	uint64_t n_refused; /* limits.sessions */
+	uint64_t n_once;    /* requests of the stateless revision, which are no sessions */
+};
+
+void sessions_get_totals(const struct sessions *sessions, struct sessions_totals *ret);
+
 /* NULL: limits.sessions is reached. */
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
@@ -116,6 +136,27 @@ unsigned session_count_early(const struct session *session); /* that wait for th
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
 bool session_answers_each(const struct session *session);
+
+/* Of one session. Texts are borrowed for the call, but for those inside. */
+struct session_report {
+	char id[SESSION_ID_TEXT]; /* "" for one that is_once */
+	uint64_t number;
+	const char *domain; /* whose endpoint it is on; NULL: that of the whole fleet */
+	const char *transport;
+	const char *revision;     /* "": it has not said initialize */
+	char client_name[128];    /* as it calls itself, cut, without control characters; "" */
+	char client_version[64];  /* the same */
+	int64_t opened_ms;        /* loop_now_ms() */
+	int64_t active_ms;        /* when something came from it last */
+	unsigned n_calls;         /* in flight */
+	unsigned n_queued;        /* messages that it has not taken yet, */
+	size_t queued_bytes;      /* and their size */
+	unsigned n_subscriptions; /* to resources */
+	bool is_once;             /* no session, but one request of the stateless revision */
+	struct sink_peer peer;
+};
+
+void session_get_report(const struct session *session, struct session_report *ret);
 
 /* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
 bool session_has_ops(const struct session *session, const struct sink_ops *ops);

@@ -23,6 +23,7 @@ struct report {
 	json_t *reasons;
 	unsigned n_up;
 	unsigned n_domains;
+	unsigned n_disabled; /* not among them */
 };
 
 static size_t count_tools(const struct health *health, const char *domain)
@@ -51,6 +52,8 @@ static char *reason_of(const struct domain_stats *stats, const char *name, size_
 		return alloc_printf("%s: parked after too many failures, tried again later: %s. "
 				    "Mend the cause, then reload (SIGHUP)",
 			name, stats->last_death);
+	case DOMAIN_DISABLED: /* somebody wanted it so */
+		return NULL;
 	case DOMAIN_STOPPED:
 		break;
 	}
@@ -93,7 +96,8 @@ static void report_domain(void *arg, struct domain *domain)
 	if (conf)
 		confine_add_missing(conf, report->support, &missing);
 	reason = reason_of(&stats, name, n_tools);
-	report->n_domains++;
+	report->n_domains += stats.state != DOMAIN_DISABLED;
+	report->n_disabled += stats.state == DOMAIN_DISABLED;
 	report->n_up += domain_state_is_up(stats.state);
 	if (reason && (!conf || conf->required))
 		add_reason(report, name, reason);
@@ -169,6 +173,26 @@ static bool on_ready(void *arg, struct http_conn *conn, struct http_ask *ask)
 	return false;
 }
 
+json_t *health_make_reasons(const struct health *health)
+{
+	struct report report;
+
+	make_report(health, &report);
+	json_decref(report.domains);
+	return report.reasons;
+}
+
+const char *health_get_sandbox(
+	const struct health *health, const char *domain, struct strbuf *missing)
+{
+	const struct conf_domain *conf = conf_find_domain(health->conf, domain);
+
+	if (!conf)
+		return "";
+	confine_add_missing(conf, fleet_get_support(mcp_get_fleet(health->mcp)), missing);
+	return confine_profile(conf);
+}
+
 void health_add_summary(const struct health *health, struct strbuf *out)
 {
 	struct report report;
@@ -176,6 +200,9 @@ void health_add_summary(const struct health *health, struct strbuf *out)
 	make_report(health, &report);
 	strbuf_addf(out, "%u/%u domains up, %zu tools, %u sessions", report.n_up, report.n_domains,
 		count_tools(health, NULL), sessions_count(mcp_get_sessions(health->mcp)));
+	if (report.n_disabled > 0)
+		strbuf_addf(out, ", %u domain%s disabled", report.n_disabled,
+			report.n_disabled == 1 ? "" : "s");
 	json_decref(report.domains);
 	json_decref(report.reasons);
 }

@@ -91,10 +91,10 @@ static void on_ready(void *arg, struct worker *w, const struct offering *offerin
 	CHECK(text);
 }
 
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
+static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
-	CHECK(no < N_CALLS);
-	world.ends[no]++;
+	CHECK(request->no < N_CALLS);
+	world.ends[request->no]++;
 }
 
 static void on_progress(void *arg, uint64_t no, const struct rpc *rpc)

@@ -14,10 +14,12 @@ import random
 import re
 import resource
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
@@ -176,6 +178,8 @@ class Fleet:
         self.port = free_port()
         self.settings_path = folder / "fleet.yaml"
         self.log_path = folder / f"daemon-{uuid.uuid4().hex[:6]}.log"
+        # Short, because the path of a Unix socket is; made and removed with the daemon.
+        self.runtime = pathlib.Path(tempfile.gettempdir(), f"fleet-{uuid.uuid4().hex[:8]}")
         self.domains = domains
         self.settings = settings or {}
         self.args = [str(arg) for arg in args]
@@ -200,6 +204,8 @@ class Fleet:
 
     def start(self, wait=True):
         self.write_settings()
+        self.runtime.mkdir(mode=0o755, exist_ok=True)
+        (self.folder / "state").mkdir(mode=0o700, exist_ok=True)
         self.known_children = adopted()
         log = self.log_path.open("ab")
         with log:
@@ -215,7 +221,16 @@ class Fleet:
 
     def environment(self):
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TMPDIR": str(self.folder),
-                "LANG": "C.UTF-8", "MCP_TRANSPORT": "sse", **sanitizer_environment(), **self.env}
+                "LANG": "C.UTF-8", "MCP_TRANSPORT": "sse", "RUNTIME_DIRECTORY": str(self.runtime),
+                "STATE_DIRECTORY": str(self.folder / "state"), **sanitizer_environment(), **self.env}
+
+    @property
+    def control_socket(self):
+        return self.runtime / "control.sock"
+
+    @property
+    def local_socket(self):
+        return self.runtime / "mcp.sock"
 
     @property
     def pid(self):
@@ -371,6 +386,7 @@ class Fleet:
         for pid in self.left_over():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.runtime, ignore_errors=True)
         reap_adopted()
 
 

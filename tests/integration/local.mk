@@ -17,9 +17,11 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/conformance.py \
+	tests/integration/control.py \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
@@ -27,6 +29,7 @@ EXTRA_DIST += \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
+	tests/integration/registrar.py \
 	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
@@ -45,8 +48,12 @@ EXTRA_DIST += \
 	tests/integration/test_client_roots.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
+	tests/integration/test_control.py \
+	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
+	tests/integration/test_ctl_doctor.py \
+	tests/integration/test_ctl_ops.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
@@ -70,6 +77,8 @@ EXTRA_DIST += \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
+	tests/integration/test_registrar.py \
+	tests/integration/test_registrar_answers.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \

@@ -7,7 +7,7 @@ import pytest
 
 import fleet as fleets
 
-OPTIONS = ["--transport", "--config", "--check-config", "--listen", "--root", "--domain", "--help", "--version"]
+OPTIONS = ["--transport", "--config", "--check-config", "--dump-config", "--listen", "--root", "--domain", "--help", "--version"]
 
 
 @pytest.fixture

@@ -118,6 +118,9 @@ void move_worker(struct worker *w, enum worker_state state)
 
 void worker_start(struct worker *w)
 {
+	w->n_starts++;
+	w->started_ms = loop_now_ms(world.loop);
+	w->n_answers = 0;
 	move_worker(w, WORKER_STARTING);
 }
 
@@ -221,6 +224,14 @@ bool worker_cancel(struct worker *w, uint64_t no, const char *reason)
 	return request != NULL;
 }
 
+int worker_drill(struct worker *w, enum drill_kind kind)
+{
+	static const char *const names[] = { "killed", "stopped", "garbage" };
+
+	(void)snprintf(w->told, sizeof(w->told), "%s", names[kind]);
+	return w->is_broken ? -ESRCH : 0;
+}
+
 void worker_notify(struct worker *w, const char *method, const char *params)
 {
 	(void)snprintf(w->told, sizeof(w->told), "%s", params);
@@ -247,6 +258,11 @@ enum worker_state worker_get_state(const struct worker *w)
 	return w->state;
 }
 
+const char *worker_state_name(enum worker_state state)
+{
+	return state == WORKER_READY ? "ready" : "not ready";
+}
+
 const char *worker_get_name(const struct worker *w)
 {
 	return w->name;
@@ -254,7 +270,23 @@ const char *worker_get_name(const struct worker *w)
 
 pid_t worker_get_pid(const struct worker *w)
 {
-	return w->state == WORKER_READY;
+	return w->state == WORKER_READY || w->state == WORKER_DRAINING ? (pid_t)(1000 + w->index)
+								       : 0;
+}
+
+unsigned worker_get_starts(const struct worker *w)
+{
+	return w->n_starts;
+}
+
+int64_t worker_get_started_ms(const struct worker *w)
+{
+	return w->started_ms;
+}
+
+uint64_t worker_get_answers(const struct worker *w)
+{
+	return w->n_answers;
 }
 
 const char *worker_get_last_end(const struct worker *w)
@@ -301,17 +333,18 @@ void become_ready(struct worker *w)
 
 void finish_one(struct worker *w)
 {
-	const struct rpc rpc = { .kind = RPC_RESULT };
+	const struct rpc rpc = { .kind = w->is_failing ? RPC_ERROR : RPC_RESULT };
 	struct request *request = TAILQ_FIRST(&w->calls);
 
 	assert_non_null(request);
 	TAILQ_REMOVE(&w->calls, request, next);
 	w->n_calls--;
+	w->n_answers++;
 	w->idle_since_ms = loop_now_ms(world.loop);
 	if (TAILQ_FIRST(&w->calls))
 		TAILQ_FIRST(&w->calls)->ahead = false;
 	if (!request->cancelled)
-		w->hooks->answered(w->arg, request->no, &rpc);
+		w->hooks->answered(w->arg, request, &rpc);
 	request_free(request);
 	w->hooks->freed(w->arg, w);
 }
@@ -320,6 +353,7 @@ void die(struct worker *w, enum worker_state next)
 {
 	struct request_list calls = TAILQ_HEAD_INITIALIZER(calls);
 
+	w->started_ms = 0;
 	move_worker(w, next);
 	TAILQ_CONCAT(&calls, &w->calls, next);
 	w->n_calls = 0;

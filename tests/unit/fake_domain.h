@@ -13,9 +13,13 @@ struct worker {
 	enum worker_state state;
 	struct request_list calls;
 	unsigned n_calls;
-	bool is_fast;   /* takes calls ahead */
-	bool is_stuck;  /* gives them back */
-	bool is_broken; /* takes none: its end is on the way */
+	bool is_fast;    /* takes calls ahead */
+	bool is_stuck;   /* gives them back */
+	bool is_broken;  /* takes none: its end is on the way */
+	bool is_failing; /* answers with errors */
+	unsigned n_starts;
+	int64_t started_ms;
+	uint64_t n_answers;
 	unsigned n_stops;
 	int64_t drain_ms; /* of the last stop */
 	int64_t idle_since_ms;

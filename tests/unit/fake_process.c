@@ -97,9 +97,9 @@ static void on_ready(void *arg, struct worker *w, const struct offering *offerin
 	strbuf_addf(&world.story, "ready:%d ", (int)offering_count(offering->tools));
 }
 
-static void on_answered(void *arg, uint64_t no, const struct rpc *rpc)
+static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
-	strbuf_addf(&world.story, "answered:%d ", (int)no);
+	strbuf_addf(&world.story, "answered:%d ", (int)request->no);
 }
 
 static void on_freed(void *arg, struct worker *w)

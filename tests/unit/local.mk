@@ -9,6 +9,49 @@ tests_unit_test_http1_SOURCES = tests/unit/test_http1.c
 tests_unit_test_http1_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http1_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_conf_dump
+TESTS += tests/unit/test_conf_dump
+tests_unit_test_conf_dump_SOURCES = tests/unit/test_conf_dump.c
+tests_unit_test_conf_dump_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_dump_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+# What mcp-fleetctl is made of.
+check_PROGRAMS += tests/unit/test_access
+TESTS += tests/unit/test_access
+tests_unit_test_access_SOURCES = tests/unit/test_access.c
+tests_unit_test_access_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_access_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_healing
+TESTS += tests/unit/test_healing
+tests_unit_test_healing_SOURCES = tests/unit/test_healing.c
+tests_unit_test_healing_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_healing_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ports
+TESTS += tests/unit/test_ports
+tests_unit_test_ports_SOURCES = tests/unit/test_ports.c
+tests_unit_test_ports_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ports_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_report
+TESTS += tests/unit/test_report
+tests_unit_test_report_SOURCES = tests/unit/test_report.c
+tests_unit_test_report_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_report_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_settings
+TESTS += tests/unit/test_settings
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_settings_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_token
+TESTS += tests/unit/test_token
+tests_unit_test_token_SOURCES = tests/unit/test_token.c
+tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
@@ -56,6 +99,12 @@ TESTS += tests/unit/test_utf8
 tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c
 tests_unit_test_utf8_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_utf8_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_histogram
+TESTS += tests/unit/test_histogram
+tests_unit_test_histogram_SOURCES = tests/unit/test_histogram.c
+tests_unit_test_histogram_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_histogram_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_base64
 TESTS += tests/unit/test_base64
@@ -361,6 +410,42 @@ tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
 tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_ctl_args
+TESTS += tests/unit/test_ctl_args
+tests_unit_test_ctl_args_SOURCES = tests/unit/test_ctl_args.c
+tests_unit_test_ctl_args_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_args_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_call_value
+TESTS += tests/unit/test_ctl_call_value
+tests_unit_test_ctl_call_value_SOURCES = tests/unit/test_ctl_call_value.c
+tests_unit_test_ctl_call_value_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_call_value_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_client
+TESTS += tests/unit/test_ctl_client
+tests_unit_test_ctl_client_SOURCES = tests/unit/test_ctl_client.c
+tests_unit_test_ctl_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_client_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_complete
+TESTS += tests/unit/test_ctl_complete
+tests_unit_test_ctl_complete_SOURCES = tests/unit/test_ctl_complete.c
+tests_unit_test_ctl_complete_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_complete_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_output
+TESTS += tests/unit/test_ctl_output
+tests_unit_test_ctl_output_SOURCES = tests/unit/test_ctl_output.c
+tests_unit_test_ctl_output_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_output_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_docs
+TESTS += tests/unit/test_ctl_docs
+tests_unit_test_ctl_docs_SOURCES = tests/unit/test_ctl_docs.c
+tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
+
 # The supervisor.
 supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
@@ -480,6 +565,19 @@ TESTS += tests/unit/test_health
 tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
+
+# With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
+check_PROGRAMS += tests/unit/test_fleet_live
+TESTS += tests/unit/test_fleet_live
+tests_unit_test_fleet_live_SOURCES = tests/unit/test_fleet_live.c
+tests_unit_test_fleet_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_fleet_live_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_log_ring
+TESTS += tests/unit/test_log_ring
+tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
+tests_unit_test_log_ring_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_log_ring_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_launch
 TESTS += tests/unit/test_launch
@@ -688,6 +786,18 @@ TESTS += tests/unit/test_domain_sleep
 tests_unit_test_domain_sleep_SOURCES = tests/unit/test_domain_sleep.c $(fake_domain_sources)
 tests_unit_test_domain_sleep_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_domain_sleep_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_restart
+TESTS += tests/unit/test_domain_restart
+tests_unit_test_domain_restart_SOURCES = tests/unit/test_domain_restart.c $(fake_domain_sources)
+tests_unit_test_domain_restart_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_restart_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain_disable
+TESTS += tests/unit/test_domain_disable
+tests_unit_test_domain_disable_SOURCES = tests/unit/test_domain_disable.c $(fake_domain_sources)
+tests_unit_test_domain_disable_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_domain_disable_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_domain
 TESTS += tests/unit/test_domain

@@ -305,12 +305,12 @@ static void test_bad_keys(void **state)
 		{ "domain: {}\n", "fleet.yaml:1:1: domain: unknown key; did you mean 'domains'?" },
 		{ "qqqqqqq: 1\n",
 			"fleet.yaml:1:1: qqqqqqq: unknown key; known here are auth, listen, "
-			"local, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"local, control, gateway, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 		{ "sse: {pings: 1s}\n", "fleet.yaml:1:7: sse.pings: unknown key; known here are "
 					"heartbeat" },
 		{ "limits.sessions: 5\n",
 			"fleet.yaml:1:1: limits.sessions: unknown key; known here "
-			"are auth, listen, local, limits, sse, drain, state_dir, log, tools, "
+			"are auth, listen, local, control, gateway, limits, sse, drain, state_dir, log, tools, "
 			"sandbox, domains" },
 		{ "domains: {git: {processes: {mix: 1}}}\n",
 			"fleet.yaml:1:29: domains.git.processes.mix: unknown key; did you mean "
@@ -324,7 +324,7 @@ static void test_bad_keys(void **state)
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
 			"fleet.yaml:1:1: a?b: unknown key; known here are auth, listen, "
-			"local, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"local, control, gateway, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
@@ -792,42 +792,87 @@ static void test_environment(void **state)
 	assert_string_equal(conf->listeners[0].address, "127.0.0.1:7");
 }
 
-static void test_local_socket(void **state)
+/* What lies at path `auto` without a folder of the service manager depends on who we are. */
+static void check_socket(const char *socket, const char *name, const char *expected)
+{
+	auto_free char *path = NULL;
+
+	if (!expected) {
+		assert_null(socket);
+		return;
+	}
+	if (streq(expected, "own"))
+		path = alloc_printf(
+			"%s/%s", geteuid() == 0 ? "/run/mcp-fleet" : "/run/user/7/mcp-fleet", name);
+	else
+		path = alloc_printf("%s/%s", expected, name);
+	assert_string_equal(socket, path);
+}
+
+static void test_sockets(void **state)
 {
 	static const struct {
 		const char *transport;
 		const char *folders; /* RUNTIME_DIRECTORY */
 		const char *text;
-		const char *socket;
+		const char *folder;  /* of mcp.sock; "own": see above */
+		const char *control; /* of control.sock */
 	} cases[] = {
-		{ "sse", "", "", NULL },
-		{ "sse", "/run/mcp-fleet", "", "/run/mcp-fleet/mcp.sock" },
-		{ "sse", "/run/mcp-fleet", "local: {path: auto}", "/run/mcp-fleet/mcp.sock" },
-		{ "sse", "/run/a:/run/b", "", "/run/a/mcp.sock" },
-		{ "sse", "run/a", "", NULL },
-		{ "sse", ":/run/b", "", NULL },
-		{ "sse", "/run/a", "local: {path: \"\"}", NULL },
-		{ "sse", "/run/a", "local: {path: /srv/s}", "/srv/s" },
-		{ "stdio", "/run/a", "", NULL },
-		{ "stdio", "/run/a", "local: {path: auto}", NULL },
-		{ "stdio", "", "local: {path: /srv/s}", "/srv/s" },
+		{ "sse", "", "", "own", "own" },
+		{ "sse", "/run/mcp-fleet", "", "/run/mcp-fleet", "/run/mcp-fleet" },
+		{ "sse", "/run/mcp-fleet", "local: {path: auto}\ncontrol: {path: auto}",
+			"/run/mcp-fleet", "/run/mcp-fleet" },
+		{ "sse", "/run/a:/run/b", "", "/run/a", "/run/a" },
+		{ "sse", "run/a", "", "own", "own" },
+		{ "sse", ":/run/b", "", "own", "own" },
+		{ "sse", "/run/a", "local: {path: \"\"}", NULL, "/run/a" },
+		{ "sse", "/run/a", "control: {path: \"\"}", "/run/a", NULL },
+		{ "sse", "/run/a", "local: {path: /srv/mcp.sock}", "/srv", "/run/a" },
+		{ "stdio", "/run/a", "", NULL, NULL },
+		{ "stdio", "/run/a", "local: {path: auto}", NULL, NULL },
+		{ "stdio", "", "local: {path: /srv/mcp.sock}", "/srv", NULL },
+		{ "stdio", "", "control: {path: /srv/control.sock}", NULL, "/srv" },
 	};
 
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
 		const char *const env[] = { "MCP_TRANSPORT", cases[i].transport,
-			"RUNTIME_DIRECTORY", cases[i].folders, NULL };
+			"RUNTIME_DIRECTORY", cases[i].folders, "XDG_RUNTIME_DIR", "/run/user/7",
+			NULL };
 		struct conf_sources src = sources();
 		auto_(conf_freep) struct conf *conf = NULL;
 
 		environment = env;
 		write_file("fleet.yaml", cases[i].text);
 		conf = load(&src);
-		if (!cases[i].socket)
-			assert_null(conf->local_socket);
-		else
-			assert_string_equal(conf->local_socket, cases[i].socket);
+		check_socket(conf->local_socket, "mcp.sock", cases[i].folder);
+		check_socket(conf->control_socket, "control.sock", cases[i].control);
 		environment = NULL;
 	}
+}
+
+static void test_gateway_environment(void **state)
+{
+	static const char *const env[] = { "MCP_GATEWAY_URL", "https://gw.example.org/x",
+		"GATEWAY_VERIFY_SSL", "False", NULL };
+	static const char *const bad_url[] = { "MCP_GATEWAY_URL", "gw.example.org", NULL };
+	static const char *const bad_verify[] = { "GATEWAY_VERIFY_SSL", "no", NULL };
+	struct conf_sources src = sources();
+	auto_(conf_freep) struct conf *conf = NULL;
+	struct fail fail = { 0 };
+
+	write_file("fleet.yaml", "gateway: {url: \"http://a:1\"}");
+	environment = env;
+	conf = load(&src);
+	assert_string_equal(conf->gateway.url, "https://gw.example.org/x");
+	assert_false(conf->gateway.verify);
+	conf_free(TAKE(conf));
+	environment = bad_url;
+	assert_int_equal(conf_load(&src, &conf, &fail), -EINVAL);
+	assert_non_null(strstr(fail.text, "MCP_GATEWAY_URL: 'gw.example.org' is not an address"));
+	environment = bad_verify;
+	assert_int_equal(conf_load(&src, &conf, &fail), -EINVAL);
+	assert_non_null(strstr(fail.text, "GATEWAY_VERIFY_SSL: 'no' is neither true nor false"));
+	environment = NULL;
 }
 
 static void test_port_selects_no_transport(void **state)
@@ -1240,7 +1285,8 @@ int main(void)
 		TEST(remote),
 		TEST(settings_json),
 		TEST(environment),
-		TEST(local_socket),
+		TEST(sockets),
+		TEST(gateway_environment),
 		TEST(port_selects_no_transport),
 		TEST(bad_environment),
 		TEST(command_line),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 #include "tests/unit/fake_domain.h"
 
@@ -682,6 +683,124 @@ static void test_environment(void **unused)
 	(void)unsetenv("ONE");
 }
 
+static void test_how_calls_end_is_counted(void **unused)
+{
+	struct worker *w = up();
+
+	for (uint64_t no = 1; no <= 4; no++)
+		ask(no);
+	finish_one(w);
+	w->is_failing = true;
+	finish_one(w);
+	domain_cancel(world.domain, 3, "test");                 /* runs */
+	domain_cancel(world.domain, 4, DOMAIN_CANCEL_DEADLINE); /* waits */
+	finish_one(w);
+	assert_int_equal(call_it(5, false), 0);
+	assert_string_equal(stats().last_error, "");
+	assert_int_equal(stats().last_error_ms, 0);
+	die(w, WORKER_BACKOFF);
+	assert_int_equal(stats().n_ok, 1);
+	assert_int_equal(stats().n_errors, 1);
+	assert_int_equal(stats().n_cancelled, 1);
+	assert_int_equal(stats().n_timed_out, 1);
+	assert_int_equal(stats().n_lost, 1);
+	assert_int_equal(stats().n_calls, 5);
+	assert_string_equal(stats().last_error, "a call was lost: a fake death");
+	assert_int_equal(stats().last_error_ms, 1000);
+}
+
+static void test_a_death_is_the_last_error(void **unused)
+{
+	up();
+	loop_fake_advance(world.loop, 500);
+	die(world.workers, WORKER_BACKOFF);
+	assert_string_equal(stats().last_error, "w/1: a fake death");
+	assert_int_equal(stats().last_error_ms, 1500);
+	domain_stop(world.domain, 0); /* no error */
+	assert_string_equal(stats().last_error, "w/1: a fake death");
+}
+
+/* From being queued on: what it waited counts, too. */
+static void test_latency(void **unused)
+{
+	struct worker *w = world.workers;
+	int64_t began_us = clock_now_us();
+
+	ask(1);
+	while (clock_now_us() - began_us < 3000)
+		;
+	become_ready(w);
+	assert_int_equal(stats().latency->n, 0);
+	finish_one(w);
+	assert_int_equal(stats().latency->n, 1);
+	assert_true(stats().latency->sum_us >= 2000);
+	ask(2);
+	domain_cancel(world.domain, 2, "test");
+	finish_one(w);
+	assert_int_equal(stats().latency->n, 1);
+}
+
+static void add_process(void *arg, const struct domain_process *process)
+{
+	strbuf_addf(arg, "%s:%u:%d:%s:%u:%u:%d:%d:%s%s ", process->name, process->index,
+		(int)process->pid, process->state, process->n_calls, process->n_starts,
+		(int)process->n_answered, (int)process->since_ms, process->last_end,
+		process->retiring ? ":retiring" : "");
+}
+
+static void test_processes(void **unused)
+{
+	auto_strbuf list = { 0 };
+	struct worker *w = up();
+
+	ask(1);
+	ask(2);
+	finish_one(w);
+	domain_reload(
+		world.domain, &world.conf, &(struct domain_programs){ .native = "/w" }, true, 1000);
+	domain_each_process(world.domain, add_process, &list);
+	assert_string_equal(strbuf_get(&list), "w/1:1:1001:ready:1:1:1:1000:a fake death:retiring "
+					       "w/2:2:0:not ready:0:1:0:1000:a fake death ");
+}
+
+static void test_drills(void **unused)
+{
+	struct domain_drill drill = { 0 };
+	struct fail fail = { 0 };
+	struct worker *busy;
+	struct worker *idle;
+
+	assert_int_equal(domain_drill(world.domain, DRILL_KILL, &drill, &fail), -EAGAIN);
+	assert_string_equal(fail.text, "domain fake is starting: no process of it is ready");
+	world.conf.processes_min = 2;
+	world.conf.health_interval_ms = 30000;
+	world.conf.health_timeout_ms = 5000;
+	domain_reload(world.domain, &world.conf, &(struct domain_programs){ 0 }, false, 1000);
+	idle = find_worker(1);
+	busy = find_worker(2);
+	become_ready(busy);
+	ask(1);
+	assert_int_equal(domain_drill(world.domain, DRILL_STOP, &drill, &fail), 0);
+	assert_string_equal(drill.process, "w/2"); /* there is no other one */
+	assert_int_equal(drill.n_calls, 1);
+	assert_int_equal(drill.found_ms, 0);
+	become_ready(idle);
+	assert_int_equal(domain_drill(world.domain, DRILL_KILL, &drill, &fail), 0);
+	assert_string_equal(drill.process, "w/2");
+	assert_int_equal(drill.pid, 1002);
+	assert_string_equal(busy->told, "killed");
+	assert_int_equal(domain_drill(world.domain, DRILL_STOP, &drill, &fail), 0);
+	assert_string_equal(drill.process, "w/1");
+	assert_int_equal(drill.found_ms, 50000);
+	assert_string_equal(idle->told, "stopped");
+	assert_int_equal(domain_drill(world.domain, DRILL_GARBAGE, &drill, &fail), 0);
+	assert_string_equal(idle->told, "garbage");
+	idle->is_broken = true;
+	assert_int_equal(domain_drill(world.domain, DRILL_GARBAGE, &drill, &fail), -ESRCH);
+	assert_string_equal(fail.text, "w/1 has just ended");
+	idle->is_broken = false;
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up_domain, tear_down_domain)
@@ -722,6 +841,11 @@ int main(void)
 		TEST(test_wants_are_told_before_the_next_call),
 		TEST(test_too_many_subscriptions_are_ignored),
 		TEST(test_environment),
+		TEST(test_how_calls_end_is_counted),
+		TEST(test_a_death_is_the_last_error),
+		TEST(test_latency),
+		TEST(test_processes),
+		TEST(test_drills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

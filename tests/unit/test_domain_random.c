@@ -1,6 +1,7 @@
 /* Whatever happens to a domain in which order: each call that was taken leaves once, by one hook, or by being
  * cancelled; the counts are right after each step; with isolation no process has calls of two sessions; and
  * nothing is left in the end. The schedules are random, but the same ones each time. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,9 @@ static struct {
 		[SESSIONS]; /* of the sessions; the number of one that ended does not come again */
 	uint64_t last_number;
 	unsigned n_waiting;
-	bool is_ending; /* what waits is to leave by itself */
+	unsigned n_restarts;  /* rolling ones that were taken, */
+	unsigned n_restarted; /* and those that have ended */
+	bool is_ending;       /* what waits is to leave by itself */
 } model;
 
 static unsigned chance(unsigned n)
@@ -207,6 +210,31 @@ static void reload(bool may_isolate)
 		replace, 1000);
 }
 
+static void on_restarted(void *arg, bool ok, const char *text)
+{
+	assert_ptr_equal(arg, &model);
+	assert_true(strlen(text) > 0);
+	model.n_restarted++;
+	assert_true(model.n_restarted <= model.n_restarts);
+}
+
+static void restart(void)
+{
+	bool is_running = model.n_restarts > model.n_restarted;
+	int r = domain_restart(world.domain, 1000, on_restarted, &model, NULL);
+
+	model.n_restarts += r == 0;
+	assert_true(r == 0 || r == -ENXIO || (r == -EALREADY && is_running));
+}
+
+static void switch_it(void)
+{
+	if (chance(3) == 0)
+		domain_disable(world.domain, 1000);
+	else
+		domain_enable(world.domain);
+}
+
 /* --- what must hold ---------------------------------------------------------------------------- */
 
 static void check_worker(const struct worker *w, bool is_isolated, unsigned *n)
@@ -237,6 +265,9 @@ static void check(bool is_isolated)
 	for (w = world.workers; w; w = w->next)
 		check_worker(w, is_isolated, &n);
 	assert_int_equal(n, model.n_waiting);
+	assert_int_equal(now.n_calls,
+		now.n_ok + now.n_errors + now.n_lost + now.n_cancelled + model.n_waiting);
+	assert_int_equal(now.latency->n, now.n_ok + now.n_errors);
 	if (now.n_queued > 0)
 		assert_non_null(world.workers);
 	strbuf_cut(&world.story, 0);
@@ -260,7 +291,11 @@ static void step(bool may_isolate)
 		adopt(chance(SESSIONS), chance(SESSIONS));
 	else if (what < 88)
 		reload(may_isolate);
+	else if (what < 89)
+		restart();
 	else if (what < 90)
+		switch_it();
+	else if (what < 92)
 		want_something(session);
 	else
 		loop_fake_advance(world.loop, chance(8) ? chance(60) : 70000);
@@ -324,6 +359,7 @@ static void run(unsigned seed, bool native, enum conf_isolation isolation, bool 
 		step(may_isolate);
 		check(isolation == CONF_ISOLATION_SESSION && !may_isolate);
 	}
+	domain_enable(world.domain);
 	if (seed % 2) { /* the others are stopped in the middle */
 		wait_for_all();
 		leave_all();
@@ -331,6 +367,8 @@ static void run(unsigned seed, bool native, enum conf_isolation isolation, bool 
 	model.is_ending = true;
 	stop();
 	assert_int_equal(model.n_waiting, 0);
+	assert_true(model.n_restarts > 10);
+	assert_int_equal(model.n_restarted, model.n_restarts);
 	(void)tear_down_domain(NULL);
 }
 

@@ -27,9 +27,11 @@ static struct world {
 	unsigned n_stopped;
 } world;
 
+static char a_launcher;
+
 struct launcher *launcher_new(struct loop *loop)
 {
-	return NULL;
+	return (struct launcher *)(void *)&a_launcher;
 }
 
 void launcher_free(struct launcher *launcher)
@@ -47,10 +49,26 @@ bool launcher_finds_orphans(const struct launcher *launcher)
 	return true;
 }
 
+static struct {
+	process_ended_fn *fn;
+	void *arg;
+	struct process_end end;
+} child;
+
+static void on_child_end(void *arg)
+{
+	child.fn(child.arg, &child.end);
+}
+
+/* At once, but its end is told later. */
 int process_fork(struct launcher *launcher, int (*task)(const void *data), const void *data,
 	process_ended_fn *fn, void *arg)
 {
-	return -ENOSYS;
+	child.fn = fn;
+	child.arg = arg;
+	child.end = (struct process_end){ .wait_status = task(data) << 8 };
+	loop_defer(world.loop, on_child_end, NULL);
+	return 0;
 }
 
 struct domain *domain_new(struct loop *loop, struct launcher *launcher,
@@ -100,6 +118,32 @@ void domain_stop(struct domain *d, int64_t drain_ms)
 	d->state = DOMAIN_STOPPED;
 	strbuf_addf(&world.story, "stop:%s:%d ", d->name, (int)drain_ms);
 	d->hooks->changed(d->arg, d);
+}
+
+int domain_restart(
+	struct domain *d, int64_t drain_ms, domain_done_fn *fn, void *arg, struct fail *fail)
+{
+	strbuf_addf(&world.story, "restart:%s:%d ", d->name, (int)drain_ms);
+	return 0;
+}
+
+int domain_drill(
+	struct domain *d, enum drill_kind kind, struct domain_drill *ret, struct fail *fail)
+{
+	strbuf_addf(&world.story, "drill:%s:%d ", d->name, (int)kind);
+	return 0;
+}
+
+void domain_disable(struct domain *d, int64_t drain_ms)
+{
+	strbuf_addf(&world.story, "disable:%s:%d ", d->name, (int)drain_ms);
+	d->state = DOMAIN_DISABLED;
+}
+
+void domain_enable(struct domain *d)
+{
+	strbuf_addf(&world.story, "enable:%s ", d->name);
+	d->state = DOMAIN_STARTING;
 }
 
 const char *domain_get_name(const struct domain *d)
@@ -256,6 +300,123 @@ static void test_lazy_domains_get_a_store(void **unused)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+static void test_restart(void **unused)
+{
+	struct fail fail = { 0 };
+
+	(void)story();
+	assert_int_equal(fleet_restart(world.fleet, "b", 70, NULL, NULL, &fail), 0);
+	assert_string_equal(story(), "restart:b:70 ");
+	assert_int_equal(fleet_drill(world.fleet, "b", DRILL_STOP, NULL, &fail), 0);
+	assert_string_equal(story(), "drill:b:1 ");
+	assert_int_equal(fleet_drill(world.fleet, "c", DRILL_STOP, NULL, &fail), -ENOENT);
+	assert_int_equal(fleet_restart(world.fleet, "c\n", 70, NULL, NULL, &fail), -ENOENT);
+	assert_string_equal(fail.text, "there is no domain \"c\\n\"");
+}
+
+static char state_folder[] = "/tmp/test_fleet.XXXXXX";
+
+static struct conf with_state(void)
+{
+	struct conf conf = both;
+
+	conf.state_dir = state_folder;
+	return conf;
+}
+
+static void begin_anew(void)
+{
+	const struct conf conf = with_state();
+
+	loop_settle(world.loop);
+	fleet_free(world.fleet);
+	(void)story();
+	world.fleet = fleet_new(world.loop, "/libexec", &hooks, &world);
+	fleet_apply(world.fleet, &conf, NULL);
+}
+
+static void remove_state(void)
+{
+	auto_free char *inner = alloc_printf("%s/offerings", state_folder);
+	auto_free char *note = alloc_printf("%s/disabled", state_folder);
+
+	assert_int_equal(unlink(note), 0);
+	assert_int_equal(rmdir(inner), 0);
+	assert_int_equal(rmdir(state_folder), 0);
+}
+
+static void test_disable_is_kept(void **unused)
+{
+	const struct conf conf = with_state();
+	struct fail fail = { 0 };
+	bool is_kept = false;
+
+	assert_non_null(mkdtemp(state_folder));
+	begin_anew();
+	assert_string_equal(story(), "new:a:- start:a new:b:/libexec/worker-utils start:b ");
+	assert_int_equal(fleet_disable(world.fleet, "b", 70, &is_kept, &fail), 0);
+	assert_true(is_kept);
+	assert_string_equal(story(), "disable:b:70 ");
+	assert_int_equal(fleet_disable(world.fleet, "b", 70, &is_kept, &fail), -EALREADY);
+	assert_string_equal(fail.text, "domain b is disabled already");
+	begin_anew();
+	assert_string_equal(story(), "new:a:- store:a:recall start:a "
+				     "new:b:/libexec/worker-utils store:b:keep disable:b:0 ");
+	fleet_each(world.fleet, add_name, NULL);
+	assert_string_equal(story(), "a b "); /* it is there */
+	is_kept = false;
+	assert_int_equal(fleet_enable(world.fleet, "b", &is_kept, &fail), 0);
+	assert_true(is_kept);
+	assert_string_equal(story(), "enable:b ");
+	assert_int_equal(fleet_enable(world.fleet, "b", &is_kept, &fail), -EALREADY);
+	assert_string_equal(fail.text, "domain b is not disabled");
+	begin_anew();
+	assert_non_null(strstr(story(), "start:b"));
+	/* Another one of the name has nothing to do with it. */
+	assert_int_equal(fleet_disable(world.fleet, "b", 70, &is_kept, &fail), 0);
+	apply(&only_a, name_b, CONF_DOMAIN_REMOVED);
+	fleet_apply(world.fleet, &conf,
+		&(struct conf_diff){ .domains = &(struct conf_domain_diff){ .name = name_b,
+					     .change = CONF_DOMAIN_ADDED },
+			.n_domains = 1 });
+	assert_non_null(strstr(story(), "start:b"));
+	begin_anew();
+	assert_non_null(strstr(story(), "start:b"));
+	remove_state();
+}
+
+static void test_disable_without_a_folder(void **unused)
+{
+	struct conf conf = both;
+	static char nowhere[] = "/proc/none";
+	struct fail fail = { 0 };
+	bool is_kept = true;
+
+	conf.state_dir = nowhere;
+	fleet_apply(world.fleet, &conf, &(struct conf_diff){ 0 });
+	(void)story();
+	assert_int_equal(fleet_disable(world.fleet, "a", 70, &is_kept, &fail), 0);
+	assert_false(is_kept);
+	assert_non_null(strstr(fail.text, "not kept for the time after the daemon's end: "));
+	assert_non_null(strstr(fail.text, "/proc/none"));
+	assert_string_equal(story(), "disable:a:70 ");
+	apply(&both, name_a, CONF_DOMAIN_REPLACED);
+	assert_string_equal(story(), "replace:a "); /* domain_reload() lets it be */
+}
+
+static void test_what_cannot_be_switched(void **unused)
+{
+	struct fail fail = { 0 };
+	bool is_kept;
+
+	assert_int_equal(fleet_disable(world.fleet, "c", 0, &is_kept, &fail), -ENOENT);
+	assert_int_equal(fleet_enable(world.fleet, "c", &is_kept, &fail), -ENOENT);
+	fleet_stop(world.fleet, 500, on_stopped, &world);
+	assert_int_equal(fleet_disable(world.fleet, "a", 0, &is_kept, &fail), -ESHUTDOWN);
+	assert_int_equal(fleet_enable(world.fleet, "a", &is_kept, &fail), -ESHUTDOWN);
+	assert_string_equal(fail.text, "domain a is being stopped");
+}
+
 static void test_stop(void **unused)
 {
 	struct domain *a = get("a");
@@ -303,6 +464,10 @@ int main(void)
 		TEST(test_removed_and_added_again),
 		TEST(test_changed),
 		TEST(test_lazy_domains_get_a_store),
+		TEST(test_restart),
+		TEST(test_disable_is_kept),
+		TEST(test_disable_without_a_folder),
+		TEST(test_what_cannot_be_switched),
 		TEST(test_stop),
 		TEST(test_stop_while_one_leaves),
 		TEST(test_stop_without_domains),

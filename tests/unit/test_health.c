@@ -243,6 +243,20 @@ static void test_stopping(void **unused)
 	assert_non_null(strstr(reason(0), "stopping"));
 }
 
+/* Somebody wanted it so: that is no reason not to be ready. */
+static void test_disabled(void **unused)
+{
+	auto_strbuf text = { 0 };
+
+	world.domains[0].stats.state = DOMAIN_DISABLED;
+	world.domains[0].n_tools = 0;
+	get("/ready");
+	assert_int_equal(world.status, 200);
+	health_add_summary(world.health, &text);
+	assert_non_null(strstr(strbuf_get(&text), "1/1 domains up"));
+	assert_non_null(strstr(strbuf_get(&text), ", 1 domain disabled"));
+}
+
 static void test_summary(void **unused)
 {
 	auto_strbuf text = { 0 };
@@ -266,6 +280,7 @@ int main(void)
 		TEST(test_who_is_not_required),
 		TEST(test_words_that_are_no_text),
 		TEST(test_stopping),
+		TEST(test_disabled),
 		TEST(test_summary),
 	};
 

@@ -235,6 +235,21 @@ static void test_read_rest(void **unused)
 	assert_int_equal(send_text("x", 1), -EPIPE);
 }
 
+static void test_inject(void **unused)
+{
+	assert_int_equal(send(world.peer, "half", 4, MSG_NOSIGNAL), 4);
+	loop_fake_turn(world.loop);
+	link_inject(world.link, " a line\nanother\nhalf ", 21);
+	assert_int_equal(send(world.peer, "one\n", 4, MSG_NOSIGNAL), 4);
+	loop_fake_turn(world.loop);
+	assert_string_equal(strbuf_get(&world.lines), "half a line|another|half one|");
+	(void)shutdown(world.peer, SHUT_WR);
+	loop_fake_turn(world.loop);
+	assert_int_equal(world.n_broken, 1);
+	link_inject(world.link, "x\n", 2); /* nobody would hear it */
+	assert_int_equal(world.n_lines, 3);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -248,6 +263,7 @@ int main(void)
 		TEST(test_backlog),
 		TEST(test_send_soon),
 		TEST(test_read_rest),
+		TEST(test_inject),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

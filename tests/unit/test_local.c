@@ -205,6 +205,19 @@ static void test_two_clients(void **unused)
 	assert_int_equal(sessions_count(world.sessions), 2);
 }
 
+static void test_report(void **unused)
+{
+	struct session_report report;
+
+	listen_at(world.path);
+	say(come(), "one\n");
+	session_get_report(world.last, &report);
+	assert_string_equal(report.transport, "local");
+	assert_int_equal(report.peer.pid, getpid());
+	assert_int_equal(report.peer.uid, getuid());
+	assert_int_equal(report.peer.gid, getgid());
+}
+
 static void test_idle_for_long(void **unused)
 {
 	listen_at(world.path);
@@ -492,6 +505,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_two_clients),
+		TEST(test_report),
 		TEST(test_idle_for_long),
 		TEST(test_another_limit),
 		TEST(test_end_of_input),

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "shared/clock.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 
@@ -165,6 +166,66 @@ static void test_limit(void **state)
 		behind_time(end()), "prog warning: things: 7 more lines were left out\n");
 }
 
+static struct {
+	int n;
+	enum log_level level;
+	const struct log_about *about;
+	char text[64];
+	int64_t wall_ms;
+} tapped;
+
+static void on_tap(void *arg, enum log_level level, const struct log_about *of, const char *line,
+	int64_t wall_ms)
+{
+	assert_ptr_equal(arg, &tapped);
+	tapped.n++;
+	tapped.level = level;
+	tapped.about = of;
+	tapped.wall_ms = wall_ms;
+	(void)snprintf(tapped.text, sizeof(tapped.text), "%s", line);
+	log_warn("said by the tap"); /* is not told to it again */
+}
+
+/* For each target; the line itself is what it would be without. */
+static void test_tap(void **state)
+{
+	static const enum log_target targets[] = { LOG_TARGET_TEXT, LOG_TARGET_JSON,
+		LOG_TARGET_JOURNAL };
+
+	log_set_journal(keep_fields);
+	log_set_tap(on_tap, &tapped);
+	for (size_t i = 0; i < N_ELEMENTS(targets); i++) {
+		int64_t before_ms = clock_wall_ms();
+
+		tapped.n = 0;
+		log_init("prog", targets[i], LOG_LEVEL_INFO);
+		begin();
+		(void)log_err_about(&about, -EIO, "a\nb\xff");
+		log_debug("not shown");
+		const char *written = end();
+		if (targets[i] != LOG_TARGET_JOURNAL)
+			assert_non_null(strstr(written, "said by the tap"));
+		assert_int_equal(tapped.n, 1);
+		assert_int_equal(tapped.level, LOG_LEVEL_ERROR);
+		assert_ptr_equal(tapped.about, &about);
+		assert_string_equal(tapped.text, "a?b\xef\xbf\xbd: Input/output error");
+		assert_in_range(tapped.wall_ms, before_ms, clock_wall_ms());
+	}
+	log_set_tap(NULL, NULL);
+	log_info("hello");
+	assert_int_equal(tapped.n, 1);
+	log_set_journal(NULL);
+}
+
+static void test_wall_time(void **state)
+{
+	char words[CLOCK_TEXT_SIZE];
+
+	clock_ms_text(INT64_C(1769860800123), words);
+	assert_string_equal(words, "2026-01-31T12:00:00.123Z");
+	assert_string_equal(log_level_name(LOG_LEVEL_NOTICE), "notice");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +236,8 @@ int main(void)
 		cmocka_unit_test(test_auto),
 		cmocka_unit_test(test_no_journal),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_tap),
+		cmocka_unit_test(test_wall_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

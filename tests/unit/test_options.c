@@ -65,6 +65,7 @@ static void test_all(void **unused)
 	assert_string_equal(options.sources.domains[0], "git");
 	assert_int_equal(parse("--check-config --config=x"), OPTIONS_CHECK_CONFIG);
 	assert_string_equal(options.sources.path, "x");
+	assert_int_equal(parse("--dump-config"), OPTIONS_DUMP_CONFIG);
 }
 
 /* What is printed is not what is tested: it would stand among the results. */

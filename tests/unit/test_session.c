@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
+#include "shared/alloc.h"
 #include "shared/log.h"
 #include "shared/strbuf.h"
+#include "shared/utf8.h"
 #include "supervisor/mcp/session.h"
 
 struct fake_sink {
@@ -52,7 +54,15 @@ static void sink_close(void *arg, const char *reason)
 	sink->closed = reason;
 }
 
-static const struct sink_ops sink_ops = { .send = sink_send, .close = sink_close };
+static void sink_get_peer(void *arg, struct sink_peer *ret)
+{
+	*ret = (struct sink_peer){ .pid = 12, .uid = 34, .gid = 56 };
+}
+
+static const struct sink_ops sink_ops = { .name = "fake", .send = sink_send, .close = sink_close };
+static const struct sink_ops local_ops = {
+	.name = "local", .send = sink_send, .close = sink_close, .get_peer = sink_get_peer
+};
 
 static void on_closed(void *arg, struct session *session)
 {
@@ -313,6 +323,118 @@ static void test_gone_is_not_closed(void **unused)
 	assert_int_equal(world.n_ended, 1);
 }
 
+static void test_report(void **unused)
+{
+	static struct fake_sink sink;
+	struct session *session = open_one(&sink);
+	struct session_report report;
+	char id[SESSION_ID_TEXT];
+
+	session_get_report(session, &report);
+	session_get_id(session, id);
+	assert_string_equal(report.id, id);
+	assert_int_equal(report.number, session_get_number(session));
+	assert_null(report.domain);
+	assert_string_equal(report.transport, "fake");
+	assert_string_equal(report.revision, "");
+	assert_string_equal(report.client_name, "");
+	assert_int_equal(report.peer.pid, 0);
+	session_get_info(session)->initialized = true;
+	session_get_info(session)->revision = REV_2025_11_25;
+	session_get_info(session)->client_info =
+		alloc_str("{\"version\":\"1.2\",\"name\":\"Ed\\u001bit\"}");
+	session_get_info(session)->n_calls = 3;
+	session_get_info(session)->n_watches = 2;
+	sink.busy = true;
+	send_text(session, "abc");
+	send_text(session, "de");
+	loop_fake_advance(world.loop, 700);
+	session_touch(session);
+	session_get_report(session, &report);
+	assert_string_equal(report.revision, "2025-11-25");
+	assert_string_equal(report.client_name, "Ed?it");
+	assert_string_equal(report.client_version, "1.2");
+	assert_int_equal(report.active_ms - report.opened_ms, 700);
+	assert_int_equal(report.n_calls, 3);
+	assert_int_equal(report.n_subscriptions, 2);
+	assert_int_equal(report.n_queued, 2);
+	assert_int_equal(report.queued_bytes, 5);
+	assert_false(report.is_once);
+	session_get_info(session)->n_calls = 0;
+	session_get_info(session)->n_watches = 0;
+}
+
+static void test_report_of_a_local_client(void **unused)
+{
+	struct fake_sink sink = { 0 };
+	struct session *session = session_open(world.sessions, &local_ops, &sink, NULL);
+	struct session_report report;
+
+	session_get_report(session, &report);
+	assert_string_equal(report.transport, "local");
+	assert_int_equal(report.peer.pid, 12);
+	assert_int_equal(report.peer.uid, 34);
+	assert_int_equal(report.peer.gid, 56);
+	sessions_close_all(world.sessions, "test");
+	session_get_report(session, &report); /* it has ended, and is not freed yet */
+	assert_string_equal(report.transport, "");
+	assert_int_equal(report.peer.pid, 0);
+}
+
+static void set_client_info(struct session *session, const char *json)
+{
+	free(session_get_info(session)->client_info);
+	session_get_info(session)->client_info = alloc_str(json);
+}
+
+/* What clients call themselves is foreign. */
+static void test_report_of_odd_names(void **unused)
+{
+	static const char *const odd[] = { "", "[]", "{}", "{\"name\":5}", "{\"name\":null}",
+		"\"x\"", "{\"name\":\"a\",\"name\":\"b\"}" };
+	static struct fake_sink sink;
+	struct session *session = open_one(&sink);
+	struct session_report report;
+	auto_strbuf text = { 0 };
+
+	for (size_t i = 0; i < N_ELEMENTS(odd); i++) {
+		set_client_info(session, odd[i]);
+		session_get_report(session, &report);
+		assert_string_equal(report.client_name, "");
+	}
+	strbuf_adds(&text, "{\"name\":\"x");
+	for (int i = 0; i < 1000; i++)
+		strbuf_adds(&text, "\xc3\xa4"); /* never half of it */
+	strbuf_adds(&text, "\"}");
+	set_client_info(session, strbuf_get(&text));
+	session_get_report(session, &report);
+	assert_int_equal(strlen(report.client_name), 127);
+	set_client_info(session, "{\"name\":\"a\\ud800b\\u0000c\"}");
+	session_get_report(session, &report);
+	assert_true(utf8_valid(report.client_name, strlen(report.client_name)));
+}
+
+static void test_totals(void **unused)
+{
+	static struct fake_sink sinks[4];
+	static const struct sink_ops once = {
+		.send = sink_send, .close = sink_close, .is_once = true
+	};
+	struct sessions_totals totals;
+	struct fake_sink sink = { 0 };
+
+	for (int i = 0; i < 3; i++)
+		assert_non_null(open_one(&sinks[i]));
+	assert_null(open_one(&sinks[3]));
+	session_gone(session_open(world.sessions, &once, &sink, NULL));
+	session_close(session_find_number(world.sessions, 1), "test");
+	sessions_get_totals(world.sessions, &totals);
+	assert_int_equal(totals.n_opened, 3);
+	assert_int_equal(totals.n_closed, 1);
+	assert_int_equal(totals.n_refused, 1);
+	assert_int_equal(totals.n_once, 1);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -329,6 +451,10 @@ int main(void)
 		TEST(test_lowered_limit_does_not_wrap),
 		TEST(test_idle_sessions_end),
 		TEST(test_gone_is_not_closed),
+		TEST(test_report),
+		TEST(test_report_of_a_local_client),
+		TEST(test_report_of_odd_names),
+		TEST(test_totals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,49 @@ static void test_where(void **unused)
 		assert_string_equal(first, LOCALSTATEDIR "/lib/mcp-fleet");
 }
 
+static void look_at_note(void *arg)
+{
+	auto_free char *text = store_read_note(store, "disabled");
+
+	if ((text && streq(text, waiting.text)) || ++waiting.n_tries > 4000)
+		loop_stop(loop);
+	else
+		timer_start(waiting.timer, 5);
+}
+
+static void test_notes(void **unused)
+{
+	assert_null(store_read_note(store, "disabled"));
+	store_write_note(store, "disabled", "a\n");
+	store_write(store, "disabled", PRINT, TEXT); /* a domain may have any name */
+	store_write_note(store, "disabled", "a\nb\n");
+	waiting.timer = timer_new(loop, look_at_note, NULL);
+	waiting.text = "a\nb\n";
+	waiting.n_tries = 0;
+	timer_start(waiting.timer, 0);
+	assert_int_equal(loop_run(loop), 0);
+	timer_free(TAKE(waiting.timer));
+	assert_true(waiting.n_tries <= 4000);
+	assert_int_equal(access("state/.disabled.new", F_OK), -1);
+}
+
+static void test_damaged_notes(void **unused)
+{
+	static const char *const texts[] = { "", "a\n", "mcp-fleet note 1", "mcp-fleet note 2\na\n",
+		"mcp-fleet offering 1 x\na\n" };
+	static const char zero[] = "mcp-fleet note 1\na\0b";
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		put("state/disabled", texts[i], strlen(texts[i]));
+		assert_null(store_read_note(store, "disabled"));
+	}
+	put("state/disabled", zero, sizeof(zero) - 1);
+	assert_null(store_read_note(store, "disabled"));
+	put("state/disabled", "mcp-fleet note 1\n", 17);
+	auto_free char *text = store_read_note(store, "disabled");
+	assert_string_equal(text, "");
+}
+
 static void test_fingerprint(void **unused)
 {
 	uint64_t ab_c = store_fingerprint(store_fingerprint(STORE_FINGERPRINT_START, "ab"), "c");
@@ -245,6 +288,8 @@ int main(void)
 		TEST(test_too_large),
 		TEST(test_a_folder_that_is_not_ours_alone),
 		TEST(test_where),
+		TEST(test_notes),
+		TEST(test_damaged_notes),
 		TEST(test_fingerprint),
 	};
 

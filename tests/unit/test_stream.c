@@ -81,7 +81,9 @@ static void on_broken(void *arg)
 	world.n_broken++;
 }
 
-static const struct stream_hooks hooks = { on_ended, on_drained, on_broken };
+static const struct stream_hooks hooks = {
+	.ended = on_ended, .drained = on_drained, .broken = on_broken
+};
 
 static int set_up(void **unused)
 {

@@ -1,4 +1,5 @@
 /* What a worker asks and tells, and its lines that are no message. */
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "shared/alloc.h"
@@ -329,6 +330,33 @@ static void test_line_over_the_limit(void **unused)
 	assert_killed_for("a line over the limit on its link (max_line)");
 }
 
+/* Also behind half a line, and for servers whose stray lines are skipped. */
+static void test_drills(void **unused)
+{
+	static const bool is_native[] = { true, false };
+
+	for (size_t i = 0; i < 2; i++) {
+		start(is_native[i]);
+		call(1);
+		assert_int_equal(worker_drill(world.worker, DRILL_STOP), 0);
+		assert_int_equal(world.last_signal, SIGSTOP);
+		assert_int_equal(worker_drill(world.worker, DRILL_KILL), 0);
+		assert_int_equal(world.last_signal, SIGKILL);
+		assert_int_equal(worker_get_state(world.worker), WORKER_READY);
+		if (i > 0)
+			assert_int_equal(send(world.peer, "half a", 6, MSG_NOSIGNAL), 6);
+		turn();
+		assert_int_equal(worker_drill(world.worker, DRILL_GARBAGE), 0);
+		assert_killed_for("garbage on its link");
+		assert_has(story(), "call:1");
+		assert_int_equal(worker_drill(world.worker, DRILL_GARBAGE), -ESRCH);
+		if (i == 0) {
+			(void)tear_down(NULL);
+			(void)set_up(NULL);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +370,7 @@ int main(void)
 		TEST(test_tells),
 		TEST(test_only_external_legacy_ones_are_told),
 		TEST(test_garbage),
+		TEST(test_drills),
 		TEST(test_noise_of_others),
 		TEST(test_noise),
 		TEST(test_no_noise),

@@ -1,0 +1,76 @@
+/* What the control socket does about the gateway: orders go to the registrar, its answer comes back. While
+ * one is at work, who asked hears each report. */
+#include <errno.h>
+
+#include "supervisor/ops/control_private.h"
+
+static void on_answer(void *arg, json_t *result, const struct fail *fail)
+{
+	struct control_ask *ask = arg;
+	struct control_conn *conn = control_get_conn(ask->control, ask->conn);
+
+	if (conn)
+		conn->n_orders--;
+	if (result)
+		control_answer(ask, json_incref(result));
+	else
+		control_refuse(ask, CONTROL_FAILED, "mcp-fleetctl logs registrar tells more", "%s",
+			fail->text);
+}
+
+static void pass_on(
+	struct control_conn *conn, struct control_ask *ask, const char *method, json_t *params)
+{
+	conn->n_orders++;
+	registration_ask(conn->control->parts.registration, method,
+		params ? json_incref(params) : json_object(), on_answer, ask);
+}
+
+void control_register(struct control_conn *conn, struct control_ask *ask, json_t *params)
+{
+	pass_on(conn, ask, "registrar/register", params);
+}
+
+void control_unregister(struct control_conn *conn, struct control_ask *ask, json_t *params)
+{
+	pass_on(conn, ask, "registrar/unregister", params);
+}
+
+void control_check_gateway(struct control_conn *conn, struct control_ask *ask, json_t *params)
+{
+	pass_on(conn, ask, "registrar/check", params);
+}
+
+void control_reconcile(struct control_conn *conn, struct control_ask *ask, json_t *params)
+{
+	pass_on(conn, ask, "registrar/reconcile", params);
+}
+
+void control_drill_gateway(struct control_ask *ask)
+{
+	uint64_t restarts;
+	pid_t pid = registration_kill(ask->control->parts.registration, &restarts);
+
+	if (pid == 0)
+		control_refuse(ask, CONTROL_NOT_FOUND,
+			"register the fleet first: mcp-fleetctl register",
+			"there is no registrar to be killed: no gateway is known");
+	else
+		control_answer(ask, json_pack("{s:s, s:i, s:I}", "process", "registrar", "pid",
+					    (int)pid, "restarts", (json_int_t)restarts));
+}
+
+void control_note_report(struct control *control)
+{
+	struct control_conn *conn;
+
+	TAILQ_FOREACH(conn, &control->conns, next) {
+		json_t *report = conn->n_orders > 0
+					 ? registration_make_report(control->parts.registration)
+					 : NULL;
+
+		if (report)
+			control_tell(conn, "gateway", report);
+	}
+	control_note_change(control);
+}

@@ -1,0 +1,266 @@
+/* See status.h. */
+#include "supervisor/ops/status.h"
+
+#include <unistd.h>
+
+#include "config.h"
+
+#include "shared/alloc.h"
+#include "supervisor/ops/control_private.h"
+
+struct status {
+	struct status_parts parts;
+	int64_t began_ms;
+};
+
+/* Words of workers need not be UTF-8: those that are not are left out. */
+static json_t *text_or_null(const char *text)
+{
+	json_t *json = text && *text ? json_string(text) : NULL;
+
+	return json ? json : json_null();
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+/* --- a domain ----------------------------------------------------------------------------------- */
+
+struct listing {
+	const struct status *status;
+	json_t *items;
+	int64_t now_ms;
+};
+
+static json_t *session_of(const struct status *status, uint64_t no)
+{
+	const struct session *session =
+		no ? session_find_number(mcp_get_sessions(status->parts.mcp), no) : NULL;
+	char id[SESSION_ID_TEXT];
+
+	if (!session)
+		return json_null();
+	session_get_id(session, id);
+	return json_string(id);
+}
+
+static void add_process(void *arg, const struct domain_process *process)
+{
+	struct listing *list = arg;
+	int64_t age_ms = process->since_ms > 0 ? list->now_ms - process->since_ms : 0;
+	json_t *json = json_pack("{s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b}", "name", process->name,
+		"pid", (int)process->pid, "state", process->state, "calls", (int)process->n_calls,
+		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
+		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
+
+	(void)json_object_set_new(json, "last_end", text_or_null(process->last_end));
+	(void)json_object_set_new(json, "session", session_of(list->status, process->session));
+	(void)json_array_append_new(list->items, json);
+}
+
+/* Milliseconds with their fraction; the last bucket has no bound. */
+static void add_bucket(void *arg, int64_t bound_us, uint64_t n_below)
+{
+	json_t *bound = bound_us == INT64_MAX ? json_null() : json_real((double)bound_us / 1000);
+
+	(void)json_array_append_new(arg, json_pack("[o, I]", bound, (json_int_t)n_below));
+}
+
+static json_t *calls_of(const struct domain_stats *stats)
+{
+	json_t *json = json_object();
+
+	(void)json_object_set_new(json, "in_flight", number(stats->n_in_flight));
+	(void)json_object_set_new(json, "queued", number(stats->n_queued));
+	(void)json_object_set_new(json, "total", number(stats->n_calls));
+	(void)json_object_set_new(json, "ok", number(stats->n_ok));
+	(void)json_object_set_new(json, "errors", number(stats->n_errors));
+	(void)json_object_set_new(json, "lost", number(stats->n_lost));
+	(void)json_object_set_new(json, "timed_out", number(stats->n_timed_out));
+	(void)json_object_set_new(json, "cancelled", number(stats->n_cancelled));
+	return json;
+}
+
+static const char *remedy_for(enum domain_state state)
+{
+	switch (state) {
+	case DOMAIN_PARKED:
+		return "mend the cause, then mcp-fleetctl restart or reload: it is tried again rarely";
+	case DOMAIN_STARTING:
+	case DOMAIN_DOWN:
+		return "it is being started again; mcp-fleetctl logs shows what it says";
+	case DOMAIN_DISABLED:
+		return "mcp-fleetctl enable switches it on again";
+	case DOMAIN_UP:
+	case DOMAIN_ASLEEP:
+	case DOMAIN_STOPPED:
+		break;
+	}
+	return "none is needed: it was replaced";
+}
+
+static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
+{
+	json_t *text = text_or_null(stats->last_error);
+
+	if (json_is_null(text))
+		return text;
+	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats->state),
+		"age_ms", (json_int_t)(now_ms - stats->last_error_ms));
+}
+
+static void add_details(const struct status *status, json_t *json, struct domain *domain,
+	const struct domain_stats *stats)
+{
+	const struct conf_domain *conf =
+		conf_find_domain(status->parts.conf, domain_get_name(domain));
+	struct listing processes = { status, json_array(), loop_now_ms(status->parts.loop) };
+	auto_strbuf missing = { 0 };
+	json_t *latency = json_array();
+
+	domain_each_process(domain, add_process, &processes);
+	histogram_each(stats->latency, add_bucket, latency);
+	(void)json_object_set_new(json, "required", json_boolean(conf && conf->required));
+	(void)json_object_set_new(json, "sandbox",
+		json_string(health_get_sandbox(
+			status->parts.health, domain_get_name(domain), &missing)));
+	(void)json_object_set_new(json, "not_enforced", text_or_null(missing.data));
+	(void)json_object_set_new(json, "calls", calls_of(stats));
+	(void)json_object_set_new(json, "last_error", error_of(stats, processes.now_ms));
+	(void)json_object_set_new(json, "latency", latency);
+	(void)json_object_set_new(json, "processes", processes.items);
+}
+
+static size_t count_tools(const struct status *status, const char *domain)
+{
+	const struct endpoint *endpoint =
+		catalog_endpoint(mcp_get_catalog(status->parts.mcp), domain);
+
+	return endpoint ? endpoint_count_tools(endpoint) : 0;
+}
+
+static void add_domain(void *arg, struct domain *domain)
+{
+	struct listing *list = arg;
+	const char *name = domain_get_name(domain);
+	struct domain_stats stats;
+	json_t *json;
+
+	domain_get_stats(domain, &stats);
+	json = json_pack("{s:s, s:s, s:I, s:I}", "name", name, "state",
+		domain_state_name(stats.state), "tools",
+		(json_int_t)count_tools(list->status, name), "restarts",
+		(json_int_t)stats.n_restarts);
+	add_details(list->status, json, domain, &stats);
+	(void)json_array_append_new(list->items, json);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------- */
+
+/* "127.0.0.1:8000, [::1]:8000" as a list. */
+static json_t *listeners_of(const struct status *status)
+{
+	json_t *list = json_array();
+	auto_strbuf text = { 0 };
+	char *save = NULL;
+
+	status->parts.add_addresses(status->parts.arg, &text);
+	if (text.len == 0)
+		return list;
+	for (char *at = strtok_r(text.data, ", ", &save); at; at = strtok_r(NULL, ", ", &save))
+		(void)json_array_append_new(list, json_string(at));
+	return list;
+}
+
+static json_t *sessions_of(const struct status *status)
+{
+	const struct sessions *sessions = mcp_get_sessions(status->parts.mcp);
+	struct sessions_totals totals;
+
+	sessions_get_totals(sessions, &totals);
+	return json_pack("{s:i, s:i, s:I, s:I, s:I}", "open", (int)sessions_count(sessions),
+		"limit", (int)status->parts.conf->limits.sessions, "opened_total",
+		(json_int_t)totals.n_opened, "refused_total", (json_int_t)totals.n_refused,
+		"stateless_total", (json_int_t)totals.n_once);
+}
+
+static json_t *domains_of(const struct status *status)
+{
+	struct listing list = { status, json_array(), loop_now_ms(status->parts.loop) };
+
+	fleet_each(mcp_get_fleet(status->parts.mcp), add_domain, &list);
+	return list.items;
+}
+
+static const char *transport_of(const struct status *status)
+{
+	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
+}
+
+static void add_places(const struct status *status, json_t *json)
+{
+	const struct status_parts *parts = &status->parts;
+
+	(void)json_object_set_new(json, "transport", json_string(transport_of(status)));
+	(void)json_object_set_new(json, "listeners", listeners_of(status));
+	(void)json_object_set_new(
+		json, "local_socket", text_or_null(parts->get_local_socket(parts->arg)));
+	(void)json_object_set_new(
+		json, "control_socket", text_or_null(parts->get_control_socket(parts->arg)));
+	(void)json_object_set_new(json, "settings", text_or_null(parts->conf->path));
+	(void)json_object_set_new(json, "state_dir", text_or_null(parts->state_dir));
+}
+
+json_t *status_make(const struct status *status)
+{
+	const struct status_parts *parts = &status->parts;
+	json_t *reasons = health_make_reasons(parts->health);
+	json_t *report = registration_make_report(parts->registration);
+	auto_strbuf sandbox = { 0 };
+	json_t *json = json_pack("{s:s, s:i, s:I, s:b, s:o}", "version", PACKAGE_VERSION, "pid",
+		(int)getpid(), "uptime_ms",
+		(json_int_t)(loop_now_ms(parts->loop) - status->began_ms), "ready",
+		(int)(json_array_size(reasons) == 0), "reasons", reasons);
+
+	confine_describe(fleet_get_support(mcp_get_fleet(parts->mcp)), &sandbox);
+	add_places(status, json);
+	(void)json_object_set_new(json, "sandbox", json_string(strbuf_get(&sandbox)));
+	(void)json_object_set_new(json, "sessions", sessions_of(status));
+	(void)json_object_set_new(json, "tools", number(count_tools(status, NULL)));
+	(void)json_object_set_new(json, "domains", domains_of(status));
+	(void)json_object_set_new(json, "gateway", report ? report : json_null());
+	return json;
+}
+
+json_t *status_make_hello(const struct status *status)
+{
+	const struct status_parts *parts = &status->parts;
+	json_t *json = json_pack("{s:s, s:i, s:i}", "version", PACKAGE_VERSION, "protocol",
+		(int)CONTROL_PROTOCOL, "pid", (int)getpid());
+
+	(void)json_object_set_new(json, "transport", json_string(transport_of(status)));
+	(void)json_object_set_new(json, "settings", text_or_null(parts->conf->path));
+	(void)json_object_set_new(json, "state_dir", text_or_null(parts->state_dir));
+	return json;
+}
+
+struct status *status_new(const struct status_parts *parts)
+{
+	struct status *status = alloc_zero(sizeof(*status));
+
+	status->parts = *parts;
+	status->began_ms = loop_now_ms(parts->loop);
+	return status;
+}
+
+void status_free(struct status *status)
+{
+	free(status);
+}
+
+void status_set_conf(struct status *status, const struct conf *conf)
+{
+	status->parts.conf = conf;
+}

@@ -1,0 +1,421 @@
+"""mcp-fleet-registrar against the real gateway: whatever happens to the gateway's entries, each domain is
+there once, with all its tools, within an interval; and what is right or not ours is not touched."""
+
+import os
+import signal
+
+import pytest
+
+import fleet as fleets
+import gateway as gateways
+import registrar as registrars
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+WRITES = ("creates", "updates", "deletes")
+
+
+@pytest.fixture(scope="module")
+def gateway(envs, tmp_path_factory):
+    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def peers(start_fleet):
+    """A fleet of three domains, and what each of them lists."""
+    fleet = start_fleet({"alpha": fleets.fake_domain("alpha"), "beta": fleets.fake_domain("beta"), "utils": {}})
+    fleet.tools = {}
+    for name in ("alpha", "beta", "utils"):
+        with fleet.session(f"/{name}/sse") as session:
+            fleet.tools[name] = session.tools()
+    return fleet
+
+
+@pytest.fixture
+def start(gateway, peers, tmp_path):
+    """Starts a registrar; afterwards the gateway is empty again."""
+    started = []
+
+    def make(**settings):
+        folder = tmp_path / "registrar"
+        folder.mkdir(exist_ok=True)
+        new = registrars.Registrar(folder, gateway, peers.tools, **{"public_url": peers.url, **settings})
+        started.append(new)
+        return new
+
+    yield make
+    try:
+        for each in started:
+            each.stop()
+    finally:
+        for entry in entries(gateway):
+            gateway.request("DELETE", f"/v1/gateways/{entry['id']}")
+        for server in gateway.request("GET", "/v1/servers?limit=0&include_inactive=true")[1]:
+            gateway.request("DELETE", f"/v1/servers/{server['id']}")
+
+
+def entries(gateway):
+    status, found = gateway.request("GET", "/v1/gateways?limit=0&include_inactive=true")
+    assert status == 200, found
+    return found
+
+
+def entry_of(gateway, name):
+    found = [entry for entry in entries(gateway) if entry["slug"] == f"fleet-{name}"]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def versions(gateway):
+    """What a write changes; updatedAt also moves with each health check."""
+    return {entry["name"]: (entry["id"], entry["version"], entry["modifiedUserAgent"]) for entry in entries(gateway)}
+
+
+def writes(report):
+    return {name: report["counters"][name] for name in WRITES}
+
+
+def assert_right(gateway, peers, names=("alpha", "beta", "utils")):
+    """Each of them once, with all its tools, and nothing else."""
+    assert sorted(entry["name"] for entry in entries(gateway)) == sorted(f"fleet-{name}" for name in names)
+    for name in names:
+        entry = entry_of(gateway, name)
+        assert entry["enabled"]
+        assert set(gateway.tools(entry["id"])) == {tool["name"] for tool in peers.tools[name]}
+
+
+def test_from_nothing_and_again(gateway, peers, start):
+    registrar = start(tags=["zone-a"])
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert all(registrar.is_complete(domain) for domain in report["domains"]), report
+    assert report["gateway"]["state"] == "connected"
+    assert report["gateway"]["token"]["source"] == "file"
+    assert report["gateway"]["token"]["days_left"] == 0
+    assert report["counters"]["creates"] == 3
+    assert_right(gateway, peers)
+    entry = entry_of(gateway, "alpha")
+    assert {"mcp-fleet", "zone-a"} < {tag["id"] for tag in entry["tags"]}
+    assert entry["description"] == "The domain alpha"
+
+    before = versions(gateway)
+    registrar.wait_round()
+    again = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert writes(again) == writes(report)
+    assert versions(gateway) == before
+    assert again["drift"] == []
+
+    # Neither a restart changes anything, with what was kept and without it.
+    registrar.stop()
+    for _ in range(2):
+        registrar.start().tell_all()
+        fresh = registrar.wait_registered()
+        assert writes(fresh) == {"creates": 0, "updates": 0, "deletes": 0}
+        registrar.stop()
+        (registrar.folder / "registration.json").unlink(missing_ok=True)
+    assert versions(gateway) == before
+    assert gateway.token not in registrar.log()
+
+
+def test_entries_changed_by_hand(gateway, peers, start):
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+
+    alpha = entry_of(gateway, "alpha")
+    assert gateway.request("DELETE", f"/v1/gateways/{alpha['id']}")[0] == 200
+    beta = entry_of(gateway, "beta")
+    status, answer = gateway.request("PUT", f"/v1/gateways/{beta['id']}", {
+        "name": "renamed", "url": beta["url"], "description": "edited", "transport": "SSE",
+        "tags": [tag["id"] for tag in beta["tags"]]})
+    assert status == 200, answer
+    check = registrar.result("registrar/check")
+    assert {(each["domain"], each["action"]) for each in check["drift"]} == {("alpha", "create"), ("beta", "update")}
+    registrar.result("registrar/reconcile")
+    assert_right(gateway, peers)
+    assert entry_of(gateway, "beta")["id"] == beta["id"]
+    assert entry_of(gateway, "beta")["description"] == "The domain beta"
+    assert registrar.result("registrar/check")["drift"] == []
+
+
+def test_disabled_foreign_and_left_over(gateway, peers, start):
+    registrar = start()
+    status, foreign = gateway.request("POST", "/v1/gateways", {
+        "name": "fleet-alpha", "url": f"{peers.url}/alpha/sse", "transport": "SSE"})
+    assert status == 200, foreign
+    registrar.tell_all()
+    registrar.wait_registered("beta", "utils")
+    alpha = registrar.domain("alpha", registrar.result("registrar/register", {"timeout_ms": 20000}))
+    assert alpha["state"] == "foreign" and foreign["id"] in alpha["error"] and alpha["remedy"]
+    assert gateway.peer(foreign["id"])["version"] == foreign["version"]
+
+    beta = entry_of(gateway, "beta")
+    assert gateway.request("POST", f"/v1/gateways/{beta['id']}/state?activate=false")[0] == 200
+    registrar.wait_state(lambda report: registrar.states(report)["beta"] == "disabled", what="beta is disabled")
+    registrar.wait_round()
+    assert not gateway.peer(beta["id"])["enabled"]
+
+    # Somebody else's is gone, ours is not configured any more.
+    assert gateway.request("DELETE", f"/v1/gateways/{foreign['id']}")[0] == 200
+    registrar.tell_settings(domains=["alpha", "utils"])
+    registrar.wait_registered()
+    registrar.wait_state(lambda report: "beta" not in registrar.states(report), what="beta is forgotten")
+    assert_right(gateway, peers, ("alpha", "utils"))
+
+
+def test_unknown_is_kept_and_not_ready_waits(gateway, peers, start):
+    registrar = start()
+    registrar.tell_settings()
+    registrar.tell_domain("alpha")
+    registrar.tell_domain("beta", is_ready=False, tools=[])
+    registrar.wait_registered("alpha")
+    assert registrar.states() == {"alpha": "registered", "beta": "waiting", "utils": "waiting"}
+    assert registrar.domain("beta")["error"] == "it is starting"
+    report = registrar.result("registrar/register", {"timeout_ms": 500})
+    assert registrar.states(report)["beta"] == "waiting"
+    registrar.tell_domain("beta")
+    registrar.tell_domain("utils")
+    registrar.wait_registered()
+
+    # After a restart nothing is known of them: they stay.
+    before = versions(gateway)
+    registrar.stop()
+    registrar.start().tell_settings()
+    registrar.wait_state(lambda report: report["counters"]["rounds"] >= 2, what="two rounds")
+    assert versions(gateway) == before
+
+
+def test_tools_change(gateway, peers, start):
+    registrar = start(server="mcp-fleet")
+    registrar.tell_all()
+    registrar.wait_registered()
+    entry = entry_of(gateway, "alpha")
+    server = registrar.wait_state(is_bundled, what="the virtual server")["server"]
+    with peers.session("/alpha/sse") as session:
+        session.call("alpha_add_tool", {"name": "new"})
+        fleets.wait_until(lambda: len(session.tools()) > len(peers.tools["alpha"]), 10, "the new tool")
+        peers.tools["alpha"] = session.tools()
+    registrar.tell_domain("alpha")
+    registrar.wait_state(lambda report: report["counters"]["updates"] > 0, what="an update")
+    registrar.wait_registered()
+    assert_right(gateway, peers)
+    assert entry_of(gateway, "alpha")["id"] == entry["id"]
+    wider = registrar.wait_state(
+        lambda report: is_bundled(report) and report["server"]["tools_wanted"] > server["tools_wanted"],
+        what="the new tool in the virtual server")["server"]
+    assert wider["id"] == server["id"]
+
+
+def is_bundled(report):
+    server = report["server"]
+    return bool(server) and server["state"] == "registered" and server["tools_found"] == server["tools_wanted"] > 0
+
+
+def test_virtual_server(gateway, peers, start):
+    registrar = start()
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"server": "everything", "timeout_ms": 30000})
+    assert is_bundled(report), report["server"]
+    total = sum(len(tools) for tools in peers.tools.values())
+    assert report["server"]["tools_wanted"] == total
+    assert report["server"]["url"].endswith(f"/servers/{report['server']['id']}/mcp")
+
+    # Emptied by hand, then deleted by hand: filled, and made again under the same id.
+    path = f"/v1/servers/{report['server']['id']}"
+    assert gateway.request("PUT", path, {"associated_tools": []})[0] == 200
+    registrar.result("registrar/reconcile")
+    assert len(gateway.request("GET", path)[1]["associatedToolIds"]) == total
+    assert gateway.request("DELETE", path)[0] == 200
+    registrar.result("registrar/reconcile")
+    assert len(gateway.request("GET", path)[1]["associatedToolIds"]) == total
+
+    # A tool that an operator switched off is no reason to write each time.
+    entry = entry_of(gateway, "alpha")
+    tool = gateway.request("GET", f"/v1/tools?gateway_id={entry['id']}&limit=0")[1][0]
+    assert gateway.request("POST", f"/v1/tools/{tool['id']}/state?activate=false")[0] == 200
+    before = registrar.result("registrar/reconcile")["counters"]
+    registrar.wait_round()
+    assert writes(registrar.report) == {name: before[name] for name in WRITES}
+    assert registrar.domain("alpha")["state"] == "registered"
+
+    registrar.result("registrar/unregister")
+    assert entries(gateway) == []
+    assert gateway.request("GET", path)[0] == 404
+
+
+def test_a_virtual_server_of_somebody_else(gateway, peers, start):
+    status, other = gateway.request("POST", "/v1/servers", {
+        "server": {"name": "taken", "description": "theirs", "associated_tools": []}, "visibility": "public"})
+    assert status == 201, other
+    registrar = start(server="taken")
+    registrar.tell_all()
+    registrar.wait_registered()
+    report = registrar.wait_state(lambda report: report["server"]["state"] == "foreign", what="it is foreign")
+    assert report["server"]["remedy"]
+    assert gateway.request("GET", f"/v1/servers/{other['id']}")[1]["description"] == "theirs"
+
+
+def test_duplicates_are_removed(gateway, peers, start):
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+    entry = entry_of(gateway, "utils")
+    status, copy = gateway.request("POST", "/v1/gateways", {
+        "name": "fleet-utils-2", "url": f"{peers.url}/utils/sse", "transport": "SSE", "auth_type": "bearer",
+        "auth_token": "another", "tags": [tag["id"] for tag in entry["tags"]]})
+    assert status == 200, copy
+    check = registrar.result("registrar/check")
+    assert [each["action"] for each in check["drift"]] == ["delete"]
+    registrar.result("registrar/reconcile")
+    assert_right(gateway, peers)
+    assert entry_of(gateway, "utils")["id"] == entry["id"]
+
+
+def test_orders(gateway, peers, start):
+    """An order stands over the settings and outlives a restart; what was unregistered stays away."""
+    registrar = start(url="")
+    registrar.tell_all()
+    registrar.wait_state(lambda report: report["gateway"]["state"] == "off", what="it is off")
+    url = f"http://127.0.0.1:{gateway.port}"
+    report = registrar.result("registrar/register", {"gateway": url + "/", "domains": ["alpha"], "timeout_ms": 30000})
+    assert registrar.states(report) == {"alpha": "registered", "beta": "unregistered", "utils": "unregistered"}
+    registrar.stop()
+    registrar.start().tell_all()
+    registrar.wait_registered("alpha")
+    registrar.result("registrar/register", {"domains": ["beta"], "timeout_ms": 30000})
+    assert_right(gateway, peers, ("alpha", "beta"))
+    registrar.result("registrar/unregister", {"domains": ["alpha"]})
+    registrar.wait_round()
+    assert_right(gateway, peers, ("beta",))
+    report = registrar.result("registrar/unregister")
+    assert entries(gateway) == [] and report["gateway"]["state"] == "off"
+
+    registrar.tell_settings(url=url)
+    registrar.wait_registered()
+    registrar.result("registrar/unregister")
+    registrar.stop()
+    registrar.start().tell_all()
+    registrar.wait_state(lambda report: report["counters"]["rounds"] >= 2, what="two rounds")
+    assert entries(gateway) == []
+    assert set(registrar.states().values()) == {"unregistered"}
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert set(registrar.states(report).values()) == {"registered"}
+
+    answer = registrar.ask("registrar/register", {"domains": ["nobody"]})
+    assert answer["error"]["code"] == -32602 and "nobody" in answer["error"]["message"]
+    answer = registrar.ask("registrar/register", {"gateway": "http://user:open-sesame@127.0.0.1/"})
+    assert answer["error"]["code"] == -32602 and "sesame" not in answer["error"]["message"]
+
+
+def test_a_wrong_token_is_told_and_mended(gateway, peers, start):
+    registrar = start()
+    registrar.write_token("nonsense-token-that-is-refused")
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert report["gateway"]["state"] == "refused"
+    assert "401" in report["gateway"]["error"] and "token" in report["gateway"]["remedy"]
+    registrar.token_file.unlink()
+    registrar.wait_state(lambda report: "token" in (report["gateway"]["error"] or ""), what="no token")
+    registrar.write_token(gateway.token)
+    registrar.wait_registered()
+    assert_right(gateway, peers)
+    assert "nonsense-token" not in registrar.log()
+    assert gateway.token not in registrar.log() + (registrar.folder / "registration.json").read_text()
+
+
+def test_a_frozen_gateway(gateway, peers, start):
+    """Pings are answered while a request waits; afterwards all is well within an interval."""
+    registrar = start()
+    registrar.tell_settings()
+    registrar.tell_domain("alpha")
+    registrar.wait_registered("alpha")
+    os.killpg(gateway.process.pid, signal.SIGSTOP)
+    try:
+        reconcile = registrar.start_request("registrar/reconcile")
+        for _ in range(5):
+            assert registrar.ask("ping", timeout=2)["result"] == {}
+        assert registrar.ask("tools/list", timeout=2)["error"]["code"] == -32601
+        registrar.tell_domain("beta")
+        registrar.tell_domain("utils")
+        report = registrar.wait(reconcile, 40)["result"]
+        assert report["gateway"]["state"] == "unreachable" and report["gateway"]["error"]
+    finally:
+        os.killpg(gateway.process.pid, signal.SIGCONT)
+    registrar.wait_registered(timeout=30)
+    assert_right(gateway, peers)
+
+
+def test_a_gateway_that_is_away_and_comes_back_empty(envs, peers, tmp_path):
+    away = gateways.Gateway(tmp_path / "away", envs / "venv-gateway")
+    folder = tmp_path / "registrar"
+    folder.mkdir()
+    (folder / "token").touch(mode=0o600)
+    (folder / "token").write_text("not.yet.known")
+    registrar = registrars.Registrar(folder, away, peers.tools, public_url=peers.url, server="mcp-fleet")
+    try:
+        registrar.tell_all()
+        registrar.wait_state(lambda report: report["gateway"]["state"] == "unreachable", what="unreachable")
+        away.start()
+        registrar.write_token(away.token)
+        registrar.wait_registered(timeout=30)
+        first = registrar.wait_state(is_bundled, what="the virtual server")["server"]["id"]
+        away.stop()
+        registrar.wait_state(lambda report: report["gateway"]["state"] == "unreachable", what="unreachable")
+        for path in away.folder.glob("mcp.db*"):
+            path.unlink()
+        away.start()
+        registrar.write_token(away.token)
+        registrar.wait_registered(timeout=30)
+        assert registrar.wait_state(is_bundled, what="the virtual server")["server"]["id"] == first
+        assert_right(away, peers)
+    finally:
+        registrar.stop()
+        away.stop()
+
+
+def test_what_would_be_refused_is_named(gateway, peers, start):
+    registrar = start()
+    tool = {"name": "clear", "description": "a && b", "inputSchema": {"type": "object"}}
+    registrar.tell_settings()
+    registrar.tell_domain("alpha", tools=[tool])
+    registrar.tell_domain("beta", tools=[{**tool, "description": "", "inputSchema": "text"}])
+    registrar.tell_domain("utils")
+    report = registrar.result("registrar/register", {"timeout_ms": 30000})
+    assert registrar.states(report) == {"alpha": "refused", "beta": "refused", "utils": "registered"}
+    assert "&&" in registrar.domain("alpha", report)["error"]
+    assert "inputSchema" in registrar.domain("beta", report)["error"]
+    assert report["counters"]["creates"] == 1
+    registrar.tell_domain("alpha")
+    registrar.tell_domain("beta")
+    registrar.wait_registered()
+
+
+def test_an_address_that_the_gateway_cannot_reach(gateway, peers, start):
+    registrar = start(public_url=f"http://127.0.0.1:{fleets.free_port()}")
+    registrar.tell_all()
+    report = registrar.result("registrar/register", {"timeout_ms": 60000})
+    assert set(registrar.states(report).values()) == {"unreachable"}
+    assert "public_url" in registrar.domain("alpha", report)["remedy"]
+    registrar.tell_settings(public_url=peers.url)
+    registrar.wait_registered()
+    assert_right(gateway, peers)
+
+
+def test_the_end(gateway, peers, start):
+    """SIGTERM ends it at once, also in a request, and leaves everything at the gateway."""
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+    os.killpg(gateway.process.pid, signal.SIGSTOP)
+    try:
+        registrar.start_request("registrar/reconcile")
+        assert registrar.ask("ping", timeout=2)["result"] == {}
+        registrar.process.send_signal(signal.SIGTERM)
+        assert registrar.process.wait(2 * fleets.SLOWNESS) == 0
+    finally:
+        os.killpg(gateway.process.pid, signal.SIGCONT)
+    assert_right(gateway, peers)

@@ -1,0 +1,304 @@
+/* See http.h. */
+#include "workers/registrar/http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/alloc.h"
+#include "shared/ascii.h"
+#include "shared/clock.h"
+#include "workers/registrar/pace.h"
+
+#include "config.h"
+
+enum {
+	KEEP_S = 30,
+	WAIT_MS = 60000,
+};
+
+struct http {
+	CURLM *multi;
+	struct link *link;
+};
+
+/* What libcurl's callbacks fill. */
+struct transfer {
+	CURL *easy;
+	struct curl_slist *headers;
+	struct http_answer *answer;
+	bool is_too_big;
+	char error[CURL_ERROR_SIZE];
+};
+
+/* --- libcurl's callbacks -------------------------------------------------------------------------- */
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct transfer *transfer = arg;
+	struct strbuf *body = &transfer->answer->body;
+	size_t len = size * n;
+
+	if (len > HTTP_MAX_BYTES - body->len) {
+		transfer->is_too_big = true;
+		return 0;
+	}
+	strbuf_add(body, bytes, len);
+	return len;
+}
+
+/* A date instead of seconds is as nothing: we have a pace of our own. */
+static int64_t read_retry_after(const char *at, size_t len)
+{
+	int64_t seconds = 0;
+
+	while (len > 0 && (*at == ' ' || *at == '\t')) {
+		at++;
+		len--;
+	}
+	for (size_t i = 0; i < len && at[i] != '\r' && at[i] != '\n'; i++) {
+		if (!ascii_is_digit(at[i]))
+			return 0;
+		seconds = seconds * 10 + (at[i] - '0');
+		if (seconds > PACE_MAX_RETRY_AFTER_S)
+			return PACE_MAX_RETRY_AFTER_S * CLOCK_SECOND_MS;
+	}
+	return seconds * CLOCK_SECOND_MS;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+	static const char name[] = "Retry-After:";
+	struct transfer *transfer = arg;
+	size_t len = size * n;
+
+	if (len > strlen(name) && strncasecmp(line, name, strlen(name)) == 0)
+		transfer->answer->retry_after_ms =
+			read_retry_after(line + strlen(name), len - strlen(name));
+	return len;
+}
+
+/* --- setting up ----------------------------------------------------------------------------------- */
+
+/* None is optional: without one of them more would be done than is meant. */
+static void require(CURLcode result)
+{
+	if (result != CURLE_OK)
+		abort();
+}
+
+#define SET(easy, option, value) require(curl_easy_setopt((easy), (option), (value)))
+
+static void add_header(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		abort(); /* out of memory */
+	*list = longer;
+}
+
+static struct curl_slist *make_headers(const struct http_request *request)
+{
+	struct curl_slist *headers = NULL;
+	auto_strbuf line = { 0 };
+
+	strbuf_addf(&line, "%s: Bearer %s", request->auth_header, request->token);
+	add_header(&headers, line.data);
+	explicit_bzero(line.data, line.size);
+	add_header(&headers, "Accept: application/json");
+	add_header(&headers, "Expect:"); /* do not wait for a 100 */
+	if (request->body)
+		add_header(&headers, "Content-Type: application/json");
+	return headers;
+}
+
+static void set_safety(CURL *easy, const struct http_request *request)
+{
+	const char *system_file = getenv("SSL_CERT_FILE");
+
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for the thread of a name's look-up */
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_MAXAGE_CONN, (long)KEEP_S);
+	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(easy, CURLOPT_SSL_VERIFYPEER, request->verify ? 1L : 0L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, request->verify ? 2L : 0L);
+	SET(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+	if (*request->ca_file)
+		SET(easy, CURLOPT_CAINFO, request->ca_file);
+	else if (system_file && *system_file)
+		SET(easy, CURLOPT_CAINFO, system_file);
+	if (*request->client_cert)
+		SET(easy, CURLOPT_SSLCERT, request->client_cert);
+	if (*request->client_key)
+		SET(easy, CURLOPT_SSLKEY, request->client_key);
+}
+
+static void set_request(struct transfer *transfer, const struct http_request *request)
+{
+	CURL *easy = transfer->easy;
+
+	SET(easy, CURLOPT_URL, request->url);
+	SET(easy, CURLOPT_USERAGENT, "mcp-fleet/" PACKAGE_VERSION);
+	SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
+	SET(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+	SET(easy, CURLOPT_WRITEDATA, transfer);
+	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(easy, CURLOPT_HEADERDATA, transfer);
+	SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	/* On a kept connection that turns out to be dead libcurl sends once more, whatever became of it. */
+	SET(easy, CURLOPT_FRESH_CONNECT, streq(request->method, "GET") ? 0L : 1L);
+	if (request->body) {
+		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
+		SET(easy, CURLOPT_POSTFIELDS, request->body);
+	} else if (streq(request->method, "POST")) {
+		SET(easy, CURLOPT_POSTFIELDS, "");
+	}
+}
+
+/* --- the transfer --------------------------------------------------------------------------------- */
+
+/* libcurl's own words where they say more, but not those that tell how long it took: the same cause is to
+ * have the same words. */
+static const char *words_of(const struct transfer *transfer, CURLcode result)
+{
+	long err = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &err);
+	if (result == CURLE_COULDNT_CONNECT && err > 0)
+		return strerror((int)err);
+	if (!transfer->error[0] || result == CURLE_COULDNT_CONNECT ||
+		result == CURLE_OPERATION_TIMEDOUT)
+		return curl_easy_strerror(result);
+	return transfer->error;
+}
+
+static void judge(struct transfer *transfer, CURLcode result)
+{
+	struct http_answer *answer = transfer->answer;
+	long status = 0;
+	long sent = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+	answer->status = (int)status;
+	if (result == CURLE_OK) {
+		answer->end = HTTP_ANSWERED;
+		return;
+	}
+	if (transfer->is_too_big)
+		answer->end = HTTP_REFUSED;
+	else if (sent == 0)
+		answer->end = HTTP_UNREACHED;
+	else
+		answer->end = result == CURLE_OPERATION_TIMEDOUT ? HTTP_LATE : HTTP_BROKEN;
+	(void)snprintf(answer->cause, sizeof(answer->cause), "%s",
+		transfer->is_too_big ? "its answer is over 16 MiB" : words_of(transfer, result));
+}
+
+/* Has it ended? */
+static bool take_result(struct http *http, struct transfer *transfer)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)))
+		if (message->msg == CURLMSG_DONE && message->easy_handle == transfer->easy) {
+			judge(transfer, message->data.result);
+			return true;
+		}
+	return false;
+}
+
+static void run(struct http *http, struct transfer *transfer)
+{
+	int n_running;
+
+	transfer->answer->end = HTTP_STOPPED;
+	if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK)
+		abort(); /* out of memory */
+	while (link_turn(http->link)) {
+		(void)curl_multi_perform(http->multi, &n_running);
+		if (take_result(http, transfer))
+			break;
+		link_wait(http->link, http->multi, WAIT_MS);
+	}
+	(void)curl_multi_remove_handle(http->multi, transfer->easy);
+}
+
+void http_ask(struct http *http, const struct http_request *request, struct http_answer *ret)
+{
+	struct transfer transfer = { .answer = ret };
+
+	*ret = (struct http_answer){ 0 };
+	transfer.easy = curl_easy_init();
+	if (!transfer.easy)
+		abort(); /* out of memory */
+	transfer.headers = make_headers(request);
+	set_safety(transfer.easy, request);
+	set_request(&transfer, request);
+	run(http, &transfer);
+	curl_easy_cleanup(transfer.easy);
+	for (struct curl_slist *at = transfer.headers; at; at = at->next)
+		explicit_bzero(at->data, strlen(at->data));
+	curl_slist_free_all(transfer.headers);
+}
+
+void http_answer_done(struct http_answer *answer)
+{
+	strbuf_done(&answer->body);
+}
+
+static bool serve(struct http *http, int64_t until_ms, bool stops_for_notes)
+{
+	int n_running;
+
+	while (link_turn(http->link)) {
+		int64_t now = clock_now_ms();
+
+		if (now >= until_ms || (stops_for_notes && !TAILQ_EMPTY(&http->link->notes)))
+			return true;
+		(void)curl_multi_perform(http->multi, &n_running); /* kept connections may end */
+		link_wait(http->link, http->multi, until_ms - now);
+	}
+	return false;
+}
+
+bool http_idle(struct http *http, int64_t until_ms)
+{
+	return serve(http, until_ms, true);
+}
+
+bool http_sleep(struct http *http, int64_t until_ms)
+{
+	return serve(http, until_ms, false);
+}
+
+struct http *http_new(struct link *link)
+{
+	struct http *http;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return NULL;
+	http = alloc_zero(sizeof(*http));
+	http->link = link;
+	http->multi = curl_multi_init();
+	if (!http->multi)
+		abort(); /* out of memory */
+	return http;
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	(void)curl_multi_cleanup(http->multi);
+	curl_global_cleanup();
+	free(http);
+}
