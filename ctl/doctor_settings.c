@@ -10,6 +10,8 @@
 #include "shared/alloc.h"
 #include "shared/fd.h"
 
+enum { MAX_ENVIRONMENT = 1048576 };
+
 /* Under a service the daemon has mounts of its own (ProtectHome=, ReadOnlyPaths=). */
 static void find_user(struct doctor *doctor)
 {
@@ -145,7 +147,7 @@ static char *find_search_path(const struct doctor *doctor)
 
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
-	if (fd >= 0 && fd_read_all(fd, 1024 * 1024, &environment) == 0)
+	if (fd >= 0 && fd_read_all(fd, MAX_ENVIRONMENT, &environment) == 0)
 		for (size_t at = 0; at < environment.len; at += strlen(environment.data + at) + 1)
 			if (strncmp(environment.data + at, "PATH=", 5) == 0)
 				return alloc_str(environment.data + at + 5);
