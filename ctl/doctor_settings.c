@@ -34,6 +34,13 @@ static void find_user(struct doctor *doctor)
 		doctor->user = (struct access_user){ .uid = geteuid(), .gid = getegid() };
 }
 
+/* The file, or a folder that it names, is closed to us and may well be open to the daemon. */
+static bool is_closed_to_us(const struct doctor *doctor, const struct fail *fail)
+{
+	return geteuid() != 0 && geteuid() != doctor->user.uid &&
+	       strstr(fail->text, strerror(EACCES));
+}
+
 void doctor_check_settings(struct doctor *doctor)
 {
 	auto_free char *used =
@@ -45,6 +52,12 @@ void doctor_check_settings(struct doctor *doctor)
 
 	find_user(doctor);
 	doctor->settings = settings_dump(path, &fail);
+	if (!doctor->settings && is_closed_to_us(doctor, &fail)) {
+		finding_add(&doctor->findings, FINDING_SKIP, "settings", path,
+			"run this as root, or as the daemon's user",
+			"we may not read all of them: %s", fail.text);
+		return;
+	}
 	if (!doctor->settings) {
 		finding_add(&doctor->findings, FINDING_FAIL, "settings", path,
 			doctor->client ? "mend them; until then a reload or restart is refused"
@@ -110,7 +123,7 @@ void doctor_check_paths(struct doctor *doctor)
 
 	if (!doctor->settings) {
 		finding_add(&doctor->findings, FINDING_SKIP, "root", NULL, NULL,
-			"not looked at while the settings are wrong");
+			"not known while the settings cannot be used");
 		if (!doctor->status)
 			return;
 	}
