@@ -262,6 +262,8 @@ static void test_notes_outlast_the_end(void **unused)
 	auto_free char *disabled = store_read_note(store, "disabled");
 	auto_free char *other = store_read_note(store, "other");
 
+	assert_non_null(disabled);
+	assert_non_null(other);
 	assert_string_equal(disabled, "a\nb\n");
 	assert_string_equal(other, "c\n");
 	assert_int_equal(access("state/.disabled.new", F_OK), -1);
