@@ -294,13 +294,14 @@ def test_orders(gateway, peers, start):
     report = registrar.result("registrar/unregister")
     assert entries(gateway) == [] and report["gateway"]["state"] == "off"
 
-    registrar.tell_settings(url=url)
+    registrar.tell_settings(url=url, server="mcp-fleet")
     registrar.wait_registered()
+    registrar.wait_state(is_bundled, what="the virtual server")
     registrar.result("registrar/unregister")
     registrar.stop()
     registrar.start().tell_all()
     registrar.wait_state(lambda report: report["counters"]["rounds"] >= 2, what="two rounds")
-    assert entries(gateway) == []
+    assert entries(gateway) == [] == gateway.request("GET", "/v1/servers?limit=0&include_inactive=true")[1]
     assert set(registrar.states().values()) == {"unregistered"}
     report = registrar.result("registrar/register", {"timeout_ms": 30000})
     assert set(registrar.states(report).values()) == {"registered"}
