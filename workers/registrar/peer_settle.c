@@ -74,38 +74,52 @@ static void settle_missing(struct domain *domain)
 		domain_set(domain, DOMAIN_UNREGISTERED, NULL, NULL);
 }
 
-void peer_settle(struct registrar *registrar, struct domain *domain, const struct target_peer *peer,
-	const struct plan_step *step)
+static void settle_differing(
+	struct domain *domain, const struct plan_step *step, const struct record *record)
 {
-	if (step->record && step->kind != PLAN_FOREIGN)
-		domain_set_id(domain, step->record->id);
+	if (domain->state == DOMAIN_REGISTERED || domain->state == DOMAIN_WAITING)
+		domain_set(domain, record->is_reachable ? DOMAIN_DEGRADED : DOMAIN_UNREACHABLE,
+			step->why, NULL);
+}
+
+static void settle_there(struct registrar *registrar, struct domain *domain,
+	const struct target_peer *peer, const struct plan_step *step, const struct record *record)
+{
 	switch (step->kind) {
 	case PLAN_NOTHING:
-		settle_known(domain, peer, step->record);
+		settle_known(domain, peer, record);
 		break;
 	case PLAN_PENDING:
-		peer_pend(registrar, domain, 0, step->record->last_error);
-		break;
-	case PLAN_FOREIGN:
-		settle_foreign(domain, step);
+		peer_pend(registrar, domain, 0, record->last_error);
 		break;
 	case PLAN_DISABLED:
 		domain_set(domain, DOMAIN_DISABLED, step->why, remedy_disabled);
 		break;
-	case PLAN_ABSENT:
-		settle_absent(domain, peer);
-		break;
-	case PLAN_CREATE:
-		settle_missing(domain);
-		break;
 	case PLAN_UPDATE:
-		if (domain->state == DOMAIN_REGISTERED || domain->state == DOMAIN_WAITING)
-			domain_set(domain,
-				step->record->is_reachable ? DOMAIN_DEGRADED : DOMAIN_UNREACHABLE,
-				step->why, NULL);
+		settle_differing(domain, step, record);
 		break;
 	case PLAN_LOOK:
 	case PLAN_DELETE:
+	case PLAN_FOREIGN:
+	case PLAN_ABSENT:
+	case PLAN_CREATE:
 		break;
+	}
+}
+
+void peer_settle(struct registrar *registrar, struct domain *domain, const struct target_peer *peer,
+	const struct plan_step *step)
+{
+	const struct record *record = step->record;
+
+	if (step->kind == PLAN_FOREIGN) {
+		settle_foreign(domain, step);
+	} else if (record) {
+		domain_set_id(domain, record->id);
+		settle_there(registrar, domain, peer, step, record);
+	} else if (step->kind == PLAN_CREATE) {
+		settle_missing(domain);
+	} else {
+		settle_absent(domain, peer);
 	}
 }
