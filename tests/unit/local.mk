@@ -880,4 +880,56 @@ TESTS += tests/unit/test_trace
 tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
 tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+# The registrar.
+unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
+	$(CRYPTO_LIBS) -lm
+
+check_PROGRAMS += tests/unit/test_registrar_answer
+TESTS += tests/unit/test_registrar_answer
+tests_unit_test_registrar_answer_SOURCES = tests/unit/test_registrar_answer.c
+tests_unit_test_registrar_answer_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_answer_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_keep
+TESTS += tests/unit/test_registrar_keep
+tests_unit_test_registrar_keep_SOURCES = tests/unit/test_registrar_keep.c
+tests_unit_test_registrar_keep_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_keep_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_pace
+TESTS += tests/unit/test_registrar_pace
+tests_unit_test_registrar_pace_SOURCES = tests/unit/test_registrar_pace.c
+tests_unit_test_registrar_pace_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_pace_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_plan
+TESTS += tests/unit/test_registrar_plan
+tests_unit_test_registrar_plan_SOURCES = tests/unit/test_registrar_plan.c
+tests_unit_test_registrar_plan_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_plan_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_precheck
+TESTS += tests/unit/test_registrar_precheck
+tests_unit_test_registrar_precheck_SOURCES = tests/unit/test_registrar_precheck.c
+tests_unit_test_registrar_precheck_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_precheck_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_report
+TESTS += tests/unit/test_registrar_report
+tests_unit_test_registrar_report_SOURCES = tests/unit/test_registrar_report.c
+tests_unit_test_registrar_report_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_report_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_settings
+TESTS += tests/unit/test_registrar_settings
+tests_unit_test_registrar_settings_SOURCES = tests/unit/test_registrar_settings.c
+tests_unit_test_registrar_settings_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_settings_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_token
+TESTS += tests/unit/test_registrar_token
+tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
+tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
 endif

@@ -81,6 +81,14 @@ void domain_forget_failures(struct domain *domain)
 	domain->revived_at_ms = 0;
 }
 
+void domain_set_id(struct domain *domain, const char *id)
+{
+	char *copy = alloc_str(id); /* it may be its own */
+
+	free(domain->id);
+	domain->id = copy;
+}
+
 void domain_forget(struct domain *domain)
 {
 	free(domain->id);
