@@ -69,15 +69,15 @@ void bridge_connected(struct bridge *bridge, int64_t now_ms)
 /* With it a daemon says why it ends a connection that has just begun. True: it would say so again. */
 static bool take_refusal(struct bridge *bridge)
 {
+	auto_free char *line = TAKE(bridge->refusal);
 	auto_strbuf words = { 0 };
 	const char *why;
 	struct rpc rpc;
 
-	if (rpc_parse(bridge->refusal, bridge->refusal_len, &rpc, &why) == 0 &&
-		jspan_get_str(jspan_member(rpc.error, "message", NULL), &words))
+	if (rpc_parse(line, bridge->refusal_len, &rpc, &why) != 0)
+		return false;
+	if (jspan_get_str(jspan_member(rpc.error, "message", NULL), &words))
 		bridge_set_cause(bridge, strbuf_get(&words));
-	free(bridge->refusal);
-	bridge->refusal = NULL;
 	return rpc_has_code(&rpc, RPC_INVALID_REQUEST);
 }
 

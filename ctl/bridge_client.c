@@ -81,22 +81,31 @@ static void pass_note(struct bridge *bridge, enum item_kind kind, const char *li
 	item_queue(bridge, item_new(kind, line, len, (struct jspan){ 0 }));
 }
 
-/* True: the daemon does not have to hear of it. */
+/* One that is not written yet is as if it had not been said; one that is half written is finished first. */
+static bool cancel_waiting(struct bridge *bridge, struct item *item)
+{
+	if (item->kind == ITEM_INITIALIZE)
+		return false;
+	if (item == TAILQ_FIRST(&bridge->queue) && bridge->head_at > 0) {
+		item->is_cancelled = true;
+		return false;
+	}
+	item_drop(bridge, &bridge->queue, item);
+	return true;
+}
+
+/* Nobody waits for the answer any more, nor is there always one. True: the daemon does not have to hear of
+ * it. */
 static bool cancel(struct bridge *bridge, const struct rpc *rpc)
 {
 	struct jspan id = jspan_member(rpc->params, "requestId", NULL);
 	struct item *item = id.at ? item_find(&bridge->queue, id) : NULL;
 
-	if (item && item->kind == ITEM_INITIALIZE)
-		return false;
-	if (item && (item != TAILQ_FIRST(&bridge->queue) || bridge->head_at == 0)) {
-		item_drop(bridge, &bridge->queue, item);
-		return true;
-	}
-	if (!item && id.at)
-		item = item_find(&bridge->sent, id);
+	if (item)
+		return cancel_waiting(bridge, item);
+	item = id.at ? item_find(&bridge->sent, id) : NULL;
 	if (item && item->kind != ITEM_INITIALIZE)
-		item->is_cancelled = true;
+		item_drop(bridge, &bridge->sent, item);
 	return false;
 }
 
@@ -148,35 +157,49 @@ static void take_message(struct bridge *bridge, const char *line, size_t len, in
 		take_answer(bridge, line, len, &rpc);
 }
 
-static void refuse_initialize(struct bridge *bridge, struct jspan item)
+/* A message of a batch that is refused, be it alone or with all of it. False: nothing answers it. */
+static bool refuse_item(struct bridge *bridge, struct jspan item, const char *why)
 {
-	const char *why;
+	const char *unused;
 	struct rpc rpc;
+	int r = rpc_parse(item.at, item.len, &rpc, &unused);
 
-	(void)!rpc_parse(item.at, item.len, &rpc, &why);
-	refuse(bridge, rpc.id, RPC_INVALID_REQUEST, "initialize must not be part of a batch");
+	if (r == 0 && rpc.kind != RPC_REQUEST)
+		return false;
+	refuse(bridge, rpc.id, RPC_INVALID_REQUEST, why);
+	return true;
+}
+
+static void refuse_batch(struct bridge *bridge, struct jspan batch, const char *why)
+{
+	struct jspan item;
+	size_t cursor = 0;
+	bool is_answered = false;
+
+	while (jspan_next(batch, &cursor, NULL, &item))
+		is_answered |= refuse_item(bridge, item, why);
+	if (!is_answered)
+		refuse(bridge, (struct jspan){ 0 }, RPC_INVALID_REQUEST, why);
 }
 
 /* Only until 2025-03-26 there are any. Each message of it goes as if it had come alone, and is answered so,
  * as the daemon does it. */
 static void take_batch(struct bridge *bridge, struct jspan batch, int64_t now_ms)
 {
-	bool has_batches = !bridge->version || strcmp(bridge->version, "2025-03-26") <= 0;
 	struct jspan item;
 	size_t cursor = 0;
 	size_t n = 0;
 
-	while (has_batches && jspan_next(batch, &cursor, NULL, &item)) {
-		n++;
-		if (jspan_is(jspan_member(item, "method", NULL), "initialize"))
-			refuse_initialize(bridge, item);
-		else
-			take_message(bridge, item.at, item.len, now_ms);
+	if (bridge->version && strcmp(bridge->version, "2025-03-26") > 0) {
+		refuse_batch(bridge, batch, "a batch, which this revision does not have");
+		return;
 	}
+	for (; jspan_next(batch, &cursor, NULL, &item); n++)
+		if (!jspan_is(jspan_member(item, "method", NULL), "initialize") ||
+			!refuse_item(bridge, item, "initialize must not be part of a batch"))
+			take_message(bridge, item.at, item.len, now_ms);
 	if (n == 0)
-		refuse(bridge, (struct jspan){ 0 }, RPC_INVALID_REQUEST,
-			has_batches ? "an empty batch"
-				    : "a batch, which this revision does not have");
+		refuse_batch(bridge, batch, "an empty batch");
 }
 
 void bridge_hear_client(struct bridge *bridge, const char *line, size_t len, int64_t now_ms)

@@ -9,16 +9,6 @@ static void say(struct bridge *bridge, const char *line, size_t len)
 	bridge->settings.say(bridge->settings.arg, line, len);
 }
 
-/* It is asked again of the next daemon, when this one has gone. */
-static bool is_unseen(const struct item *item, const struct rpc *rpc)
-{
-	struct jspan data = jspan_member(rpc->error, "data", NULL);
-	bool is_stopping = false;
-
-	return item->line && rpc_has_code(rpc, RPC_UNAVAILABLE) &&
-	       jspan_get_bool(jspan_member(data, "stopping", NULL), &is_stopping) && is_stopping;
-}
-
 /* An answer that nobody waits for goes nowhere. */
 static int take_answer(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
 {
@@ -30,8 +20,8 @@ static int take_answer(struct bridge *bridge, const char *line, size_t len, cons
 	item = item_find(&bridge->sent, rpc->id);
 	if (!item)
 		return 0;
-	if (is_unseen(item, rpc)) {
-		item->is_refused = true;
+	if (item->line && rpc_is_stopping(rpc)) {
+		item->is_refused = true; /* it is asked again of the next daemon */
 		return 0;
 	}
 	again_note_answer(bridge, item, rpc);

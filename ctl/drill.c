@@ -241,6 +241,7 @@ const struct verb verb_drill = {
 	.options = options,
 	.word = CTL_WORD_CHOICE,
 	.choices = "kill stop garbage gateway",
+	.more = CTL_WORD_DOMAIN,
 	.min_args = 1,
 	.max_args = 2,
 	.run = run_drill,

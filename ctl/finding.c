@@ -101,6 +101,7 @@ void findings_print(const struct ctl *ctl, const struct findings *findings)
 	for (size_t i = 0; i < json_array_size(findings->items); i++)
 		print_one(ctl, json_array_get(findings->items, i));
 	out_line(ctl, n[FINDING_FAIL] > 0 ? COLOR_BAD : COLOR_GOOD,
-		"%u right, %u warnings, %u failures, %u not looked at", n[FINDING_OK],
-		n[FINDING_WARN], n[FINDING_FAIL], n[FINDING_SKIP]);
+		"%u right, %u warning%s, %u failure%s, %u not looked at", n[FINDING_OK],
+		n[FINDING_WARN], n[FINDING_WARN] == 1 ? "" : "s", n[FINDING_FAIL],
+		n[FINDING_FAIL] == 1 ? "" : "s", n[FINDING_SKIP]);
 }

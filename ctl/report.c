@@ -26,16 +26,18 @@ const char **report_take_names(const struct ctl_args *args)
 	return names;
 }
 
-void report_add_names(json_t *params, const char *const *names)
+bool report_add_names(json_t *params, const char *const *names)
 {
 	json_t *domains;
 
 	if (!names)
-		return;
+		return true;
 	domains = json_array();
-	for (; *names; names++)
-		(void)json_array_append_new(domains, json_string(*names));
 	(void)json_object_set_new(params, "domains", domains);
+	for (; *names; names++)
+		if (json_array_append_new(domains, json_string(*names)) < 0)
+			return false;
+	return true;
 }
 
 static bool is_wanted(const char *const *names, const char *name)
@@ -178,7 +180,7 @@ static void add_row(struct table *table, const json_t *entry)
 	table_add(table, COLOR_BOLD, text_of(entry, "name"));
 	table_add(table, COLOR_NONE, strbuf_get(&tools));
 	table_add(table, color_of(text_of(entry, "state")), text_of(entry, "state"));
-	table_add(table, COLOR_NONE, *gateway_name ? gateway_name : text_of(entry, "id"));
+	table_add(table, COLOR_NONE, *gateway_name ? gateway_name : text_of(entry, "name"));
 	table_add(table, COLOR_DIM, text_of(entry, "url"));
 }
 
@@ -205,7 +207,7 @@ static void print_gateway(const struct ctl *ctl, const json_t *gateway)
 {
 	auto_strbuf line = { 0 };
 
-	strbuf_adds(&line, "gateway ");
+	strbuf_adds(&line, *text_of(gateway, "url") ? "gateway " : "gateway");
 	out_clean(&line, text_of(gateway, "url"));
 	strbuf_adds(&line, ": ");
 	out_clean(&line, text_of(gateway, "state"));

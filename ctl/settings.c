@@ -8,6 +8,7 @@
 #include "ctl/program.h"
 #include "shared/alloc.h"
 #include "shared/ascii.h"
+#include "shared/utf8.h"
 
 enum {
 	CHECK_TIMEOUT_MS = 30000,
@@ -94,11 +95,12 @@ bool settings_split_place(const char *text, struct settings_verdict *ret)
 	return false;
 }
 
-/* One line, without the name of the program. */
+/* One line, without the name of the program, and UTF-8 whatever files are called. */
 static char *take_words(const struct strbuf *said)
 {
 	static const char name[] = "mcp-fleetd: ";
 	const char *text = strbuf_get(said);
+	auto_strbuf repaired = { 0 };
 	size_t len;
 
 	if (strncmp(text, name, sizeof(name) - 1) == 0)
@@ -106,7 +108,8 @@ static char *take_words(const struct strbuf *said)
 	len = strlen(text);
 	while (len > 0 && text[len - 1] == '\n')
 		len--;
-	return alloc_mem(text, len);
+	utf8_repair(&repaired, text, len);
+	return strbuf_take(&repaired);
 }
 
 static void judge(const struct program_result *result, struct settings_verdict *ret)

@@ -74,11 +74,6 @@ void table_addf(struct table *table, enum color color, const char *fmt, ...)
 	table_add(table, color, strbuf_get(&text));
 }
 
-static void add_blanks(struct strbuf *out, size_t n)
-{
-	strbuf_addf(out, "%*s", (int)n, "");
-}
-
 /* A line is written up to `max_width`; colours take no room. */
 struct line {
 	const struct ctl *ctl;
@@ -103,12 +98,18 @@ static void add_cell(struct line *line, const struct cell *cell)
 	}
 }
 
-static void add_gap(struct line *line, size_t n)
+/* False: no room is left behind the gap, and that is shown. */
+static bool add_gap(struct line *line, size_t n)
 {
-	if (line->max_width && n > line->max_width - line->width)
-		n = line->max_width - line->width;
-	add_blanks(line->out, n);
+	size_t room = line->max_width - line->width;
+
+	if (line->max_width && n >= room) {
+		strbuf_adds(line->out, room >= 2 ? " …" : "");
+		return false;
+	}
+	strbuf_addf(line->out, "%*s", (int)n, "");
 	line->width += n;
+	return true;
 }
 
 /* `first` is that of the row; no blanks at the end of a line. */
@@ -116,6 +117,7 @@ static void add_row(struct line *line, const struct table *table, const struct c
 {
 	size_t gap = 0;
 
+	line->width = 0;
 	for (size_t i = 0; i < table->n_columns; i++) {
 		size_t padding = table->widths[i] - first[i].width;
 
@@ -123,12 +125,12 @@ static void add_row(struct line *line, const struct table *table, const struct c
 			gap += table->widths[i] + GAP;
 			continue;
 		}
-		add_gap(line, gap + (table->columns[i].is_right ? padding : 0));
+		if (!add_gap(line, gap + (table->columns[i].is_right ? padding : 0)))
+			break;
 		add_cell(line, &first[i]);
 		gap = (table->columns[i].is_right ? 0 : padding) + GAP;
 	}
 	strbuf_addc(line->out, '\n');
-	line->width = 0;
 }
 
 static void add_titles(struct line *line, const struct table *table)

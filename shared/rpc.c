@@ -138,6 +138,15 @@ bool rpc_has_code(const struct rpc *rpc, int code)
 	return value.at && value.len == (size_t)len && memcmp(value.at, text, value.len) == 0;
 }
 
+bool rpc_is_stopping(const struct rpc *rpc)
+{
+	struct jspan data = jspan_member(rpc->error, "data", NULL);
+	bool is_stopping = false;
+
+	return rpc_has_code(rpc, RPC_UNAVAILABLE) &&
+	       jspan_get_bool(jspan_member(data, "stopping", NULL), &is_stopping) && is_stopping;
+}
+
 bool rpc_may_repeat(const struct rpc *request)
 {
 	static const char *const harmless[] = { "ping", "initialize", "server/discover",

@@ -59,6 +59,9 @@ void rpc_add_error_data(
 /* Whether it is an error with this code. */
 bool rpc_has_code(const struct rpc *rpc, int code);
 
+/* Whether it is an answer with RPC_DATA_STOPPING. */
+bool rpc_is_stopping(const struct rpc *rpc);
+
 /* Whether a request does no harm when it comes twice: one that asks, or sets what is set already. Not
  * tools/call, nor what nobody knows. */
 bool rpc_may_repeat(const struct rpc *request);

@@ -95,7 +95,7 @@ static void read_wire(size_t n)
 
 /* --- steps ------------------------------------------------------------------------------------------- */
 
-static void note_said(struct jspan item, bool in_batch)
+static void note_said(struct jspan item)
 {
 	const char *why;
 	struct rpc rpc;
@@ -107,9 +107,6 @@ static void note_said(struct jspan item, bool in_batch)
 		tally_of(rpc.id)->calls += r == 0 && jspan_is(rpc.method, "tools/call");
 	} else if (r == 0 && jspan_is(rpc.method, "notifications/cancelled") && id.at) {
 		tally_of(id)->may_lag = true;
-	} else if (in_batch && rpc.id.at &&
-		   jspan_is(jspan_member(item, "method", NULL), "initialize")) {
-		tally_of(rpc.id)->asked++; /* refused there, whatever else it is */
 	}
 }
 
@@ -122,9 +119,9 @@ static void on_client(const char *text, size_t len)
 
 	if (jspan_check(exact, len, &value, NULL) == 0 && jspan_type(value) == JSPAN_ARRAY)
 		while (jspan_next(value, &cursor, NULL, &item))
-			note_said(item, true);
+			note_said(item);
 	else
-		note_said((struct jspan){ exact, len }, false);
+		note_said((struct jspan){ exact, len });
 	bridge_hear_client(world.bridge, exact, len, world.now_ms);
 }
 

@@ -154,6 +154,25 @@ tests_fuzz_fuzz_replace_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a $(fuzz_libs) \
 	$(CRYPTO_LIBS)
 
+# mcp-fleetctl: what a daemon sends, what is typed.
+fuzz_programs += tests/fuzz/fuzz_control_client
+tests_fuzz_fuzz_control_client_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_control_client_LDADD = $(ctl_libs) $(fuzz_libs)
+
+fuzz_programs += tests/fuzz/fuzz_complete
+tests_fuzz_fuzz_complete_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_complete_LDADD = $(ctl_libs) $(fuzz_libs)
+# The registrar: answers of a gateway, its state file.
+fuzz_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(fuzz_libs) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
+
+fuzz_programs += tests/fuzz/fuzz_gateway_answer
+tests_fuzz_fuzz_gateway_answer_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS)
+tests_fuzz_fuzz_gateway_answer_LDADD = $(fuzz_registrar_libs)
+
+fuzz_programs += tests/fuzz/fuzz_registrar_state
+tests_fuzz_fuzz_registrar_state_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS)
+tests_fuzz_fuzz_registrar_state_LDADD = $(fuzz_registrar_libs)
+
 fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 

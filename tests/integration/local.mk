@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
@@ -40,6 +41,7 @@ EXTRA_DIST += \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
+	tests/integration/registrar.py \
 	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
@@ -88,6 +90,8 @@ EXTRA_DIST += \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_python_sdk.py \
+	tests/integration/test_registrar.py \
+	tests/integration/test_registrar_answers.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \

@@ -27,6 +27,7 @@ class Registrar:
             "token_file": str(self.token_file),
             "interval_ms": 2000, "state_file": str(folder / "registration.json"),
             "domains": sorted(peers), **settings}
+        self.environment = {}
         self.log_path = folder / "registrar.log"
         self.process = None
         self.start()
@@ -37,7 +38,7 @@ class Registrar:
 
     def start(self):
         self.lines = queue.Queue()
-        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **fleets.sanitizer_environment()}
+        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **fleets.sanitizer_environment(), **self.environment}
         with self.log_path.open("ab") as log:
             self.process = fleets.spawn(
                 [*fleets.daemon_command()[:-1], fleets.build_dir() / "mcp-fleet-registrar"],
@@ -58,7 +59,7 @@ class Registrar:
                     self.report = message["params"]
                     self.reports += 1
                 else:
-                    self.answers[message["id"]] = message
+                    self.answers[message.get("id")] = message
                 self.arrived.notify_all()
 
     def send(self, message):

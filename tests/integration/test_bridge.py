@@ -12,15 +12,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
-import pytest
-
-import ctl
 import fleet as fleets
+import pytest
 import remote
 import sdk
 from stdio import Lines
+
+import ctl
 
 WORKER_DIED, UNAVAILABLE = -31001, -31004
 ROUNDS_CLIENT = fleets.HERE / "clients" / "rounds.py"
@@ -111,6 +110,10 @@ def kill(fleet):
     fleet.processes()
     fleet.process.kill()
     fleet.process.wait()
+
+
+def rss_bytes(pid):
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def text_of(answer):
@@ -227,9 +230,7 @@ def test_a_slow_reader_bounds_all(start_local, start_bridge):
     bridge.initialize()
     writer = threading.Thread(target=lambda: [bridge.call(n, "fake_big", bytes=1 << 20) for n in range(60)])
     writer.start()
-    time.sleep(1)  # long enough for far more than is allowed
-    size = int(open(f"/proc/{bridge.process.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    assert size < (64 << 20) * fleets.SLOWNESS
+    assert fleets.stays(lambda: rss_bytes(bridge.process.pid) < (64 << 20) * fleets.SLOWNESS, 2)
     found = [bridge.read()["id"] for _ in range(60)]
     writer.join()
     assert sorted(found) == list(range(60))
@@ -474,3 +475,94 @@ def test_a_hundred_rounds(start_local, envs, folder, tmp_path, monkeypatch, majo
     end = outcomes[-1]
     assert end["kind"] == "end" and end["heard"]["notifications/tools/list_changed"] >= N_ROUNDS // 4
     assert len([each for each in calls if "found" in each]) >= 3 * N_ROUNDS // 4
+
+
+# --- by URL -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", ["mcp", "sse"])
+def test_rounds_by_url(start_fleet, envs, folder, tmp_path, monkeypatch, door):
+    """mcp-fleet-remote does for a fleet elsewhere what the bridge does for the one that is here."""
+    fleet = start_fleet({"fake": fleets.fake_domain("fake", "--log", tmp_path / "fake.log")})
+    fleet.message_log = tmp_path / "fake.log"
+    fleet.check_fds = False
+    upgrades = Upgrades(fleet, folder, monkeypatch)
+    command = ctl.command("stdio", f"{fleet.url}/{door}")
+    client = Rounds(envs, 1, {"command": command[0], "args": command[1:], "env": ctl.environment()}, tmp_path)
+    try:
+        run_rounds(fleet, client, upgrades, 20)
+    finally:
+        outcomes = client.finish()
+    calls, _ = check_outcomes(outcomes, effects_of(fleet), {WORKER_DIED})
+    assert len([each for each in calls if "found" in each]) >= 60
+
+
+def test_a_key_from_a_file(start_bridge, tmp_path):
+    """It goes to the server with each request, is in no argument and in no environment, and may be changed."""
+    peer = remote.Peer()
+    key = tmp_path / "key"
+    key.write_text("first-secret\n")
+    key.chmod(0o600)
+    bridge = start_bridge(peer.url, "--key-file", key, "--transport", "streamable")
+    bridge.initialize()
+    assert bridge.request(1, "tools/list")["result"]["tools"]
+    key.write_text("second-secret")
+    assert bridge.request(2, "tools/list")["result"]["tools"]
+    keys = [each.headers.get("Authorization") for each in peer.requests]
+    assert keys[0] == "Bearer first-secret" and keys[-1] == "Bearer second-secret"
+    place = pathlib.Path("/proc", str(bridge.process.pid))
+    assert "secret" not in (place / "environ").read_text() + (place / "cmdline").read_text()
+    assert bridge.end() == []
+    bridge.finish()
+    peer.stop()
+
+
+@pytest.mark.parametrize(("content", "mode", "words"), [
+    ("secret", 0o644, "open to others"),
+    ("", 0o600, "no key in it"),
+    ("two words", 0o600, "the key and nothing else"),
+    ("a\r\nX-Y: z", 0o600, "the key and nothing else"),
+    (None, 0, "cannot be read"),
+])
+def test_a_key_file_that_is_refused(start_bridge, tmp_path, content, mode, words):
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_text(content)
+        key.chmod(mode)
+    said = start_bridge("http://127.0.0.1:1/mcp", "--key-file", key).finish(1)
+    assert words in said and "key_file" in said
+    assert "secret" not in said
+
+
+def test_a_url_where_nobody_is(start_bridge):
+    bridge = start_bridge("--wait", "1", f"http://127.0.0.1:{fleets.free_port()}/mcp")
+    bridge.send({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}})
+    bridge.send({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+    found = {message["id"]: message["error"]["code"] for message in (bridge.read(), bridge.read())}
+    assert found == {1: UNAVAILABLE, 2: UNAVAILABLE}
+    bridge.finish()
+
+
+# --- other clients -------------------------------------------------------------------------------------------
+
+
+def by_bridge(doors):
+    plan = doors.over_socket({"fake": fleets.fake_domain("fake")})
+    command = ctl.command("stdio", doors.socket_path)
+    return {"stdio": {"command": command[0], "args": command[1:], "env": plan["stdio"]["env"]}}
+
+
+@pytest.mark.parametrize("make", [sdk.typescript_client, lambda envs: sdk.python_client(envs, 2)], ids=["ts", "python2"])
+def test_other_sdks(envs, doors, make):
+    client = make(envs)
+    transport = by_bridge(doors)
+    sdk.progress(client, transport)
+    sdk.cancel(client, transport)
+
+
+@pytest.mark.parametrize("era", ["2026-07-28", "auto"])
+def test_the_stateless_revision(envs, doors, era):
+    outcome = sdk.python_client(envs, 2).run(by_bridge(doors), "tour", era=era, steps="fake_progress", calls=[
+        {"tool": "fake_echo", "arguments": {"text": "x"}}])
+    assert outcome["revision"] == "2026-07-28"
+    assert "result" in outcome["answers"][0] and len(outcome["progress"]) == 3

@@ -109,6 +109,7 @@ def test_what_is_not_ready(start_fleet):
                          "maybe": {"command": ["no-such-program-anywhere"], "required": False}}, wait=False)
     fleet.wait_listening()
     fleets.wait_until(lambda: fleet.domain("lost")["state"] == "parked", what="it is given up")
+    fleets.wait_until(lambda: fleet.domain("utils")["state"] == "up", what="the other one is up")
     told = doctor(fleet.control_socket)
     assert told.code == 1
     assert told.find("ready")["result"] == "fail" and "lost" in told.find("ready")["text"]
@@ -144,6 +145,26 @@ def test_settings_broken_while_it_runs(utils):
     assert told.bad() == ["settings"]
     assert f"{utils.settings_path}:2:10: limits.sesions" in told.find("settings")["text"]
     assert "reload" in told.find("settings")["remedy"]
+
+
+@BY_ROOT
+def test_settings_that_are_closed_to_the_operator(socket_path, tmp_path):
+    """What we may not read is not wrong."""
+    settings = tmp_path / "fleet.yaml"
+    settings.write_text("domains: {utils: {}}\n")
+    settings.chmod(0o600)
+    with ctl.FakeDaemon(socket_path, {"status": fake_status(settings=str(settings))}), \
+            tempfile.TemporaryDirectory() as folder:
+        for name in ("mcp-fleetctl", "mcp-fleetd"):
+            shutil.copy(fleets.build_dir() / name, folder)
+        for path in (folder, socket_path.parent):
+            os.chmod(path, 0o755)
+        os.chmod(socket_path, 0o666)
+        done = fleets.run([f"{folder}/mcp-fleetctl", "doctor", "--json"], user=NOBODY, group=NOBODY, extra_groups=[],
+                          cwd="/", env=ctl.environment(socket_path))
+    told = Told(ctl.Result(done.returncode, done.stdout.decode(), done.stderr.decode()))
+    assert told.find("settings")["result"] == "skip"
+    assert "Permission denied" in told.find("settings")["text"] and "as root" in told.find("settings")["remedy"]
 
 
 def test_root_that_is_gone(start_fleet, tmp_path):
@@ -337,6 +358,7 @@ def test_token_near_its_end_and_drift(socket_path, gateway):
     assert (told.find("drift", "git")["result"], told.find("drift")["remedy"]) == ("warn", "refresh")
 
 
+@pytest.mark.skipif(fleets.SLOWNESS > 1, reason="under sanitizers the system's certificates are read for 20 seconds")
 def test_certificate_that_nobody_knows(socket_path, tmp_path):
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",

@@ -163,6 +163,14 @@ def test_progress_on_a_terminal_alone(socket_path):
         assert "restarting" not in ctl.run("restart", "git", socket=socket_path).out
 
 
+def test_an_error_stays_on_the_terminal(socket_path):
+    """What was drawn is taken away before the error comes, not with it."""
+    with ctl.FakeDaemon(socket_path, {"domain/restart": refuse(-31011, "no process is ready")}):
+        result = ctl.run_pty("restart", "git", socket=socket_path)
+    assert result.code == 1
+    assert result.out.rindex("\x1b[J") < result.out.index("no process is ready")
+
+
 def test_rolling_restart_under_load(start_fleet):
     """Real processes, calls all the time: none fails, and all processes are other ones afterwards."""
     fleet = start_fleet({"fake": fleets.fake_domain("fake", concurrency=4, processes={"min": 2, "max": 2})})
@@ -526,6 +534,16 @@ def test_check_of_the_registration(socket_path):
     with registering(socket_path, away, method="gateway/check"):
         result = ctl.run("register", "--check", socket=socket_path)
         assert result.code == 1 and "connection refused" in result.out and "no drift" not in result.out
+
+
+@pytest.mark.parametrize("verb", ["register", "unregister", "restart"])
+def test_names_that_are_no_text(verb, socket_path):
+    """Left out of the list, one would turn "this domain" into "all"."""
+    option = [] if verb == "restart" else ["--domain"]
+    with ctl.FakeDaemon(socket_path) as daemon:
+        result = ctl.run(verb, *option, "\udcff", socket=socket_path)
+        assert result.code == (1 if verb == "restart" else 2)
+        assert set(daemon.methods()) <= {"hello"}
 
 
 def test_unregister(socket_path):

@@ -440,6 +440,42 @@ tests_unit_test_conf_docs_SOURCES = tests/unit/test_conf_docs.c
 tests_unit_test_conf_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_conf_docs_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_ctl_args
+TESTS += tests/unit/test_ctl_args
+tests_unit_test_ctl_args_SOURCES = tests/unit/test_ctl_args.c
+tests_unit_test_ctl_args_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_args_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_call_value
+TESTS += tests/unit/test_ctl_call_value
+tests_unit_test_ctl_call_value_SOURCES = tests/unit/test_ctl_call_value.c
+tests_unit_test_ctl_call_value_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_call_value_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_client
+TESTS += tests/unit/test_ctl_client
+tests_unit_test_ctl_client_SOURCES = tests/unit/test_ctl_client.c
+tests_unit_test_ctl_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_client_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_complete
+TESTS += tests/unit/test_ctl_complete
+tests_unit_test_ctl_complete_SOURCES = tests/unit/test_ctl_complete.c
+tests_unit_test_ctl_complete_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_complete_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_output
+TESTS += tests/unit/test_ctl_output
+tests_unit_test_ctl_output_SOURCES = tests/unit/test_ctl_output.c
+tests_unit_test_ctl_output_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ctl_output_LDADD = $(ctl_libs) $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ctl_docs
+TESTS += tests/unit/test_ctl_docs
+tests_unit_test_ctl_docs_SOURCES = tests/unit/test_ctl_docs.c
+tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
+
 # The supervisor.
 supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
@@ -904,4 +940,56 @@ TESTS += tests/unit/test_trace
 tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
 tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+# The registrar.
+unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
+	$(CRYPTO_LIBS) -lm
+
+check_PROGRAMS += tests/unit/test_registrar_answer
+TESTS += tests/unit/test_registrar_answer
+tests_unit_test_registrar_answer_SOURCES = tests/unit/test_registrar_answer.c
+tests_unit_test_registrar_answer_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_answer_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_keep
+TESTS += tests/unit/test_registrar_keep
+tests_unit_test_registrar_keep_SOURCES = tests/unit/test_registrar_keep.c
+tests_unit_test_registrar_keep_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_keep_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_pace
+TESTS += tests/unit/test_registrar_pace
+tests_unit_test_registrar_pace_SOURCES = tests/unit/test_registrar_pace.c
+tests_unit_test_registrar_pace_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_pace_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_plan
+TESTS += tests/unit/test_registrar_plan
+tests_unit_test_registrar_plan_SOURCES = tests/unit/test_registrar_plan.c
+tests_unit_test_registrar_plan_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_plan_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_precheck
+TESTS += tests/unit/test_registrar_precheck
+tests_unit_test_registrar_precheck_SOURCES = tests/unit/test_registrar_precheck.c
+tests_unit_test_registrar_precheck_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_precheck_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_report
+TESTS += tests/unit/test_registrar_report
+tests_unit_test_registrar_report_SOURCES = tests/unit/test_registrar_report.c
+tests_unit_test_registrar_report_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_report_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_settings
+TESTS += tests/unit/test_registrar_settings
+tests_unit_test_registrar_settings_SOURCES = tests/unit/test_registrar_settings.c
+tests_unit_test_registrar_settings_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_settings_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_token
+TESTS += tests/unit/test_registrar_token
+tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
+tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
 endif

@@ -152,6 +152,8 @@ static void set_request(struct transfer *transfer, const struct http_request *re
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_HEADERDATA, transfer);
 	SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	/* On a kept connection that turns out to be dead libcurl sends once more, whatever became of it. */
+	SET(easy, CURLOPT_FRESH_CONNECT, streq(request->method, "GET") ? 0L : 1L);
 	if (request->body) {
 		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
 		SET(easy, CURLOPT_POSTFIELDS, request->body);

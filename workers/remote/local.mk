@@ -10,6 +10,7 @@ workers_remote_libremote_a_SOURCES = \
 	workers/remote/http.c workers/remote/http.h \
 	workers/remote/listen.c \
 	workers/remote/mirrors.c workers/remote/mirrors.h \
+	workers/remote/patience.c \
 	workers/remote/post.c \
 	workers/remote/remote.c workers/remote/remote.h \
 	workers/remote/request.c \

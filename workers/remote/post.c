@@ -27,12 +27,19 @@ static void forget_exchange(struct post *post)
 		post->remote->n_sent--;
 }
 
+void post_drop_exchange(struct post *post)
+{
+	http_drop(post->remote->http, post->x);
+	forget_exchange(post);
+	free(post->last_id);
+	post->last_id = NULL;
+}
+
 void post_done(struct post *post)
 {
 	struct remote *remote = post->remote;
 
-	http_drop(remote->http, post->x);
-	forget_exchange(post);
+	post_drop_exchange(post);
 	TAILQ_REMOVE(&remote->posts, post, next);
 	remote->held_bytes -= post->len;
 	if (is_request(post))
@@ -64,6 +71,12 @@ static void fail_unknown(struct post *post, const char *cause)
 		cause);
 
 	fail_post(post, RPC_WORKER_DIED, words);
+}
+
+static void fail_lost(struct post *post, const char *cause)
+{
+	if (!patience_hold_lost(post))
+		fail_unknown(post, cause);
 }
 
 static void fail_unreached(struct post *post, const char *cause)
@@ -148,7 +161,7 @@ static void resume_later(struct post *post, const char *cause)
 		wait_ms = RESUME_MIN_MS;
 
 	if (post->n_resumes++ >= MAX_RESUMES) {
-		fail_unknown(post, cause);
+		fail_lost(post, cause);
 		return;
 	}
 	post->state = POST_RESUMING;
@@ -165,7 +178,7 @@ static void on_cut_off(struct post *post, const char *cause)
 	else if (post->last_id && !post->is_modern)
 		resume_later(post, cause);
 	else
-		fail_unknown(post, cause);
+		fail_lost(post, cause);
 }
 
 /* 404 to a message with a session id: it was not processed, so it can be sent again. */
@@ -177,7 +190,9 @@ static void on_session_unknown(struct post *post)
 	if (post->session_no == remote->session_no)
 		session_lost(remote, "%s", words);
 	if (post->is_resumed) {
-		fail_unknown(post, words);
+		fail_lost(post, words);
+	} else if (patience_hold(post)) {
+		return;
 	} else if (is_request(post) && !post->was_repeated && !post->is_cancelled) {
 		post->was_repeated = true;
 		post->state = POST_HELD;
@@ -219,12 +234,12 @@ static void on_answer(struct post *post, struct exchange *x)
 	if (exchange_is_ok(x) && remote->transport == TRANSPORT_SSE && !post->is_modern) {
 		post->state = POST_ELSEWHERE;
 		if (post->session_no != remote->session_no)
-			fail_unknown(post, "the event stream ended");
+			fail_lost(post, "the event stream ended");
 		return;
 	}
 	words = post_describe(x);
 	if (post->is_resumed)
-		fail_unknown(post, words);
+		fail_lost(post, words);
 	else
 		fail_post(post, code_of(status), words);
 }
@@ -241,8 +256,10 @@ static void on_unreached(struct post *post, const char *cause)
 	}
 	if (!post->is_modern && post->session_no == remote->session_no)
 		session_lost(remote, "cannot be reached: %s", cause);
+	if (!post->is_resumed && patience_hold(post))
+		return;
 	if (post->is_resumed)
-		fail_unknown(post, cause);
+		fail_lost(post, cause);
 	else
 		fail_unreached(post, cause);
 }
@@ -342,7 +359,7 @@ static void send_resume(struct post *post)
 	struct remote *remote = post->remote;
 
 	if (remote->state != SESSION_OPEN || post->session_no != remote->session_no) {
-		fail_unknown(post, "its event stream ended, and so did the session");
+		fail_lost(post, "its event stream ended, and so did the session");
 		return;
 	}
 	const struct exchange_spec spec = {
@@ -462,7 +479,7 @@ void post_fail_elsewhere(struct remote *remote, const char *cause)
 	for (post = TAILQ_FIRST(&remote->posts); post; post = after) {
 		after = TAILQ_NEXT(post, next);
 		if (post->state == POST_ELSEWHERE)
-			fail_unknown(post, cause);
+			fail_lost(post, cause);
 	}
 }
 

@@ -72,6 +72,8 @@ static void take_answer(struct remote *remote, struct post *from, const struct r
 		remote_tell(remote, "it sent an error that belongs to no request");
 		return;
 	}
+	if (patience_hold_refused(post, rpc))
+		return;
 	if (rpc->kind == RPC_RESULT && jspan_is(post->rpc.method, "tools/list"))
 		mirrors_learn(&remote->mirrors, rpc->result);
 	if (!post->is_cancelled)

@@ -12,6 +12,7 @@
  *   post.c     messages of the client, each with its POST, until each request has its answer
  *   listen.c   the stream of what the server sends by itself: GET, or all of HTTP+SSE
  *   request.c  the headers of a request
+ *   patience.c what a setting for people changes in how long, and how often, is tried again
  *
  * Source: MCP basic/transports of 2024-11-05 to 2025-11-25; 2026-07-28 basic/transports/streamable-http. */
 #pragma once
@@ -35,8 +36,6 @@ enum {
 	MAX_HELD_BYTES = 64 * 1024 * 1024, /* of all of them; the same */
 	BACKOFF_FIRST_MS = 100,
 	BACKOFF_CAP_MS = 30000,
-	PATIENT_CAP_MS = 2000, /* with wait_ms, where people wait; the same for the next */
-	PATIENT_STABLE_MS = 500,
 	STABLE_MS = 10000, /* a session that lived so long is opened again at once */
 	HOLD_MS =
 		3000, /* requests wait so long for a session that is being opened again, unless set */
@@ -90,7 +89,8 @@ struct post {
 	char *last_id; /* of its stream's events; NULL: it cannot be resumed */
 	int64_t retry_ms;
 	unsigned n_resumes;
-	int64_t at_ms; /* when to resume, to send again, or to close; 0: never */
+	int64_t at_ms;      /* when to resume, to send again, or to close; 0: never */
+	int64_t give_up_ms; /* patience.c: it is not sent again after this; 0: it was not yet */
 };
 
 TAILQ_HEAD(post_list, post);
@@ -186,6 +186,18 @@ struct curl_slist *request_stream_headers(struct remote *remote, const char *las
 /* The version in a request's _meta; false: it is of the older kind. */
 bool request_modern_version(const struct rpc *rpc, struct strbuf *ret);
 
+/* --- patience.c --- */
+bool patience_is_set(const struct remote *remote);
+int64_t patience_hold_ms(const struct remote *remote);
+int64_t patience_stable_ms(const struct remote *remote);
+int64_t patience_pause_ms(const struct remote *remote, unsigned n_failures);
+
+/* Each is false when it is not to be sent again, else done: a request that the server did not get; one whose
+ * answer was lost; one that a server refused unseen, because it is stopping. */
+bool patience_hold(struct post *post);
+bool patience_hold_lost(struct post *post);
+bool patience_hold_refused(struct post *post, const struct rpc *answer);
+
 /* --- session.c --- */
 void session_begin(struct remote *remote, const char *line, size_t len);
 
@@ -235,6 +247,9 @@ struct post *post_find(struct remote *remote, struct jspan id);
 /* The request that a response answers when it came in the answer to `from`; see remote_deliver(). */
 struct post *post_find_answered(struct remote *remote, struct post *from, struct jspan id);
 void post_done(struct post *post);
+
+/* What is under way for it is of no use any more. */
+void post_drop_exchange(struct post *post);
 
 /* Answers what waits for a session that cannot be had. */
 void post_fail_held(struct remote *remote);

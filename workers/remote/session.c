@@ -12,24 +12,6 @@ static const char *const list_names[] = { "tools", "resources", "prompts" };
 
 enum { MAX_VERSION = 64 };
 
-/* Its requests wait for as long as was set, however often it is tried meanwhile. */
-static bool has_patience(const struct remote *remote)
-{
-	return remote->settings->wait_ms > 0;
-}
-
-static int64_t hold_ms(const struct remote *remote)
-{
-	return has_patience(remote) ? remote->settings->wait_ms : HOLD_MS;
-}
-
-static int64_t pause_ms(const struct remote *remote, unsigned n_failures)
-{
-	int64_t ms = remote_backoff_ms(n_failures);
-
-	return has_patience(remote) && ms > PATIENT_CAP_MS ? PATIENT_CAP_MS : ms;
-}
-
 /* --- trying ------------------------------------------------------------------------------------- */
 
 static void drop_attempt(struct remote *remote)
@@ -63,7 +45,7 @@ static void try_open(struct remote *remote)
 void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
-	int64_t wait_ms = pause_ms(remote, remote->n_failures++);
+	int64_t wait_ms = patience_pause_ms(remote, remote->n_failures++);
 	va_list args;
 
 	va_start(args, fmt);
@@ -73,7 +55,7 @@ void session_fail(struct remote *remote, int64_t after_ms, const char *fmt, ...)
 		strbuf_addf(&words, " (and as Streamable HTTP: %s)", remote->fallback_cause);
 	drop_attempt(remote);
 	remote->state = SESSION_WAITING;
-	if (!has_patience(remote))
+	if (!patience_is_set(remote))
 		remote->hold_until_ms = 0;
 	remote->not_before_ms = clock_now_ms() + after_ms;
 	remote->retry_at_ms = clock_now_ms() + (wait_ms > after_ms ? wait_ms : after_ms);
@@ -88,7 +70,7 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
 	int64_t now = clock_now_ms();
-	int64_t stable_ms = has_patience(remote) ? PATIENT_STABLE_MS : STABLE_MS;
+	int64_t stable_ms = patience_stable_ms(remote);
 	bool was_stable = remote->opened_ms > 0 && now - remote->opened_ms >= stable_ms;
 	va_list args;
 
@@ -100,18 +82,20 @@ void session_lost(struct remote *remote, const char *fmt, ...)
 	va_end(args);
 	if (was_stable)
 		remote->n_failures = 0;
+	else if (patience_is_set(remote) && remote->state == SESSION_OPEN)
+		remote->n_failures = 1; /* it worked: the next one soon, but not at once */
 	post_fail_elsewhere(remote, strbuf_get(&words));
 	remote_tell(remote, "the session is lost: %s; opening it again", strbuf_get(&words));
 	free(remote->cause);
 	remote->cause = strbuf_take(&words);
-	remote->hold_until_ms = now + hold_ms(remote);
+	remote->hold_until_ms = now + patience_hold_ms(remote);
 	drop_attempt(remote);
 	remote->session_no++;
 	/* A server that forgets each session at once is not asked without a pause. */
 	remote->state = SESSION_WAITING;
 	remote->retry_at_ms = now;
 	if (remote->n_failures > 0)
-		remote->retry_at_ms += pause_ms(remote, remote->n_failures);
+		remote->retry_at_ms += patience_pause_ms(remote, remote->n_failures);
 	if (!was_stable)
 		remote->n_failures++;
 }
@@ -120,14 +104,14 @@ void session_hurry(struct remote *remote)
 {
 	int64_t now = clock_now_ms();
 
-	if (has_patience(remote) && remote->hold_until_ms == 0 && !remote->is_first &&
+	if (patience_is_set(remote) && remote->hold_until_ms == 0 && !remote->is_first &&
 		(remote->state == SESSION_WAITING || remote->state == SESSION_OPENING))
-		remote->hold_until_ms = now + hold_ms(remote);
+		remote->hold_until_ms = now + patience_hold_ms(remote);
 	if (remote->state != SESSION_WAITING || remote->is_first || now < remote->not_before_ms ||
 		now - remote->tried_ms < HURRY_MS)
 		return;
 	remote->retry_at_ms = now;
-	remote->hold_until_ms = now + hold_ms(remote);
+	remote->hold_until_ms = now + patience_hold_ms(remote);
 }
 
 /* --- initialize --------------------------------------------------------------------------------- */
@@ -369,7 +353,8 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 	remote->initialize_len = len;
 	(void)!rpc_parse(remote->initialize, len, &remote->initialize_rpc, &why);
 	remote->is_first = true;
-	remote->first_until_ms = has_patience(remote) ? clock_now_ms() + hold_ms(remote) : 0;
+	remote->first_until_ms =
+		patience_is_set(remote) ? clock_now_ms() + patience_hold_ms(remote) : 0;
 	remote->lists = 0;
 	remote->session_no++;
 	remote->was_open = false;
