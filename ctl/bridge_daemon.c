@@ -22,12 +22,13 @@ static int take_answer(struct bridge *bridge, const char *line, size_t len, cons
 		return 0;
 	if (item->line && rpc_is_stopping(rpc)) {
 		item->is_refused = true; /* it is asked again of the next daemon */
+		bridge->has_refused = true;
 		return 0;
 	}
-	again_note_answer(bridge, item, rpc);
+	r = again_note_answer(bridge, item, rpc);
 	say(bridge, line, len);
 	item_drop(bridge, &bridge->sent, item);
-	return 0;
+	return r;
 }
 
 static void take_note(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
@@ -79,8 +80,7 @@ static int take_message(struct bridge *bridge, const char *line, size_t len)
 	release_refusal(bridge);
 	switch (rpc.kind) {
 	case RPC_REQUEST:
-		ask_client(bridge, line, len, &rpc);
-		return 0;
+		return ask_client(bridge, line, len, &rpc);
 	case RPC_NOTIFICATION:
 		take_note(bridge, line, len, &rpc);
 		return 0;

@@ -150,7 +150,7 @@ static void take_client_lines(struct io *io, int64_t now)
 		if (r == 0)
 			return;
 		if (r < 0)
-			bridge_hear_too_long(io->bridge);
+			bridge_hear_too_long(io->bridge, line.at, line.len);
 		else
 			bridge_hear_client(io->bridge, line.at, line.len, now);
 	}
@@ -169,12 +169,6 @@ static int take_daemon_lines(struct io *io)
 		r = r < 0 ? -EMSGSIZE : bridge_hear_daemon(io->bridge, line.at, line.len);
 	}
 	return r;
-}
-
-static bool has_untaken(const struct lines *lines)
-{
-	return lines->in.len > lines->scanned ||
-	       (lines->eof && lines->takes_rest && lines->at < lines->in.len);
 }
 
 static void told_again(struct io *io)
@@ -200,7 +194,7 @@ static int serve_daemon(struct io *io, struct fail *fail)
 		close_connection(io, "it sent a message larger than 32 MiB");
 	else if (r < 0)
 		close_connection(io, NULL);
-	else if (is_connected(io) && io->daemon.eof && !has_untaken(&io->daemon))
+	else if (is_connected(io) && io->daemon.eof && !lines_has_untaken(&io->daemon))
 		close_connection(io, "it ended the connection");
 	told_again(io);
 	return 0;
@@ -231,7 +225,7 @@ static void write_daemon(struct io *io)
 static bool is_over(const struct io *io)
 {
 	return io->client.gone || io->is_stopped ||
-	       (io->client.eof && !has_untaken(&io->client) && bridge_is_idle(io->bridge) &&
+	       (io->client.eof && !lines_has_untaken(&io->client) && bridge_is_idle(io->bridge) &&
 		       !lines_has_unsent(&io->client));
 }
 
@@ -256,8 +250,8 @@ static int timeout_ms(const struct io *io, int64_t now)
 {
 	int64_t left = next_ms(io) - now;
 
-	if ((has_untaken(&io->client) && may_take_client(io)) ||
-		(is_connected(io) && has_untaken(&io->daemon) && !lines_is_full(&io->client)))
+	if ((lines_has_untaken(&io->client) && may_take_client(io)) ||
+		(is_connected(io) && lines_has_untaken(&io->daemon) && !lines_is_full(&io->client)))
 		return 0;
 	if (left < 0)
 		return 0;
@@ -297,7 +291,7 @@ static int turn(struct io *io, struct fail *fail)
 	io->is_stopped = fds[FD_SIGNAL].revents != 0;
 	if (fds[FD_IN].revents)
 		lines_read(&io->client);
-	if (fds[FD_OUT].revents & (POLLERR | POLLNVAL))
+	if (fds[FD_OUT].revents & (POLLERR | POLLNVAL | POLLHUP)) /* HUP: a socket's */
 		io->client.gone = true;
 	if (fds[FD_DAEMON].revents & ~POLLOUT)
 		lines_read(&io->daemon);

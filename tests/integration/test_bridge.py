@@ -160,7 +160,7 @@ def test_a_daemon_that_is_not_there(start_bridge, folder):
 
 
 def test_a_daemon_that_comes_late(start_local, start_bridge, folder):
-    bridge = start_bridge("--socket", folder / "mcp.sock")
+    bridge = start_bridge("--mcp-socket", folder / "mcp.sock")
     bridge.send({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}})
     start_local()
@@ -181,7 +181,7 @@ def test_where_it_looks(start_local, start_bridge, folder):
 @pytest.mark.parametrize(("args", "words"), [
     (["git"], "neither a path nor a URL"),
     (["--key-file", "/x", "/a/b"], "--key-file is for a URL"),
-    (["--socket", "/x", "/a/b"], "both"),
+    (["--mcp-socket", "/x", "/a/b"], "both"),
     (["--wait", "0"], "number of seconds"),
     (["--wait", "1x"], "number of seconds"),
     (["--transport", "carrier-pigeon", "http://x/"], "none of"),
