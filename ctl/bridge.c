@@ -234,7 +234,7 @@ static bool has_live(const struct item_list *list)
 	const struct item *item;
 
 	TAILQ_FOREACH(item, list, next)
-		if (item_is_request(item) && !item->is_cancelled && item->kind != ITEM_LISTEN)
+		if (item_is_awaited(item) && item->kind != ITEM_LISTEN)
 			return true;
 	return false;
 }

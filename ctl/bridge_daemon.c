@@ -9,6 +9,20 @@ static void say(struct bridge *bridge, const char *line, size_t len)
 	bridge->settings.say(bridge->settings.arg, line, len);
 }
 
+/* To a request that is too long the daemon need not read all of it before it says so. What is left of it is
+ * written all the same. */
+static void take_early_answer(
+	struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
+{
+	struct item *head = TAILQ_FIRST(&bridge->queue);
+
+	if (bridge->head_at == 0 || head->is_answered || !id_is(&head->id, rpc->id))
+		return;
+	if (!head->is_cancelled)
+		say(bridge, line, len);
+	head->is_answered = true;
+}
+
 /* An answer that nobody waits for goes nowhere. */
 static int take_answer(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
 {
@@ -18,8 +32,10 @@ static int take_answer(struct bridge *bridge, const char *line, size_t len, cons
 	if (r <= 0)
 		return r;
 	item = item_find(&bridge->sent, rpc->id);
-	if (!item)
+	if (!item) {
+		take_early_answer(bridge, line, len, rpc);
 		return 0;
+	}
 	if (item->line && rpc_is_stopping(rpc)) {
 		item->is_refused = true; /* it is asked again of the next daemon */
 		bridge->has_refused = true;

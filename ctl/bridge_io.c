@@ -24,6 +24,9 @@ enum {
 	TAG_BYTES = 8,
 };
 
+/* Bytes of a cause, which may be the daemon's own words, in one line of the log. */
+#define MAX_CAUSE "1000"
+
 enum { FD_SIGNAL, FD_IN, FD_OUT, FD_DAEMON, N_FDS };
 
 struct io {
@@ -60,6 +63,12 @@ static size_t unread_bytes(const struct io *io)
 	return io->client.out.len - io->client.out_at;
 }
 
+/* A client that starts us may not read what we say to the operator. It is not worth waiting for. */
+static bool may_tell(bool is_news)
+{
+	return is_news && fd_takes_line(STDERR_FILENO);
+}
+
 /* --- the connection ----------------------------------------------------------------------------- */
 
 static void try_later(struct io *io, int64_t now)
@@ -81,8 +90,9 @@ static void close_connection(struct io *io, const char *cause)
 	if (bridge_is_served(io->bridge))
 		io->n_failures = 0;
 	bridge_lost(io->bridge, cause, now);
-	if (!io->told_trouble)
-		log_notice("lost the connection to mcp-fleetd at %s: %s; connecting again",
+	if (may_tell(!io->told_trouble))
+		log_notice("lost the connection to mcp-fleetd at %s: %." MAX_CAUSE
+			   "s; connecting again",
 			io->path, bridge_get_cause(io->bridge));
 	io->told_trouble = true;
 	lines_done(&io->daemon);
@@ -102,8 +112,8 @@ static void take_connection(struct io *io, int fd, const char *path, int64_t now
 static void note_unreachable(struct io *io, const struct fail *fail)
 {
 	bridge_unreachable(io->bridge, fail->text, bridge_socket_is_final(fail->code));
-	if (!io->told_trouble)
-		log_notice("mcp-fleetd is not reachable at %s: %s; waiting for it",
+	if (may_tell(!io->told_trouble))
+		log_notice("mcp-fleetd is not reachable at %s: %." MAX_CAUSE "s; waiting for it",
 			strbuf_get(&io->place), fail->text);
 	io->told_trouble = true;
 }
@@ -175,7 +185,7 @@ static void told_again(struct io *io)
 {
 	if (!is_connected(io) || !bridge_is_served(io->bridge))
 		return;
-	if (io->told_trouble)
+	if (may_tell(io->told_trouble))
 		log_notice("connected to mcp-fleetd at %s%s", io->path,
 			io->was_connected ? " again" : "");
 	io->told_trouble = false;

@@ -30,6 +30,11 @@ bool item_is_request(const struct item *item)
 	return item->kind >= ITEM_REQUEST;
 }
 
+bool item_is_awaited(const struct item *item)
+{
+	return item_is_request(item) && !item->is_cancelled && !item->is_answered;
+}
+
 struct item *item_find(struct item_list *list, struct jspan id)
 {
 	struct item *item;
@@ -76,7 +81,7 @@ void item_queue(struct bridge *bridge, struct item *item)
 /* Its line is kept, as far as there is room, for the case that it may be sent again. */
 void item_sent(struct bridge *bridge, struct item *item)
 {
-	if (!item_is_request(item) || item->is_cancelled) {
+	if (!item_is_awaited(item)) {
 		item_drop(bridge, &bridge->queue, item);
 		return;
 	}
@@ -96,7 +101,7 @@ void item_sent(struct bridge *bridge, struct item *item)
 void item_fail(struct bridge *bridge, struct item_list *list, struct item *item, int code,
 	const char *words)
 {
-	if (item_is_request(item) && !item->is_cancelled)
+	if (item_is_awaited(item))
 		bridge_say_error(bridge, id_span(&item->id), code, "%s", words);
 	item_drop(bridge, list, item);
 }

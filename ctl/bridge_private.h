@@ -40,6 +40,7 @@ struct item {
 	struct id id; /* of a request */
 	bool may_repeat;
 	bool is_cancelled; /* when a part of it was written: nobody waits for it */
+	bool is_answered;  /* when a part of it was written: the same */
 	bool is_refused;   /* by a daemon that is stopping, which did not look at it */
 	bool is_waiting;   /* for a connection */
 	unsigned n_attempts;
@@ -154,6 +155,8 @@ void item_fail_refused(struct bridge *bridge, int64_t now_ms);
 int64_t item_next_ms(const struct bridge *bridge);
 /* The queue's first was written to its end. */
 void item_sent(struct bridge *bridge, struct item *item);
+/* Somebody waits for its answer. */
+bool item_is_awaited(const struct item *item);
 /* The first that waits for this answer. */
 struct item *item_find(struct item_list *list, struct jspan id);
 struct item *item_find_kind(const struct item_list *list, enum item_kind kind);

@@ -491,6 +491,32 @@ static void test_a_call_that_is_cancelled_half_written(void **unused)
 	end(&w);
 }
 
+/* As one that is too long is. */
+static void test_a_call_that_is_answered_half_written(void **unused)
+{
+	auto_strbuf part = { 0 };
+	struct world w;
+
+	open_session(&w);
+	client(&w, CALL("1"));
+	read_bytes(&w, 5, &part);
+	daemon_says(&w, ERROR("2", "-32600"));
+	client_gets_nothing(&w);
+	daemon_says(&w, ERROR("1", "-32600"));
+	client_gets(&w, ERROR("1", "-32600"));
+	daemon_says(&w, ERROR("1", "-32600"));
+	client_gets_nothing(&w);
+	assert_false(bridge_is_idle(w.bridge));
+	client(&w, CALL("2"));
+	read_bytes(&w, SIZE_MAX, &part);
+	assert_string_equal(part.data, CALL("1") "\n" CALL("2") "\n");
+	daemon_says(&w, RESULT("2", "{}"));
+	client_gets(&w, RESULT("2", "{}"));
+	assert_true(bridge_is_idle(w.bridge));
+	lose(&w);
+	end(&w);
+}
+
 /* However many there are: nothing of them stays. */
 static void test_many_cancelled_calls(void **unused)
 {
@@ -1124,6 +1150,7 @@ int main(void)
 		cmocka_unit_test(test_daemons_that_are_stopping_for_ever),
 		cmocka_unit_test(test_cancelled_calls),
 		cmocka_unit_test(test_a_call_that_is_cancelled_half_written),
+		cmocka_unit_test(test_a_call_that_is_answered_half_written),
 		cmocka_unit_test(test_many_cancelled_calls),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_a_daemon_that_does_not_answer),

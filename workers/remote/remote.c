@@ -11,6 +11,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/fd.h"
 
 enum {
 	LINES_A_TURN = 64, /* of the client: then the network has its turn */
@@ -32,6 +33,8 @@ void remote_tell(struct remote *remote, const char *fmt, ...)
 		return;
 	free(remote->told);
 	remote->told = strbuf_take(&words);
+	if (!fd_takes_line(STDERR_FILENO))
+		return; /* nobody reads it: there are answers to be given */
 	(void)fprintf(stderr, "mcp-fleet-remote: %s: %s\n", remote->target.shown, remote->told);
 }
 
