@@ -23,7 +23,7 @@ from stdio import Lines
 import ctl
 
 WORKER_DIED, UNAVAILABLE = -31001, -31004
-N_CONNECTIONS = int(os.environ.get("N_CONNECTIONS", "40"))
+N_CONNECTIONS = 40
 ROUNDS_CLIENT = fleets.HERE / "clients" / "rounds.py"
 
 
