@@ -262,7 +262,7 @@ static json_t *take_answer(
 			return NULL;
 		}
 		(void)fail_set(fail, -EREMOTEIO, "%s%s%s",
-			text ? text : "the daemon gives no reason", remedy ? ": " : "",
+			text ? text : "the daemon gives no reason", remedy ? "; " : "",
 			remedy ? remedy : "");
 		return NULL;
 	}

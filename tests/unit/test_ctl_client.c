@@ -231,7 +231,7 @@ static void test_hellos_that_are_none(void **state)
 			-EPROTO, "is mcp-fleetd 2 and speaks version 2 of the control protocol" },
 		{ { { .send = "{\"id\":1,\"error\":{\"code\":-32602,\"message\":\"other protocol\","
 			      "\"data\":{\"remedy\":\"use that of the daemon\"}}}\n" } },
-			-EPROTO, "refuses: other protocol: use that of the daemon" },
+			-EPROTO, "refuses: other protocol; use that of the daemon" },
 		{ { { .send = "{\"error\":{\"code\":-31010,\"message\":\"full\"}}\n",
 			  .then_close = true } },
 			-EPROTO, "refuses: full" },
@@ -344,7 +344,7 @@ static void test_errors(void **state)
 		{ .send = "{\"id\":2,\"error\":{}}\n" }, { 0 } };
 	static const struct step closed[] = { { .send = HELLO }, { .then_close = true }, { 0 } };
 
-	expect_call_fails(refused, -EREMOTEIO, -31010, "not allowed: ask root");
+	expect_call_fails(refused, -EREMOTEIO, -31010, "not allowed; ask root");
 	expect_call_fails(unknown, -EREMOTEIO, -32601,
 		"the daemon, mcp-fleetd 9.8.7, does not know 'x': it is older");
 	expect_call_fails(bare, -EREMOTEIO, 0, "gives no reason");
