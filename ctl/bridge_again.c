@@ -239,7 +239,9 @@ static void note_watch(struct bridge *bridge, struct item *item)
 	bridge->n_watches++;
 	bridge->watch_bytes += watch->len;
 	/* The daemon has limits of its own, which are lower. */
-	if (bridge->n_watches > BRIDGE_MAX_WATCHES || bridge->watch_bytes > BRIDGE_MAX_WATCH_BYTES)
+	while (bridge->n_watches > BRIDGE_MAX_WATCHES ||
+		bridge->watch_bytes > BRIDGE_MAX_WATCH_BYTES)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses TAILQ_REMOVE */
 		forget_watch(bridge, TAILQ_FIRST(&bridge->watches));
 }
 
@@ -316,6 +318,7 @@ void again_done(struct bridge *bridge)
 	struct watch *watch;
 
 	while ((watch = TAILQ_FIRST(&bridge->watches)))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses TAILQ_REMOVE */
 		forget_watch(bridge, watch);
 	forget_level(bridge);
 	free(bridge->initialize);

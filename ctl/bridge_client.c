@@ -81,22 +81,31 @@ static void pass_note(struct bridge *bridge, enum item_kind kind, const char *li
 	item_queue(bridge, item_new(kind, line, len, (struct jspan){ 0 }));
 }
 
-/* True: the daemon does not have to hear of it. */
+/* One that is not written yet is as if it had not been said; one that is half written is finished first. */
+static bool cancel_waiting(struct bridge *bridge, struct item *item)
+{
+	if (item->kind == ITEM_INITIALIZE)
+		return false;
+	if (item == TAILQ_FIRST(&bridge->queue) && bridge->head_at > 0) {
+		item->is_cancelled = true;
+		return false;
+	}
+	item_drop(bridge, &bridge->queue, item);
+	return true;
+}
+
+/* Nobody waits for the answer any more, nor is there always one. True: the daemon does not have to hear of
+ * it. */
 static bool cancel(struct bridge *bridge, const struct rpc *rpc)
 {
 	struct jspan id = jspan_member(rpc->params, "requestId", NULL);
 	struct item *item = id.at ? item_find(&bridge->queue, id) : NULL;
 
-	if (item && item->kind == ITEM_INITIALIZE)
-		return false;
-	if (item && (item != TAILQ_FIRST(&bridge->queue) || bridge->head_at == 0)) {
-		item_drop(bridge, &bridge->queue, item);
-		return true;
-	}
-	if (!item && id.at)
-		item = item_find(&bridge->sent, id);
+	if (item)
+		return cancel_waiting(bridge, item);
+	item = id.at ? item_find(&bridge->sent, id) : NULL;
 	if (item && item->kind != ITEM_INITIALIZE)
-		item->is_cancelled = true;
+		item_drop(bridge, &bridge->sent, item);
 	return false;
 }
 

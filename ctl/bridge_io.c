@@ -358,17 +358,17 @@ static int open_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static void make_tag(char *ret)
+static void make_tag(char *ret) /* of 2 * TAG_BYTES + 1 */
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[TAG_BYTES] = { 0 };
 
 	(void)!getrandom(bytes, sizeof(bytes), 0);
 	for (size_t i = 0; i < sizeof(bytes); i++) {
-		ret[2 * i] = digits[bytes[i] >> 4];
-		ret[2 * i + 1] = digits[bytes[i] & 15];
+		*ret++ = digits[bytes[i] >> 4];
+		*ret++ = digits[bytes[i] & 15];
 	}
-	ret[2 * TAG_BYTES] = '\0';
+	*ret = '\0';
 }
 
 static void describe_place(struct io *io)

@@ -66,7 +66,7 @@ void item_queue(struct bridge *bridge, struct item *item)
 /* Its line is kept, as far as there is room, for the case that it may be sent again. */
 void item_sent(struct bridge *bridge, struct item *item)
 {
-	if (!item_is_request(item)) {
+	if (!item_is_request(item) || item->is_cancelled) {
 		item_drop(bridge, &bridge->queue, item);
 		return;
 	}
@@ -152,9 +152,7 @@ static void fail_lost(struct bridge *bridge, struct item *item)
 
 static void settle_sent(struct bridge *bridge, struct item *item, struct item_list *again)
 {
-	if (item->is_cancelled) {
-		item_drop(bridge, &bridge->sent, item);
-	} else if (item->kind == ITEM_LISTEN && !item->is_refused) {
+	if (item->kind == ITEM_LISTEN && !item->is_refused) {
 		end_listen(bridge, item);
 		item_drop(bridge, &bridge->sent, item);
 	} else if (is_repeatable(item)) {
@@ -186,6 +184,7 @@ static void confirm_again(struct bridge *bridge)
 	struct item *item;
 
 	TAILQ_FOREACH(item, &bridge->queue, next) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses TAILQ_REMOVE */
 		if (item->kind != ITEM_INITIALIZE || !bridge->is_confirmed)
 			continue;
 		struct item *note = item_new(ITEM_INITIALIZED, INITIALIZED_LINE,
@@ -210,13 +209,15 @@ void item_settle_lost(struct bridge *bridge, bool was_refused, int64_t now_ms)
 {
 	struct item_list again = TAILQ_HEAD_INITIALIZER(again);
 	struct item *item;
+	struct item *after;
 
 	if (bridge->head_at > 0) { /* a part of it may have been understood */
 		bridge->head_at = 0;
 		item_sent(bridge, TAILQ_FIRST(&bridge->queue));
 	}
 	drop_notes(bridge);
-	while ((item = TAILQ_FIRST(&bridge->sent))) {
+	for (item = TAILQ_FIRST(&bridge->sent); item; item = after) {
+		after = TAILQ_NEXT(item, next);
 		item->n_attempts -= was_refused;
 		settle_sent(bridge, item, &again);
 	}

@@ -39,7 +39,7 @@ struct item {
 	size_t len;
 	struct id id; /* of a request */
 	bool may_repeat;
-	bool is_cancelled; /* nobody waits for it */
+	bool is_cancelled; /* when a part of it was written: nobody waits for it */
 	bool is_refused;   /* by a daemon that is stopping, which did not look at it */
 	unsigned n_attempts;
 	int64_t wait_until_ms; /* for a connection; 0: it does not wait */

@@ -24,7 +24,7 @@ static int run_check(const struct ctl *ctl, const struct ctl_args *args)
 	auto_strbuf words = { 0 };
 	struct fail fail = { 0 };
 
-	if (settings_check(used, &verdict, &fail) < 0)
+	if (settings_check(used, NULL, &verdict, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	if (ctl->is_json) {
 		print_json(&verdict);

@@ -31,6 +31,7 @@ struct client {
 	struct wire wire;
 	char *path;
 	char *version;
+	char *settings;
 	pid_t pid;
 	uid_t uid;
 	bool may_change;
@@ -419,6 +420,7 @@ static int check_hello(struct client *client, const json_t *hello, struct fail *
 	if (json_is_integer(pid) && json_integer_value(pid) > 0)
 		client->pid = (pid_t)json_integer_value(pid);
 	client->may_change = json_is_true(json_object_get(hello, "may_change"));
+	client->settings = alloc_str(json_string_value(json_object_get(hello, "settings")));
 	return 0;
 }
 
@@ -471,6 +473,7 @@ void client_free(struct client *client)
 	free(client->notices);
 	free(client->given_method);
 	free(client->version);
+	free(client->settings);
 	free(client->path);
 	free(client);
 }
@@ -503,6 +506,11 @@ int client_get_error(const struct client *client)
 const char *client_get_version(const struct client *client)
 {
 	return client->version;
+}
+
+const char *client_get_settings(const struct client *client)
+{
+	return client->settings;
 }
 
 pid_t client_get_daemon(const struct client *client)

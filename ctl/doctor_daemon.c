@@ -49,6 +49,7 @@ static void look_at_domain(struct doctor *doctor, const json_t *domain)
 	const char *name = doctor_text(domain, "name");
 	const char *state = doctor_text(domain, "state");
 	const char *error = doctor_text_or_null(domain, "last_error.text");
+	const char *remedy = doctor_text_or_null(domain, "last_error.remedy");
 	const char *missing = doctor_text_or_null(domain, "not_enforced");
 	bool is_well = streq(state, "up") || streq(state, "asleep");
 	enum finding_result result = FINDING_OK;
@@ -66,8 +67,8 @@ static void look_at_domain(struct doctor *doctor, const json_t *domain)
 			"mcp-fleetctl enable lets it run again", "it is disabled");
 	else
 		finding_add(&doctor->findings, result, "domain", name,
-			doctor_text_or_null(domain, "last_error.remedy"), "it is %s%s%s", state,
-			error ? ": " : "", error ? error : "");
+			remedy ? remedy : "mcp-fleetctl logs tells what it waits for",
+			"it is %s%s%s", state, error ? ": " : "", error ? error : "");
 	if (missing)
 		finding_add(&doctor->findings, FINDING_WARN, "sandbox", name,
 			"use a kernel that can; sandbox.required makes it a condition",

@@ -58,13 +58,14 @@ static void look_at_state(struct doctor *doctor, const json_t *report)
 	const char *url = doctor_text_or_null(report, "gateway.url");
 	const char *state = doctor_text(report, "gateway.state");
 	const char *error = doctor_text_or_null(report, "gateway.error");
+	const char *remedy = doctor_text_or_null(report, "gateway.remedy");
 
 	if (report_is_connected(report))
 		finding_add(
 			&doctor->findings, FINDING_OK, "gateway", url, NULL, "it takes our token");
 	else
 		finding_add(&doctor->findings, FINDING_FAIL, "gateway", url,
-			doctor_text_or_null(report, "gateway.remedy"), "%s%s%s", state,
+			remedy ? remedy : "mcp-fleetctl logs tells more", "%s%s%s", state,
 			error ? ": " : "", error ? error : "");
 }
 
@@ -127,10 +128,12 @@ static void look_at_drift(struct doctor *doctor, const json_t *report)
 
 	for (size_t i = 0; i < json_array_size(drift); i++) {
 		const json_t *entry = json_array_get(drift, i);
+		const char *action = doctor_text_or_null(entry, "action");
 
 		finding_add(&doctor->findings, FINDING_WARN, "drift",
-			doctor_text_or_null(entry, "domain"), doctor_text_or_null(entry, "action"),
-			"%s", doctor_text(entry, "what"));
+			doctor_text_or_null(entry, "domain"),
+			action ? action : "mcp-fleetctl register mends it now", "%s",
+			doctor_text(entry, "what"));
 	}
 }
 
@@ -146,6 +149,9 @@ static char *read_key(const struct doctor *doctor)
 		return NULL;
 	while (key.len > 0 && strchr(" \t\r\n", key.data[key.len - 1]))
 		strbuf_cut(&key, key.len - 1);
+	for (size_t i = 0; i < key.len; i++)
+		if (key.data[i] <= ' ' || key.data[i] > '~')
+			return NULL; /* no key that a header could carry */
 	return strbuf_take(&key);
 }
 
@@ -232,8 +238,9 @@ static void ask_registrar(struct doctor *doctor)
 	if (report)
 		look_at_report(doctor, report);
 	else
-		finding_add(&doctor->findings, FINDING_FAIL, "gateway", NULL, NULL,
-			"the registrar cannot look at it: %s", fail.text);
+		finding_add(&doctor->findings, FINDING_FAIL, "gateway", NULL,
+			"mcp-fleetctl logs tells more", "the registrar cannot look at it: %s",
+			fail.text);
 }
 
 void doctor_check_gateway(struct doctor *doctor)

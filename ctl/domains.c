@@ -5,7 +5,7 @@
 
 #include "ctl/live.h"
 #include "ctl/output.h"
-#include "shared/fail.h"
+#include "shared/utf8.h"
 
 struct progress {
 	const struct ctl *ctl;
@@ -17,8 +17,11 @@ struct progress {
 
 static void note_result(struct progress *p, const char *name, json_t *answer, const char *error)
 {
-	json_t *result = json_pack("{s:s, s:b}", "domain", name, "ok", error == NULL);
+	auto_strbuf shown = { 0 };
+	json_t *result;
 
+	utf8_repair(&shown, name, strlen(name));
+	result = json_pack("{s:s, s:b}", "domain", strbuf_get(&shown), "ok", error == NULL);
 	if (error)
 		(void)json_object_set_new(result, "error", json_string(error));
 	else
@@ -69,6 +72,8 @@ static void do_one(struct progress *p, struct client *client, const char *name)
 	live_draw(&live, strbuf_get(&line));
 	if (p->is_lost)
 		(void)fail_set(&fail, -ENOTCONN, "the daemon is gone");
+	else if (!utf8_valid(name, strlen(name)))
+		(void)fail_set(&fail, -EINVAL, "no domain has such a name");
 	else
 		answer = client_call_long(client, p->job->method,
 			json_pack("{s:s}", "domain", name), NULL, NULL, &fail);

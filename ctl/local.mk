@@ -1,10 +1,12 @@
 # The command is a library and a main, so that unit tests can link what it is made of. A verb is one file, named
 # in verbs.c.
 noinst_LIBRARIES += ctl/libctl.a
-ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
+ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CURL_CFLAGS)
 ctl_libctl_a_SOURCES = \
 	ctl/access.c ctl/access.h \
+	ctl/add.c \
 	ctl/args.c ctl/args.h \
+	ctl/ask.c ctl/ask.h \
 	ctl/bridge.c ctl/bridge.h ctl/bridge_private.h \
 	ctl/bridge_again.c \
 	ctl/bridge_ask.c \
@@ -17,9 +19,14 @@ ctl_libctl_a_SOURCES = \
 	ctl/call_value.c ctl/call_value.h \
 	ctl/check.c \
 	ctl/client.c ctl/client.h \
+	ctl/clients.c ctl/clients.h \
 	ctl/complete.c ctl/complete.h \
 	ctl/complete_verb.c \
 	ctl/completion.c \
+	ctl/confd.c ctl/confd.h \
+	ctl/confd_verb.c ctl/confd_verb.h \
+	ctl/connect.c \
+	ctl/connect_file.c ctl/connect_file.h \
 	ctl/disable.c \
 	ctl/doctor.c ctl/doctor.h \
 	ctl/doctor_daemon.c \
@@ -31,8 +38,13 @@ ctl_libctl_a_SOURCES = \
 	ctl/drill.c \
 	ctl/enable.c \
 	ctl/finding.c ctl/finding.h \
+	ctl/forms.c ctl/forms.h \
 	ctl/healing.c ctl/healing.h \
 	ctl/help.c \
+	ctl/import.c \
+	ctl/import_file.c ctl/import_file.h \
+	ctl/jsonc.c ctl/jsonc.h \
+	ctl/jsonc_edit.c ctl/jsonc_edit.h \
 	ctl/latency.c ctl/latency.h \
 	ctl/live.c ctl/live.h \
 	ctl/load.c ctl/load.h \
@@ -42,14 +54,19 @@ ctl_libctl_a_SOURCES = \
 	ctl/nearest.c ctl/nearest.h \
 	ctl/number.c ctl/number.h \
 	ctl/output.c ctl/output.h \
+	ctl/place.c ctl/place.h \
 	ctl/ports.c ctl/ports.h \
 	ctl/probe.c ctl/probe.h \
 	ctl/program.c ctl/program.h \
+	ctl/put.c ctl/put.h \
 	ctl/register.c \
 	ctl/reload.c \
+	ctl/remove.c \
 	ctl/report.c ctl/report.h \
 	ctl/restart.c \
 	ctl/screen.c ctl/screen.h \
+	ctl/secrets.c ctl/secrets.h \
+	ctl/server.c ctl/server.h \
 	ctl/sessions.c \
 	ctl/settings.c ctl/settings.h \
 	ctl/signals.c ctl/signals.h \
@@ -65,10 +82,11 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb.h \
 	ctl/verbs.c \
 	ctl/version.c \
-	ctl/wire.c ctl/wire.h
+	ctl/wire.c ctl/wire.h \
+	ctl/yaml_out.c ctl/yaml_out.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CURL_LIBS) -lm
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS) $(CURL_LIBS) -lm
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

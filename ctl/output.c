@@ -349,3 +349,11 @@ enum color out_state_color(const char *state)
 			return known[i].color;
 	return COLOR_NONE;
 }
+
+json_t *out_text(const char *text)
+{
+	auto_strbuf fixed = { 0 };
+
+	utf8_repair(&fixed, text, strlen(text));
+	return json_string(strbuf_get(&fixed));
+}

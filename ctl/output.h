@@ -44,6 +44,9 @@ void out_clean(struct strbuf *out, const char *text);
 /* The same of a text of several lines, which keeps its line breaks and tabs. */
 void out_clean_lines(struct strbuf *out, const char *text, size_t len);
 
+/* A text from the command line or the file system, which need not be UTF-8, as JSON. */
+json_t *out_text(const char *text) must_check;
+
 /* Columns on a terminal; East Asian wide characters count as two. */
 size_t out_width(const char *text);
 

@@ -8,6 +8,7 @@
 #include "ctl/report.h"
 #include "ctl/token.h"
 #include "shared/alloc.h"
+#include "shared/utf8.h"
 
 extern const struct verb verb_register;
 
@@ -30,6 +31,12 @@ static const char *get_env(const char *name)
 	const char *value = getenv(name);
 
 	return value && *value ? value : NULL;
+}
+
+/* What is no text would be left out of the message, and so mean something else. */
+static bool is_text(const char *text)
+{
+	return !text || utf8_valid(text, strlen(text));
 }
 
 /* The token of our environment becomes a file in the daemon's state folder. */
@@ -61,6 +68,8 @@ static int set_token_file(json_t *params, const char *file, struct fail *fail)
 
 	if (!path)
 		return fail_set(fail, -errno, "--token-file: '%s': %m", file);
+	if (!is_text(path))
+		return fail_set(fail, -EINVAL, "--token-file: the path is not UTF-8");
 	(void)json_object_set_new(params, "token_file", json_string(path));
 	return 0;
 }
@@ -81,21 +90,27 @@ static bool set_verify(json_t *params)
 	return true;
 }
 
-static json_t *make_params(const struct ctl *ctl, const struct ctl_args *args)
+static int make_params(const struct ctl *ctl, const struct ctl_args *args, const char *const *names,
+	json_t *params)
 {
 	const char *gateway = args_get(args, "gateway");
 	const char *server = args_get(args, "server");
-	json_t *params = json_object();
 
 	if (!gateway)
 		gateway = get_env("MCP_GATEWAY_URL");
+	if (!is_text(gateway) || !is_text(server) || !report_add_names(params, names))
+		return ctl_usage(&verb_register, "a name or URL is not UTF-8");
 	if (gateway)
 		(void)json_object_set_new(params, "gateway", json_string(gateway));
 	if (server)
 		(void)json_object_set_new(params, "server", json_string(server));
 	if (args_get(args, "timeout"))
 		(void)json_object_set_new(params, "timeout_ms", json_integer(ctl->timeout_ms));
-	return params;
+	if (!set_verify(params))
+		return ctl_usage(&verb_register,
+			"GATEWAY_VERIFY_SSL is '%s': it must be true or false, exactly",
+			getenv("GATEWAY_VERIFY_SSL"));
+	return CTL_DONE;
 }
 
 static int set_token(
@@ -131,15 +146,12 @@ static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 	auto_free const char **names = report_take_names(args);
 	struct report_progress progress = { .names = names, .live = live_begin(ctl) };
 	auto_(client_freep) struct client *client = NULL;
-	json_auto_t *params = make_params(ctl, args);
+	json_auto_t *params = json_object();
 	json_auto_t *report = NULL;
 	struct fail fail = { 0 };
 
-	report_add_names(params, names);
-	if (!set_verify(params))
-		return ctl_usage(&verb_register,
-			"GATEWAY_VERIFY_SSL is '%s': it must be true or false, exactly",
-			getenv("GATEWAY_VERIFY_SSL"));
+	if (make_params(ctl, args, names, params) != CTL_DONE)
+		return CTL_USAGE;
 	if (client_open(ctl, &client, &fail) < 0 || set_token(client, args, params, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	report = client_call_long(client, "gateway/register", json_incref(params), report_on_notice,

@@ -26,16 +26,18 @@ const char **report_take_names(const struct ctl_args *args)
 	return names;
 }
 
-void report_add_names(json_t *params, const char *const *names)
+bool report_add_names(json_t *params, const char *const *names)
 {
 	json_t *domains;
 
 	if (!names)
-		return;
+		return true;
 	domains = json_array();
-	for (; *names; names++)
-		(void)json_array_append_new(domains, json_string(*names));
 	(void)json_object_set_new(params, "domains", domains);
+	for (; *names; names++)
+		if (json_array_append_new(domains, json_string(*names)) < 0)
+			return false;
+	return true;
 }
 
 static bool is_wanted(const char *const *names, const char *name)

@@ -25,8 +25,8 @@ bool report_is_connected(const json_t *report);
 /* The domains that --domain named, NULL at the end; the array alone is the caller's. NULL: none was, which means
  * all. */
 const char **report_take_names(const struct ctl_args *args) must_check;
-void report_add_names(
-	json_t *params, const char *const *names); /* as "domains", if there are any */
+/* As "domains", if there are any. False: one is not UTF-8; without it the list would mean something else. */
+bool report_add_names(json_t *params, const char *const *names) must_check;
 
 /* For client_call_long(): draws what goes on. */
 struct report_progress {

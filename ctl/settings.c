@@ -8,6 +8,7 @@
 #include "ctl/program.h"
 #include "shared/alloc.h"
 #include "shared/ascii.h"
+#include "shared/utf8.h"
 
 enum {
 	CHECK_TIMEOUT_MS = 30000,
@@ -34,16 +35,24 @@ void settings_add_program(struct strbuf *out)
 }
 
 /* 0: it ran to its end. */
-static int ask_program(
-	const char *what, const char *path, struct program_result *ret, struct fail *fail)
+static int ask_program(const char *what, const char *path, const char *root,
+	struct program_result *ret, struct fail *fail)
 {
 	auto_strbuf program = { 0 };
 	auto_free char *config = path ? alloc_printf("--config=%s", path) : NULL;
 	auto_free char *option = alloc_str(what);
+	auto_free char *root_option = root ? alloc_printf("--root=%s", root) : NULL;
+	size_t n;
 	int r;
 
 	settings_add_program(&program);
-	char *argv[] = { program.data, option, config, NULL };
+	char *argv[5] = { program.data, option };
+
+	n = 2;
+	if (config)
+		argv[n++] = config;
+	if (root_option)
+		argv[n++] = root_option;
 
 	r = program_run(argv, CHECK_TIMEOUT_MS, ret);
 	if (r == 0 && ret->status < 0)
@@ -86,11 +95,12 @@ bool settings_split_place(const char *text, struct settings_verdict *ret)
 	return false;
 }
 
-/* One line, without the name of the program. */
+/* One line, without the name of the program, and UTF-8 whatever files are called. */
 static char *take_words(const struct strbuf *said)
 {
 	static const char name[] = "mcp-fleetd: ";
 	const char *text = strbuf_get(said);
+	auto_strbuf repaired = { 0 };
 	size_t len;
 
 	if (strncmp(text, name, sizeof(name) - 1) == 0)
@@ -98,7 +108,8 @@ static char *take_words(const struct strbuf *said)
 	len = strlen(text);
 	while (len > 0 && text[len - 1] == '\n')
 		len--;
-	return alloc_mem(text, len);
+	utf8_repair(&repaired, text, len);
+	return strbuf_take(&repaired);
 }
 
 static void judge(const struct program_result *result, struct settings_verdict *ret)
@@ -109,10 +120,11 @@ static void judge(const struct program_result *result, struct settings_verdict *
 		(void)settings_split_place(ret->text, ret);
 }
 
-int settings_check(const char *path, struct settings_verdict *ret, struct fail *fail)
+int settings_check(
+	const char *path, const char *root, struct settings_verdict *ret, struct fail *fail)
 {
 	auto_(program_result_done) struct program_result result = { 0 };
-	int r = ask_program("--check-config", path, &result, fail);
+	int r = ask_program("--check-config", path, root, &result, fail);
 
 	if (r == 0)
 		judge(&result, ret);
@@ -133,7 +145,7 @@ json_t *settings_dump(const char *path, struct fail *fail)
 	json_error_t error;
 	json_t *json;
 
-	if (ask_program("--dump-config", path, &result, fail) < 0)
+	if (ask_program("--dump-config", path, NULL, &result, fail) < 0)
 		return NULL;
 	judge(&result, &verdict);
 	if (!verdict.is_ok) {

@@ -15,9 +15,11 @@ struct settings_verdict {
 	int line, column;
 };
 
-/* Has `path` checked (NULL: what the daemon takes by itself). 0 with *ret (settings_verdict_done()); -errno
+/* Has `path` checked (NULL: what the daemon takes by itself). With `root` this directory takes the place of all
+ * roots: the default is where we are, which may not be fit to be one (NULL: as it is). 0 with *ret (settings_verdict_done()); -errno
  * with words when mcp-fleetd could not be run. */
-int settings_check(const char *path, struct settings_verdict *ret, struct fail *fail) must_check;
+int settings_check(const char *path, const char *root, struct settings_verdict *ret,
+	struct fail *fail) must_check;
 void settings_verdict_done(struct settings_verdict *verdict);
 
 /* All of them, as `mcp-fleetd --dump-config` prints them; NULL with words: they are wrong (-EINVAL), or

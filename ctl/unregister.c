@@ -5,6 +5,8 @@
 #include "ctl/output.h"
 #include "ctl/report.h"
 
+extern const struct verb verb_unregister;
+
 static const struct ctl_option options[] = {
 	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true,
 		"only this domain; may be repeated (default: all)" },
@@ -35,7 +37,8 @@ static int run_unregister(const struct ctl *ctl, const struct ctl_args *args)
 	json_auto_t *report = NULL;
 	struct fail fail = { 0 };
 
-	report_add_names(params, names);
+	if (!report_add_names(params, names))
+		return ctl_usage(&verb_unregister, "no domain has such a name: it is not UTF-8");
 	if (client_open(ctl, &client, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	report = client_call_long(client, "gateway/unregister", json_incref(params),

@@ -79,6 +79,13 @@ int fd_read_file(const char *path, size_t max, struct strbuf *ret)
 	return fd_read_all(fd, max, ret);
 }
 
+bool fd_is_private(const struct stat *st)
+{
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return false;
+	return (st->st_mode & 077) == 0 || (st->st_uid == 0 && (st->st_mode & 037) == 0);
+}
+
 int fd_write_all(int fd, const void *bytes, size_t len)
 {
 	const char *at = bytes;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "shared/strbuf.h"
@@ -25,6 +26,10 @@ int fd_read_all(int fd, size_t max, struct strbuf *ret) must_check;
 
 /* Reads all of a regular file of at most `max` bytes: 0, -errno, -EFBIG over `max`. */
 int fd_read_file(const char *path, size_t max, struct strbuf *ret) must_check;
+
+/* Fit to hold secrets: ours or root's, and nobody else reads it; root may let a group read it, in which we
+ * are then. */
+bool fd_is_private(const struct stat *st);
 
 /* Writes all of it to a blocking descriptor: 0 or -errno. */
 int fd_write_all(int fd, const void *bytes, size_t len) must_check;

@@ -242,7 +242,8 @@ struct conf_domain {
 	char *headers_file;       /* with a url only; absolute; "": none */
 	char *ca_file;            /* the same */
 	enum conf_remote remote_transport;
-	struct conf_envs env;
+	struct conf_envs env; /* those of env_file too */
+	char *env_file;       /* absolute; "": none */
 	char *cwd; /* absolute; "": that of the supervisor, or / when confined and native */
 	enum conf_isolation isolation;
 	enum conf_start start;

@@ -10,6 +10,7 @@
 #include "shared/strbuf.h"
 #include "shared/uri.h"
 #include "supervisor/conf_decode.h"
+#include "supervisor/conf_env.h"
 #include "supervisor/conf_type.h"
 
 enum {
@@ -244,6 +245,16 @@ static int check_names(const struct conf_node *node, const struct conf_domain *d
 		"the tools of a worker that is built in carry its name already: leave the key out");
 }
 
+static int read_env_file(const struct conf_node *node, struct conf_domain *domain,
+	const char *prefix, struct fail *fail)
+{
+	struct fail found = { 0 };
+
+	if (!*domain->env_file || conf_env_read_file(domain->env_file, &domain->env, &found) == 0)
+		return 0;
+	return conf_node_fail_path(fail, node, prefix, "env_file", "%s", found.text);
+}
+
 static int check_keys(const struct conf_node *node, struct conf_domain *domain, const char *prefix,
 	struct fail *fail)
 {
@@ -261,6 +272,8 @@ static int check_keys(const struct conf_node *node, struct conf_domain *domain, 
 		r = check_sandbox(node, domain, prefix, fail);
 	if (r == 0)
 		r = check_names(node, domain, prefix, fail);
+	if (r == 0)
+		r = read_env_file(node, domain, prefix, fail);
 	if (r == 0 && domain->restart_cap_ms < domain->restart_first_ms)
 		r = conf_node_fail_path(
 			fail, node, prefix, "restart.cap", "is below restart.first");

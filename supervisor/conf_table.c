@@ -495,6 +495,12 @@ static const struct conf_key table[] = {
 		       "refused with 400, 404 or 405." },
 	{ "domains.*.env", FIELD(conf_domain, env), .reload = CONF_RELOAD_WORKERS, RANGE(0, 256),
 		.def = "{}", .doc = "Environment variables of the worker." },
+	{ "domains.*.env_file", FIELD(conf_domain, env_file), .reload = CONF_RELOAD_WORKERS,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "More of them, those that are secrets: lines NAME=value, the value as it stands "
+		       "there, or as a JSON string in double quotes; mode 0600 or 0400, or 0640 and root "
+		       "as its owner. It is read when the settings are." },
 	{ "domains.*.cwd", FIELD(conf_domain, cwd), .reload = CONF_RELOAD_WORKERS, RANGE(0, 4096),
 		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
 		.doc = "Working directory of a command; it must be there when the process starts. "

@@ -9,10 +9,11 @@
 #include "shared/alloc.h"
 #include "shared/strbuf.h"
 #include "shared/utf8.h"
+#include "supervisor/conf_env.h"
 #include "supervisor/conf_override.h"
 #include "supervisor/conf_value.h"
 
-enum { MAX_ITEM_BYTES = 4096, MAX_ENV_BYTES = 32768 };
+enum { MAX_ITEM_BYTES = 4096 };
 
 int conf_fail_form(const struct conf_decoder *dec, const struct conf_node *node, const char *form)
 {
@@ -425,39 +426,24 @@ static json_t *json_of_roots(const void *field)
 
 /* --- environments --- */
 
-static bool is_env_name(const char *name)
-{
-	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-
-	return *name && !(*name >= '0' && *name <= '9') && name[strspn(name, allowed)] == '\0';
-}
-
 static void clear_env(void *field)
 {
-	struct conf_envs *envs = field;
-
-	for (size_t i = 0; i < envs->n; i++) {
-		free(envs->items[i].name);
-		free(envs->items[i].value);
-	}
-	free(envs->items);
-	*envs = (struct conf_envs){ 0 };
+	conf_env_clear(field);
 }
 
 /* The value itself is never shown: it may be a secret. */
 static int check_env(const struct conf_decoder *dec, const struct conf_node *item)
 {
-	if (!is_env_name(item->key))
+	if (!conf_env_is_name(item->key))
 		return conf_node_fail(dec->fail, item, true, dec->path,
 			"'%.100s' is not a variable's name: letters, digits and _, no digit first",
 			item->key);
 	if (!is_text(item))
 		return conf_node_fail(dec->fail, item, true, dec->path,
 			"%s has no text as its value: write \"\" for an empty one", item->key);
-	if (strlen(item->text) > MAX_ENV_BYTES)
+	if (strlen(item->text) > CONF_ENV_MAX_BYTES)
 		return conf_node_fail(dec->fail, item, true, dec->path,
-			"%s: a value of more than %d bytes", item->key, MAX_ENV_BYTES);
+			"%s: a value of more than %d bytes", item->key, CONF_ENV_MAX_BYTES);
 	return 0;
 }
 
@@ -479,12 +465,8 @@ static int decode_env(const struct conf_decoder *dec, const struct conf_node *no
 			return r;
 	}
 	clear_env(envs);
-	if (node->n)
-		envs->items = alloc_zero(node->n * sizeof(*envs->items));
-	for (size_t i = 0; i < node->n; i++) {
-		envs->items[envs->n].name = alloc_str(node->items[i]->key);
-		envs->items[envs->n++].value = alloc_str(node->items[i]->text);
-	}
+	for (size_t i = 0; i < node->n; i++)
+		conf_env_add(envs, node->items[i]->key, node->items[i]->text);
 	return 0;
 }
 

@@ -7,6 +7,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf_diff.c \
 	supervisor/conf_domain.c supervisor/conf_domain.h \
 	supervisor/conf_dump.c supervisor/conf_dump.h \
+	supervisor/conf_env.c supervisor/conf_env.h \
 	supervisor/conf_files.c supervisor/conf_files.h \
 	supervisor/conf_override.c supervisor/conf_override.h \
 	supervisor/conf_table.c \

@@ -95,7 +95,7 @@ void domain_reload(struct domain *domain, const struct conf_domain *conf,
 	const struct domain_programs *programs, bool replace, int64_t drain_ms);
 
 /* The end of what takes time: `text` says how it went, borrowed. Called once, from a deferred call, also when
- * the domain has gone meanwhile. */
+ * the domain has gone meanwhile, so its `arg` must live until then. */
 typedef void domain_done_fn(void *arg, bool ok, const char *text);
 
 /* Replaces its processes one by one: a new one is ready before an old one gets no more calls and, after `drain_ms`

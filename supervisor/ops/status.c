@@ -199,6 +199,16 @@ static const char *transport_of(const struct status *status)
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
 }
 
+/* The file as others find it: it may have been given from the folder that we were started in. */
+static void add_paths(const struct status *status, json_t *json)
+{
+	const char *given = status->parts.conf->path;
+	auto_free char *path = given ? realpath(given, NULL) : NULL;
+
+	(void)json_object_set_new(json, "settings", text_or_null(path ? path : given));
+	(void)json_object_set_new(json, "state_dir", text_or_null(status->parts.state_dir));
+}
+
 static void add_places(const struct status *status, json_t *json)
 {
 	const struct status_parts *parts = &status->parts;
@@ -209,8 +219,7 @@ static void add_places(const struct status *status, json_t *json)
 		json, "local_socket", text_or_null(parts->get_local_socket(parts->arg)));
 	(void)json_object_set_new(
 		json, "control_socket", text_or_null(parts->get_control_socket(parts->arg)));
-	(void)json_object_set_new(json, "settings", text_or_null(parts->conf->path));
-	(void)json_object_set_new(json, "state_dir", text_or_null(parts->state_dir));
+	add_paths(status, json);
 }
 
 json_t *status_make(const struct status *status)
@@ -236,13 +245,11 @@ json_t *status_make(const struct status *status)
 
 json_t *status_make_hello(const struct status *status)
 {
-	const struct status_parts *parts = &status->parts;
 	json_t *json = json_pack("{s:s, s:i, s:i}", "version", PACKAGE_VERSION, "protocol",
 		(int)CONTROL_PROTOCOL, "pid", (int)getpid());
 
 	(void)json_object_set_new(json, "transport", json_string(transport_of(status)));
-	(void)json_object_set_new(json, "settings", text_or_null(parts->conf->path));
-	(void)json_object_set_new(json, "state_dir", text_or_null(parts->state_dir));
+	add_paths(status, json);
 	return json;
 }
 

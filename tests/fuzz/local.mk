@@ -128,6 +128,11 @@ fuzz_programs += tests/fuzz/fuzz_robots
 tests_fuzz_fuzz_robots_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS) $(CARES_CFLAGS)
 tests_fuzz_fuzz_robots_LDADD = $(fuzz_network_libs)
 
+# Configuration files of clients, as mcp-fleetctl reads and changes them.
+fuzz_programs += tests/fuzz/fuzz_jsonc
+tests_fuzz_fuzz_jsonc_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_jsonc_LDADD = ctl/libctl.a $(fuzz_libs)
+
 # What a remote server sends as an event stream.
 fuzz_programs += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)
@@ -157,6 +162,16 @@ tests_fuzz_fuzz_control_client_LDADD = $(ctl_libs) $(fuzz_libs)
 fuzz_programs += tests/fuzz/fuzz_complete
 tests_fuzz_fuzz_complete_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_complete_LDADD = $(ctl_libs) $(fuzz_libs)
+# The registrar: answers of a gateway, its state file.
+fuzz_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(fuzz_libs) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
+
+fuzz_programs += tests/fuzz/fuzz_gateway_answer
+tests_fuzz_fuzz_gateway_answer_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS)
+tests_fuzz_fuzz_gateway_answer_LDADD = $(fuzz_registrar_libs)
+
+fuzz_programs += tests/fuzz/fuzz_registrar_state
+tests_fuzz_fuzz_registrar_state_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS)
+tests_fuzz_fuzz_registrar_state_LDADD = $(fuzz_registrar_libs)
 
 fuzz_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_libs = $(fuzz_main) shared/libshared.a $(JANSSON_LIBS) $(SYSTEMD_LIBS)

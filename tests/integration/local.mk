@@ -7,6 +7,18 @@ EXTRA_DIST += \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
 	tests/data/calls/utils.json \
+	tests/data/clients/claude_code_project.json \
+	tests/data/clients/claude_code_user.json \
+	tests/data/clients/claude_desktop.json \
+	tests/data/clients/comment_only.json \
+	tests/data/clients/cursor_tabs.json \
+	tests/data/clients/deep_comment.json \
+	tests/data/clients/empty_object.json \
+	tests/data/clients/no_servers.json \
+	tests/data/clients/one_line.json \
+	tests/data/clients/vscode_mcp.json \
+	tests/data/clients/vscode_settings.json \
+	tests/data/clients/windows_bom.json \
 	tests/conformance/fixture.py \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
@@ -53,6 +65,7 @@ EXTRA_DIST += \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_ctl_doctor.py \
+	tests/integration/test_ctl_files.py \
 	tests/integration/test_ctl_ops.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \

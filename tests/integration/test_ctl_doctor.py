@@ -109,6 +109,7 @@ def test_what_is_not_ready(start_fleet):
                          "maybe": {"command": ["no-such-program-anywhere"], "required": False}}, wait=False)
     fleet.wait_listening()
     fleets.wait_until(lambda: fleet.domain("lost")["state"] == "parked", what="it is given up")
+    fleets.wait_until(lambda: fleet.domain("utils")["state"] == "up", what="the other one is up")
     told = doctor(fleet.control_socket)
     assert told.code == 1
     assert told.find("ready")["result"] == "fail" and "lost" in told.find("ready")["text"]
@@ -337,6 +338,7 @@ def test_token_near_its_end_and_drift(socket_path, gateway):
     assert (told.find("drift", "git")["result"], told.find("drift")["remedy"]) == ("warn", "refresh")
 
 
+@pytest.mark.skipif(fleets.SLOWNESS > 1, reason="under sanitizers the system's certificates are read for 20 seconds")
 def test_certificate_that_nobody_knows(socket_path, tmp_path):
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",

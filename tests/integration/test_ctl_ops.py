@@ -528,6 +528,16 @@ def test_check_of_the_registration(socket_path):
         assert result.code == 1 and "connection refused" in result.out and "no drift" not in result.out
 
 
+@pytest.mark.parametrize("verb", ["register", "unregister", "restart"])
+def test_names_that_are_no_text(verb, socket_path):
+    """Left out of the list, one would turn "this domain" into "all"."""
+    option = [] if verb == "restart" else ["--domain"]
+    with ctl.FakeDaemon(socket_path) as daemon:
+        result = ctl.run(verb, *option, "\udcff", socket=socket_path)
+        assert result.code == (1 if verb == "restart" else 2)
+        assert set(daemon.methods()) <= {"hello"}
+
+
 def test_unregister(socket_path):
     done = report(entry("git", "unregistered", None, None), entry("web", "registered"))
     with registering(socket_path, done, method="gateway/unregister") as daemon:

@@ -352,6 +352,36 @@ tests_unit_test_conf_override_SOURCES = tests/unit/test_conf_override.c
 tests_unit_test_conf_override_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_conf_override_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
 
+check_PROGRAMS += tests/unit/test_conf_env
+TESTS += tests/unit/test_conf_env
+tests_unit_test_conf_env_SOURCES = tests/unit/test_conf_env.c
+tests_unit_test_conf_env_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_conf_env_LDADD = supervisor/libsupervisor.a $(unit_libs) $(YAML_LIBS)
+
+check_PROGRAMS += tests/unit/test_jsonc
+TESTS += tests/unit/test_jsonc
+tests_unit_test_jsonc_SOURCES = tests/unit/test_jsonc.c
+tests_unit_test_jsonc_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_jsonc_LDADD = $(ctl_libs) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_secrets
+TESTS += tests/unit/test_secrets
+tests_unit_test_secrets_SOURCES = tests/unit/test_secrets.c
+tests_unit_test_secrets_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_secrets_LDADD = $(ctl_libs) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_import_file
+TESTS += tests/unit/test_import_file
+tests_unit_test_import_file_SOURCES = tests/unit/test_import_file.c
+tests_unit_test_import_file_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_import_file_LDADD = $(ctl_libs) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_server_yaml
+TESTS += tests/unit/test_server_yaml
+tests_unit_test_server_yaml_SOURCES = tests/unit/test_server_yaml.c
+tests_unit_test_server_yaml_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_server_yaml_LDADD = supervisor/libsupervisor.a $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
@@ -910,4 +940,56 @@ TESTS += tests/unit/test_trace
 tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
 tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
+
+# The registrar.
+unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
+	$(CRYPTO_LIBS) -lm
+
+check_PROGRAMS += tests/unit/test_registrar_answer
+TESTS += tests/unit/test_registrar_answer
+tests_unit_test_registrar_answer_SOURCES = tests/unit/test_registrar_answer.c
+tests_unit_test_registrar_answer_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_answer_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_keep
+TESTS += tests/unit/test_registrar_keep
+tests_unit_test_registrar_keep_SOURCES = tests/unit/test_registrar_keep.c
+tests_unit_test_registrar_keep_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_keep_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_pace
+TESTS += tests/unit/test_registrar_pace
+tests_unit_test_registrar_pace_SOURCES = tests/unit/test_registrar_pace.c
+tests_unit_test_registrar_pace_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_pace_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_plan
+TESTS += tests/unit/test_registrar_plan
+tests_unit_test_registrar_plan_SOURCES = tests/unit/test_registrar_plan.c
+tests_unit_test_registrar_plan_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_plan_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_precheck
+TESTS += tests/unit/test_registrar_precheck
+tests_unit_test_registrar_precheck_SOURCES = tests/unit/test_registrar_precheck.c
+tests_unit_test_registrar_precheck_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_precheck_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_report
+TESTS += tests/unit/test_registrar_report
+tests_unit_test_registrar_report_SOURCES = tests/unit/test_registrar_report.c
+tests_unit_test_registrar_report_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_report_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_settings
+TESTS += tests/unit/test_registrar_settings
+tests_unit_test_registrar_settings_SOURCES = tests/unit/test_registrar_settings.c
+tests_unit_test_registrar_settings_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_settings_LDADD = $(unit_registrar_libs)
+
+check_PROGRAMS += tests/unit/test_registrar_token
+TESTS += tests/unit/test_registrar_token
+tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
+tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
+tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
 endif

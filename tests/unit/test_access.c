@@ -71,7 +71,7 @@ static void test_other(void **unused)
 {
 	char folder[] = "/tmp/test_access.XXXXXX";
 	auto_close int root = open("/", O_PATH | O_CLOEXEC);
-	const struct access_user nobody = { .uid = 65534, .gid = 65534 };
+	const struct access_user nobody = { .uid = 64999, .gid = 64999 };
 
 	assert_non_null(mkdtemp(folder)); /* 0700 */
 	auto_free char *inner = alloc_printf("%s/inner", folder);

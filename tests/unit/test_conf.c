@@ -317,7 +317,7 @@ static void test_bad_keys(void **state)
 			"'min'?" },
 		{ "domains: {utils: {feature_prefix: x}}\n",
 			"fleet.yaml:1:19: domains.utils.feature_prefix: unknown key; known here are "
-			"command, url, headers_file, ca_file, transport, env, cwd, isolation, start, idle_stop, required, concurrency, processes, "
+			"command, url, headers_file, ca_file, transport, env, env_file, cwd, isolation, start, idle_stop, required, concurrency, processes, "
 			"queue, queue_bytes, start_timeout, cancel_grace, health, protocol, max_line, "
 			"idle_shrink, restart, names, tools, sandbox, call_timeout" },
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
@@ -719,6 +719,36 @@ static void test_domains_are_sorted(void **state)
 	assert_string_equal(conf->domains[0].env.items[1].value, "");
 	assert_ptr_equal(conf_find_domain(conf, "zeta"), &conf->domains[3]);
 	assert_null(conf_find_domain(conf, "beta"));
+}
+
+/* A changed file is a changed environment; what is wrong in it is told with both places. */
+static void test_env_file(void **state)
+{
+	auto_free char *path = alloc_printf("%s/x.env", real_folder);
+	auto_free char *text =
+		alloc_printf("domains: {x: {command: [x], env: {A: 1}, env_file: %s}}", path);
+	auto_free char *wrong = alloc_printf("fleet.yaml:1:%zu: domains.x.env_file: %s:1: not of "
+					     "the form NAME=value",
+		strlen("domains: {x: {command: [x], env: {A: 1}, env_file: ") + 1, path);
+	auto_(conf_freep) struct conf *old = NULL;
+	auto_(conf_freep) struct conf *new = NULL;
+	struct conf_diff diff;
+
+	write_file(path, "B=2\n");
+	assert_int_equal(chmod(path, 0600), 0);
+	old = load_text(text);
+	assert_int_equal(old->domains[0].env.n, 2);
+	assert_string_equal(old->domains[0].env.items[1].name, "B");
+	assert_string_equal(old->domains[0].env.items[1].value, "2");
+	write_file(path, "B=3\n");
+	new = load_text(text);
+	conf_diff(old, new, &diff);
+	assert_int_equal(diff.n_domains, 1);
+	assert_int_equal(diff.domains[0].change, CONF_DOMAIN_REPLACED);
+	conf_diff_done(&diff);
+	write_file(path, "B\n");
+	check_bad(&(struct bad_case){ text, wrong }, 1);
+	assert_int_equal(unlink(path), 0);
 }
 
 /* What mcp-fleet-remote is told, and where it may connect to. */
@@ -1282,6 +1312,7 @@ int main(void)
 		TEST(unreadable),
 		TEST(many_entries),
 		TEST(domains_are_sorted),
+		TEST(env_file),
 		TEST(remote),
 		TEST(settings_json),
 		TEST(environment),

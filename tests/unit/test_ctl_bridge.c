@@ -422,7 +422,9 @@ static void test_cancelled_calls(void **unused)
 	client(&w, CANCEL("1"));
 	DAEMON_GETS(&w, CANCEL("1"));
 	client(&w, CALL("2"));
-	client(&w, CANCEL("2")); /* neither left */
+	client(&w, CANCEL("2"));            /* neither left */
+	daemon_says(&w, RESULT("1", "{}")); /* on its way when it was cancelled */
+	client_gets_nothing(&w);
 	client(&w, CANCEL("7")); /* nobody knows it: the daemon may (a task) */
 	DAEMON_GETS(&w, CANCEL("7"));
 	assert_true(bridge_is_idle(w.bridge));
@@ -431,6 +433,37 @@ static void test_cancelled_calls(void **unused)
 	client(&w, CANCEL("3"));
 	client(&w, CANCEL("1"));
 	assert_int_equal(bridge_next_ms(w.bridge), INT64_MAX);
+	end(&w);
+}
+
+static void test_a_call_that_is_cancelled_half_written(void **unused)
+{
+	auto_strbuf part = { 0 };
+	struct world w;
+
+	open_session(&w);
+	client(&w, CALL("1"));
+	read_bytes(&w, 5, &part);
+	client(&w, CANCEL("1"));
+	read_bytes(&w, SIZE_MAX, &part);
+	assert_string_equal(part.data, CALL("1") "\n" CANCEL("1") "\n");
+	lose(&w);
+	end(&w);
+}
+
+/* However many there are: nothing of them stays. */
+static void test_many_cancelled_calls(void **unused)
+{
+	struct world w;
+
+	open_session(&w);
+	for (int i = 0; i < 2 * BRIDGE_MAX_REQUESTS; i++) {
+		client(&w, CALL("1"));
+		DAEMON_GETS(&w, CALL("1"));
+		client(&w, CANCEL("1"));
+		DAEMON_GETS(&w, CANCEL("1"));
+	}
+	client_gets_nothing(&w);
 	end(&w);
 }
 
@@ -828,6 +861,38 @@ static void test_too_many_subscriptions(void **unused)
 	end(&w);
 }
 
+static void test_big_subscriptions(void **unused)
+{
+	static const size_t size = 3 << 20;
+	auto_free char *line = alloc_resize(NULL, size + 1, 1);
+	auto_strbuf got = { 0 };
+	struct world w;
+
+	open_session(&w);
+	memset(line, ' ', size);
+	line[size] = '\0';
+	for (char c = 'a'; c < 'd'; c++) {
+		auto_free char *text =
+			alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+				     "\"resources/subscribe\",\"params\":{\"uri\":\"%c\"}}",
+				c);
+
+		memcpy(line, text, strlen(text));
+		client(&w, line);
+		DAEMON_GETS(&w, line);
+		daemon_says(&w, RESULT("1", "{}"));
+		client_gets(&w, RESULT("1", "{}"));
+	}
+	lose(&w);
+	connect_to(&w);
+	daemon_says(&w, RESULT(OUR(1), SERVER(V)));
+	client_gets(&w, CHANGED);
+	read_bytes(&w, SIZE_MAX, &got);
+	assert_null(strstr(got.data, "\"b\""));
+	assert_non_null(strstr(got.data, "\"c\""));
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -844,6 +909,8 @@ int main(void)
 		cmocka_unit_test(test_attempts_are_counted),
 		cmocka_unit_test(test_a_daemon_that_is_stopping),
 		cmocka_unit_test(test_cancelled_calls),
+		cmocka_unit_test(test_a_call_that_is_cancelled_half_written),
+		cmocka_unit_test(test_many_cancelled_calls),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_a_daemon_that_does_not_answer),
 		cmocka_unit_test(test_initialize_is_sent_again),
@@ -860,6 +927,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_bytes),
 		cmocka_unit_test(test_too_many_subscriptions),
+		cmocka_unit_test(test_big_subscriptions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

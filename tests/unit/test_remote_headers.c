@@ -82,6 +82,25 @@ static void test_nul_and_number(void **unused)
 	headers_done(&headers);
 }
 
+static void test_keys(void **unused)
+{
+	static const char *const bad[] = { "", " \n", "two words", "a\nb", "t\xc3\xa9", "a\x7f" };
+	struct headers headers = { 0 };
+	struct fail fail = { 0 };
+
+	assert_int_equal(headers_parse_key(" a-key \r\n\n", 10, &headers, &fail), 0);
+	assert_int_equal(headers.n, 1);
+	assert_string_equal(headers.items[0], "Authorization: Bearer a-key");
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+		assert_int_equal(
+			headers_parse_key(bad[i], strlen(bad[i]), &headers, &fail), -EINVAL);
+		assert_null(strstr(fail.text, "two"));
+	}
+	assert_int_equal(headers_parse_key("a\0b", 3, &headers, &fail), -EINVAL);
+	assert_string_equal(headers.items[0], "Authorization: Bearer a-key"); /* it stays */
+	headers_done(&headers);
+}
+
 struct place {
 	char dir[64];
 	char *path;
@@ -186,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_words_hold_no_secret),
 		cmocka_unit_test(test_nul_and_number),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test_setup_teardown(test_modes, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(test_read_again, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(test_what_is_no_file, make_place, remove_place),

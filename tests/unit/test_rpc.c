@@ -225,6 +225,46 @@ static void bounds_ids(void **unused)
 	}
 }
 
+static struct rpc parse(const char *text)
+{
+	const char *why;
+	struct rpc rpc;
+
+	assert_int_equal(rpc_parse(text, strlen(text), &rpc, &why), 0);
+	return rpc;
+}
+
+static void knows_what_may_come_twice(void **unused)
+{
+	struct rpc list = parse("{" V "\"id\":1,\"method\":\"tools/list\"}");
+	struct rpc call = parse("{" V "\"id\":1,\"method\":\"tools/call\"}");
+	struct rpc strange = parse("{" V "\"id\":1,\"method\":\"who/knows\"}");
+
+	assert_true(rpc_may_repeat(&list));
+	assert_false(rpc_may_repeat(&call));
+	assert_false(rpc_may_repeat(&strange));
+}
+
+static void reads_codes(void **unused)
+{
+	struct rpc plain = parse("{" V "\"id\":1,\"error\":{\"code\":-31004,\"message\":\"\"}}");
+	struct rpc real = parse("{" V "\"id\":1,\"error\":{\"code\":-31004.0,\"message\":\"\"}}");
+	struct rpc result = parse("{" V "\"id\":1,\"result\":{}}");
+	auto_strbuf text = { 0 };
+
+	assert_true(rpc_has_code(&plain, RPC_UNAVAILABLE));
+	assert_false(rpc_has_code(&plain, RPC_OVERLOADED));
+	assert_false(rpc_has_code(&real, RPC_UNAVAILABLE));
+	assert_false(rpc_has_code(&result, RPC_UNAVAILABLE));
+	assert_false(rpc_is_stopping(&plain));
+	assert_false(rpc_is_stopping(&result));
+	rpc_add_error_data(&text, plain.id, RPC_UNAVAILABLE, "m", RPC_DATA_STOPPING);
+	plain = parse(text.data);
+	assert_true(rpc_is_stopping(&plain));
+	plain = parse("{" V "\"id\":1,\"error\":{\"code\":-31004,\"data\":{\"stopping\":1}}}");
+	assert_false(rpc_is_stopping(&plain));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +274,8 @@ int main(void)
 		cmocka_unit_test(writes_messages),
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(bounds_ids),
+		cmocka_unit_test(knows_what_may_come_twice),
+		cmocka_unit_test(reads_codes),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);

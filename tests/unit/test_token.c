@@ -112,6 +112,25 @@ static void test_folder(void **unused)
 	assert_null(strstr(fail.text, "secret"));
 }
 
+/* As root, for a daemon of another user: the file is that user's from the moment when it is there. */
+static void test_other_user(void **unused)
+{
+	const uid_t nobody = 65534;
+	struct fail fail = { 0 };
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(folder, nobody, nobody), 0);
+	auto_free char *path = token_write(folder, nobody, "secret", &fail);
+
+	assert_non_null(path);
+	check_file(path, "secret\n");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, nobody);
+	assert_int_equal(st.st_gid, nobody);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +138,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_link, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_no_token, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_folder, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_other_user, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

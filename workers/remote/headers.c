@@ -5,41 +5,9 @@
 #include <fcntl.h>
 
 #include "shared/alloc.h"
-#include "shared/ascii.h"
 #include "shared/fd.h"
+#include "shared/header_name.h"
 #include "shared/span.h"
-
-/* What frames a message, says where it goes, or belongs to MCP; a * stands for any ending. */
-static const char *const reserved[] = { "Host", "Content-*", "Accept", "Accept-Encoding", "Mcp-*",
-	"Transfer-Encoding", "TE", "Trailer", "Connection", "Keep-Alive", "Upgrade", "Expect",
-	"Proxy-*", "Last-Event-ID" };
-
-static bool is_reserved(struct span name)
-{
-	for (size_t i = 0; i < N_ELEMENTS(reserved); i++) {
-		size_t len = strlen(reserved[i]) - 1;
-
-		if (reserved[i][len] != '*') {
-			if (span_is_nocase(name, reserved[i]))
-				return true;
-		} else if (name.len >= len && strncasecmp(name.at, reserved[i], len) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool headers_is_token(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (!ascii_is_letter(c) && !ascii_is_digit(c) &&
-			(c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
-			return false;
-	}
-	return len > 0;
-}
 
 static bool is_value(struct span value)
 {
@@ -76,9 +44,9 @@ static int take_line(struct span text, int line, struct headers *ret, struct fai
 
 	if (!colon)
 		return refuse(fail, line, "is not of the form 'Name: value'");
-	if (!headers_is_token(name.at, name.len))
+	if (!header_name_is_token(name.at, name.len))
 		return refuse(fail, line, "does not begin with the name of a header");
-	if (is_reserved(name))
+	if (header_name_is_reserved(name))
 		return refuse(
 			fail, line, "sets a header that belongs to the protocol: leave it out");
 	value = trim((struct span){ colon + 1, text.len - name.len - 1 });
@@ -154,14 +122,6 @@ void headers_done(struct headers *headers)
 	*headers = (struct headers){ 0 };
 }
 
-/* Ours or root's, and nobody else reads it; root may let a group read it, in which we are then. */
-static bool is_private(const struct stat *st)
-{
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return false;
-	return (st->st_mode & 077) == 0 || (st->st_uid == 0 && (st->st_mode & 037) == 0);
-}
-
 static int read_file(
 	const struct headers_file *file, struct stat *ret, struct strbuf *text, struct fail *fail)
 {
@@ -172,7 +132,7 @@ static int read_file(
 		return fail_set(fail, -errno, "%s cannot be read: %s", file->name, strerror(errno));
 	if (!S_ISREG(ret->st_mode))
 		return fail_set(fail, -EINVAL, "%s is not a regular file", file->name);
-	if (!is_private(ret))
+	if (!fd_is_private(ret))
 		return fail_set(fail, -EPERM,
 			"%s is open to others: give it mode 0600, or 0640 and root as its owner",
 			file->name);

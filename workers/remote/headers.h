@@ -44,6 +44,3 @@ struct headers_file {
  * stay. -EACCES: we may not read it; -EPERM: others may. */
 int headers_file_refresh(struct headers_file *file, struct fail *fail) must_check;
 void headers_file_done(struct headers_file *file);
-
-/* RFC 9110's token. */
-bool headers_is_token(const char *text, size_t len);

@@ -3,6 +3,7 @@
 
 #include "shared/alloc.h"
 #include "shared/base64.h"
+#include "shared/header_name.h"
 #include "workers/remote/headers.h"
 
 static const char sentinel[] = "=?base64?";
@@ -91,7 +92,7 @@ static void add_mirror(struct walk *walk, struct jspan schema, struct jspan anno
 	struct mirror mirror = { 0 };
 	auto_strbuf token = { 0 };
 
-	if (!get_name(annotation, &token) || !headers_is_token(strbuf_get(&token), token.len) ||
+	if (!get_name(annotation, &token) || !header_name_is_token(strbuf_get(&token), token.len) ||
 		!is_scalar_type(jspan_member(schema, "type", NULL)))
 		return;
 	for (size_t i = 0; i < walk->depth; i++) {

@@ -4,6 +4,7 @@
  * answer is kept here: all that the client hears is that its lists may have changed. */
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/header_name.h"
 #include "workers/remote/remote.h"
 
 /* Lists whose change the client is told, when the server has them. */
@@ -236,7 +237,7 @@ static void note_version(struct remote *remote, struct jspan result)
 	auto_strbuf version = { 0 };
 
 	if (jspan_get_str(jspan_member(result, "protocolVersion", NULL), &version) &&
-		version.len <= MAX_VERSION && headers_is_token(version.data, version.len)) {
+		version.len <= MAX_VERSION && header_name_is_token(version.data, version.len)) {
 		free(remote->version);
 		remote->version = strbuf_take(&version);
 	}
