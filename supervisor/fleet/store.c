@@ -318,6 +318,20 @@ static void close_place(struct place *place)
 	free(place->folder);
 }
 
+/* What an operator ordered was said to be kept, so it is, also when its writing was ended with all other
+ * processes of ours. What domains offered is learned again. */
+static void write_rest(const struct store *store, const struct writing *writing)
+{
+	const struct writing *last = writing->later ? writing->later : writing;
+	int r;
+
+	if (!streq(last->folder, store->top.folder))
+		return;
+	r = write_file(last);
+	if (r > 0)
+		(void)log_err(-r, "%s/%s: cannot be written", last->folder, last->to);
+}
+
 void store_free(struct store *store)
 {
 	struct writing *writing;
@@ -326,6 +340,7 @@ void store_free(struct store *store)
 		return;
 	while ((writing = TAILQ_FIRST(&store->writings))) {
 		TAILQ_REMOVE(&store->writings, writing, next);
+		write_rest(store, writing);
 		free_writing(writing);
 	}
 	close_place(&store->top);

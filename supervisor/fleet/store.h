@@ -36,7 +36,8 @@ char *store_read(struct store *store, const char *domain, const char *fingerprin
 void store_write(
 	struct store *store, const char *domain, const char *fingerprint, const char *text);
 
-/* The same for a note: what stands in the file of this name, of any fingerprint. */
+/* The same for a note: what stands in the file of this name, of any fingerprint. Small; one whose writing
+ * was ended with the launcher is written by store_free(), which then blocks. */
 char *store_read_note(struct store *store, const char *name) must_check;
 void store_write_note(struct store *store, const char *name, const char *text);
 

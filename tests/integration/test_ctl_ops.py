@@ -163,6 +163,14 @@ def test_progress_on_a_terminal_alone(socket_path):
         assert "restarting" not in ctl.run("restart", "git", socket=socket_path).out
 
 
+def test_an_error_stays_on_the_terminal(socket_path):
+    """What was drawn is taken away before the error comes, not with it."""
+    with ctl.FakeDaemon(socket_path, {"domain/restart": refuse(-31011, "no process is ready")}):
+        result = ctl.run_pty("restart", "git", socket=socket_path)
+    assert result.code == 1
+    assert result.out.rindex("\x1b[J") < result.out.index("no process is ready")
+
+
 def test_rolling_restart_under_load(start_fleet):
     """Real processes, calls all the time: none fails, and all processes are other ones afterwards."""
     fleet = start_fleet({"fake": fleets.fake_domain("fake", concurrency=4, processes={"min": 2, "max": 2})})

@@ -292,6 +292,20 @@ static void test_what_changed_on_our_side(void **unused)
 	end(&world);
 }
 
+/* Name and URL are to change together: the entry and the ids of its tools stay. */
+static void test_new_name_and_url(void **unused)
+{
+	struct world world;
+
+	begin(&world);
+	add(&world, "old", ID_A, "{}");
+	confirm(&world, ID_A, 2);
+	expect(&world, "update a a");
+	world.wants[0].wish = WISH_REMOVE;
+	expect(&world, "delete a a\nabsent a -");
+	end(&world);
+}
+
 static void test_secrets(void **unused)
 {
 	struct world world;
@@ -362,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_crossed_urls),
 		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_what_changed_on_our_side),
+		cmocka_unit_test(test_new_name_and_url),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_wiped_key),
 		cmocka_unit_test(test_unreachable_is_not_written_each_time),

@@ -246,6 +246,29 @@ static void test_notes(void **unused)
 	assert_int_equal(access("state/.disabled.new", F_OK), -1);
 }
 
+/* The end of the daemon, right behind an order that was said to be kept. */
+static void test_notes_outlast_the_end(void **unused)
+{
+	auto_free char *path = alloc_printf("%s/state", folder);
+	struct fail fail = { 0 };
+
+	store_write_note(store, "disabled", "a\n");
+	store_write_note(store, "disabled", "a\nb\n");
+	store_write_note(store, "other", "c\n");
+	launcher_free(launcher);
+	store_free(store);
+	launcher = launcher_new(loop);
+	assert_int_equal(store_open(path, launcher, &store, &fail), 0);
+	auto_free char *disabled = store_read_note(store, "disabled");
+	auto_free char *other = store_read_note(store, "other");
+
+	assert_non_null(disabled);
+	assert_non_null(other);
+	assert_string_equal(disabled, "a\nb\n");
+	assert_string_equal(other, "c\n");
+	assert_int_equal(access("state/.disabled.new", F_OK), -1);
+}
+
 static void test_damaged_notes(void **unused)
 {
 	static const char *const texts[] = { "", "a\n", "mcp-fleet note 1", "mcp-fleet note 2\na\n",
@@ -289,6 +312,7 @@ int main(void)
 		TEST(test_a_folder_that_is_not_ours_alone),
 		TEST(test_where),
 		TEST(test_notes),
+		TEST(test_notes_outlast_the_end),
 		TEST(test_damaged_notes),
 		TEST(test_fingerprint),
 	};

@@ -63,6 +63,8 @@ static void take_domain(struct registrar *registrar, json_t *params)
 		return;
 	domain = domains_get(&registrar->domains, name);
 	domain->is_told = true;
+	if (!domain->is_ready)
+		domain_forget_failures(domain); /* they may have come from that */
 	domain->is_ready = json_is_true(json_object_get(params, "is_ready"));
 	set_text(&domain->reason, json_string_value(json_object_get(params, "reason")));
 	set_text(&domain->description, json_string_value(json_object_get(params, "description")));
