@@ -192,7 +192,7 @@ static bool take_letters(struct parser *p, const char *letters)
 		if (!option)
 			option = args_find_letter(global_options, *letters);
 		if (!option) {
-			owner = p->ret->verb ? NULL : find_owner(NULL, 0, *letters);
+			owner = p->ret->verb ? NULL : find_owner("", 0, *letters);
 			return owner ? wrong(p,
 					       "option '-%c' stands behind the verb: mcp-fleetctl "
 					       "%s -%c",

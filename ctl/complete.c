@@ -87,7 +87,10 @@ static void add(const struct completion *c, const char *prefix, const char *name
 		return;
 	strbuf_addf(c->out, "%s\t", word);
 	for (const char *at = doc; *at && *at != '\n'; at++)
-		strbuf_addc(c->out, (unsigned char)*at < 0x20 || *at == 0x7f ? ' ' : *at);
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			strbuf_addc(c->out, ' ');
+		else
+			strbuf_addc(c->out, *at);
 	strbuf_addc(c->out, '\n');
 }
 
