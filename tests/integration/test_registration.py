@@ -52,13 +52,13 @@ def rig(request, gateway, caller, token, repository, tmp_path):
     made = []
     request.node.fleets = []
 
-    def make(domains=None, at=None, start=True, prefix="fleet-", **settings):
+    def make(domains=None, start=True, prefix="fleet-", **settings):
         folder = tmp_path / f"at-{prefix}"
         folder.mkdir()
         fleet = fleets.Fleet(folder, domains or registration.all_domains(repository), {"gateway": {
             "interval": f"{int(INTERVAL * 1000)}ms", "name_prefix": prefix, **settings}})
         request.node.fleets.append(fleet)
-        new = registration.Rig(at or gateway, fleet, caller, token, repository, prefix)
+        new = registration.Rig(gateway, fleet, caller, token, repository, prefix)
         made.append(new)
         return new.start() if start else new
 
@@ -106,6 +106,8 @@ def test_from_nothing_and_again(rig, transport):
     assert sum(len(made.tools(domain)) for domain in DOMAINS) == 105
     assert made.what_is_wrong() is None
     made.call_each()
+    if transport == "streamable":
+        return  # what comes then is the same
 
     before, counters = made.records(), made.counters()
     assert counters == {"creates": 4, "updates": 0, "deletes": 0}
@@ -290,14 +292,15 @@ def test_gateway_goes_and_comes_back(rig, gateway, how):
     made.call_each()
 
 
-def test_gateway_is_away_at_first(rig, gateway):
-    """For many intervals; the pauses never grow beyond one of them."""
+def test_gateway_is_away_at_first(rig, relay, gateway):
+    """For many intervals, as nobody listens at its address; the pauses never grow beyond one of them."""
     made = rig(start=False)
-    made.fleet.settings["gateway"].update(url=gateway.url, token_file=str(made.token_file))
-    gateway.stop(grace=2)
+    port = fleets.free_port()
+    url = f"http://127.0.0.1:{port}"
+    made.fleet.settings["gateway"].update(url=url, token_file=str(made.token_file))
     made.start()
     made.wait_gateway("unreachable")
-    done = made.register("--timeout", "2", code=1)
+    done = made.register("--timeout", "1", code=1, url=url)
     assert "0 of 4 registered" in done.out and "check that the gateway runs" in done.out
     rounds = made.report()["counters"]["rounds"]
 
@@ -309,7 +312,7 @@ def test_gateway_is_away_at_first(rig, gateway):
         return report["counters"]["rounds"] >= rounds + 4
     fleets.wait_until(has_tried, 5 * INTERVAL + 3, "four more tries")
     assert made.log_of_registrar.count("the gateway is unreachable") <= 2  # at first, and for the order
-    gateway.start()
+    relay(gateway.port, at=port)
     made.wait_right()
     made.call_each()
 
@@ -366,16 +369,13 @@ def test_token_is_wrong_revoked_and_mended(rig, gateway):
     made.call_each()
 
 
-def test_rate_limit_is_obeyed(rig, envs, tmp_path):
+def test_rate_limit_is_obeyed(rig, gateway):
     """The gateway says when to come back; until then nothing is sent."""
-    limited = gateways.Gateway(tmp_path / "limited", envs / "venv-gateway")
+    made = rig(only_utils())
+    made.register()
+    gateway.restart(RATE_LIMITING_ENABLED="true", RATE_LIMIT_LOW_RPM="8", RATE_LIMIT_LOW_BURST="0",
+                    RATE_LIMITING_REDIS_ENABLED="false")
     try:
-        limited.start()
-        made = rig(at=limited)
-        made.write_token(limited.make_api_token("fleet")[1])
-        made.register()
-        limited.restart(RATE_LIMITING_ENABLED="true", RATE_LIMIT_LOW_RPM="8", RATE_LIMIT_LOW_BURST="0",
-                        RATE_LIMITING_REDIS_ENABLED="false")
         fleets.wait_until(lambda: made.ctl("register", "--check").code == 1, 30, "too many requests")
         said = made.report()["gateway"]
         assert said["state"] == "rate_limited"
@@ -386,9 +386,7 @@ def test_rate_limit_is_obeyed(rig, envs, tmp_path):
         assert made.report()["counters"]["requests"] == requests
         assert made.report()["gateway"]["state"] == "rate_limited"
     finally:
-        for each in (made.fleet,):
-            each.stop()
-        limited.stop()
+        gateway.restart(RATE_LIMITING_ENABLED="false")
 
 
 # --- the fleet goes, comes back, and changes --------------------------------------------------------
