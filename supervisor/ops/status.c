@@ -10,6 +10,8 @@
 
 struct status {
 	struct status_parts parts;
+	char *settings; /* the file as others find it: it may have been given from the folder that we were
+	                 * started in. NULL: the built-in default */
 	int64_t began_ms;
 };
 
@@ -199,13 +201,9 @@ static const char *transport_of(const struct status *status)
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
 }
 
-/* The file as others find it: it may have been given from the folder that we were started in. */
 static void add_paths(const struct status *status, json_t *json)
 {
-	const char *given = status->parts.conf->path;
-	auto_free char *path = given ? realpath(given, NULL) : NULL;
-
-	(void)json_object_set_new(json, "settings", text_or_null(path ? path : given));
+	(void)json_object_set_new(json, "settings", text_or_null(status->settings));
 	(void)json_object_set_new(json, "state_dir", text_or_null(status->parts.state_dir));
 }
 
@@ -253,21 +251,36 @@ json_t *status_make_hello(const struct status *status)
 	return json;
 }
 
+/* Once for each set of settings: a file system may take its time. */
+static void find_settings(struct status *status)
+{
+	const char *given = status->parts.conf->path;
+	char *path = given ? realpath(given, NULL) : NULL;
+
+	free(status->settings);
+	status->settings = path || !given ? path : alloc_str(given);
+}
+
 struct status *status_new(const struct status_parts *parts)
 {
 	struct status *status = alloc_zero(sizeof(*status));
 
 	status->parts = *parts;
+	find_settings(status);
 	status->began_ms = loop_now_ms(parts->loop);
 	return status;
 }
 
 void status_free(struct status *status)
 {
+	if (!status)
+		return;
+	free(status->settings);
 	free(status);
 }
 
 void status_set_conf(struct status *status, const struct conf *conf)
 {
 	status->parts.conf = conf;
+	find_settings(status);
 }
