@@ -95,7 +95,7 @@ def test_tools(fake):
         assert {tool["domain"] for tool in tools} == {"fake", "other"}
         assert all(tool["name"].startswith(tool["domain"] + "_") and tool["inputSchema"] for tool in tools)
         assert control.call("tools", domain="other")["tools"] == [t for t in tools if t["domain"] == "other"]
-        with pytest.raises(Refused, match="there is no domain 'nope'") as refused:
+        with pytest.raises(Refused, match='there is no domain "nope"') as refused:
             control.call("tools", domain="nope")
         assert refused.value.code == -31012
 
