@@ -85,9 +85,21 @@ static json_t *calls_of(const struct domain_stats *stats)
 	return json;
 }
 
-static const char *remedy_for(enum domain_state state)
+/* That it serves does not mean that all of its processes do. */
+static const char *remedy_for_some(const struct domain_stats *stats)
 {
-	switch (state) {
+	if (stats->n_parked > 0)
+		return "a process of it is parked: mend the cause, then mcp-fleetctl restart";
+	if (stats->n_waiting > 0)
+		return "a process of it is being started again; mcp-fleetctl logs shows what it says";
+	if (stats->state == DOMAIN_ASLEEP)
+		return "none is needed: it starts with the next call";
+	return "none is needed: it was replaced";
+}
+
+static const char *remedy_for(const struct domain_stats *stats)
+{
+	switch (stats->state) {
 	case DOMAIN_PARKED:
 		return "mend the cause, then mcp-fleetctl restart or reload: it is tried again rarely";
 	case DOMAIN_STARTING:
@@ -97,10 +109,11 @@ static const char *remedy_for(enum domain_state state)
 		return "mcp-fleetctl enable switches it on again";
 	case DOMAIN_UP:
 	case DOMAIN_ASLEEP:
+		return remedy_for_some(stats);
 	case DOMAIN_STOPPED:
 		break;
 	}
-	return "none is needed: it was replaced";
+	return "none is needed: the fleet is stopping";
 }
 
 static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
@@ -109,8 +122,8 @@ static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
 
 	if (json_is_null(text))
 		return text;
-	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats->state),
-		"age_ms", (json_int_t)(now_ms - stats->last_error_ms));
+	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats), "age_ms",
+		(json_int_t)(now_ms - stats->last_error_ms));
 }
 
 static void add_details(const struct status *status, json_t *json, struct domain *domain,

@@ -34,7 +34,9 @@ extern struct control_world {
 	unsigned n_reloads;
 	int result; /* of the fleet's orders */
 	json_t *report;
-	unsigned n_stats; /* how often the fleet was looked at, in domains */
+	struct domain_stats stats;     /* of the domain "one", but for its state */
+	struct domain_process process; /* its only one; without a name: it has none */
+	unsigned n_stats;              /* how often the fleet was looked at, in domains */
 } here;
 
 int set_up_control(void **unused);

@@ -131,6 +131,94 @@ static void test_a_tool_with_nul(void **unused)
 	assert_int_equal(count_parts(hears(&here.reader), "\"domain\":\"two\"}"), 2);
 }
 
+/* --- the status ---------------------------------------------------------------------------------- */
+
+static json_t *get_status(void)
+{
+	json_auto_t *answer = NULL;
+
+	ask(&here.reader, REQUEST("1", "status", "{}"));
+	answer = json_loads(hears(&here.reader), 0, NULL);
+	return json_incref(json_object_get(answer, "result"));
+}
+
+static void assert_remedy(enum domain_state state, const char *part)
+{
+	json_auto_t *status = NULL;
+	json_t *domain;
+
+	change(&world.domains[0], state);
+	status = get_status();
+	domain = json_array_get(json_object_get(status, "domains"), 0);
+	assert_part(
+		json_string_value(json_object_get(json_object_get(domain, "last_error"), "remedy")),
+		part);
+}
+
+/* What there is to do follows from how it is now, not from what was wrong. */
+static void test_remedies(void **unused)
+{
+	assert_remedy(DOMAIN_UP, "none is needed: it was replaced");
+	assert_remedy(DOMAIN_ASLEEP, "none is needed: it starts with the next call");
+	assert_remedy(DOMAIN_DOWN, "it is being started again");
+	assert_remedy(DOMAIN_PARKED, "mend the cause");
+	assert_remedy(DOMAIN_DISABLED, "mcp-fleetctl enable");
+	assert_remedy(DOMAIN_STOPPED, "the fleet is stopping");
+	here.stats.n_waiting = 1; /* one of several is in a loop of crashes */
+	assert_remedy(DOMAIN_UP, "a process of it is being started again");
+	here.stats.n_parked = 1; /* or parked: that of a session, with isolation */
+	assert_remedy(DOMAIN_UP, "a process of it is parked");
+}
+
+/* The same reasons as /ready has, for the same domains. */
+static void test_ready(void **unused)
+{
+	static const struct {
+		enum domain_state state;
+		bool is_ready;
+	} cases[] = { { DOMAIN_UP, true }, { DOMAIN_ASLEEP, true }, { DOMAIN_DISABLED, true },
+		{ DOMAIN_STARTING, false }, { DOMAIN_DOWN, false }, { DOMAIN_PARKED, false },
+		{ DOMAIN_STOPPED, false } };
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		json_auto_t *status = NULL;
+		json_auto_t *reasons = NULL;
+
+		change(&world.domains[0], cases[i].state);
+		change(&world.domains[1], DOMAIN_PARKED); /* it is not required */
+		status = get_status();
+		reasons = health_make_reasons(here.health);
+		assert_int_equal(json_is_true(json_object_get(status, "ready")), cases[i].is_ready);
+		assert_true(json_equal(json_object_get(status, "reasons"), reasons));
+	}
+}
+
+/* What a worker has said last need not be text; all the rest is told. */
+static void test_words_that_are_no_text(void **unused)
+{
+	char id[SESSION_ID_TEXT];
+	json_auto_t *status = NULL;
+	json_t *process;
+
+	session_get_id(world.a.session, id);
+	here.stats.last_error = "\xff\xfe";
+	here.process = (struct domain_process){ .name = "one/1",
+		.pid = 7,
+		.state = "draining",
+		.last_end = "\xff",
+		.retiring = true,
+		.n_answered = UINT64_MAX,
+		.session = session_get_number(world.a.session) };
+	status = get_status();
+	process = json_array_get(
+		json_object_get(json_array_get(json_object_get(status, "domains"), 0), "processes"),
+		0);
+	assert_string_equal(json_string_value(json_object_get(process, "state")), "draining");
+	assert_true(json_is_true(json_object_get(process, "retiring")));
+	assert_true(json_is_null(json_object_get(process, "last_end")));
+	assert_string_equal(json_string_value(json_object_get(process, "session")), id);
+}
+
 /* --- answers that come later --------------------------------------------------------------------- */
 
 static void test_answer_after_the_client_has_gone(void **unused)
@@ -608,6 +696,9 @@ int main(void)
 		CONTROL_TEST(test_params_of_another_type),
 		CONTROL_TEST(test_tools),
 		CONTROL_TEST(test_a_tool_with_nul),
+		CONTROL_TEST(test_remedies),
+		CONTROL_TEST(test_ready),
+		CONTROL_TEST(test_words_that_are_no_text),
 		CONTROL_TEST(test_answer_after_the_client_has_gone),
 		CONTROL_TEST(test_answers_come_late_and_in_any_order),
 		CONTROL_TEST(test_the_end_with_orders_under_way),
