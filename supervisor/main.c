@@ -197,6 +197,7 @@ static void begin_stop(struct daemon *d)
 	d->drain_until_ms = loop_now_ms(d->loop) + d->conf->drain_ms;
 	mcp_refuse_new(d->mcp);
 	health_set_stopping(d->health);
+	control_set_stopping(d->control);
 	if (d->httpd)
 		httpd_stop_listening(d->httpd);
 	local_stop_listening(d->local);
@@ -719,6 +720,7 @@ static void destroy(struct daemon *d)
 	d->control = NULL;
 	fleet_free(d->fleet);
 	registration_free(d->registration);
+	d->registration = NULL;
 	mcp_free(d->mcp);
 	httpd_free(d->httpd);
 	sse_free(d->sse);

@@ -202,6 +202,8 @@ struct domain_stats {
 	enum domain_state state;
 	unsigned n_processes; /* running */
 	unsigned n_ready;
+	unsigned n_waiting; /* that wait to be started again */
+	unsigned n_parked;  /* the same, tried rarely */
 	unsigned n_queued;
 	unsigned n_in_flight;
 	uint64_t n_restarts;

@@ -62,8 +62,12 @@ void domain_get_stats(const struct domain *d, struct domain_stats *ret)
 		.latency = &d->latency,
 	};
 	TAILQ_FOREACH(slot, &d->slots, next) {
+		enum worker_state state = worker_get_state(slot->worker);
+
 		ret->n_processes += worker_get_pid(slot->worker) != 0;
-		ret->n_ready += worker_get_state(slot->worker) == WORKER_READY;
+		ret->n_ready += state == WORKER_READY;
+		ret->n_waiting += state == WORKER_BACKOFF;
+		ret->n_parked += state == WORKER_PARKED;
 		ret->n_in_flight += worker_count_calls(slot->worker);
 	}
 }

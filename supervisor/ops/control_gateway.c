@@ -4,13 +4,17 @@
 
 #include "supervisor/ops/control_private.h"
 
+enum { MAX_CHECKS = 4 };
+
 static void on_answer(void *arg, json_t *result, const struct fail *fail)
 {
 	struct control_ask *ask = arg;
-	struct control_conn *conn = control_get_conn(ask->control, ask->conn);
+	struct control_conn *conn = control_get_conn(ask);
 
 	if (conn)
 		conn->n_orders--;
+	if (ask->control && streq(ask->method, "gateway/check"))
+		ask->control->n_checks--;
 	if (result)
 		control_answer(ask, json_incref(result));
 	else
@@ -18,32 +22,40 @@ static void on_answer(void *arg, json_t *result, const struct fail *fail)
 			fail->text);
 }
 
+/* Takes over `params`. */
 static void pass_on(
 	struct control_conn *conn, struct control_ask *ask, const char *method, json_t *params)
 {
 	conn->n_orders++;
-	registration_ask(conn->control->parts.registration, method,
-		params ? json_incref(params) : json_object(), on_answer, ask);
+	registration_ask(conn->control->parts.registration, method, params ? params : json_object(),
+		on_answer, ask);
 }
 
 void control_register(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/register", params);
+	pass_on(conn, ask, "registrar/register", json_incref(params));
 }
 
 void control_unregister(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/unregister", params);
+	pass_on(conn, ask, "registrar/unregister", json_incref(params));
 }
 
+/* For those who may only look: they choose nothing, and do not keep the registrar from its orders. */
 void control_check_gateway(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/check", params);
+	if (conn->control->n_checks == MAX_CHECKS) {
+		control_refuse(ask, CONTROL_BUSY, NULL, "%d checks are under way; try again later",
+			(int)MAX_CHECKS);
+		return;
+	}
+	conn->control->n_checks++;
+	pass_on(conn, ask, "registrar/check", NULL);
 }
 
 void control_reconcile(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/reconcile", params);
+	pass_on(conn, ask, "registrar/reconcile", NULL);
 }
 
 void control_drill_gateway(struct control_ask *ask)

@@ -6,7 +6,6 @@
 #include "supervisor/ops/registration.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -55,10 +54,13 @@ struct registration {
 	struct told told[MAX_KNOWN];
 	size_t n_told;
 	struct timer *tell_timer;
+	struct timer *ping_timer; /* while it has orders: to ping it, then to have its answer */
+	uint64_t ping_no;         /* of the ping without an answer; 0: there is none */
 	TAILQ_HEAD(, order) orders;
 	unsigned n_orders;
 	uint64_t last_no;
 	json_t *report; /* NULL: none up to now */
+	struct log_limit unreadable;
 	uint64_t n_restarts;
 	void (*on_stopped)(void *arg);
 	void *on_stopped_arg;
@@ -202,6 +204,21 @@ static void forget_told(struct registration *reg)
 		free(reg->told[--reg->n_told].name);
 }
 
+/* One that comes again is told again, whatever it was before. */
+static void forget_removed(struct registration *reg)
+{
+	size_t i = 0;
+
+	while (i < reg->n_told) {
+		if (conf_find_domain(reg->parts.conf, reg->told[i].name)) {
+			i++;
+			continue;
+		}
+		free(reg->told[i].name);
+		reg->told[i] = reg->told[--reg->n_told];
+	}
+}
+
 static void look_at_domain(void *arg, struct domain *domain)
 {
 	struct registration *reg = arg;
@@ -215,6 +232,8 @@ static void look_at_domain(void *arg, struct domain *domain)
 	uint64_t hash;
 
 	domain_get_stats(domain, &stats);
+	if (stats.state == DOMAIN_STOPPED) /* the fleet ends: what is registered stays so */
+		return;
 	reason = why_not_ready(&stats, endpoint ? endpoint_count_tools(endpoint) : 0);
 	hash = store_fingerprint(STORE_FINGERPRINT_START ^ version, reason);
 	hash = store_fingerprint(hash, summary);
@@ -272,6 +291,8 @@ static void send_order(struct registration *reg, struct order *order)
 	order->is_sent = true;
 	if (worker_call(reg->worker, request) < 0)
 		request_free(request); /* its end is told, and with it that of the order */
+	if (!timer_is_running(reg->ping_timer))
+		timer_start(reg->ping_timer, HEALTH_INTERVAL_MS);
 }
 
 static void send_orders(struct registration *reg)
@@ -281,6 +302,41 @@ static void send_orders(struct registration *reg)
 	TAILQ_FOREACH(order, &reg->orders, next)
 		if (!order->is_sent)
 			send_order(reg, order);
+}
+
+/* A worker that has a call is not pinged by itself: the deadline of the call is enough. Orders have none, for only
+ * the registrar knows how long its gateway may take; that it lives, we ask. It answers pings in the middle of
+ * whatever it waits for. */
+static void on_ping_timer(void *arg)
+{
+	struct registration *reg = arg;
+	struct request *request;
+
+	if (!reg->is_ready || reg->n_orders == 0)
+		return;
+	if (reg->ping_no) {
+		if (worker_drill(reg->worker, DRILL_KILL) == 0)
+			log_warn("the registrar did not answer a ping while it had an order; "
+				 "killing it");
+		return;
+	}
+	request = alloc_zero(sizeof(*request));
+	request->no = reg->ping_no = ++reg->last_no;
+	request->is_beside = true;
+	request->line = alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"ping\"}",
+		(unsigned long long)request->no);
+	request->len = strlen(request->line);
+	if (worker_call(reg->worker, request) < 0)
+		request_free(request);
+	timer_start(reg->ping_timer, HEALTH_TIMEOUT_MS);
+}
+
+static void on_pong(struct registration *reg)
+{
+	reg->ping_no = 0;
+	timer_stop(reg->ping_timer);
+	if (reg->n_orders > 0)
+		timer_start(reg->ping_timer, HEALTH_INTERVAL_MS);
 }
 
 static struct order *find_order(struct registration *reg, uint64_t no)
@@ -315,6 +371,8 @@ static void on_answered(void *arg, const struct request *request, const struct r
 	struct fail fail = { 0 };
 	json_auto_t *result = NULL;
 
+	if (request->no == reg->ping_no)
+		on_pong(reg);
 	if (!order)
 		return;
 	if (rpc->kind == RPC_RESULT)
@@ -333,9 +391,12 @@ static void on_told(void *arg, struct worker *worker, const struct rpc *rpc)
 
 	if (!jspan_is(rpc->method, "registrar/state"))
 		return;
-	report = json_loadb(rpc->params.at, rpc->params.len, 0, NULL);
-	if (!report)
+	report = rpc->params.at ? json_loadb(rpc->params.at, rpc->params.len, 0, NULL) : NULL;
+	if (!report) {
+		if (log_limit_ok(&reg->unreadable, 1, "reports of the registrar"))
+			log_warn("a report of the registrar cannot be read, the one before stays");
 		return;
+	}
 	json_decref(reg->report);
 	reg->report = report;
 	reg->parts.changed(reg->parts.arg);
@@ -350,6 +411,8 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 		TAILQ_REMOVE(calls, request, next);
 		request_free(request);
 	}
+	reg->ping_no = 0;
+	timer_stop(reg->ping_timer);
 	fail_orders(reg, true, "the registrar ended while it was at work; ask again");
 }
 
@@ -483,6 +546,7 @@ struct registration *registration_new(const struct registration_parts *parts)
 	reg->parts = *parts;
 	TAILQ_INIT(&reg->orders);
 	reg->tell_timer = timer_new(parts->loop, tell, reg);
+	reg->ping_timer = timer_new(parts->loop, on_ping_timer, reg);
 	return reg;
 }
 
@@ -494,6 +558,7 @@ void registration_free(struct registration *reg)
 	fail_orders(reg, false, "the fleet is stopping");
 	worker_free(reg->worker);
 	timer_free(reg->tell_timer);
+	timer_free(reg->ping_timer);
 	forget_told(reg);
 	json_decref(reg->report);
 	free(reg);
@@ -508,6 +573,7 @@ void registration_start(struct registration *reg)
 void registration_set_conf(struct registration *reg, const struct conf *conf)
 {
 	reg->parts.conf = conf;
+	forget_removed(reg);
 	start_if_wanted(reg);
 	if (!reg->is_ready)
 		return;
@@ -593,7 +659,5 @@ pid_t registration_kill(struct registration *reg, uint64_t *ret_restarts)
 	pid_t pid = reg->worker ? worker_get_pid(reg->worker) : 0;
 
 	*ret_restarts = reg->n_restarts;
-	if (pid > 0)
-		(void)kill(pid, SIGKILL);
-	return pid;
+	return pid > 0 && worker_drill(reg->worker, DRILL_KILL) == 0 ? pid : 0;
 }

@@ -10,6 +10,8 @@
 
 struct status {
 	struct status_parts parts;
+	char *settings; /* the file as others find it: it may have been given from the folder that we were
+	                 * started in. NULL: the built-in default */
 	int64_t began_ms;
 };
 
@@ -83,9 +85,21 @@ static json_t *calls_of(const struct domain_stats *stats)
 	return json;
 }
 
-static const char *remedy_for(enum domain_state state)
+/* That it serves does not mean that all of its processes do. */
+static const char *remedy_for_some(const struct domain_stats *stats)
 {
-	switch (state) {
+	if (stats->n_parked > 0)
+		return "a process of it is parked: mend the cause, then mcp-fleetctl restart";
+	if (stats->n_waiting > 0)
+		return "a process of it is being started again; mcp-fleetctl logs shows what it says";
+	if (stats->state == DOMAIN_ASLEEP)
+		return "none is needed: it starts with the next call";
+	return "none is needed: it was replaced";
+}
+
+static const char *remedy_for(const struct domain_stats *stats)
+{
+	switch (stats->state) {
 	case DOMAIN_PARKED:
 		return "mend the cause, then mcp-fleetctl restart or reload: it is tried again rarely";
 	case DOMAIN_STARTING:
@@ -95,10 +109,11 @@ static const char *remedy_for(enum domain_state state)
 		return "mcp-fleetctl enable switches it on again";
 	case DOMAIN_UP:
 	case DOMAIN_ASLEEP:
+		return remedy_for_some(stats);
 	case DOMAIN_STOPPED:
 		break;
 	}
-	return "none is needed: it was replaced";
+	return "none is needed: the fleet is stopping";
 }
 
 static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
@@ -107,8 +122,8 @@ static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
 
 	if (json_is_null(text))
 		return text;
-	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats->state),
-		"age_ms", (json_int_t)(now_ms - stats->last_error_ms));
+	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats), "age_ms",
+		(json_int_t)(now_ms - stats->last_error_ms));
 }
 
 static void add_details(const struct status *status, json_t *json, struct domain *domain,
@@ -199,13 +214,9 @@ static const char *transport_of(const struct status *status)
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
 }
 
-/* The file as others find it: it may have been given from the folder that we were started in. */
 static void add_paths(const struct status *status, json_t *json)
 {
-	const char *given = status->parts.conf->path;
-	auto_free char *path = given ? realpath(given, NULL) : NULL;
-
-	(void)json_object_set_new(json, "settings", text_or_null(path ? path : given));
+	(void)json_object_set_new(json, "settings", text_or_null(status->settings));
 	(void)json_object_set_new(json, "state_dir", text_or_null(status->parts.state_dir));
 }
 
@@ -253,21 +264,36 @@ json_t *status_make_hello(const struct status *status)
 	return json;
 }
 
+/* Once for each set of settings: a file system may take its time. */
+static void find_settings(struct status *status)
+{
+	const char *given = status->parts.conf->path;
+	char *path = given ? realpath(given, NULL) : NULL;
+
+	free(status->settings);
+	status->settings = path || !given ? path : alloc_str(given);
+}
+
 struct status *status_new(const struct status_parts *parts)
 {
 	struct status *status = alloc_zero(sizeof(*status));
 
 	status->parts = *parts;
+	find_settings(status);
 	status->began_ms = loop_now_ms(parts->loop);
 	return status;
 }
 
 void status_free(struct status *status)
 {
+	if (!status)
+		return;
+	free(status->settings);
 	free(status);
 }
 
 void status_set_conf(struct status *status, const struct conf *conf)
 {
 	status->parts.conf = conf;
+	find_settings(status);
 }
