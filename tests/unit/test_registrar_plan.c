@@ -150,9 +150,14 @@ static const struct {
 	/* Our address, and some mcp-fleet: that was us, before the state was lost. */
 	{ "{\"tags\":[\"mcp-fleet\"]}", true, "update a a" },
 	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"]}", false, "update a a" },
+	/* It was ours a moment ago: somebody has taken its tags away. */
+	{ "{\"tags\":[]}", true, "update a a" },
+	{ "{\"tags\":[\"mcp-fleet-0123\"]}", true, "update a a" },
+	{ "{\"tags\":[],\"enabled\":false}", true, "disabled a a" },
+	{ "{\"tags\":[],\"slug\":\"other\",\"url\":\"http://localhost:2/\"}", true, "create a -" },
 	/* Others': by tag, by another fleet's address, without any tag. */
-	{ "{\"tags\":[]}", true, "foreign a a" },
-	{ "{\"tags\":[\"mcp-fleet-0123\"]}", true, "foreign a a" },
+	{ "{\"tags\":[]}", false, "foreign a a" },
+	{ "{\"tags\":[\"mcp-fleet-0123\"]}", false, "foreign a a" },
 	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"],\"url\":\"http://localhost:2/a/sse\"}",
 		false, "foreign a a" },
 	{ "{\"tags\":[],\"slug\":\"other\",\"name\":\"other\"}", false,

@@ -65,7 +65,12 @@ static bool is_match(const struct plan_want *want, const struct record *record, 
 static bool is_ours(
 	const struct work *work, const struct plan_want *want, const struct record *record)
 {
-	return is_of_instance(work, record) ||
+	/* The gateway gives an id only once: whoever took the tags away, an entry that was ours is, unless name and
+	 * URL were made another's, too. */
+	bool was_ours = *want->confirmed_id && streq(want->confirmed_id, record->id) &&
+			(is_match(want, record, BY_SLUG) || is_match(want, record, BY_URL));
+
+	return was_ours || is_of_instance(work, record) ||
 	       (record_has_tag(record, PLAN_TAG) && is_same_url(want->url, record->url));
 }
 
