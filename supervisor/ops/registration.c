@@ -12,6 +12,7 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
+#include "supervisor/conf_dump.h"
 #include "supervisor/fleet/store.h"
 
 enum {
@@ -68,15 +69,6 @@ struct registration {
 
 /* --- what it is told ---------------------------------------------------------------------------- */
 
-static json_t *texts_of(const struct conf_strs *texts)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < texts->n; i++)
-		(void)json_array_append_new(list, json_string(texts->items[i]));
-	return list;
-}
-
 static void set_text(json_t *json, const char *name, const char *text)
 {
 	(void)json_object_set_new(json, name, json_string(text));
@@ -115,8 +107,8 @@ static json_t *make_settings(const struct registration *reg)
 	set_text(json, "transport", gateway->transport == CONF_GATEWAY_SSE ? "sse" : "streamable");
 	set_text(json, "name_prefix", gateway->name_prefix);
 	set_text(json, "visibility", gateway->visibility);
-	(void)json_object_set_new(json, "tags", texts_of(&gateway->tags));
-	(void)json_object_set_new(json, "domains_filter", texts_of(&gateway->domains));
+	(void)json_object_set_new(json, "tags", conf_dump_texts(&gateway->tags));
+	(void)json_object_set_new(json, "domains_filter", conf_dump_texts(&gateway->domains));
 	set_text(json, "server", gateway->server);
 	(void)json_object_set_new(json, "interval_ms", json_integer(gateway->interval_ms));
 	set_text(json, "peer_key_file", gateway->key_file);

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "shared/alloc.h"
+#include "shared/jx.h"
 #include "supervisor/ops/control_private.h"
 
 struct status {
@@ -14,14 +15,6 @@ struct status {
 	                 * started in. NULL: the built-in default */
 	int64_t began_ms;
 };
-
-/* Words of workers need not be UTF-8: those that are not are left out. */
-static json_t *text_or_null(const char *text)
-{
-	json_t *json = text && *text ? json_string(text) : NULL;
-
-	return json ? json : json_null();
-}
 
 static json_t *number(uint64_t value)
 {
@@ -57,7 +50,7 @@ static void add_process(void *arg, const struct domain_process *process)
 		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
 		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
 
-	(void)json_object_set_new(json, "last_end", text_or_null(process->last_end));
+	(void)json_object_set_new(json, "last_end", jx_text(process->last_end));
 	(void)json_object_set_new(json, "session", session_of(list->status, process->session));
 	(void)json_array_append_new(list->items, json);
 }
@@ -118,7 +111,7 @@ static const char *remedy_for(const struct domain_stats *stats)
 
 static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
 {
-	json_t *text = text_or_null(stats->last_error);
+	json_t *text = jx_text(stats->last_error);
 
 	if (json_is_null(text))
 		return text;
@@ -141,7 +134,7 @@ static void add_details(const struct status *status, json_t *json, struct domain
 	(void)json_object_set_new(json, "sandbox",
 		json_string(health_get_sandbox(
 			status->parts.health, domain_get_name(domain), &missing)));
-	(void)json_object_set_new(json, "not_enforced", text_or_null(missing.data));
+	(void)json_object_set_new(json, "not_enforced", jx_text(missing.data));
 	(void)json_object_set_new(json, "calls", calls_of(stats));
 	(void)json_object_set_new(json, "last_error", error_of(stats, processes.now_ms));
 	(void)json_object_set_new(json, "latency", latency);
@@ -216,8 +209,8 @@ static const char *transport_of(const struct status *status)
 
 static void add_paths(const struct status *status, json_t *json)
 {
-	(void)json_object_set_new(json, "settings", text_or_null(status->settings));
-	(void)json_object_set_new(json, "state_dir", text_or_null(status->parts.state_dir));
+	(void)json_object_set_new(json, "settings", jx_text(status->settings));
+	(void)json_object_set_new(json, "state_dir", jx_text(status->parts.state_dir));
 }
 
 static void add_places(const struct status *status, json_t *json)
@@ -227,9 +220,9 @@ static void add_places(const struct status *status, json_t *json)
 	(void)json_object_set_new(json, "transport", json_string(transport_of(status)));
 	(void)json_object_set_new(json, "listeners", listeners_of(status));
 	(void)json_object_set_new(
-		json, "local_socket", text_or_null(parts->get_local_socket(parts->arg)));
+		json, "local_socket", jx_text(parts->get_local_socket(parts->arg)));
 	(void)json_object_set_new(
-		json, "control_socket", text_or_null(parts->get_control_socket(parts->arg)));
+		json, "control_socket", jx_text(parts->get_control_socket(parts->arg)));
 	add_paths(status, json);
 }
 
