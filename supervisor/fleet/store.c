@@ -318,6 +318,20 @@ static void close_place(struct place *place)
 	free(place->folder);
 }
 
+/* The launcher has ended who was writing; nothing is to be served any more, so we may wait for the disk. What a
+ * domain offers is learned again, a note is not. */
+static void finish_note(const struct store *store, const struct writing *writing)
+{
+	const struct writing *last = writing->later ? writing->later : writing;
+	int err;
+
+	if (!streq(writing->folder, store->top.folder))
+		return;
+	err = write_file(last);
+	if (err > 0)
+		(void)log_err(-err, "%s/%s: cannot be written", last->folder, last->to);
+}
+
 void store_free(struct store *store)
 {
 	struct writing *writing;
@@ -326,6 +340,7 @@ void store_free(struct store *store)
 		return;
 	while ((writing = TAILQ_FIRST(&store->writings))) {
 		TAILQ_REMOVE(&store->writings, writing, next);
+		finish_note(store, writing);
 		free_writing(writing);
 	}
 	close_place(&store->top);
