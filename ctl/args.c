@@ -79,7 +79,7 @@ static bool wrong(const struct parser *p, const char *fmt, ...)
 
 /* --- options ----------------------------------------------------------------------------------- */
 
-static const struct ctl_option *find_long(
+const struct ctl_option *args_find_long(
 	const struct ctl_option *options, const char *name, size_t len)
 {
 	for (const struct ctl_option *o = options; o && o->name; o++)
@@ -88,7 +88,7 @@ static const struct ctl_option *find_long(
 	return NULL;
 }
 
-static const struct ctl_option *find_letter(const struct ctl_option *options, char letter)
+const struct ctl_option *args_find_letter(const struct ctl_option *options, char letter)
 {
 	for (const struct ctl_option *o = options; o && o->name; o++)
 		if (o->letter == letter)
@@ -105,8 +105,8 @@ static const struct ctl_option *own_options(const struct parser *p)
 static const struct verb *find_owner(const char *name, size_t len, char letter)
 {
 	for (const struct verb *const *v = verbs; *v; v++)
-		if (letter ? find_letter((*v)->options, letter)
-			   : find_long((*v)->options, name, len))
+		if (letter ? args_find_letter((*v)->options, letter)
+			   : args_find_long((*v)->options, name, len))
 			return *v;
 	return NULL;
 }
@@ -173,10 +173,10 @@ static bool take_option(struct parser *p, const struct ctl_option *option, const
 static bool take_long(struct parser *p, const char *name)
 {
 	size_t len = strcspn(name, "=");
-	const struct ctl_option *option = find_long(own_options(p), name, len);
+	const struct ctl_option *option = args_find_long(own_options(p), name, len);
 
 	if (!option)
-		option = find_long(global_options, name, len);
+		option = args_find_long(global_options, name, len);
 	if (!option)
 		return refuse_unknown(p, name, len);
 	return take_option(p, option, name[len] ? name + len + 1 : NULL);
@@ -186,13 +186,13 @@ static bool take_long(struct parser *p, const char *name)
 static bool take_letters(struct parser *p, const char *letters)
 {
 	for (; *letters; letters++) {
-		const struct ctl_option *option = find_letter(own_options(p), *letters);
+		const struct ctl_option *option = args_find_letter(own_options(p), *letters);
 		const struct verb *owner;
 
 		if (!option)
-			option = find_letter(global_options, *letters);
+			option = args_find_letter(global_options, *letters);
 		if (!option) {
-			owner = p->ret->verb ? NULL : find_owner(NULL, 0, *letters);
+			owner = p->ret->verb ? NULL : find_owner("", 0, *letters);
 			return owner ? wrong(p,
 					       "option '-%c' stands behind the verb: mcp-fleetctl "
 					       "%s -%c",

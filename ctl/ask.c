@@ -2,6 +2,7 @@
 #include "ctl/ask.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <termios.h>
@@ -25,13 +26,18 @@ bool ask_is_possible(void)
 	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-/* Byte by byte: what follows the line belongs to the next question. -EINTR: a signal. */
-static int read_line(struct strbuf *line)
+/* Byte by byte: what follows the line belongs to the next question. With `mask` these signals are blocked but while
+ * it waits, so that none comes between; -EINTR: one came. */
+static int read_line(struct strbuf *line, const sigset_t *mask)
 {
 	for (;;) {
+		struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 		char c;
-		ssize_t n = read(STDIN_FILENO, &c, 1);
+		ssize_t n;
 
+		if (mask && ppoll(&input, 1, NULL, mask) < 0)
+			return -errno;
+		n = read(STDIN_FILENO, &c, 1);
 		if (n < 0)
 			return -errno;
 		if (n == 0)
@@ -59,6 +65,8 @@ static int read_hidden(const char *question, struct strbuf *line)
 	struct sigaction action = { .sa_handler = on_signal };
 	struct termios old;
 	struct termios quiet;
+	sigset_t held;
+	sigset_t mask;
 	int r;
 
 	if (tcgetattr(STDIN_FILENO, &old) < 0)
@@ -68,18 +76,23 @@ static int read_hidden(const char *question, struct strbuf *line)
 	quiet.c_lflag |= ECHONL;
 	caught = 0;
 	(void)sigemptyset(&action.sa_mask);
+	(void)sigemptyset(&held);
+	for (size_t i = 0; i < N_ELEMENTS(signals); i++)
+		(void)sigaddset(&held, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &held, &mask);
 	for (size_t i = 0; i < N_ELEMENTS(signals); i++)
 		(void)sigaction(signals[i], &action, &old_actions[i]);
 	r = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0 ? -errno : 0;
 	if (r == 0) {
 		print_question(question, ": ");
-		r = read_line(line);
+		r = read_line(line, &mask);
 	}
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	for (size_t i = 0; i < N_ELEMENTS(signals); i++)
 		(void)sigaction(signals[i], &old_actions[i], NULL);
 	if (caught)
 		(void)raise(caught);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	return r;
 }
 
@@ -94,7 +107,7 @@ int ask_line(const char *question, bool is_secret, char **ret, struct fail *fail
 		strbuf_cut(&line, 0);
 		if (!is_secret)
 			print_question(question, ": ");
-		r = is_secret ? read_hidden(question, &line) : read_line(&line);
+		r = is_secret ? read_hidden(question, &line) : read_line(&line, NULL);
 	} while (r == -EINTR); /* stopped and carried on */
 	if (r < 0) {
 		(void)fputc('\n', stderr);
@@ -111,7 +124,7 @@ bool ask_yes(const char *question)
 	int r;
 
 	print_question(question, " [y/N] ");
-	r = read_line(&line);
+	r = read_line(&line, NULL);
 	if (r < 0)
 		(void)fputc('\n', stderr);
 	return r == 0 && (strcasecmp(strbuf_get(&line), "y") == 0 ||

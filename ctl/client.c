@@ -191,7 +191,7 @@ static int read_message(struct client *client, int64_t deadline_ms, const char *
 	size_t len;
 	int r = wire_read(&client->wire, deadline_ms, &line, &len);
 
-	if (r < 0 && r == -ETIMEDOUT && !method)
+	if (r == -ETIMEDOUT && !method)
 		return r;
 	if (r < 0)
 		return fail_wire(client, r, method ? method : "", fail);
@@ -263,7 +263,7 @@ static json_t *take_answer(
 			return NULL;
 		}
 		(void)fail_set(fail, -EREMOTEIO, "%s%s%s",
-			text ? text : "the daemon gives no reason", remedy ? ": " : "",
+			text ? text : "the daemon gives no reason", remedy ? "; " : "",
 			remedy ? remedy : "");
 		return NULL;
 	}
@@ -311,7 +311,7 @@ static json_t *call(struct client *client, const char *method, json_t *params, i
 				return NULL;
 			continue;
 		}
-		if (is_notice(message))
+		if (on_notice && is_notice(message))
 			on_notice(arg, json_string_value(json_object_get(message, "method")),
 				json_object_get(message, "params"));
 		json_decref(message); /* or an answer that came too late */

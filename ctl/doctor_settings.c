@@ -10,6 +10,8 @@
 #include "shared/alloc.h"
 #include "shared/fd.h"
 
+enum { MAX_ENVIRONMENT = 1048576 };
+
 /* Under a service the daemon has mounts of its own (ProtectHome=, ReadOnlyPaths=). */
 static void find_user(struct doctor *doctor)
 {
@@ -32,6 +34,13 @@ static void find_user(struct doctor *doctor)
 		doctor->user = (struct access_user){ .uid = geteuid(), .gid = getegid() };
 }
 
+/* The file, or a folder that it names, is closed to us and may well be open to the daemon. */
+static bool is_closed_to_us(const struct doctor *doctor, const struct fail *fail)
+{
+	return geteuid() != 0 && geteuid() != doctor->user.uid &&
+	       strstr(fail->text, strerror(EACCES));
+}
+
 void doctor_check_settings(struct doctor *doctor)
 {
 	auto_free char *used =
@@ -43,6 +52,12 @@ void doctor_check_settings(struct doctor *doctor)
 
 	find_user(doctor);
 	doctor->settings = settings_dump(path, &fail);
+	if (!doctor->settings && is_closed_to_us(doctor, &fail)) {
+		finding_add(&doctor->findings, FINDING_SKIP, "settings", path,
+			"run this as root, or as the daemon's user",
+			"we may not read all of them: %s", fail.text);
+		return;
+	}
 	if (!doctor->settings) {
 		finding_add(&doctor->findings, FINDING_FAIL, "settings", path,
 			doctor->client ? "mend them; until then a reload or restart is refused"
@@ -108,7 +123,7 @@ void doctor_check_paths(struct doctor *doctor)
 
 	if (!doctor->settings) {
 		finding_add(&doctor->findings, FINDING_SKIP, "root", NULL, NULL,
-			"not looked at while the settings are wrong");
+			"not known while the settings cannot be used");
 		if (!doctor->status)
 			return;
 	}
@@ -145,7 +160,7 @@ static char *find_search_path(const struct doctor *doctor)
 
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
-	if (fd >= 0 && fd_read_all(fd, 1024 * 1024, &environment) == 0)
+	if (fd >= 0 && fd_read_all(fd, MAX_ENVIRONMENT, &environment) == 0)
 		for (size_t at = 0; at < environment.len; at += strlen(environment.data + at) + 1)
 			if (strncmp(environment.data + at, "PATH=", 5) == 0)
 				return alloc_str(environment.data + at + 5);

@@ -89,7 +89,9 @@ static int skip(struct reader *rd)
 /* The next character; 0 at the end. */
 static char peek(const struct reader *rd)
 {
-	return rd->at < rd->doc->len ? rd->doc->text[rd->at] : '\0';
+	if (rd->at >= rd->doc->len)
+		return '\0';
+	return rd->doc->text[rd->at];
 }
 
 static int fail_expected(struct reader *rd, const char *what)
@@ -155,7 +157,7 @@ static int read_value(struct reader *rd, uint32_t index, unsigned depth);
 static int read_name(struct reader *rd, uint32_t index)
 {
 	struct jsonc_node *node = &rd->doc->nodes[index];
-	struct jspan name;
+	struct jspan name = { 0 };
 	int r;
 
 	if (peek(rd) != '"')
@@ -218,7 +220,7 @@ static int read_value(struct reader *rd, uint32_t index, unsigned depth)
 	struct jsonc *doc = rd->doc;
 	size_t at = rd->at;
 	enum jspan_type type = JSPAN_NONE;
-	struct jspan scalar;
+	struct jspan scalar = { 0 };
 	int r;
 
 	if (peek(rd) == '{' || peek(rd) == '[') {

@@ -79,4 +79,5 @@ void live_end(struct live *live)
 	add_up(&out, live);
 	live->n_drawn = 0;
 	(void)fputs(strbuf_get(&out), stdout);
+	(void)fflush(stdout); /* before anything goes to standard error, which it would take away */
 }

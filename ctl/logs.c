@@ -72,7 +72,8 @@ static void print_line(const struct ctl *ctl, const json_t *line)
 	out_add_colored(&whole, ctl, COLOR_DIM, strbuf_get(&head));
 	out_clean(&text, level);
 	strbuf_addf(&text, "%*s ", text.len < 7 ? (int)(7 - text.len) : 0, "");
-	if (*speaker) {
+	/* Many lines name their domain or process themselves. */
+	if (*speaker && !strstr(member_text(line, "text"), speaker)) {
 		out_clean(&text, speaker);
 		strbuf_adds(&text, ": ");
 	}

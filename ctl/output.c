@@ -12,6 +12,7 @@
 #include "shared/utf8.h"
 
 enum { DEFAULT_COLUMNS = 80 };
+#define HOUR_S INT64_C(3600)
 
 /* --- cleaning ---------------------------------------------------------------------------------- */
 
@@ -46,7 +47,7 @@ static void clean(struct strbuf *out, const char *text, size_t len, bool keeps_l
 			strbuf_addf(out, "\\x%02X", (unsigned char)text[at]);
 			n = 1;
 		} else if (c == '\n' || c == '\t') {
-			strbuf_addc(out, keeps_lines ? (char)c : ' ');
+			strbuf_add(out, keeps_lines ? text + at : " ", 1);
 		} else if (c == '\r' && at + 1 < len && text[at + 1] == '\n') {
 			/* one line break, not two characters */
 		} else if (!is_harmful(c)) {
@@ -287,15 +288,15 @@ void out_duration(struct strbuf *out, int64_t ms)
 		strbuf_addf(out, "%lld ms", (long long)(ms > 0 ? ms : 0));
 	else if (s < 120)
 		strbuf_addf(out, "%lld s", (long long)s);
-	else if (s < 2 * 3600)
+	else if (s < 2 * HOUR_S)
 		strbuf_addf(out, "%lld min", (long long)(s / 60));
-	else if (s < 48 * 3600 && s % 3600 >= 60)
-		strbuf_addf(
-			out, "%lld h %lld min", (long long)(s / 3600), (long long)(s % 3600 / 60));
-	else if (s < 48 * 3600)
-		strbuf_addf(out, "%lld h", (long long)(s / 3600));
+	else if (s < 48 * HOUR_S && s % HOUR_S >= 60)
+		strbuf_addf(out, "%lld h %lld min", (long long)(s / HOUR_S),
+			(long long)(s % HOUR_S / 60));
+	else if (s < 48 * HOUR_S)
+		strbuf_addf(out, "%lld h", (long long)(s / HOUR_S));
 	else
-		strbuf_addf(out, "%lld d", (long long)(s / 86400));
+		strbuf_addf(out, "%lld d", (long long)(s / (24 * HOUR_S)));
 }
 
 void out_bytes(struct strbuf *out, uint64_t bytes)

@@ -33,9 +33,11 @@ static void add_words(struct strbuf *out, const char *name)
 		if (is_capital && last >= 'a' && last <= 'z')
 			strbuf_addc(out, '_');
 		if (ascii_is_letter(*c))
-			strbuf_addc(out, is_capital ? *c : (char)(*c - 'a' + 'A'));
+			strbuf_addf(out, "%c", *c & ~0x20); /* capital */
+		else if (ascii_is_digit(*c))
+			strbuf_addc(out, *c);
 		else
-			strbuf_addc(out, ascii_is_digit(*c) ? *c : '_');
+			strbuf_addc(out, '_');
 		last = *c;
 	}
 	strbuf_addc(out, '_');

@@ -318,18 +318,18 @@ static void close_place(struct place *place)
 	free(place->folder);
 }
 
-/* The launcher has ended who was writing; nothing is to be served any more, so we may wait for the disk. What a
- * domain offers is learned again, a note is not. */
-static void finish_note(const struct store *store, const struct writing *writing)
+/* What an operator ordered was said to be kept, so it is, also when its writing was ended with all other
+ * processes of ours. What domains offered is learned again. */
+static void write_rest(const struct store *store, const struct writing *writing)
 {
 	const struct writing *last = writing->later ? writing->later : writing;
-	int err;
+	int r;
 
-	if (!streq(writing->folder, store->top.folder))
+	if (!streq(last->folder, store->top.folder))
 		return;
-	err = write_file(last);
-	if (err > 0)
-		(void)log_err(-err, "%s/%s: cannot be written", last->folder, last->to);
+	r = write_file(last);
+	if (r > 0)
+		(void)log_err(-r, "%s/%s: cannot be written", last->folder, last->to);
 }
 
 void store_free(struct store *store)
@@ -340,7 +340,7 @@ void store_free(struct store *store)
 		return;
 	while ((writing = TAILQ_FIRST(&store->writings))) {
 		TAILQ_REMOVE(&store->writings, writing, next);
-		finish_note(store, writing);
+		write_rest(store, writing);
 		free_writing(writing);
 	}
 	close_place(&store->top);

@@ -25,8 +25,7 @@ char *store_find_folder(const char *setting) must_check;
  * nothing is written. */
 int store_open(const char *folder, struct launcher *launcher, struct store **ret, struct fail *fail)
 	must_check;
-/* After its launcher, which ends what is being written: notes are written here then, which blocks. */
-void store_free(struct store *store);
+void store_free(struct store *store); /* after its launcher, which ends what is being written */
 DEFINE_FREEP(struct store, store_free)
 
 /* The text that was kept for the domain under this fingerprint, yours to free; NULL: none of use (why is
@@ -37,7 +36,8 @@ char *store_read(struct store *store, const char *domain, const char *fingerprin
 void store_write(
 	struct store *store, const char *domain, const char *fingerprint, const char *text);
 
-/* The same for a note: what stands in the file of this name, of any fingerprint. It outlasts store_free(). */
+/* The same for a note: what stands in the file of this name, of any fingerprint. Small; one whose writing
+ * was ended with the launcher is written by store_free(), which then blocks. */
 char *store_read_note(struct store *store, const char *name) must_check;
 void store_write_note(struct store *store, const char *name, const char *text);
 

@@ -599,13 +599,28 @@ void registration_note_change(struct registration *reg)
 		timer_start(reg->tell_timer, TELL_DELAY_MS);
 }
 
+/* What is known before the registrar has said anything: all the members of a report, or who reads them finds
+ * some of them missing now and then. */
+static json_t *make_empty_report(const struct registration *reg)
+{
+	const char *url = reg->parts.conf->gateway.url;
+	json_t *gateway = json_pack("{s:s?, s:s, s:n, s:n, s:n, s:n}", "url", *url ? url : NULL,
+		"state", "unknown", "error", "remedy", "last_contact", "next_try_ms");
+
+	(void)json_object_set_new(gateway, "token",
+		json_pack("{s:s, s:n, s:n}", "source", "none", "expires", "days_left"));
+	return json_pack("{s:o, s:[], s:n, s:[], s:{s:i, s:i, s:i, s:i, s:i, s:i}}", "gateway",
+		gateway, "domains", "server", "drift", "counters", "requests", 0, "creates", 0,
+		"updates", 0, "deletes", 0, "errors", 0, "rounds", 0);
+}
+
 json_t *registration_make_report(const struct registration *reg)
 {
 	json_t *report;
 
 	if (!reg->worker)
 		return NULL;
-	report = reg->report ? json_deep_copy(reg->report) : json_object();
+	report = reg->report ? json_deep_copy(reg->report) : make_empty_report(reg);
 	(void)json_object_set_new(report, "process",
 		json_pack("{s:i, s:s, s:I, s:s}", "pid", (int)worker_get_pid(reg->worker), "state",
 			worker_state_name(worker_get_state(reg->worker)), "restarts",

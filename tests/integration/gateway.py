@@ -11,12 +11,18 @@ import subprocess
 import fleet as fleets
 
 ADMIN = "admin@example.com"
+# What a registration needs, and nothing more; see doc/registration.md.
+PERMISSIONS = [f"gateways.{right}" for right in ("read", "create", "update", "delete")] + ["tools.read"]
+SERVER_PERMISSIONS = [f"servers.{right}" for right in ("read", "create", "update", "delete")]
 
 
 class Gateway:
-    """Starts it in a folder of its own; request() speaks its REST interface as an administrator."""
+    """Starts it in a folder of its own; request() speaks its REST interface as an administrator.
 
-    def __init__(self, folder, environment):
+    It may be stopped and started again with the same records; `options` are of its environment.
+    """
+
+    def __init__(self, folder, environment, **options):
         self.folder = folder
         self.program = environment / "bin" / "mcpgateway"
         self.python = environment / "bin" / "python"
@@ -39,17 +45,40 @@ class Gateway:
             "SSRF_ALLOW_LOCALHOST": "true", "RATE_LIMITING_ENABLED": "false",
             "EXPOSE_ERROR_DETAILS": "true",
             "HEALTH_CHECK_INTERVAL": "2", "UNHEALTHY_THRESHOLD": "2", "HEALTH_CHECK_TIMEOUT": "5",
+            **options,
         }
 
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
     def start(self):
-        with self.log_path.open("wb") as log:
+        with self.log_path.open("ab") as log:
             self.process = fleets.spawn(
                 [self.program, "--host", "127.0.0.1", "--port", str(self.port)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment,
                 cwd=self.folder, start_new_session=True)
         fleets.wait_until(self.is_ready, 90, "the gateway is ready")
-        self.token = self.make_token()
+        self.token = self.token or self.make_token()
         return self
+
+    def restart(self, **options):
+        """Its records stay; `options` hold from now on."""
+        self.stop(grace=2)
+        self.environment.update(options)
+        return self.start()
+
+    def wipe(self):
+        """Stops it and takes its records away."""
+        self.stop(grace=2)
+        for path in self.folder.glob("mcp.db*"):
+            path.unlink()
+
+    def freeze(self):
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def is_ready(self):
         if self.process.poll() is not None:
@@ -66,19 +95,24 @@ class Gateway:
         assert words and words[-1].count(".") == 2, made.stderr.decode()[-2000:]
         return words[-1]
 
-    def stop(self):
-        """It has a session of its own, so that all of its processes can be ended at once."""
+    def stop(self, grace=15):
+        """It has a session of its own, so that all of its processes can be ended at once.
+
+        `grace`: seconds until it is killed; it waits for its clients, of which the registrar is one.
+        """
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
+            os.killpg(self.process.pid, signal.SIGCONT)
         try:
-            self.process.wait(15)
+            self.process.wait(grace)
         except subprocess.TimeoutExpired:
             pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(5)
+        self.process = None
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -97,6 +131,32 @@ class Gateway:
             return response.status, json.loads(text)
         except ValueError:
             return response.status, text.decode(errors="replace")
+
+    def make_api_token(self, name, permissions=tuple(PERMISSIONS + SERVER_PERMISSIONS)):
+        """(id, token) of a token that may do so much."""
+        status, made = self.request("POST", "/v1/tokens", {
+            "name": name, "expires_in_days": 30, "scope": {"permissions": list(permissions)}})
+        assert status == 201, made
+        return made["token"]["id"], made["access_token"]
+
+    def revoke(self, token_id):
+        assert self.request("DELETE", f"/v1/tokens/{token_id}")[0] == 204
+
+    def entries(self):
+        status, found = self.request("GET", "/v1/gateways?limit=0&include_inactive=true")
+        assert status == 200, found
+        return found
+
+    def servers(self):
+        status, found = self.request("GET", "/v1/servers?limit=0&include_inactive=true")
+        assert status == 200, found
+        return found
+
+    def empty(self):
+        for server in self.servers():
+            self.request("DELETE", f"/v1/servers/{server['id']}")
+        for entry in self.entries():
+            self.request("DELETE", f"/v1/gateways/{entry['id']}")
 
     def register(self, name, url):
         """As the user of the README does it; returns the gateway's id of the peer."""

@@ -64,9 +64,11 @@ EXTRA_DIST += \
 	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
+	tests/integration/test_ctl_completion.py \
 	tests/integration/test_ctl_doctor.py \
 	tests/integration/test_ctl_files.py \
 	tests/integration/test_ctl_ops.py \
+	tests/integration/test_ctl_read.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \

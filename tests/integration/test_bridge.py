@@ -12,15 +12,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
-import pytest
-
-import ctl
 import fleet as fleets
+import pytest
 import remote
 import sdk
 from stdio import Lines
+
+import ctl
 
 WORKER_DIED, UNAVAILABLE = -31001, -31004
 ROUNDS_CLIENT = fleets.HERE / "clients" / "rounds.py"
@@ -111,6 +110,10 @@ def kill(fleet):
     fleet.processes()
     fleet.process.kill()
     fleet.process.wait()
+
+
+def rss_bytes(pid):
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def text_of(answer):
@@ -227,9 +230,7 @@ def test_a_slow_reader_bounds_all(start_local, start_bridge):
     bridge.initialize()
     writer = threading.Thread(target=lambda: [bridge.call(n, "fake_big", bytes=1 << 20) for n in range(60)])
     writer.start()
-    time.sleep(1)  # long enough for far more than is allowed
-    size = int(open(f"/proc/{bridge.process.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    assert size < (64 << 20) * fleets.SLOWNESS
+    assert fleets.stays(lambda: rss_bytes(bridge.process.pid) < (64 << 20) * fleets.SLOWNESS, 2)
     found = [bridge.read()["id"] for _ in range(60)]
     writer.join()
     assert sorted(found) == list(range(60))

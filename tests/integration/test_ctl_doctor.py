@@ -147,6 +147,26 @@ def test_settings_broken_while_it_runs(utils):
     assert "reload" in told.find("settings")["remedy"]
 
 
+@BY_ROOT
+def test_settings_that_are_closed_to_the_operator(socket_path, tmp_path):
+    """What we may not read is not wrong."""
+    settings = tmp_path / "fleet.yaml"
+    settings.write_text("domains: {utils: {}}\n")
+    settings.chmod(0o600)
+    with ctl.FakeDaemon(socket_path, {"status": fake_status(settings=str(settings))}), \
+            tempfile.TemporaryDirectory() as folder:
+        for name in ("mcp-fleetctl", "mcp-fleetd"):
+            shutil.copy(fleets.build_dir() / name, folder)
+        for path in (folder, socket_path.parent):
+            os.chmod(path, 0o755)
+        os.chmod(socket_path, 0o666)
+        done = fleets.run([f"{folder}/mcp-fleetctl", "doctor", "--json"], user=NOBODY, group=NOBODY, extra_groups=[],
+                          cwd="/", env=ctl.environment(socket_path))
+    told = Told(ctl.Result(done.returncode, done.stdout.decode(), done.stderr.decode()))
+    assert told.find("settings")["result"] == "skip"
+    assert "Permission denied" in told.find("settings")["text"] and "as root" in told.find("settings")["remedy"]
+
+
 def test_root_that_is_gone(start_fleet, tmp_path):
     root = tmp_path / "root"
     root.mkdir()

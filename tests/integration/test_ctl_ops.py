@@ -94,7 +94,7 @@ def test_not_allowed(words, socket_path):
     with ctl.FakeDaemon(socket_path, {**answers, "status": {"domains": [], "gateway": None}, "watch": {}}):
         result = ctl.run(*words, socket=socket_path)
     assert result.code == 1
-    assert "only root may change this: ask root" in result.err
+    assert "only root may change this; ask root" in result.err
 
 
 # --- restart, enable, disable ---------------------------------------------------------------------
@@ -161,6 +161,14 @@ def test_progress_on_a_terminal_alone(socket_path):
         assert "restarting git …" in ctl.run_pty("restart", "git", socket=socket_path).out
         assert "\x1b" not in ctl.run_pty("restart", "git", socket=socket_path, env={"TERM": "dumb"}).out
         assert "restarting" not in ctl.run("restart", "git", socket=socket_path).out
+
+
+def test_an_error_stays_on_the_terminal(socket_path):
+    """What was drawn is taken away before the error comes, not with it."""
+    with ctl.FakeDaemon(socket_path, {"domain/restart": refuse(-31011, "no process is ready")}):
+        result = ctl.run_pty("restart", "git", socket=socket_path)
+    assert result.code == 1
+    assert result.out.rindex("\x1b[J") < result.out.index("no process is ready")
 
 
 def test_rolling_restart_under_load(start_fleet):

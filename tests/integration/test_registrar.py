@@ -294,13 +294,14 @@ def test_orders(gateway, peers, start):
     report = registrar.result("registrar/unregister")
     assert entries(gateway) == [] and report["gateway"]["state"] == "off"
 
-    registrar.tell_settings(url=url)
+    registrar.tell_settings(url=url, server="mcp-fleet")
     registrar.wait_registered()
+    registrar.wait_state(is_bundled, what="the virtual server")
     registrar.result("registrar/unregister")
     registrar.stop()
     registrar.start().tell_all()
     registrar.wait_state(lambda report: report["counters"]["rounds"] >= 2, what="two rounds")
-    assert entries(gateway) == []
+    assert entries(gateway) == [] == gateway.request("GET", "/v1/servers?limit=0&include_inactive=true")[1]
     assert set(registrar.states().values()) == {"unregistered"}
     report = registrar.result("registrar/register", {"timeout_ms": 30000})
     assert set(registrar.states(report).values()) == {"registered"}
@@ -403,6 +404,58 @@ def test_an_address_that_the_gateway_cannot_reach(gateway, peers, start):
     registrar.tell_settings(public_url=peers.url)
     registrar.wait_registered()
     assert_right(gateway, peers)
+
+
+def test_a_fleet_that_goes_and_comes_back(gateway, peers, start):
+    """The gateway says 200 to a PUT also when it cannot reach the peer: that is no confirmation."""
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+    peers.stop()
+    registrar.tell_domain("alpha", description="Written while nobody answers")
+    alpha = registrar.domain("alpha", registrar.wait_state(
+        lambda report: registrar.states(report)["alpha"] == "unreachable", what="alpha is unreachable"))
+    assert alpha["error"] and alpha["remedy"]
+    peers.start()
+    registrar.wait_registered()
+    assert entry_of(gateway, "alpha")["description"] == "Written while nobody answers"
+    fleets.wait_until(lambda: all(entry["reachable"] for entry in entries(gateway)), 20, "all are reachable")
+    assert_right(gateway, peers)
+
+
+def test_streamable_key_and_prefix(gateway, peers, start, tmp_path):
+    """What is registered changes with the settings, and keeps its id."""
+    key = tmp_path / "key"
+    key.write_text("a-key-for-the-peers\n")
+    registrar = start()
+    registrar.tell_all()
+    registrar.wait_registered()
+    before = {entry["slug"]: entry["id"] for entry in entries(gateway)}
+    registrar.tell_settings(transport="streamable", peer_key_file=str(key), visibility="private")
+    registrar.wait_state(lambda report: report["counters"]["updates"] == 3, what="three updates")
+    registrar.wait_registered()
+    for entry in entries(gateway):
+        assert entry["id"] == before[entry["slug"]]
+        assert entry["url"].endswith("/mcp") and entry["transport"] == "STREAMABLEHTTP"
+        assert entry["authType"] == "bearer" and entry["authToken"] == "*****"
+        assert entry["visibility"] == "private"
+    assert_right(gateway, peers)
+    registrar.wait_round()
+    assert writes(registrar.report) == {"creates": 3, "updates": 3, "deletes": 0}
+
+    # Credentials that a PUT of somebody else wiped are sent again; and none where none are wanted.
+    alpha = entry_of(gateway, "alpha")
+    status, answer = gateway.request("PUT", f"/v1/gateways/{alpha['id']}", {
+        "name": alpha["name"], "url": alpha["url"], "transport": "STREAMABLEHTTP", "description": alpha["description"]})
+    assert status == 200 and answer["authToken"] is None, answer
+    registrar.result("registrar/reconcile")
+    assert entry_of(gateway, "alpha")["authToken"] == "*****"
+    registrar.tell_settings(peer_key_file="", name_prefix="other-", visibility="public", transport="sse")
+    registrar.wait_state(lambda report: report["counters"]["updates"] == 7, what="three more updates")
+    registrar.wait_registered()
+    assert {entry["slug"]: entry["id"] for entry in entries(gateway)} == {
+        slug.replace("fleet-", "other-"): number for slug, number in before.items()}
+    assert not any(entry["authToken"] for entry in entries(gateway))
 
 
 def test_the_end(gateway, peers, start):

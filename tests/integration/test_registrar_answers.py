@@ -171,6 +171,17 @@ def test_refusals(make_gateway, start, status, body, state):
     assert registrar.domain("alpha")["error"] is None
 
 
+def test_a_token_that_may_not_make_servers(make_gateway, start):
+    """The domains are registered all the same."""
+    gateway = make_gateway()
+    gateway.rule("GET", "servers", times=1000, status=403, body={"detail": "Access denied"})
+    registrar = start(gateway, server="mcp-fleet")
+    registrar.wait_registered()
+    server = registrar.wait_state(lambda report: report["server"]["state"] == "refused", what="refused")["server"]
+    assert "403" in server["error"] and "servers.create" in server["remedy"]
+    assert registrar.report["gateway"]["state"] == "connected"
+
+
 def test_secrets_are_not_repeated(make_gateway, start, tmp_path):
     (tmp_path / "key").write_text("the-key-for-the-peers")
     gateway = make_gateway()

@@ -815,7 +815,8 @@ static void test_too_many_bytes(void **unused)
 	(void)snprintf(line, size, "%s",
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"x\":\"");
 	memset(line + strlen(line), 'x', size - strlen(line) - 2);
-	memcpy(line + size - 2, "\"}", 2);
+	line[size - 2] = '"';
+	line[size - 1] = '}';
 	begin(&w);
 	for (int i = 0; i < 4; i++) {
 		assert_true(bridge_takes_more(w.bridge));
@@ -871,7 +872,7 @@ static void test_big_subscriptions(void **unused)
 	open_session(&w);
 	memset(line, ' ', size);
 	line[size] = '\0';
-	for (char c = 'a'; c < 'd'; c++) {
+	for (int c = 'a'; c < 'd'; c++) {
 		auto_free char *text =
 			alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 				     "\"resources/subscribe\",\"params\":{\"uri\":\"%c\"}}",

@@ -150,9 +150,14 @@ static const struct {
 	/* Our address, and some mcp-fleet: that was us, before the state was lost. */
 	{ "{\"tags\":[\"mcp-fleet\"]}", true, "update a a" },
 	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"]}", false, "update a a" },
+	/* It was ours a moment ago: somebody has taken its tags away. */
+	{ "{\"tags\":[]}", true, "update a a" },
+	{ "{\"tags\":[\"mcp-fleet-0123\"]}", true, "update a a" },
+	{ "{\"tags\":[],\"enabled\":false}", true, "disabled a a" },
+	{ "{\"tags\":[],\"slug\":\"other\",\"url\":\"http://localhost:2/\"}", true, "create a -" },
 	/* Others': by tag, by another fleet's address, without any tag. */
-	{ "{\"tags\":[]}", true, "foreign a a" },
-	{ "{\"tags\":[\"mcp-fleet-0123\"]}", true, "foreign a a" },
+	{ "{\"tags\":[]}", false, "foreign a a" },
+	{ "{\"tags\":[\"mcp-fleet-0123\"]}", false, "foreign a a" },
 	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"],\"url\":\"http://localhost:2/a/sse\"}",
 		false, "foreign a a" },
 	{ "{\"tags\":[],\"slug\":\"other\",\"name\":\"other\"}", false,
@@ -292,6 +297,20 @@ static void test_what_changed_on_our_side(void **unused)
 	end(&world);
 }
 
+/* Name and URL are to change together: the entry and the ids of its tools stay. */
+static void test_new_name_and_url(void **unused)
+{
+	struct world world;
+
+	begin(&world);
+	add(&world, "old", ID_A, "{}");
+	confirm(&world, ID_A, 2);
+	expect(&world, "update a a");
+	world.wants[0].wish = WISH_REMOVE;
+	expect(&world, "delete a a\nabsent a -");
+	end(&world);
+}
+
 static void test_secrets(void **unused)
 {
 	struct world world;
@@ -362,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_crossed_urls),
 		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_what_changed_on_our_side),
+		cmocka_unit_test(test_new_name_and_url),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_wiped_key),
 		cmocka_unit_test(test_unreachable_is_not_written_each_time),

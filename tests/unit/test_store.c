@@ -246,22 +246,26 @@ static void test_notes(void **unused)
 	assert_int_equal(access("state/.disabled.new", F_OK), -1);
 }
 
-/* What was said to be kept is kept, also when the end comes at once. */
-static void test_notes_at_the_end(void **unused)
+/* The end of the daemon, right behind an order that was said to be kept. */
+static void test_notes_outlast_the_end(void **unused)
 {
 	auto_free char *path = alloc_printf("%s/state", folder);
-	auto_free char *text = NULL;
 	struct fail fail = { 0 };
 
 	store_write_note(store, "disabled", "a\n");
 	store_write_note(store, "disabled", "a\nb\n");
-	store_write(store, "disabled", PRINT, TEXT); /* this need not be */
-	launcher_free(TAKE(launcher));
-	store_free(TAKE(store));
+	store_write_note(store, "other", "c\n");
+	launcher_free(launcher);
+	store_free(store);
 	launcher = launcher_new(loop);
 	assert_int_equal(store_open(path, launcher, &store, &fail), 0);
-	text = store_read_note(store, "disabled");
-	assert_string_equal(text, "a\nb\n");
+	auto_free char *disabled = store_read_note(store, "disabled");
+	auto_free char *other = store_read_note(store, "other");
+
+	assert_non_null(disabled);
+	assert_non_null(other);
+	assert_string_equal(disabled, "a\nb\n");
+	assert_string_equal(other, "c\n");
 	assert_int_equal(access("state/.disabled.new", F_OK), -1);
 }
 
@@ -308,7 +312,7 @@ int main(void)
 		TEST(test_a_folder_that_is_not_ours_alone),
 		TEST(test_where),
 		TEST(test_notes),
-		TEST(test_notes_at_the_end),
+		TEST(test_notes_outlast_the_end),
 		TEST(test_damaged_notes),
 		TEST(test_fingerprint),
 	};

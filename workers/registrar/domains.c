@@ -51,6 +51,7 @@ void domains_done(struct domains *domains)
 	struct domain *domain;
 
 	while ((domain = TAILQ_FIRST(domains)))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses TAILQ_REMOVE */
 		domains_remove(domains, domain);
 }
 
@@ -79,6 +80,14 @@ void domain_forget_failures(struct domain *domain)
 	domain->retry_at_ms = 0;
 	domain->tried[0] = '\0';
 	domain->revived_at_ms = 0;
+}
+
+void domain_set_id(struct domain *domain, const char *id)
+{
+	char *copy = alloc_str(id); /* it may be its own */
+
+	free(domain->id);
+	domain->id = copy;
 }
 
 void domain_forget(struct domain *domain)

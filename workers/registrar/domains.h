@@ -79,6 +79,8 @@ void domain_set(
 void domain_failed(struct domain *domain, const char *mark, int64_t retry_at_ms);
 void domain_forget_failures(struct domain *domain);
 
+void domain_set_id(struct domain *domain, const char *id);
+
 /* It is not at the gateway (any more). */
 void domain_forget(struct domain *domain);
 

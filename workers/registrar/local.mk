@@ -12,6 +12,7 @@ workers_registrar_libregistrar_a_SOURCES = \
 	workers/registrar/orders.c \
 	workers/registrar/pace.c workers/registrar/pace.h \
 	workers/registrar/peer.c \
+	workers/registrar/peer_settle.c \
 	workers/registrar/plan.c workers/registrar/plan.h \
 	workers/registrar/precheck.c workers/registrar/precheck.h \
 	workers/registrar/reconcile.c \

@@ -1,4 +1,18 @@
-/* Messages of mcp-fleetd: settings, news of domains, and an operator's orders; see registrar.h. */
+/* Messages of mcp-fleetd: settings, news of domains, and an operator's orders; see registrar.h.
+ *
+ * Notifications to us:
+ *   registrar/settings    all of struct settings; what was told before is replaced
+ *   registrar/domain      {name, is_ready, reason, description, tools: [whole tool objects]}; a domain that is
+ *                         configured but was not told yet is unknown: its entry is left alone
+ * Requests to us, each answered with the report (report.c):
+ *   registrar/register    struct order; kept, and over the settings, from then on. Domains that it names come to
+ *                         those that are registered already. Answered when all is there, when a person has
+ *                         to do something, or after timeout_ms
+ *   registrar/unregister  {domains?}; deletes ours and forgets the order. What is unregistered while the
+ *                         settings have a URL stays away until the next register
+ *   registrar/check       what differs, in `drift`; changes nothing at the gateway
+ *   registrar/reconcile   a round now
+ * From us: notification registrar/state, the report, when it changed and after each round. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -63,6 +77,8 @@ static void take_domain(struct registrar *registrar, json_t *params)
 		return;
 	domain = domains_get(&registrar->domains, name);
 	domain->is_told = true;
+	if (!domain->is_ready)
+		domain_forget_failures(domain); /* they may have come from that */
 	domain->is_ready = json_is_true(json_object_get(params, "is_ready"));
 	set_text(&domain->reason, json_string_value(json_object_get(params, "reason")));
 	set_text(&domain->description, json_string_value(json_object_get(params, "description")));

@@ -17,12 +17,6 @@ struct job {
 	struct answer *answer; /* the last one */
 };
 
-enum { MAX_WHY_CHARS = 400 };
-
-static const char remedy_disabled[] =
-	"it was switched off by hand: switch it on again at the gateway";
-static const char remedy_foreign[] =
-	"rename or delete that entry at the gateway, or choose another name_prefix or public_url";
 static const char remedy_tools[] =
 	"the gateway leaves out tools whose names or schemas it does not like: its log names them";
 
@@ -68,7 +62,7 @@ static bool take_failure(struct job *job)
 		fail(job, DOMAIN_REFUSED, answer->error, answer->remedy, SLOW_MS);
 		break;
 	case ANSWER_CONFLICT:
-		fail(job, DOMAIN_FOREIGN, answer->error, remedy_foreign, backoff_ms(job));
+		fail(job, DOMAIN_FOREIGN, answer->error, peer_remedy_foreign, backoff_ms(job));
 		break;
 	case ANSWER_PEER:
 		if (strstr(answer->error, "validation"))
@@ -123,14 +117,6 @@ static json_t *make_body(const struct job *job)
 }
 
 /* --- comparing ------------------------------------------------------------------------------------ */
-
-static void note_id(struct domain *domain, const char *id)
-{
-	if (!domain->id || !streq(domain->id, id)) {
-		free(domain->id);
-		domain->id = alloc_str(id);
-	}
-}
 
 static void confirm(struct job *job, const struct record *record, int64_t n_tools)
 {
@@ -199,7 +185,7 @@ static bool verify(struct job *job, const struct record *record)
 {
 	struct toolset toolset;
 
-	note_id(job->domain, record->id);
+	domain_set_id(job->domain, record->id);
 	if (record->skipped)
 		log_warn("%s: the gateway skipped %zu tools", job->domain->name,
 			json_array_size(record->skipped));
@@ -214,17 +200,6 @@ static bool verify(struct job *job, const struct record *record)
 }
 
 /* --- steps ---------------------------------------------------------------------------------------- */
-
-/* The gateway works on it by itself: looked at again, at first when it said. */
-static void pend(struct job *job, int64_t after_ms, const char *why)
-{
-	const char *secrets[] = { job->registrar->token.text, job->registrar->peer_key };
-	auto_free char *clean = secret_clean(why, MAX_WHY_CHARS, secrets, N_ELEMENTS(secrets));
-	int64_t wait_ms = backoff_ms(job);
-
-	domain_set(job->domain, DOMAIN_REGISTERING, *clean ? clean : NULL, NULL);
-	job->domain->retry_at_ms = clock_now_ms() + (after_ms > 0 ? after_ms : wait_ms);
-}
 
 /* It was taken, but is not done yet: what was sent is not sent again, but looked for. */
 static void note_sent(struct job *job, const char *id)
@@ -256,10 +231,11 @@ static bool take_written(struct job *job)
 			backoff_ms(job));
 		return false;
 	}
-	note_id(job->domain, record.id);
+	domain_set_id(job->domain, record.id);
 	if (job->answer->kind == ANSWER_PENDING || streq(record.status, "pending")) {
 		note_sent(job, record.id);
-		pend(job, job->answer->retry_after_ms, record.last_error);
+		peer_pend(job->registrar, job->domain, job->answer->retry_after_ms,
+			record.last_error);
 		return false;
 	}
 	if (!was_reached(job, &record)) {
@@ -333,57 +309,11 @@ static bool look(struct job *job, bool changes)
 	return changes ? update(job) : false;
 }
 
-static void settle(struct job *job)
-{
-	struct domain *domain = job->domain;
-	const struct record *record = job->step->record;
-
-	if (job->peer->error)
-		domain_set(domain, DOMAIN_REFUSED, job->peer->error,
-			"change what is named here; it is tried again then");
-	else if (job->peer->want.wish == WISH_KEEP)
-		domain_set(domain, DOMAIN_WAITING, domain->reason, NULL);
-	else if (!record->is_reachable && domain->revived_at_ms == 0)
-		domain_set(domain, DOMAIN_UNREACHABLE, "the gateway has it as unreachable", NULL);
-	else
-		domain_set(domain, DOMAIN_REGISTERED, NULL, NULL);
-	if (job->peer->want.wish == WISH_HAVE)
-		domain->n_found = job->peer->want.n_tools;
-	if (record->is_reachable)
-		domain->revived_at_ms = 0;
-}
-
-static void settle_absent(struct job *job)
-{
-	struct domain *domain = job->domain;
-
-	domain_forget(domain);
-	if (job->peer->want.wish == WISH_REMOVE)
-		domain_set(domain, DOMAIN_UNREGISTERED, NULL, NULL);
-	else if (job->peer->error)
-		domain_set(domain, DOMAIN_REFUSED, job->peer->error,
-			"change what is named here; it is tried again then");
-	else
-		domain_set(domain, DOMAIN_WAITING, domain->reason, NULL);
-}
-
-static void settle_foreign(struct job *job)
-{
-	auto_free char *error = alloc_printf("%s, which is not ours", job->step->why);
-
-	domain_forget(job->domain);
-	if (job->domain->state != DOMAIN_FOREIGN)
-		log_warn("%s: %s. Remedy: %s", job->domain->name, error, remedy_foreign);
-	domain_set(job->domain, DOMAIN_FOREIGN, error, remedy_foreign);
-}
-
 bool peer_run(struct registrar *registrar, struct domain *domain, const struct target_peer *peer,
 	struct plan_step *step, bool changes, struct answer *ret)
 {
 	struct job job = { registrar, domain, peer, step, ret };
 
-	if (step->record && step->kind != PLAN_FOREIGN)
-		note_id(domain, step->record->id);
 	switch (step->kind) {
 	case PLAN_CREATE:
 		return changes ? create(&job) : false;
@@ -392,20 +322,10 @@ bool peer_run(struct registrar *registrar, struct domain *domain, const struct t
 	case PLAN_LOOK:
 		return look(&job, changes);
 	case PLAN_NOTHING:
-		settle(&job);
-		break;
 	case PLAN_PENDING:
-		pend(&job, 0, step->record->last_error);
-		break;
 	case PLAN_FOREIGN:
-		settle_foreign(&job);
-		break;
 	case PLAN_DISABLED:
-		domain_set(domain, DOMAIN_DISABLED, step->why, remedy_disabled);
-		break;
 	case PLAN_ABSENT:
-		settle_absent(&job);
-		break;
 	case PLAN_DELETE:
 		break;
 	}

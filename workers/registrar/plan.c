@@ -7,6 +7,10 @@
 #include "shared/strbuf.h"
 #include "workers/registrar/slug.h"
 
+/* How an entry is known for a domain's: by its name first, for all domains, so that an entry whose URL was changed
+ * to that of another domain is still its own; by its id at last, when name and URL are to change. */
+enum match_by { BY_SLUG, BY_URL, BY_ID, MATCHES };
+
 struct work {
 	const struct plan_want *wants;
 	size_t n_wants;
@@ -43,15 +47,30 @@ static bool is_of_instance(const struct work *work, const struct record *record)
 	return record_has_tag(record, PLAN_TAG) && record_has_tag(record, work->instance_tag);
 }
 
-static bool is_match(const struct plan_want *want, const struct record *record, bool by_slug)
+static bool is_match(const struct plan_want *want, const struct record *record, enum match_by by)
 {
-	return by_slug ? streq(want->slug, record->slug) : is_same_url(want->url, record->url);
+	switch (by) {
+	case BY_SLUG:
+		return streq(want->slug, record->slug);
+	case BY_URL:
+		return is_same_url(want->url, record->url);
+	case BY_ID:
+		return streq(want->confirmed_id, record->id);
+	case MATCHES:
+		break;
+	}
+	return false;
 }
 
 static bool is_ours(
 	const struct work *work, const struct plan_want *want, const struct record *record)
 {
-	return is_of_instance(work, record) ||
+	/* The gateway gives an id only once: whoever took the tags away, an entry that was ours is, unless name and
+	 * URL were made another's, too. */
+	bool was_ours = *want->confirmed_id && streq(want->confirmed_id, record->id) &&
+			(is_match(want, record, BY_SLUG) || is_match(want, record, BY_URL));
+
+	return was_ours || is_of_instance(work, record) ||
 	       (record_has_tag(record, PLAN_TAG) && is_same_url(want->url, record->url));
 }
 
@@ -168,7 +187,7 @@ static void judge(struct work *work, int i, const struct record *record)
 }
 
 /* The oldest of ours; the others are duplicates. */
-static const struct record *find_ours(struct work *work, int i, bool by_slug)
+static const struct record *find_ours(struct work *work, int i, enum match_by by)
 {
 	const struct plan_want *want = &work->wants[i];
 	const struct record *oldest = NULL;
@@ -176,7 +195,7 @@ static const struct record *find_ours(struct work *work, int i, bool by_slug)
 	for (size_t k = 0; k < work->records->n; k++) {
 		const struct record *record = &work->records->items[k];
 
-		if (!work->is_taken[k] && is_match(want, record, by_slug) &&
+		if (!work->is_taken[k] && is_match(want, record, by) &&
 			is_ours(work, want, record) && (!oldest || is_older(record, oldest)))
 			oldest = record;
 	}
@@ -191,21 +210,21 @@ static const struct record *find_foreign(struct work *work, int i)
 		const struct record *record = &work->records->items[k];
 
 		if (!work->is_taken[k] && !is_ours(work, want, record) &&
-			(is_match(want, record, true) || is_match(want, record, false)))
+			(is_match(want, record, BY_SLUG) || is_match(want, record, BY_URL)))
 			return record;
 	}
 	return NULL;
 }
 
 /* All of ours that could be meant are this domain's, and nobody else's afterwards. */
-static void take_matches(struct work *work, int i, bool by_slug, const struct record *kept)
+static void take_matches(struct work *work, int i, enum match_by by, const struct record *kept)
 {
 	const struct plan_want *want = &work->wants[i];
 
 	for (size_t k = 0; k < work->records->n; k++) {
 		const struct record *record = &work->records->items[k];
 
-		if (work->is_taken[k] || !is_match(want, record, by_slug) ||
+		if (work->is_taken[k] || !is_match(want, record, by) ||
 			!is_ours(work, want, record))
 			continue;
 		work->is_taken[k] = true;
@@ -250,14 +269,13 @@ static void finish(struct work *work, int i, const struct record *record)
 	}
 }
 
-/* By name first, for all: an entry whose URL was changed to that of another domain is still its own. */
 static void match(struct work *work, const struct record **kept)
 {
-	for (int pass = 0; pass < 2; pass++)
+	for (enum match_by by = BY_SLUG; by < MATCHES; by++)
 		for (size_t i = 0; i < work->n_wants; i++) {
 			if (!kept[i])
-				kept[i] = find_ours(work, (int)i, pass == 0);
-			take_matches(work, (int)i, pass == 0, kept[i]);
+				kept[i] = find_ours(work, (int)i, by);
+			take_matches(work, (int)i, by, kept[i]);
 		}
 }
 

@@ -214,10 +214,24 @@ static bool run_step(struct round *round, struct plan_step *step)
 	return is_global;
 }
 
+static void settle_all(struct round *round)
+{
+	for (size_t i = 0; i < round->plan.n; i++) {
+		const struct plan_step *step = &round->plan.steps[i];
+
+		if (step->kind != PLAN_DELETE)
+			peer_settle(round->registrar, round->domains[step->want],
+				&round->peers[step->want], step);
+	}
+	report_publish(round->registrar, false);
+}
+
 /* False: the gateway is in trouble, or somebody wants something else. */
 static bool run_plan(struct round *round)
 {
 	struct registrar *registrar = round->registrar;
+
+	settle_all(round);
 
 	for (size_t i = 0; i < round->plan.n; i++) {
 		if (run_step(round, &round->plan.steps[i])) {

@@ -6,6 +6,7 @@
  *   target.c     what holds now, from settings, orders and files
  *   reconcile.c  a round: list, plan, carry out
  *   peer.c       one domain's entry: create, update, compare, delete
+ *   peer_settle.c  what is known of it from the list
  *   server.c     the virtual server
  *   report.c     what mcp-fleetd is told
  *
@@ -149,6 +150,19 @@ void reconcile(struct registrar *registrar, bool changes);
 
 /* Deletes what is ours of these domains (NULL: all, the virtual server too). 0, or -errno with words. */
 int reconcile_remove(struct registrar *registrar, json_t *names, struct fail *fail) must_check;
+
+/* --- peer_settle.c --- */
+
+/* What to do when somebody else has a domain's name or URL. */
+extern const char peer_remedy_foreign[];
+
+/* Takes over what the list of entries says of a domain, for every kind of step but PLAN_DELETE. */
+void peer_settle(struct registrar *registrar, struct domain *domain, const struct target_peer *peer,
+	const struct plan_step *step);
+
+/* The gateway works on it by itself: looked at again, after `after_ms` where the gateway said so (else 0). */
+void peer_pend(
+	struct registrar *registrar, struct domain *domain, int64_t after_ms, const char *why);
 
 /* --- peer.c --- */
 

@@ -12,9 +12,17 @@
 static const char remedy_foreign[] =
 	"choose another name for the virtual server, or delete that one";
 static const char remedy_disabled[] = "switch it on again at the gateway";
+static const char remedy_token[] =
+	"give the token the permissions servers.read, servers.create and servers.update";
 static const char description[] = "All tools of mcp-fleet";
 
 enum { ID_CHARS = 32 };
+
+/* A token that may not do this may do all else: that is told here, and nothing is stopped. */
+static bool is_global(const struct answer *answer)
+{
+	return answer_is_global(answer) && answer->kind != ANSWER_AUTH;
+}
 
 static void set_state(struct virtual_server *server, enum domain_state state, const char *error,
 	const char *remedy)
@@ -210,6 +218,15 @@ static void mark_tools(json_t *all, char ret[SECRET_MARK_SIZE])
 	secret_mark("tools", text, ret);
 }
 
+static void take_refusal(struct virtual_server *server, const struct answer *answer)
+{
+	bool is_token = answer->kind == ANSWER_AUTH;
+
+	set_state(server, is_token ? DOMAIN_REFUSED : DOMAIN_DEGRADED,
+		answer->error ? answer->error : "the gateway's list of servers is no list",
+		is_token ? remedy_token : answer->remedy);
+}
+
 static void note_failure(struct virtual_server *server, json_t *all, const char *error,
 	const char *remedy, int64_t ms)
 {
@@ -225,12 +242,13 @@ static bool take_written(
 	struct virtual_server *server = &registrar->server;
 	bool is_same;
 
-	if (answer_is_global(answer))
+	if (is_global(answer))
 		return true;
 	if (answer->kind == ANSWER_CONFLICT) {
 		set_state(server, DOMAIN_FOREIGN, answer->error, remedy_foreign);
 	} else if (answer->kind != ANSWER_OK) {
 		note_failure(server, all, answer->error, answer->remedy, PACE_CAP_MS);
+		take_refusal(server, answer);
 	} else {
 		server->n_found = count_shown(answer->json, on, all, &is_same);
 		if (is_same)
@@ -344,9 +362,9 @@ static bool take_list(struct registrar *registrar, json_t *list, bool changes, s
 		return false;
 	}
 	if (!gather(registrar, needs_fresh_ids(registrar, entry), ret)) {
-		if (!answer_is_global(ret))
-			set_state(server, DOMAIN_DEGRADED, ret->error, ret->remedy);
-		return answer_is_global(ret);
+		if (!is_global(ret))
+			take_refusal(server, ret);
+		return is_global(ret);
 	}
 	return settle(registrar, entry, changes, ret);
 }
@@ -361,13 +379,11 @@ bool server_run(struct registrar *registrar, bool changes, struct answer *ret)
 		return false;
 	}
 	gateway_servers(&registrar->gateway, ret);
-	if (answer_is_global(ret))
+	if (is_global(ret))
 		return true;
 	list = json_incref(ret->json);
 	if (ret->kind != ANSWER_OK || !json_is_array(list)) {
-		set_state(&registrar->server, DOMAIN_DEGRADED,
-			ret->error ? ret->error : "the gateway's list of servers is no list",
-			ret->remedy);
+		take_refusal(&registrar->server, ret);
 		return false;
 	}
 	return take_list(registrar, list, changes, ret);
@@ -382,7 +398,7 @@ bool server_remove(struct registrar *registrar, struct answer *ret)
 	gateway_delete_server(&registrar->gateway, registrar->keep.server_id, ret);
 	if (ret->kind == ANSWER_AUTH) /* a token that may not is no reason to stop all else */
 		log_warn("the virtual server stays: the token may not delete it (servers.delete)");
-	else if (answer_is_global(ret))
+	else if (is_global(ret))
 		return true;
 	else if (ret->kind != ANSWER_OK && ret->kind != ANSWER_MISSING)
 		log_warn("the virtual server cannot be deleted: %s", ret->error);

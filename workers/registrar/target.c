@@ -144,7 +144,10 @@ void target_update(struct registrar *registrar)
 	choose_instance(registrar);
 	set_text(&registrar->token_file,
 		alloc_str(choose(registrar, "token_file", settings->token_file)));
-	set_text(&registrar->server_name, alloc_str(choose(registrar, "server", settings->server)));
+	set_text(&registrar->server_name,
+		alloc_str(json_is_true(registrar->keep.unregistered)
+				  ? ""
+				  : choose(registrar, "server", settings->server)));
 	forget_other_gateway(registrar);
 	note_configured(registrar);
 	if (!settings->verify && registrar->url)
