@@ -215,9 +215,7 @@ static void refuse_change(struct control_conn *conn, struct control_ask *ask)
 static bool refuse_at_once(
 	struct control_conn *conn, struct control_ask *ask, const struct control_method *method)
 {
-	if (!method)
-		control_refuse(ask, RPC_METHOD_NOT_FOUND, NULL, "no such method");
-	else if (!conn->is_greeted && !streq(method->name, "hello"))
+	if (!conn->is_greeted && !streq(method->name, "hello"))
 		control_refuse(ask, RPC_INVALID_REQUEST, NULL, "the first method is hello");
 	else if (conn->n_asks > CONTROL_MAX_ASKS)
 		control_refuse(ask, CONTROL_BUSY, NULL, "too many requests without an answer yet");
@@ -238,8 +236,11 @@ static void run(struct control_conn *conn, const struct rpc *rpc)
 	json_auto_t *params =
 		rpc->params.at ? json_loadb(rpc->params.at, rpc->params.len, 0, NULL) : NULL;
 
-	if (method)
-		ask->method = method->name;
+	if (!method) {
+		control_refuse(ask, RPC_METHOD_NOT_FOUND, NULL, "no such method");
+		return;
+	}
+	ask->method = method->name;
 	if (refuse_at_once(conn, ask, method))
 		return;
 	if (rpc->params.at && !params)

@@ -6,6 +6,13 @@
 
 enum { MAX_CHECKS = 4 };
 
+static const char *remedy_for(int err)
+{
+	if (err == -ENOENT)
+		return "mcp-fleetctl register names one, or gateway.url in the settings";
+	return err == -EBUSY ? NULL : "mcp-fleetctl logs registrar tells more";
+}
+
 static void on_answer(void *arg, json_t *result, const struct fail *fail)
 {
 	struct control_ask *ask = arg;
@@ -18,8 +25,8 @@ static void on_answer(void *arg, json_t *result, const struct fail *fail)
 	if (result)
 		control_answer(ask, json_incref(result));
 	else
-		control_refuse(ask, CONTROL_FAILED, "mcp-fleetctl logs registrar tells more", "%s",
-			fail->text);
+		control_refuse(
+			ask, control_code_of(fail->code), remedy_for(fail->code), "%s", fail->text);
 }
 
 /* Takes over `params`. */

@@ -620,11 +620,11 @@ json_t *registration_make_report(const struct registration *reg)
 	return report;
 }
 
-static void refuse_order(json_t *params, registration_fn *fn, void *arg, const char *why)
+static void refuse_order(json_t *params, registration_fn *fn, void *arg, int err, const char *why)
 {
 	struct fail fail = { 0 };
 
-	(void)fail_set(&fail, -EBUSY, "%s", why);
+	(void)fail_set(&fail, err, "%s", why);
 	json_decref(params);
 	fn(arg, NULL, &fail);
 }
@@ -636,14 +636,16 @@ void registration_ask(struct registration *reg, const char *method, json_t *para
 	struct order *order;
 
 	if (!reg->worker && !is_first) {
-		refuse_order(params, fn, arg,
+		refuse_order(params, fn, arg, -ENOENT,
 			"no gateway is known: mcp-fleetctl register names one, or gateway.url");
 		return;
 	}
-	if (reg->is_stopping || reg->n_orders >= MAX_ORDERS) {
-		refuse_order(params, fn, arg,
-			reg->is_stopping ? "the fleet is stopping"
-					 : "too many orders at a time; try again later");
+	if (reg->is_stopping) {
+		refuse_order(params, fn, arg, -ESHUTDOWN, "the fleet is stopping");
+		return;
+	}
+	if (reg->n_orders >= MAX_ORDERS) {
+		refuse_order(params, fn, arg, -EBUSY, "too many orders at a time; try again later");
 		return;
 	}
 	order = alloc_zero(sizeof(*order));

@@ -382,7 +382,7 @@ static void run_script(const char *text, size_t len)
 			hear();
 		at += end ? (size_t)(end - text) - at + 1 : n;
 	}
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 5; i++) { /* those that wait */
 		hear();
 		loop_fake_advance(world.loop, 0);
 	}

@@ -81,7 +81,7 @@ int fleet_drill(struct fleet *fleet, const char *name, enum drill_kind kind,
 	struct domain_drill *ret, struct fail *fail)
 {
 	*ret = (struct domain_drill){ .process = "one/1", .pid = 7 };
-	return here.result;
+	return here.result < 0 ? fail_set(fail, here.result, "not now") : 0;
 }
 
 void registration_ask(struct registration *registration, const char *method, json_t *params,

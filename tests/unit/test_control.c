@@ -317,6 +317,32 @@ static void test_checks_of_readers(void **unused)
 	here.pending[4].answered(here.pending[4].arg, json_null(), NULL);
 }
 
+/* The codes of doc/control.md, whoever it is that cannot do it. */
+static void test_codes(void **unused)
+{
+	static const struct {
+		int err;
+		const char *code;
+	} cases[] = { { -ENOENT, "\"code\":-31012" }, { -EBUSY, "\"code\":-31013" },
+		{ -EALREADY, "\"code\":-31013" }, { -ESHUTDOWN, "\"code\":-31011" },
+		{ -ENXIO, "\"code\":-31011" } };
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct fail fail = { .code = cases[i].err, .text = "no" };
+
+		here.result = cases[i].err;
+		ask(&here.admin, REQUEST("1", "domain/restart", "{\"domain\":\"one\"}"));
+		assert_part(hears(&here.admin), cases[i].code);
+		ask(&here.admin, REQUEST("2", "domain/enable", "{\"domain\":\"one\"}"));
+		assert_part(hears(&here.admin), cases[i].code);
+		ask(&here.admin, REQUEST("3", "drill", "{\"domain\":\"one\",\"kind\":\"stop\"}"));
+		assert_part(hears(&here.admin), cases[i].code);
+		ask(&here.admin, REQUEST("4", "gateway/reconcile", "{}"));
+		here.pending[i].answered(here.pending[i].arg, NULL, &fail);
+		assert_part(hears(&here.admin), cases[i].code);
+	}
+}
+
 static void end_all_pending(void)
 {
 	for (unsigned i = 0; i < here.n_pending; i++)
@@ -705,6 +731,7 @@ int main(void)
 		CONTROL_TEST(test_nothing_is_changed_while_stopping),
 		CONTROL_TEST(test_orders_hear_reports),
 		CONTROL_TEST(test_checks_of_readers),
+		CONTROL_TEST(test_codes),
 		CONTROL_TEST(test_too_many_requests_of_one),
 		CONTROL_TEST(test_a_turn_answers_a_few),
 		CONTROL_TEST(test_turns_are_fair),
