@@ -41,26 +41,29 @@ static json_t *session_of(const struct status *status, uint64_t no)
 	return json_string(id);
 }
 
-static void add_process(void *arg, const struct domain_process *process)
-{
-	struct listing *list = arg;
-	int64_t age_ms = process->since_ms > 0 ? list->now_ms - process->since_ms : 0;
-	json_t *json = json_pack("{s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b}", "name", process->name,
-		"pid", (int)process->pid, "state", process->state, "calls", (int)process->n_calls,
-		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
-		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
-
-	(void)json_object_set_new(json, "last_end", jx_text(process->last_end));
-	(void)json_object_set_new(json, "session", session_of(list->status, process->session));
-	(void)json_array_append_new(list->items, json);
-}
-
 /* Milliseconds with their fraction; the last bucket has no bound. */
 static void add_bucket(void *arg, int64_t bound_us, uint64_t n_below)
 {
 	json_t *bound = bound_us == INT64_MAX ? json_null() : json_real((double)bound_us / 1000);
 
 	(void)json_array_append_new(arg, json_pack("[o, I]", bound, (json_int_t)n_below));
+}
+
+static void add_process(void *arg, const struct domain_process *process)
+{
+	struct listing *list = arg;
+	int64_t age_ms = process->since_ms > 0 ? list->now_ms - process->since_ms : 0;
+	json_t *latency = json_array();
+	json_t *json = json_pack("{s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b}", "name", process->name,
+		"pid", (int)process->pid, "state", process->state, "calls", (int)process->n_calls,
+		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
+		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
+
+	histogram_each(process->latency, add_bucket, latency);
+	(void)json_object_set_new(json, "latency", latency);
+	(void)json_object_set_new(json, "last_end", jx_text(process->last_end));
+	(void)json_object_set_new(json, "session", session_of(list->status, process->session));
+	(void)json_array_append_new(list->items, json);
 }
 
 static json_t *calls_of(const struct domain_stats *stats)
