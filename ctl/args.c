@@ -129,7 +129,7 @@ static bool refuse_unknown(const struct parser *p, const char *name, size_t len)
 	return wrong(p, "unknown option '--%.*s'", (int)len, name);
 }
 
-static bool is_choice(const char *choices, const char *value)
+bool args_is_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
 
@@ -147,7 +147,7 @@ static bool note_option(struct parser *p, const struct ctl_option *option, const
 {
 	struct ctl_args *ret = p->ret;
 
-	if (option->word == CTL_WORD_CHOICE && value && !is_choice(option->choices, value))
+	if (option->word == CTL_WORD_CHOICE && value && !args_is_choice(option->choices, value))
 		return wrong(p, "--%s: '%s' is none of: %s", option->name, value, option->choices);
 	if (ret->n_options == N_ELEMENTS(ret->options))
 		return wrong(p, "more than %zu options", N_ELEMENTS(ret->options));
@@ -281,7 +281,7 @@ static bool check_count(const struct parser *p)
 						args_at(p->ret, verb->max_args))
 				      : wrong(p, "unexpected argument '%s': it takes none",
 						p->ret->rest[0]);
-	if (verb->word == CTL_WORD_CHOICE && n && !is_choice(verb->choices, p->ret->rest[0]))
+	if (verb->word == CTL_WORD_CHOICE && n && !args_is_choice(verb->choices, p->ret->rest[0]))
 		return wrong(p, "'%s' is none of: %s", p->ret->rest[0], verb->choices);
 	return true;
 }
@@ -301,12 +301,15 @@ static bool read_globals(const struct parser *p, struct ctl *ret)
 		.is_json = args_has(p->ret, "json"),
 		.is_terminal = isatty(STDOUT_FILENO) == 1,
 		.timeout_ms = DEFAULT_TIMEOUT_MS,
+		.limit_ms = -1,
 	};
 	ret->has_colors = ret->is_terminal && term && *term && !streq(term, "dumb") &&
 			  !(no_color && *no_color);
 	if (timeout && !number_read_seconds(timeout, MAX_TIMEOUT_S, &ret->timeout_ms))
 		return wrong(p, "--timeout: '%s' is no number of seconds from 0.001 to %d", timeout,
 			MAX_TIMEOUT_S);
+	if (timeout)
+		ret->limit_ms = ret->timeout_ms;
 	return true;
 }
 

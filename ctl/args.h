@@ -32,6 +32,8 @@ const struct verb *args_find_verb(const char *name);
 const struct ctl_option *args_find_long(
 	const struct ctl_option *options, const char *name, size_t len);
 const struct ctl_option *args_find_letter(const struct ctl_option *options, char letter);
+/* One of `choices`, which are separated by blanks. */
+bool args_is_choice(const char *choices, const char *value);
 
 /* To standard output. */
 void args_print_help(const struct verb *verb); /* NULL: of the whole program */

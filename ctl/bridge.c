@@ -63,6 +63,7 @@ void bridge_connected(struct bridge *bridge, int64_t now_ms)
 {
 	bridge->connection++;
 	bridge->is_fresh = true;
+	bridge->has_session = false;
 	again_connected(bridge, now_ms);
 }
 
@@ -155,27 +156,22 @@ void bridge_wrote(struct bridge *bridge, size_t n)
 
 int64_t bridge_next_ms(const struct bridge *bridge)
 {
-	const struct item *item;
-	int64_t next = INT64_MAX;
+	int64_t next = item_next_ms(bridge);
 
-	if (bridge->link == LINK_UP)
-		return next;
-	if (bridge->link == LINK_OPENING)
+	if (bridge->link == LINK_OPENING && bridge->open_until_ms < next)
 		next = bridge->open_until_ms;
-	TAILQ_FOREACH(item, &bridge->queue, next)
-		if (item->wait_until_ms > 0 && item->wait_until_ms < next)
-			next = item->wait_until_ms;
 	return next;
 }
 
 int bridge_turn(struct bridge *bridge, int64_t now_ms)
 {
-	if (bridge->link == LINK_UP)
+	if (bridge->link == LINK_UP) {
+		item_fail_refused(bridge, now_ms);
 		return 0;
+	}
 	item_fail_waiting(bridge, now_ms);
 	if (bridge->link != LINK_OPENING || now_ms < bridge->open_until_ms)
 		return 0;
-	bridge_set_cause(bridge, "it does not answer initialize");
 	return -ETIMEDOUT;
 }
 
@@ -222,7 +218,15 @@ bool bridge_is_served(const struct bridge *bridge)
 
 bool bridge_takes_more(const struct bridge *bridge)
 {
-	return bridge->link != LINK_UP || bridge->queue_bytes < BRIDGE_FULL_QUEUE;
+	switch (bridge->link) {
+	case LINK_UP:
+		return bridge->queue_bytes < BRIDGE_FULL_QUEUE;
+	case LINK_OPENING: /* answers to questions are not refused */
+		return bridge->queue_bytes < BRIDGE_MAX_QUEUE;
+	case LINK_DOWN:
+		break;
+	}
+	return true; /* who waits hears how it is */
 }
 
 static bool has_live(const struct item_list *list)
@@ -230,7 +234,7 @@ static bool has_live(const struct item_list *list)
 	const struct item *item;
 
 	TAILQ_FOREACH(item, list, next)
-		if (item_is_request(item) && !item->is_cancelled && item->kind != ITEM_LISTEN)
+		if (item_is_awaited(item) && item->kind != ITEM_LISTEN)
 			return true;
 	return false;
 }

@@ -57,8 +57,8 @@ DEFINE_FREEP(struct bridge, bridge_free)
 /* A line of the client's, without its line break. */
 void bridge_hear_client(struct bridge *bridge, const char *line, size_t len, int64_t now_ms);
 
-/* One that was too long to be read. */
-void bridge_hear_too_long(struct bridge *bridge);
+/* One that was too long to be read; `head` is its beginning. */
+void bridge_hear_too_long(struct bridge *bridge, const char *head, size_t len);
 
 /* False: so much waits for the daemon to read it that nothing more is to be read. */
 bool bridge_takes_more(const struct bridge *bridge);

@@ -67,25 +67,22 @@ static void open_queue(struct bridge *bridge)
 	bridge->link = LINK_UP;
 	bridge->open_until_ms = 0;
 	TAILQ_FOREACH(item, &bridge->queue, next)
-		item->wait_until_ms = 0;
-}
-
-static bool will_initialize(const struct bridge *bridge)
-{
-	const struct item *item;
-
-	TAILQ_FOREACH(item, &bridge->queue, next)
-		if (item->kind == ITEM_INITIALIZE)
-			return true;
-	return false;
+		item->is_waiting = false;
 }
 
 void again_connected(struct bridge *bridge, int64_t now_ms)
 {
-	if (!bridge->initialize || will_initialize(bridge)) {
+	struct item *item = item_find_kind(&bridge->queue, ITEM_INITIALIZE);
+
+	if (bridge->initialize && item) { /* a new session: what was asked in the old one goes with it */
+		TAILQ_REMOVE(&bridge->queue, item, next);
+		TAILQ_INSERT_HEAD(&bridge->queue, item, next);
+	}
+	if (!bridge->initialize || item) {
 		open_queue(bridge);
 		return;
 	}
+	bridge_set_cause(bridge, "it does not answer initialize");
 	bridge->link = LINK_OPENING;
 	bridge->open_until_ms = now_ms + BRIDGE_OPENING_MS;
 	bridge->open_no = ask_again(
@@ -106,19 +103,26 @@ static void tell_changes(struct bridge *bridge)
 	}
 }
 
-static void reopen(struct bridge *bridge)
+/* What the client has set holds for its session, however often that is opened. */
+static void set_again(struct bridge *bridge)
 {
 	struct watch *watch;
 
+	bridge->has_session = true;
+	if (bridge->level)
+		(void)ask_again(bridge, bridge->level, bridge->level_len, bridge->level_rpc.id);
+	TAILQ_FOREACH(watch, &bridge->watches, next)
+		watch_again(bridge, watch);
+}
+
+static void reopen(struct bridge *bridge)
+{
 	open_queue(bridge);
 	if (bridge->is_confirmed) {
 		strbuf_adds(&bridge->own, INITIALIZED_LINE "\n");
 		tell_changes(bridge);
 	}
-	if (bridge->level)
-		(void)ask_again(bridge, bridge->level, bridge->level_len, bridge->level_rpc.id);
-	TAILQ_FOREACH(watch, &bridge->watches, next)
-		watch_again(bridge, watch);
+	set_again(bridge);
 }
 
 static bool is_passing(const struct rpc *rpc)
@@ -274,24 +278,45 @@ static void note_lists(struct bridge *bridge, struct jspan result)
 	}
 }
 
+static void forget_initialize(struct bridge *bridge)
+{
+	free(bridge->initialize);
+	bridge->initialize = NULL;
+	free(bridge->version);
+	bridge->version = NULL;
+}
+
+/* The daemon lets the client do so at any time: the last one counts, and what was set stays. */
 static void note_initialize(struct bridge *bridge, struct item *item, struct jspan result)
 {
 	auto_strbuf version = { 0 };
 
-	again_done(bridge);
+	forget_initialize(bridge);
+	bridge->is_confirmed = bridge->is_next_confirmed;
 	bridge->initialize =
 		take_line(bridge, item, &bridge->initialize_len, &bridge->initialize_rpc);
 	if (jspan_get_str(jspan_member(result, "protocolVersion", NULL), &version))
 		bridge->version = strbuf_take(&version);
 	note_lists(bridge, result);
+	if (!bridge->has_session)
+		set_again(bridge);
 }
 
-void again_note_answer(struct bridge *bridge, struct item *item, const struct rpc *rpc)
+/* The session of before holds, if on a connection where it is. */
+static int note_refused_initialize(struct bridge *bridge)
 {
-	if (item->kind == ITEM_INITIALIZE && rpc->kind == RPC_ERROR && bridge->initialize)
-		bridge->is_confirmed = true; /* the session of before holds */
+	if (!bridge->initialize || bridge->has_session)
+		return 0;
+	bridge_set_cause(bridge, "it refused initialize");
+	return -EPROTO;
+}
+
+int again_note_answer(struct bridge *bridge, struct item *item, const struct rpc *rpc)
+{
+	if (item->kind == ITEM_INITIALIZE && rpc->kind == RPC_ERROR)
+		return note_refused_initialize(bridge);
 	if (rpc->kind == RPC_ERROR || !item->line)
-		return;
+		return 0;
 	switch (item->kind) {
 	case ITEM_INITIALIZE:
 		note_initialize(bridge, item, rpc->result);
@@ -311,6 +336,7 @@ void again_note_answer(struct bridge *bridge, struct item *item, const struct rp
 	case ITEM_LISTEN:
 		break;
 	}
+	return 0;
 }
 
 void again_done(struct bridge *bridge)
@@ -321,8 +347,5 @@ void again_done(struct bridge *bridge)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses TAILQ_REMOVE */
 		forget_watch(bridge, watch);
 	forget_level(bridge);
-	free(bridge->initialize);
-	bridge->initialize = NULL;
-	free(bridge->version);
-	bridge->version = NULL;
+	forget_initialize(bridge);
 }

@@ -2,6 +2,8 @@
  *
  * A daemon numbers its questions from 1, and so does the next one: an answer that the client gives late
  * must not become that to another question. */
+#include <errno.h>
+
 #include "ctl/bridge_private.h"
 #include "shared/alloc.h"
 
@@ -42,27 +44,37 @@ static struct question *find_asked(struct bridge *bridge, struct jspan id)
 /* Those to which no answer is awaited any more make room. */
 static bool make_room(struct bridge *bridge)
 {
-	struct question *oldest = TAILQ_FIRST(&bridge->questions);
+	struct question *question;
 
 	if (bridge->n_questions < BRIDGE_MAX_QUESTIONS)
 		return true;
-	if (oldest->connection == bridge->connection)
-		return false;
-	free_question(bridge, oldest);
-	return true;
+	TAILQ_FOREACH(question, &bridge->questions, next)
+		if (question->connection != bridge->connection) {
+			free_question(bridge, question);
+			return true;
+		}
+	return false;
 }
 
-void ask_client(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
+static int refuse(struct bridge *bridge, struct jspan id)
+{
+	if (bridge->own.len > BRIDGE_MAX_QUEUE) {
+		bridge_set_cause(bridge, "it asks too much, and does not read the answers");
+		return -EPROTO;
+	}
+	rpc_add_error(&bridge->own, id, RPC_OVERLOADED,
+		"the client has too many questions to answer");
+	strbuf_addc(&bridge->own, '\n');
+	return 0;
+}
+
+int ask_client(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
 {
 	struct question *question;
 	auto_strbuf out = { 0 };
 
-	if (!make_room(bridge)) {
-		rpc_add_error(&bridge->own, rpc->id, RPC_OVERLOADED,
-			"the client has too many questions to answer");
-		strbuf_addc(&bridge->own, '\n');
-		return;
-	}
+	if (!make_room(bridge))
+		return refuse(bridge, rpc->id);
 	question = alloc_zero(sizeof(*question));
 	question->id = id_copy(rpc->id);
 	question->connection = bridge->connection;
@@ -74,6 +86,7 @@ void ask_client(struct bridge *bridge, const char *line, size_t len, const struc
 	bridge->n_questions++;
 	bridge_add_with_id(&out, line, len, rpc->id, shown_id(question));
 	bridge_say(bridge, &out);
+	return 0;
 }
 
 bool ask_answer(struct bridge *bridge, struct strbuf *out, const char *line, size_t len,

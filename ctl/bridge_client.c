@@ -45,8 +45,7 @@ static const char *check_room(const struct bridge *bridge, size_t len)
 {
 	if (bridge->n_requests >= BRIDGE_MAX_REQUESTS)
 		return "too many requests wait for an answer; try again later";
-	if (bridge->link != LINK_UP && bridge->queue_bytes > 0 &&
-		len > BRIDGE_MAX_QUEUE - bridge->queue_bytes)
+	if (bridge->link != LINK_UP && bridge->queue_bytes + len > BRIDGE_MAX_QUEUE)
 		return "too much waits for mcp-fleetd, which is not reachable; try again later";
 	return NULL;
 }
@@ -64,9 +63,11 @@ static void take_request(
 	item = item_new(kind_of(rpc), line, len, rpc->id);
 	item->may_repeat = rpc_may_repeat(rpc);
 	if (item->kind == ITEM_INITIALIZE)
-		bridge->is_confirmed = false;
-	if (bridge->link != LINK_UP)
+		bridge->is_next_confirmed = false;
+	if (bridge->link != LINK_UP) {
+		item->is_waiting = true;
 		item->wait_until_ms = now_ms + bridge->settings.wait_ms;
+	}
 	item_queue(bridge, item);
 }
 
@@ -109,15 +110,25 @@ static bool cancel(struct bridge *bridge, const struct rpc *rpc)
 	return false;
 }
 
+/* It goes with the initialize that it follows, be that answered or not. */
+static void confirm(struct bridge *bridge, const char *line, size_t len)
+{
+	if (item_find_kind(&bridge->queue, ITEM_INITIALIZE) ||
+		item_find_kind(&bridge->sent, ITEM_INITIALIZE)) {
+		bridge->is_next_confirmed = true;
+		item_queue(bridge, item_new(ITEM_INITIALIZED, line, len, (struct jspan){ 0 }));
+		return;
+	}
+	bridge->is_confirmed = true;
+	pass_note(bridge, ITEM_INITIALIZED, line, len);
+}
+
 static void take_note(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
 {
-	bool is_initialized = jspan_is(rpc->method, "notifications/initialized");
-
-	if (is_initialized)
-		bridge->is_confirmed = true;
-	else if (jspan_is(rpc->method, "notifications/cancelled") && cancel(bridge, rpc))
-		return;
-	pass_note(bridge, is_initialized ? ITEM_INITIALIZED : ITEM_NOTE, line, len);
+	if (jspan_is(rpc->method, "notifications/initialized"))
+		confirm(bridge, line, len);
+	else if (!jspan_is(rpc->method, "notifications/cancelled") || !cancel(bridge, rpc))
+		pass_note(bridge, ITEM_NOTE, line, len);
 }
 
 static void take_answer(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
@@ -202,18 +213,27 @@ static void take_batch(struct bridge *bridge, struct jspan batch, int64_t now_ms
 		refuse_batch(bridge, batch, "an empty batch");
 }
 
+static bool is_array(const char *line, size_t len)
+{
+	while (len > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		len--;
+	}
+	return len > 0 && *line == '[';
+}
+
 void bridge_hear_client(struct bridge *bridge, const char *line, size_t len, int64_t now_ms)
 {
 	struct jspan value;
 
-	if (jspan_check(line, len, &value, NULL) == 0 && jspan_type(value) == JSPAN_ARRAY)
+	if (is_array(line, len) && jspan_check(line, len, &value, NULL) == 0)
 		take_batch(bridge, value, now_ms);
 	else
 		take_message(bridge, line, len, now_ms);
 }
 
-void bridge_hear_too_long(struct bridge *bridge)
+void bridge_hear_too_long(struct bridge *bridge, const char *head, size_t len)
 {
-	refuse(bridge, (struct jspan){ 0 }, RPC_INVALID_REQUEST,
+	refuse(bridge, rpc_find_request_id(head, len), RPC_INVALID_REQUEST,
 		"the message is larger than 16 MiB");
 }

@@ -9,6 +9,20 @@ static void say(struct bridge *bridge, const char *line, size_t len)
 	bridge->settings.say(bridge->settings.arg, line, len);
 }
 
+/* To a request that is too long the daemon need not read all of it before it says so. What is left of it is
+ * written all the same. */
+static void take_early_answer(
+	struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
+{
+	struct item *head = TAILQ_FIRST(&bridge->queue);
+
+	if (bridge->head_at == 0 || head->is_answered || !id_is(&head->id, rpc->id))
+		return;
+	if (!head->is_cancelled)
+		say(bridge, line, len);
+	head->is_answered = true;
+}
+
 /* An answer that nobody waits for goes nowhere. */
 static int take_answer(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
 {
@@ -18,16 +32,19 @@ static int take_answer(struct bridge *bridge, const char *line, size_t len, cons
 	if (r <= 0)
 		return r;
 	item = item_find(&bridge->sent, rpc->id);
-	if (!item)
-		return 0;
-	if (item->line && rpc_is_stopping(rpc)) {
-		item->is_refused = true; /* it is asked again of the next daemon */
+	if (!item) {
+		take_early_answer(bridge, line, len, rpc);
 		return 0;
 	}
-	again_note_answer(bridge, item, rpc);
+	if (item->line && rpc_is_stopping(rpc)) {
+		item->is_refused = true; /* it is asked again of the next daemon */
+		bridge->has_refused = true;
+		return 0;
+	}
+	r = again_note_answer(bridge, item, rpc);
 	say(bridge, line, len);
 	item_drop(bridge, &bridge->sent, item);
-	return 0;
+	return r;
 }
 
 static void take_note(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc)
@@ -79,8 +96,7 @@ static int take_message(struct bridge *bridge, const char *line, size_t len)
 	release_refusal(bridge);
 	switch (rpc.kind) {
 	case RPC_REQUEST:
-		ask_client(bridge, line, len, &rpc);
-		return 0;
+		return ask_client(bridge, line, len, &rpc);
 	case RPC_NOTIFICATION:
 		take_note(bridge, line, len, &rpc);
 		return 0;

@@ -24,6 +24,9 @@ enum {
 	TAG_BYTES = 8,
 };
 
+/* Bytes of a cause, which may be the daemon's own words, in one line of the log. */
+#define MAX_CAUSE "1000"
+
 enum { FD_SIGNAL, FD_IN, FD_OUT, FD_DAEMON, N_FDS };
 
 struct io {
@@ -60,6 +63,12 @@ static size_t unread_bytes(const struct io *io)
 	return io->client.out.len - io->client.out_at;
 }
 
+/* A client that starts us may not read what we say to the operator. It is not worth waiting for. */
+static bool may_tell(bool is_news)
+{
+	return is_news && fd_takes_line(STDERR_FILENO);
+}
+
 /* --- the connection ----------------------------------------------------------------------------- */
 
 static void try_later(struct io *io, int64_t now)
@@ -81,8 +90,9 @@ static void close_connection(struct io *io, const char *cause)
 	if (bridge_is_served(io->bridge))
 		io->n_failures = 0;
 	bridge_lost(io->bridge, cause, now);
-	if (!io->told_trouble)
-		log_notice("lost the connection to mcp-fleetd at %s: %s; connecting again",
+	if (may_tell(!io->told_trouble))
+		log_notice("lost the connection to mcp-fleetd at %s: %." MAX_CAUSE
+			   "s; connecting again",
 			io->path, bridge_get_cause(io->bridge));
 	io->told_trouble = true;
 	lines_done(&io->daemon);
@@ -102,8 +112,8 @@ static void take_connection(struct io *io, int fd, const char *path, int64_t now
 static void note_unreachable(struct io *io, const struct fail *fail)
 {
 	bridge_unreachable(io->bridge, fail->text, bridge_socket_is_final(fail->code));
-	if (!io->told_trouble)
-		log_notice("mcp-fleetd is not reachable at %s: %s; waiting for it",
+	if (may_tell(!io->told_trouble))
+		log_notice("mcp-fleetd is not reachable at %s: %." MAX_CAUSE "s; waiting for it",
 			strbuf_get(&io->place), fail->text);
 	io->told_trouble = true;
 }
@@ -150,7 +160,7 @@ static void take_client_lines(struct io *io, int64_t now)
 		if (r == 0)
 			return;
 		if (r < 0)
-			bridge_hear_too_long(io->bridge);
+			bridge_hear_too_long(io->bridge, line.at, line.len);
 		else
 			bridge_hear_client(io->bridge, line.at, line.len, now);
 	}
@@ -171,17 +181,11 @@ static int take_daemon_lines(struct io *io)
 	return r;
 }
 
-static bool has_untaken(const struct lines *lines)
-{
-	return lines->in.len > lines->scanned ||
-	       (lines->eof && lines->takes_rest && lines->at < lines->in.len);
-}
-
 static void told_again(struct io *io)
 {
 	if (!is_connected(io) || !bridge_is_served(io->bridge))
 		return;
-	if (io->told_trouble)
+	if (may_tell(io->told_trouble))
 		log_notice("connected to mcp-fleetd at %s%s", io->path,
 			io->was_connected ? " again" : "");
 	io->told_trouble = false;
@@ -200,7 +204,7 @@ static int serve_daemon(struct io *io, struct fail *fail)
 		close_connection(io, "it sent a message larger than 32 MiB");
 	else if (r < 0)
 		close_connection(io, NULL);
-	else if (is_connected(io) && io->daemon.eof && !has_untaken(&io->daemon))
+	else if (is_connected(io) && io->daemon.eof && !lines_has_untaken(&io->daemon))
 		close_connection(io, "it ended the connection");
 	told_again(io);
 	return 0;
@@ -231,7 +235,7 @@ static void write_daemon(struct io *io)
 static bool is_over(const struct io *io)
 {
 	return io->client.gone || io->is_stopped ||
-	       (io->client.eof && !has_untaken(&io->client) && bridge_is_idle(io->bridge) &&
+	       (io->client.eof && !lines_has_untaken(&io->client) && bridge_is_idle(io->bridge) &&
 		       !lines_has_unsent(&io->client));
 }
 
@@ -256,8 +260,8 @@ static int timeout_ms(const struct io *io, int64_t now)
 {
 	int64_t left = next_ms(io) - now;
 
-	if ((has_untaken(&io->client) && may_take_client(io)) ||
-		(is_connected(io) && has_untaken(&io->daemon) && !lines_is_full(&io->client)))
+	if ((lines_has_untaken(&io->client) && may_take_client(io)) ||
+		(is_connected(io) && lines_has_untaken(&io->daemon) && !lines_is_full(&io->client)))
 		return 0;
 	if (left < 0)
 		return 0;
@@ -297,7 +301,7 @@ static int turn(struct io *io, struct fail *fail)
 	io->is_stopped = fds[FD_SIGNAL].revents != 0;
 	if (fds[FD_IN].revents)
 		lines_read(&io->client);
-	if (fds[FD_OUT].revents & (POLLERR | POLLNVAL))
+	if (fds[FD_OUT].revents & (POLLERR | POLLNVAL | POLLHUP)) /* HUP: a socket's */
 		io->client.gone = true;
 	if (fds[FD_DAEMON].revents & ~POLLOUT)
 		lines_read(&io->daemon);

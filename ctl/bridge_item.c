@@ -30,6 +30,11 @@ bool item_is_request(const struct item *item)
 	return item->kind >= ITEM_REQUEST;
 }
 
+bool item_is_awaited(const struct item *item)
+{
+	return item_is_request(item) && !item->is_cancelled && !item->is_answered;
+}
+
 struct item *item_find(struct item_list *list, struct jspan id)
 {
 	struct item *item;
@@ -38,6 +43,16 @@ struct item *item_find(struct item_list *list, struct jspan id)
 		if (id_is(&item->id, id))
 			return item;
 	return NULL;
+}
+
+struct item *item_find_kind(const struct item_list *list, enum item_kind kind)
+{
+	struct item *item;
+
+	TAILQ_FOREACH(item, list, next)
+		if (item->kind == kind)
+			break;
+	return item;
 }
 
 static void take_out(struct bridge *bridge, struct item_list *list, struct item *item)
@@ -66,14 +81,13 @@ void item_queue(struct bridge *bridge, struct item *item)
 /* Its line is kept, as far as there is room, for the case that it may be sent again. */
 void item_sent(struct bridge *bridge, struct item *item)
 {
-	if (!item_is_request(item) || item->is_cancelled) {
+	if (!item_is_awaited(item)) {
 		item_drop(bridge, &bridge->queue, item);
 		return;
 	}
 	take_out(bridge, &bridge->queue, item);
 	TAILQ_INSERT_TAIL(&bridge->sent, item, next);
 	item->n_attempts++;
-	item->wait_until_ms = 0;
 	if (item->len <= BRIDGE_MAX_QUEUE - bridge->sent_bytes) {
 		bridge->sent_bytes += item->len;
 		return;
@@ -87,7 +101,7 @@ void item_sent(struct bridge *bridge, struct item *item)
 void item_fail(struct bridge *bridge, struct item_list *list, struct item *item, int code,
 	const char *words)
 {
-	if (item_is_request(item) && !item->is_cancelled)
+	if (item_is_awaited(item))
 		bridge_say_error(bridge, id_span(&item->id), code, "%s", words);
 	item_drop(bridge, list, item);
 }
@@ -100,7 +114,7 @@ void item_fail_waiting(struct bridge *bridge, int64_t until_ms)
 
 	for (item = TAILQ_FIRST(&bridge->queue); item; item = after) {
 		after = TAILQ_NEXT(item, next);
-		if (item->wait_until_ms == 0 || item->wait_until_ms > until_ms)
+		if (!item->is_waiting || item->wait_until_ms > until_ms)
 			continue;
 		if (!words)
 			words = alloc_printf(
@@ -109,6 +123,45 @@ void item_fail_waiting(struct bridge *bridge, int64_t until_ms)
 				bridge_get_cause(bridge));
 		item_fail(bridge, &bridge->queue, item, RPC_UNAVAILABLE, words);
 	}
+}
+
+void item_fail_refused(struct bridge *bridge, int64_t now_ms)
+{
+	struct item *item;
+	struct item *after;
+
+	if (!bridge->has_refused)
+		return;
+	bridge->has_refused = false;
+	for (item = TAILQ_FIRST(&bridge->sent); item; item = after) {
+		after = TAILQ_NEXT(item, next);
+		if (!item->is_refused)
+			continue;
+		if (item->wait_until_ms == 0)
+			item->wait_until_ms = now_ms + bridge->settings.wait_ms;
+		if (now_ms >= item->wait_until_ms)
+			item_fail(bridge, &bridge->sent, item, RPC_UNAVAILABLE,
+				"mcp-fleetd is stopping, and there is no other one yet: try again "
+				"later");
+		else
+			bridge->has_refused = true;
+	}
+}
+
+int64_t item_next_ms(const struct bridge *bridge)
+{
+	const struct item *item;
+	int64_t next = INT64_MAX;
+
+	if (bridge->link != LINK_UP)
+		TAILQ_FOREACH(item, &bridge->queue, next)
+			if (item->is_waiting && item->wait_until_ms < next)
+				next = item->wait_until_ms;
+	if (bridge->has_refused)
+		TAILQ_FOREACH(item, &bridge->sent, next)
+			if (item->is_refused && item->wait_until_ms < next)
+				next = item->wait_until_ms;
+	return next;
 }
 
 /* As a server on stdio ends it: by both ways that the pages name. */
@@ -157,7 +210,6 @@ static void settle_sent(struct bridge *bridge, struct item *item, struct item_li
 		item_drop(bridge, &bridge->sent, item);
 	} else if (is_repeatable(item)) {
 		take_out(bridge, &bridge->sent, item);
-		item->is_refused = false;
 		TAILQ_INSERT_TAIL(again, item, next);
 		bridge->queue_bytes += item->len;
 	} else {
@@ -185,7 +237,7 @@ static void confirm_again(struct bridge *bridge)
 
 	TAILQ_FOREACH(item, &bridge->queue, next) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses TAILQ_REMOVE */
-		if (item->kind != ITEM_INITIALIZE || !bridge->is_confirmed)
+		if (item->kind != ITEM_INITIALIZE || !bridge->is_next_confirmed)
 			continue;
 		struct item *note = item_new(ITEM_INITIALIZED, INITIALIZED_LINE,
 			sizeof(INITIALIZED_LINE) - 1, (struct jspan){ 0 });
@@ -196,13 +248,20 @@ static void confirm_again(struct bridge *bridge)
 	}
 }
 
-static void start_waiting(struct bridge *bridge, int64_t now_ms)
+/* Who was refused has waited on: daemons that come only to refuse are none. */
+static void start_waiting(struct bridge *bridge, bool was_refused, int64_t now_ms)
 {
 	struct item *item;
 
-	TAILQ_FOREACH(item, &bridge->queue, next)
-		if (item_is_request(item) && item->wait_until_ms == 0)
+	TAILQ_FOREACH(item, &bridge->queue, next) {
+		if (!item_is_request(item) || item->is_waiting)
+			continue;
+		if (item->wait_until_ms == 0 || !(was_refused || item->is_refused))
 			item->wait_until_ms = now_ms + bridge->settings.wait_ms;
+		item->is_waiting = true;
+		item->is_refused = false;
+	}
+	bridge->has_refused = false;
 }
 
 void item_settle_lost(struct bridge *bridge, bool was_refused, int64_t now_ms)
@@ -224,5 +283,5 @@ void item_settle_lost(struct bridge *bridge, bool was_refused, int64_t now_ms)
 	TAILQ_CONCAT(&again, &bridge->queue, next);
 	TAILQ_CONCAT(&bridge->queue, &again, next);
 	confirm_again(bridge);
-	start_waiting(bridge, now_ms);
+	start_waiting(bridge, was_refused, now_ms);
 }

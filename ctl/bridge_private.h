@@ -40,9 +40,12 @@ struct item {
 	struct id id; /* of a request */
 	bool may_repeat;
 	bool is_cancelled; /* when a part of it was written: nobody waits for it */
+	bool is_answered;  /* when a part of it was written: the same */
 	bool is_refused;   /* by a daemon that is stopping, which did not look at it */
+	bool is_waiting;   /* for a connection */
 	unsigned n_attempts;
-	int64_t wait_until_ms; /* for a connection; 0: it does not wait */
+	/* For a daemon that takes it; while is_waiting, or is_refused. 0: not known yet. */
+	int64_t wait_until_ms;
 };
 
 TAILQ_HEAD(item_list, item);
@@ -79,7 +82,8 @@ struct bridge {
 	struct bridge_settings settings;
 	enum link link;
 	unsigned connection;
-	bool is_fresh; /* nothing came on this connection */
+	bool is_fresh;    /* nothing came on this connection */
+	bool has_session; /* this connection */
 	char *cause;
 	char *refusal; /* the line without an id with which a connection began */
 	size_t refusal_len;
@@ -89,6 +93,7 @@ struct bridge {
 	struct item_list sent;
 	size_t queue_bytes;
 	size_t sent_bytes; /* of lines that could be sent again */
+	bool has_refused;  /* among the sent there may be one that is_refused */
 	size_t n_requests;
 	size_t head_at;    /* so much of the queue's first was written */
 	struct strbuf own; /* our own lines, which go before the queue */
@@ -101,6 +106,7 @@ struct bridge {
 	char *version;             /* negotiated */
 	unsigned lists;            /* bits of those whose changes the client was promised */
 	bool is_confirmed;         /* the client said notifications/initialized */
+	bool is_next_confirmed;    /* and of an initialize that is not answered yet */
 	char *level;               /* the request that set it; NULL: none did */
 	size_t level_len;
 	struct rpc level_rpc; /* points into it */
@@ -143,18 +149,26 @@ void item_fail(struct bridge *bridge, struct item_list *list, struct item *item,
 	const char *words);
 /* All that have waited for a connection to this time. */
 void item_fail_waiting(struct bridge *bridge, int64_t until_ms);
+/* Those that a daemon refused which was stopping, but does not end. */
+void item_fail_refused(struct bridge *bridge, int64_t now_ms);
+/* When the first of these, or of those, has waited long enough. */
+int64_t item_next_ms(const struct bridge *bridge);
 /* The queue's first was written to its end. */
 void item_sent(struct bridge *bridge, struct item *item);
+/* Somebody waits for its answer. */
+bool item_is_awaited(const struct item *item);
 /* The first that waits for this answer. */
 struct item *item_find(struct item_list *list, struct jspan id);
+struct item *item_find_kind(const struct item_list *list, enum item_kind kind);
 bool item_is_request(const struct item *item);
 /* The connection is gone with what was written to it; `was_refused`: nobody read it. */
 void item_settle_lost(struct bridge *bridge, bool was_refused, int64_t now_ms);
 
 /* --- bridge_again.c --- */
 void again_connected(struct bridge *bridge, int64_t now_ms);
-/* The answer to a request of the client's that makes the session what it is. */
-void again_note_answer(struct bridge *bridge, struct item *item, const struct rpc *rpc);
+/* The answer to a request of the client's that makes the session what it is. 0, or -EPROTO: this connection has no
+ * session now, but the client has one. */
+int again_note_answer(struct bridge *bridge, struct item *item, const struct rpc *rpc);
 /* An answer to one of our own requests. 1: it was none; else as bridge_hear_daemon(). */
 int again_take_answer(struct bridge *bridge, const struct rpc *rpc);
 /* Resources of the daemon's have changed: what it refused may be there now. */
@@ -165,8 +179,8 @@ char *again_make_id(struct bridge *bridge) must_check;
 void again_done(struct bridge *bridge);
 
 /* --- bridge_ask.c --- */
-/* A question of the daemon's: passes it on. */
-void ask_client(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc);
+/* A question of the daemon's: passes it on. 0, or -EPROTO: it asks and asks, and reads nothing. */
+int ask_client(struct bridge *bridge, const char *line, size_t len, const struct rpc *rpc);
 /* An answer of the client's. False: to nobody who still waits; else appended to `out`. */
 bool ask_answer(struct bridge *bridge, struct strbuf *out, const char *line, size_t len,
 	const struct rpc *rpc);

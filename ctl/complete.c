@@ -2,6 +2,7 @@
 #include "ctl/complete.h"
 
 #include "ctl/args.h"
+#include "ctl/output.h"
 #include "shared/alloc.h"
 #include "shared/ascii.h"
 
@@ -82,15 +83,12 @@ static bool is_harmless(const char *name)
 static void add(const struct completion *c, const char *prefix, const char *name, const char *doc)
 {
 	auto_free char *word = alloc_printf("%s%s", prefix, name);
+	auto_free char *first_line = alloc_mem(doc, strcspn(doc, "\n"));
 
 	if (strncmp(word, c->current, strlen(c->current)) != 0 || !is_harmless(word))
 		return;
 	strbuf_addf(c->out, "%s\t", word);
-	for (const char *at = doc; *at && *at != '\n'; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			strbuf_addc(c->out, ' ');
-		else
-			strbuf_addc(c->out, *at);
+	out_clean(c->out, first_line);
 	strbuf_addc(c->out, '\n');
 }
 
@@ -175,6 +173,8 @@ static void add_args(const struct completion *c)
 	const struct verb *verb = c->verb;
 
 	if (c->n_args >= verb->max_args)
+		return;
+	if (c->n_args > 0 && verb->lone && args_is_choice(verb->lone, c->args[0]))
 		return;
 	if (c->n_args > 0 && verb->more != CTL_WORD_NONE)
 		add_word(c, "", verb->more, NULL);

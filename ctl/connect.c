@@ -71,8 +71,10 @@ static int make_entry(struct connect *c, struct fail *fail)
 		r = add_path(args, "--key-file", key_file, fail);
 	if (url)
 		add_arg(args, url);
-	if (mcp_socket)
+	if (mcp_socket) {
+		add_arg(args, "--mcp-socket");
 		add_arg(args, mcp_socket);
+	}
 	if (r == 0)
 		c->entry = clients_make_entry(c->app, program, args);
 	return r;

@@ -221,6 +221,36 @@ static void add_pretty_object(struct strbuf *out, json_t *object, unsigned depth
 	strbuf_addc(out, '}');
 }
 
+/* \u escapes for what jx_dump() leaves as it is and a terminal obeys: to a parser it is the same text. Such
+ * characters are nowhere but within strings. */
+static void add_escaped(struct strbuf *out, const struct strbuf *json)
+{
+	const char *text = strbuf_get(json);
+
+	for (size_t at = 0; at < json->len;) {
+		size_t n = utf8_next(text + at, json->len - at);
+		uint32_t c = n ? decode(text + at, n) : 0;
+
+		if (n < 2 || !is_harmful(c))
+			strbuf_add(out, text + at, n ? n : 1);
+		else if (c < 0x10000)
+			strbuf_addf(out, "\\u%04x", (unsigned)c);
+		else /* a pair of surrogates, RFC 8259, 7 */
+			strbuf_addf(out, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)),
+				(unsigned)(0xdc00 + (c & 0x3ff)));
+		at += n ? n : 1;
+	}
+}
+
+static void write_json(FILE *stream, const struct strbuf *json)
+{
+	auto_strbuf line = { 0 };
+
+	add_escaped(&line, json);
+	strbuf_addc(&line, '\n');
+	(void)fwrite(strbuf_get(&line), 1, line.len, stream);
+}
+
 /* Of jx_dump()'s values, so that a number is the one that came. The parser has bounded the depth. */
 static void add_pretty(struct strbuf *out, json_t *json, unsigned depth)
 {
@@ -237,8 +267,7 @@ void out_print_json(FILE *stream, json_t *json)
 	auto_strbuf text = { 0 };
 
 	add_pretty(&text, json, 0);
-	strbuf_addc(&text, '\n');
-	(void)fwrite(strbuf_get(&text), 1, text.len, stream);
+	write_json(stream, &text);
 }
 
 void out_json(json_t *json)
@@ -253,8 +282,7 @@ void out_json_line(json_t *json)
 	auto_strbuf text = { 0 };
 
 	jx_dump(&text, json);
-	strbuf_addc(&text, '\n');
-	(void)fwrite(strbuf_get(&text), 1, text.len, stdout);
+	write_json(stdout, &text);
 	(void)fflush(stdout);
 }
 

@@ -18,7 +18,7 @@ static const struct ctl_option options[] = {
 	{ "token-file", 0, "FILE", CTL_WORD_FILE, NULL, false,
 		"a file with its token that the daemon can read (default: MCPGATEWAY_BEARER_TOKEN)" },
 	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true,
-		"only this domain; may be repeated (default: all)" },
+		"only this domain (default: all)" },
 	{ "server", 's', "NAME", CTL_WORD_TEXT, NULL, false,
 		"bundle them in a virtual server of this name" },
 	{ "check", 0, NULL, CTL_WORD_NONE, NULL, false,
@@ -160,14 +160,17 @@ static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 		return CTL_USAGE;
 	if (client_open(ctl, &client, &fail) < 0 || set_token(client, args, params, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	report = client_call_long(client, "gateway/register", json_incref(params), report_on_notice,
-		&progress, &fail);
+	live_draw(&progress.live, "asking the gateway …\n");
+	/* The daemon itself ends it in time, and reports. */
+	report = client_call_long(client, "gateway/register", json_incref(params), -1,
+		report_on_notice, &progress, &fail);
 	live_end(&progress.live);
 	return report ? tell(ctl, report, names) : ctl_fail(ctl, &fail);
 }
 
 static int check_drift(const struct ctl *ctl)
 {
+	struct live live = live_begin(ctl);
 	auto_(client_freep) struct client *client = NULL;
 	json_auto_t *report = NULL;
 	struct fail fail = { 0 };
@@ -176,7 +179,9 @@ static int check_drift(const struct ctl *ctl)
 
 	if (client_open(ctl, &client, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	report = client_call_long(client, "gateway/check", NULL, NULL, NULL, &fail);
+	live_draw(&live, "asking the gateway …\n");
+	report = client_call_long(client, "gateway/check", NULL, ctl->limit_ms, NULL, NULL, &fail);
+	live_end(&live);
 	if (!report)
 		return ctl_fail(ctl, &fail);
 	has_drift = json_array_size(json_object_get(report, "drift")) > 0;

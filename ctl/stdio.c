@@ -43,21 +43,24 @@ static bool read_wait(const struct ctl_args *args, int64_t *ret_ms)
 
 /* --- a fleet elsewhere -------------------------------------------------------------------------- */
 
-static void set_text(json_t *json, const char *key, const char *text)
+/* False: it is no UTF-8, so that JSON cannot hold it. */
+static bool set_text(json_t *json, const char *key, const char *text)
 {
-	if (text)
-		(void)json_object_set_new(json, key, json_string(text));
+	return !text || json_object_set_new(json, key, json_string(text)) == 0;
 }
 
+/* NULL: said. */
 static char *remote_settings(const char *url, const struct ctl_args *args, int64_t wait_ms)
 {
 	json_auto_t *json = json_object();
 	auto_strbuf text = { 0 };
 
-	set_text(json, "url", url);
-	set_text(json, "key_file", args_get(args, "key-file"));
-	set_text(json, "ca_file", args_get(args, "ca-file"));
-	set_text(json, "transport", args_get(args, "transport"));
+	if (!set_text(json, "url", url) || !set_text(json, "key_file", args_get(args, "key-file")) ||
+		!set_text(json, "ca_file", args_get(args, "ca-file")) ||
+		!set_text(json, "transport", args_get(args, "transport"))) {
+		(void)ctl_usage(&verb_stdio, "URL and paths have to be UTF-8");
+		return NULL;
+	}
 	(void)json_object_set_new(json, "wait_ms", json_integer(wait_ms));
 	jx_dump(&text, json);
 	return strbuf_take(&text);
@@ -72,6 +75,8 @@ static int become_remote(const char *url, const struct ctl_args *args, int64_t w
 	auto_free char *folder = libexec_find();
 	auto_free char *program = alloc_printf("%s/mcp-fleet-remote", folder);
 
+	if (!settings)
+		return CTL_USAGE;
 	if (setenv("MCP_FLEET_REMOTE", settings, 1) == 0)
 		(void)execv(program, argv);
 	out_note("cannot run '%s': %s", program, strerror(errno));
@@ -119,7 +124,7 @@ static const char *find_remote_option(const struct ctl_args *args)
 static int run(const struct ctl *ctl, const struct ctl_args *args)
 {
 	const char *place = args_at(args, 0);
-	const char *path = args_get(args, "socket");
+	const char *path = args_get(args, "mcp-socket");
 	const char *option = find_remote_option(args);
 	int64_t wait_ms;
 
@@ -127,7 +132,7 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 		return CTL_USAGE;
 	if (place && path)
 		return ctl_usage(
-			&verb_stdio, "both '%s' and --socket say where the fleet is", place);
+			&verb_stdio, "both '%s' and --mcp-socket say where the fleet is", place);
 	if (place && is_url(place))
 		return become_remote(place, args, wait_ms);
 	if (option)
@@ -142,8 +147,8 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 }
 
 static const struct ctl_option options[] = {
-	{ "socket", 0, "PATH", CTL_WORD_FILE, NULL, false,
-		"the daemon's local socket (default: MCP_FLEET_SOCKET, else the usual places)" },
+	{ "mcp-socket", 0, "PATH", CTL_WORD_FILE, NULL, false,
+		"the fleet's local socket (default: MCP_FLEET_SOCKET, else the usual places)" },
 	{ "key-file", 0, "FILE", CTL_WORD_FILE, NULL, false,
 		"with a URL: a file with the key that the fleet wants, readable by you alone" },
 	{ "ca-file", 0, "FILE", CTL_WORD_FILE, NULL, false,

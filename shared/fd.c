@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -84,6 +85,13 @@ bool fd_is_private(const struct stat *st)
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		return false;
 	return (st->st_mode & 077) == 0 || (st->st_uid == 0 && (st->st_mode & 037) == 0);
+}
+
+bool fd_takes_line(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+
+	return poll(&ready, 1, 0) > 0;
 }
 
 int fd_write_all(int fd, const void *bytes, size_t len)

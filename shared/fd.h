@@ -31,5 +31,8 @@ int fd_read_file(const char *path, size_t max, struct strbuf *ret) must_check;
  * are then. */
 bool fd_is_private(const struct stat *st);
 
+/* A line of at most PIPE_BUF bytes can be written now without waiting for whoever reads it, or fails at once. */
+bool fd_takes_line(int fd);
+
 /* Writes all of it to a blocking descriptor: 0 or -errno. */
 int fd_write_all(int fd, const void *bytes, size_t len) must_check;

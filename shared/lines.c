@@ -88,6 +88,21 @@ static bool take_line(struct lines *lines, struct span *ret)
 	return true;
 }
 
+/* What is there of a line that has no end yet. It is given back when more is read. */
+static int skip_long(struct lines *lines, struct span *ret)
+{
+	size_t len = lines->in.len - lines->at;
+
+	if (!lines->skipping && len <= lines->max_bytes)
+		return 0;
+	*ret = (struct span){ strbuf_get(&lines->in) + lines->at, len };
+	lines->at = lines->in.len;
+	if (lines->skipping)
+		return 0;
+	lines->skipping = true;
+	return -EMSGSIZE;
+}
+
 int lines_next(struct lines *lines, struct span *ret)
 {
 	while (take_line(lines, ret)) {
@@ -98,16 +113,13 @@ int lines_next(struct lines *lines, struct span *ret)
 			continue;
 		return ret->len > lines->max_bytes ? -EMSGSIZE : 1;
 	}
-	if (lines->skipping || lines->in.len - lines->at > lines->max_bytes) {
-		bool is_first = !lines->skipping;
+	return skip_long(lines, ret);
+}
 
-		strbuf_done(&lines->in);
-		lines->at = 0;
-		lines->scanned = 0;
-		lines->skipping = true;
-		return is_first ? -EMSGSIZE : 0;
-	}
-	return 0;
+bool lines_has_untaken(const struct lines *lines)
+{
+	return lines->in.len > lines->scanned ||
+	       (lines->eof && lines->takes_rest && lines->at < lines->in.len);
 }
 
 void lines_write(struct lines *lines, const char *bytes, size_t len)

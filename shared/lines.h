@@ -30,8 +30,11 @@ void lines_done(struct lines *lines);
 void lines_read(struct lines *lines);
 
 /* 1: *ret is the next line that is not blank, borrowed until lines_read(). 0: there is none.
- * -EMSGSIZE: one was too long and is skipped. */
+ * -EMSGSIZE: one was too long and is skipped; *ret is its beginning, borrowed as well. */
 int lines_next(struct lines *lines, struct span *ret) must_check;
+
+/* Something was read that lines_next() has not looked at. */
+bool lines_has_untaken(const struct lines *lines);
 
 /* Queues a line; the line break is added. */
 void lines_write(struct lines *lines, const char *bytes, size_t len);

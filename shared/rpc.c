@@ -129,6 +129,38 @@ int rpc_parse(const char *text, size_t len, struct rpc *ret, const char **ret_wh
 	return judge(&e, ret, ret_why);
 }
 
+/* A member of a text that is cut off somewhere: whole, and JSON. */
+static bool is_whole(struct jspan value, const char *end)
+{
+	struct jspan checked;
+
+	return value.len > 0 && value.len <= LIMIT_ID_BYTES && value.at + value.len < end &&
+	       jspan_check(value.at, value.len, &checked, NULL) == 0;
+}
+
+struct jspan rpc_find_request_id(const char *head, size_t len)
+{
+	const char *end = head + len;
+	struct jspan id = { 0 };
+	struct jspan name = { 0 };
+	struct jspan value = { 0 };
+	size_t cursor = 0;
+	bool has_method = false;
+
+	while (head < end && strchr(" \t\r", *head) && *head != '\0')
+		head++;
+	if (head == end)
+		return id;
+	while (jspan_next((struct jspan){ head, (size_t)(end - head) }, &cursor, &name, &value)) {
+		if (!is_whole(name, end) || !is_whole(value, end))
+			continue;
+		if (jspan_is(name, "id") && is_id(value))
+			id = value;
+		has_method |= jspan_is(name, "method") && jspan_type(value) == JSPAN_STRING;
+	}
+	return has_method ? id : (struct jspan){ 0 };
+}
+
 bool rpc_has_code(const struct rpc *rpc, int code)
 {
 	struct jspan value = jspan_member(rpc->error, "code", NULL);

@@ -56,6 +56,10 @@ void rpc_add_error(struct strbuf *buf, struct jspan id, int code, const char *me
 void rpc_add_error_data(
 	struct strbuf *buf, struct jspan id, int code, const char *message, const char *data);
 
+/* The id of a request that is too long to be read, of which `head` is the beginning, unchecked. Absent: its id or
+ * its method stands behind that, or it is none (an answer with an id is not to be answered). */
+struct jspan rpc_find_request_id(const char *head, size_t len);
+
 /* Whether it is an error with this code. */
 bool rpc_has_code(const struct rpc *rpc, int code);
 

@@ -161,12 +161,14 @@ static void take_line(struct stream *stream, char *line, size_t len)
 		session_tell(stream->session, 0, reply.data, reply.len);
 }
 
-static void refuse_long_line(struct stream *stream)
+/* `head` is what is there of it. */
+static void refuse_long_line(struct stream *stream, const char *head, size_t len)
 {
 	static const struct jspan null_id = { .at = "null", .len = 4 };
+	struct jspan id = rpc_find_request_id(head, len);
 	auto_strbuf reply = { 0 };
 
-	rpc_add_error(&reply, null_id, RPC_INVALID_REQUEST,
+	rpc_add_error(&reply, id.at ? id : null_id, RPC_INVALID_REQUEST,
 		"the message is larger than limits.request_bytes");
 	if (stream->session)
 		session_tell(stream->session, 0, reply.data, reply.len);
@@ -193,7 +195,7 @@ static bool is_slow(const struct stream *stream)
 static void give_up_line(struct stream *stream)
 {
 	if (!stream->skipping)
-		refuse_long_line(stream);
+		refuse_long_line(stream, stream->in.data, stream->in.len);
 	stream->skipping = true;
 	strbuf_done(&stream->in);
 }
@@ -212,7 +214,7 @@ static void take_lines(struct stream *stream)
 		if (!stream->skipping && (size_t)(end - from) <= stream->max_line)
 			take_line(stream, from, (size_t)(end - from));
 		else if (!stream->skipping)
-			refuse_long_line(stream);
+			refuse_long_line(stream, from, (size_t)(end - from));
 		stream->skipping = false;
 		used = (size_t)(end - stream->in.data) + 1;
 	}

@@ -562,7 +562,8 @@ static struct jspan get_batch(struct session *session, const char *text, size_t 
 }
 
 /* Each message of a batch as if it had come alone; the answers go one by one, in any order, as an
- * event stream would have them, and as many as batch_count_answers() says. Its refusals are answers too: the rest of the batch is accepted. */
+ * event stream would have them, and as many as batch_count_answers() says. Its refusals are answers too: the
+ * rest of the batch is accepted. */
 static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, struct jspan batch,
 	uint64_t via, struct strbuf *reply)
 {

@@ -484,6 +484,16 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	answer_result(&origin, result, flags);
 }
 
+/* That we are stopping is ours to say: a bridge (mcp-fleetctl stdio) would keep a call until we end that a worker,
+ * or a fleet behind it, refused with these words. */
+static void pass_stopping(struct router *router, struct call *call, struct jspan error)
+{
+	auto_strbuf message = { 0 };
+
+	(void)jspan_get_str(jspan_member(error, "message", NULL), &message);
+	router_fail(router, call, RPC_UNAVAILABLE, strbuf_get(&message), NULL);
+}
+
 void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 {
 	struct call *call = router_find(router, no);
@@ -508,6 +518,10 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 			"the worker answered with something that is no result (an object)", NULL);
 	} else if (rpc->kind == RPC_ERROR) {
 		tasks_take_error(router, call, body);
+		if (rpc_is_stopping(rpc)) {
+			pass_stopping(router, call, body);
+			return;
+		}
 		id = leave(router, call, &origin);
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {

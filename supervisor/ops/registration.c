@@ -6,13 +6,13 @@
 #include "supervisor/ops/registration.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "config.h"
 
 #include "shared/alloc.h"
 #include "shared/log.h"
+#include "supervisor/conf_dump.h"
 #include "supervisor/fleet/store.h"
 
 enum {
@@ -55,25 +55,19 @@ struct registration {
 	struct told told[MAX_KNOWN];
 	size_t n_told;
 	struct timer *tell_timer;
+	struct timer *ping_timer; /* while it has orders: to ping it, then to have its answer */
+	uint64_t ping_no;         /* of the ping without an answer; 0: there is none */
 	TAILQ_HEAD(, order) orders;
 	unsigned n_orders;
 	uint64_t last_no;
 	json_t *report; /* NULL: none up to now */
+	struct log_limit unreadable;
 	uint64_t n_restarts;
 	void (*on_stopped)(void *arg);
 	void *on_stopped_arg;
 };
 
 /* --- what it is told ---------------------------------------------------------------------------- */
-
-static json_t *texts_of(const struct conf_strs *texts)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < texts->n; i++)
-		(void)json_array_append_new(list, json_string(texts->items[i]));
-	return list;
-}
 
 static void set_text(json_t *json, const char *name, const char *text)
 {
@@ -113,8 +107,8 @@ static json_t *make_settings(const struct registration *reg)
 	set_text(json, "transport", gateway->transport == CONF_GATEWAY_SSE ? "sse" : "streamable");
 	set_text(json, "name_prefix", gateway->name_prefix);
 	set_text(json, "visibility", gateway->visibility);
-	(void)json_object_set_new(json, "tags", texts_of(&gateway->tags));
-	(void)json_object_set_new(json, "domains_filter", texts_of(&gateway->domains));
+	(void)json_object_set_new(json, "tags", conf_dump_texts(&gateway->tags));
+	(void)json_object_set_new(json, "domains_filter", conf_dump_texts(&gateway->domains));
 	set_text(json, "server", gateway->server);
 	(void)json_object_set_new(json, "interval_ms", json_integer(gateway->interval_ms));
 	set_text(json, "peer_key_file", gateway->key_file);
@@ -202,6 +196,21 @@ static void forget_told(struct registration *reg)
 		free(reg->told[--reg->n_told].name);
 }
 
+/* One that comes again is told again, whatever it was before. */
+static void forget_removed(struct registration *reg)
+{
+	size_t i = 0;
+
+	while (i < reg->n_told) {
+		if (conf_find_domain(reg->parts.conf, reg->told[i].name)) {
+			i++;
+			continue;
+		}
+		free(reg->told[i].name);
+		reg->told[i] = reg->told[--reg->n_told];
+	}
+}
+
 static void look_at_domain(void *arg, struct domain *domain)
 {
 	struct registration *reg = arg;
@@ -215,6 +224,8 @@ static void look_at_domain(void *arg, struct domain *domain)
 	uint64_t hash;
 
 	domain_get_stats(domain, &stats);
+	if (stats.state == DOMAIN_STOPPED) /* the fleet ends: what is registered stays so */
+		return;
 	reason = why_not_ready(&stats, endpoint ? endpoint_count_tools(endpoint) : 0);
 	hash = store_fingerprint(STORE_FINGERPRINT_START ^ version, reason);
 	hash = store_fingerprint(hash, summary);
@@ -272,6 +283,8 @@ static void send_order(struct registration *reg, struct order *order)
 	order->is_sent = true;
 	if (worker_call(reg->worker, request) < 0)
 		request_free(request); /* its end is told, and with it that of the order */
+	if (!timer_is_running(reg->ping_timer))
+		timer_start(reg->ping_timer, HEALTH_INTERVAL_MS);
 }
 
 static void send_orders(struct registration *reg)
@@ -281,6 +294,41 @@ static void send_orders(struct registration *reg)
 	TAILQ_FOREACH(order, &reg->orders, next)
 		if (!order->is_sent)
 			send_order(reg, order);
+}
+
+/* A worker that has a call is not pinged by itself: the deadline of the call is enough. Orders have none, for only
+ * the registrar knows how long its gateway may take; that it lives, we ask. It answers pings in the middle of
+ * whatever it waits for. */
+static void on_ping_timer(void *arg)
+{
+	struct registration *reg = arg;
+	struct request *request;
+
+	if (!reg->is_ready || reg->n_orders == 0)
+		return;
+	if (reg->ping_no) {
+		if (worker_drill(reg->worker, DRILL_KILL) == 0)
+			log_warn("the registrar did not answer a ping while it had an order; "
+				 "killing it");
+		return;
+	}
+	request = alloc_zero(sizeof(*request));
+	request->no = reg->ping_no = ++reg->last_no;
+	request->is_beside = true;
+	request->line = alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"ping\"}",
+		(unsigned long long)request->no);
+	request->len = strlen(request->line);
+	if (worker_call(reg->worker, request) < 0)
+		request_free(request);
+	timer_start(reg->ping_timer, HEALTH_TIMEOUT_MS);
+}
+
+static void on_pong(struct registration *reg)
+{
+	reg->ping_no = 0;
+	timer_stop(reg->ping_timer);
+	if (reg->n_orders > 0)
+		timer_start(reg->ping_timer, HEALTH_INTERVAL_MS);
 }
 
 static struct order *find_order(struct registration *reg, uint64_t no)
@@ -315,6 +363,8 @@ static void on_answered(void *arg, const struct request *request, const struct r
 	struct fail fail = { 0 };
 	json_auto_t *result = NULL;
 
+	if (request->no == reg->ping_no)
+		on_pong(reg);
 	if (!order)
 		return;
 	if (rpc->kind == RPC_RESULT)
@@ -333,9 +383,12 @@ static void on_told(void *arg, struct worker *worker, const struct rpc *rpc)
 
 	if (!jspan_is(rpc->method, "registrar/state"))
 		return;
-	report = json_loadb(rpc->params.at, rpc->params.len, 0, NULL);
-	if (!report)
+	report = rpc->params.at ? json_loadb(rpc->params.at, rpc->params.len, 0, NULL) : NULL;
+	if (!report) {
+		if (log_limit_ok(&reg->unreadable, 1, "reports of the registrar"))
+			log_warn("a report of the registrar cannot be read, the one before stays");
 		return;
+	}
 	json_decref(reg->report);
 	reg->report = report;
 	reg->parts.changed(reg->parts.arg);
@@ -350,6 +403,8 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 		TAILQ_REMOVE(calls, request, next);
 		request_free(request);
 	}
+	reg->ping_no = 0;
+	timer_stop(reg->ping_timer);
 	fail_orders(reg, true, "the registrar ended while it was at work; ask again");
 }
 
@@ -483,6 +538,7 @@ struct registration *registration_new(const struct registration_parts *parts)
 	reg->parts = *parts;
 	TAILQ_INIT(&reg->orders);
 	reg->tell_timer = timer_new(parts->loop, tell, reg);
+	reg->ping_timer = timer_new(parts->loop, on_ping_timer, reg);
 	return reg;
 }
 
@@ -494,6 +550,7 @@ void registration_free(struct registration *reg)
 	fail_orders(reg, false, "the fleet is stopping");
 	worker_free(reg->worker);
 	timer_free(reg->tell_timer);
+	timer_free(reg->ping_timer);
 	forget_told(reg);
 	json_decref(reg->report);
 	free(reg);
@@ -508,6 +565,7 @@ void registration_start(struct registration *reg)
 void registration_set_conf(struct registration *reg, const struct conf *conf)
 {
 	reg->parts.conf = conf;
+	forget_removed(reg);
 	start_if_wanted(reg);
 	if (!reg->is_ready)
 		return;
@@ -562,11 +620,11 @@ json_t *registration_make_report(const struct registration *reg)
 	return report;
 }
 
-static void refuse_order(json_t *params, registration_fn *fn, void *arg, const char *why)
+static void refuse_order(json_t *params, registration_fn *fn, void *arg, int err, const char *why)
 {
 	struct fail fail = { 0 };
 
-	(void)fail_set(&fail, -EBUSY, "%s", why);
+	(void)fail_set(&fail, err, "%s", why);
 	json_decref(params);
 	fn(arg, NULL, &fail);
 }
@@ -578,14 +636,16 @@ void registration_ask(struct registration *reg, const char *method, json_t *para
 	struct order *order;
 
 	if (!reg->worker && !is_first) {
-		refuse_order(params, fn, arg,
+		refuse_order(params, fn, arg, -ENOENT,
 			"no gateway is known: mcp-fleetctl register names one, or gateway.url");
 		return;
 	}
-	if (reg->is_stopping || reg->n_orders >= MAX_ORDERS) {
-		refuse_order(params, fn, arg,
-			reg->is_stopping ? "the fleet is stopping"
-					 : "too many orders at a time; try again later");
+	if (reg->is_stopping) {
+		refuse_order(params, fn, arg, -ESHUTDOWN, "the fleet is stopping");
+		return;
+	}
+	if (reg->n_orders >= MAX_ORDERS) {
+		refuse_order(params, fn, arg, -EBUSY, "too many orders at a time; try again later");
 		return;
 	}
 	order = alloc_zero(sizeof(*order));
@@ -608,7 +668,5 @@ pid_t registration_kill(struct registration *reg, uint64_t *ret_restarts)
 	pid_t pid = reg->worker ? worker_get_pid(reg->worker) : 0;
 
 	*ret_restarts = reg->n_restarts;
-	if (pid > 0)
-		(void)kill(pid, SIGKILL);
-	return pid;
+	return pid > 0 && worker_drill(reg->worker, DRILL_KILL) == 0 ? pid : 0;
 }

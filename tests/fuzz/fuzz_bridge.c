@@ -125,6 +125,18 @@ static void on_client(const char *text, size_t len)
 	bridge_hear_client(world.bridge, exact, len, world.now_ms);
 }
 
+/* A line that goes on for longer than is read. */
+static void on_too_long(const char *text, size_t len)
+{
+	auto_free char *exact = fuzz_copy(text, len);
+	struct jspan id = rpc_find_request_id(exact, len);
+
+	CHECK(!id.at || (id.at > exact && id.at + id.len < exact + len));
+	if (id.at)
+		tally_of(id)->asked++;
+	bridge_hear_too_long(world.bridge, exact, len);
+}
+
 static void lose(const char *cause)
 {
 	bridge_lost(world.bridge, cause, world.now_ms);
@@ -197,6 +209,7 @@ static const struct step {
 	void (*run)(const char *text, size_t len);
 } steps[] = {
 	{ 'c', on_client },
+	{ 'l', on_too_long },
 	{ 'd', hear },
 	{ 'a', on_answer },
 	{ '+', on_connect },

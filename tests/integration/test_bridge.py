@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ from stdio import Lines
 import ctl
 
 WORKER_DIED, UNAVAILABLE = -31001, -31004
+N_CONNECTIONS = int(os.environ.get("N_CONNECTIONS", "60"))
 ROUNDS_CLIENT = fleets.HERE / "clients" / "rounds.py"
 
 
@@ -160,7 +162,7 @@ def test_a_daemon_that_is_not_there(start_bridge, folder):
 
 
 def test_a_daemon_that_comes_late(start_local, start_bridge, folder):
-    bridge = start_bridge("--socket", folder / "mcp.sock")
+    bridge = start_bridge("--mcp-socket", folder / "mcp.sock")
     bridge.send({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}})
     start_local()
@@ -181,7 +183,7 @@ def test_where_it_looks(start_local, start_bridge, folder):
 @pytest.mark.parametrize(("args", "words"), [
     (["git"], "neither a path nor a URL"),
     (["--key-file", "/x", "/a/b"], "--key-file is for a URL"),
-    (["--socket", "/x", "/a/b"], "both"),
+    (["--mcp-socket", "/x", "/a/b"], "both"),
     (["--wait", "0"], "number of seconds"),
     (["--wait", "1x"], "number of seconds"),
     (["--transport", "carrier-pigeon", "http://x/"], "none of"),
@@ -241,10 +243,95 @@ def test_long_lines(start_local, start_bridge):
     fleet = start_local()
     bridge = start_bridge(fleet.local)
     bridge.initialize()
-    bridge.write(b'{"x":"' + b"y" * (17 << 20) + b'"}\n')
-    answer = bridge.read()
-    assert "larger than 16 MiB" in answer["error"]["message"]
-    assert bridge.request(7, "ping")["result"] == {}
+    for size, words in ((17 << 20, "larger than 16 MiB"), (5 << 20, "limits.request_bytes")):
+        bridge.write(b'{"x":"' + b"y" * (17 << 20) + b'"}\n')
+        assert "larger than 16 MiB" in bridge.read()["error"]["message"]
+        bridge.write(b'{"jsonrpc":"2.0","id":"long","method":"ping","x":"' + b"y" * size + b'"}\n')
+        answer = bridge.read()
+        assert answer["id"] == "long" and words in answer["error"]["message"]
+        assert bridge.request(7, "ping")["result"] == {}
+    assert bridge.end() == []
+    bridge.finish()
+
+
+def test_a_last_line_without_its_end(start_local, start_fleet, start_bridge):
+    fleet = start_local()
+    for place in (fleet.local, f"{fleet.url}/mcp"):
+        bridge = start_bridge(place)
+        bridge.initialize()
+        bridge.write('{"jsonrpc":"2.0","id":5,"method":"ping"}')
+        assert [message["id"] for message in bridge.end()] == [5]
+        bridge.finish()
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.sanitizers
+def test_it_is_idle_when_there_is_nothing_to_do(start_bridge, folder):
+    """With and without a daemon, and when one is there that does not answer."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "mcp.sock"))
+        bridge = start_bridge(folder / "mcp.sock")
+        used = cpu_seconds(bridge.process.pid)
+        assert fleets.stays(lambda: cpu_seconds(bridge.process.pid) - used < 0.5 * fleets.SLOWNESS, 2)
+        listener.listen(4)
+        listener.settimeout(10 * fleets.SLOWNESS)
+        peer = Peer(listener)
+        bridge.call(1)
+        peer.expect("tools/call")
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        bridge.call(2, text="x" * (1 << 20))  # not read
+        used = cpu_seconds(bridge.process.pid)
+        assert fleets.stays(lambda: cpu_seconds(bridge.process.pid) - used < 0.5 * fleets.SLOWNESS, 2)
+        peer.close()
+    assert {bridge.read()["id"], bridge.read()["id"]} == {1, 2}
+    bridge.finish()
+
+
+@pytest.mark.sanitizers
+def test_sockets_as_standard_input_and_output(start_local, folder):
+    """As Node makes them. One whose peer is gone is no reason to spin."""
+    fleet = start_local()
+    ours_in, its_in = socket.socketpair()
+    ours_out, its_out = socket.socketpair()
+    process = fleets.spawn(ctl.command("stdio", fleet.local), stdin=its_in, stdout=its_out, stderr=subprocess.DEVNULL,
+                           env=ctl.environment())
+    try:
+        its_in.close()
+        its_out.close()
+        ours_in.sendall(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        assert json.loads(ours_out.makefile("rb").readline())["id"] == 1
+        ours_out.close()
+        assert process.wait(10 * fleets.SLOWNESS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        ours_in.close()
+
+
+def test_many_connections(start_bridge, folder):
+    """Each of them is closed behind it, none costs memory, and nobody has to read what is said of it."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "mcp.sock"))
+        listener.listen(4)
+        listener.settimeout(10 * fleets.SLOWNESS)
+        bridge = start_bridge(folder / "mcp.sock")
+        fcntl.fcntl(bridge.process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        fds = pathlib.Path(f"/proc/{bridge.process.pid}/fd")
+        for number in range(N_CONNECTIONS):
+            peer = Peer(listener)
+            peer.send({"jsonrpc": "2.0", "method": "notifications/message", "params": {"n": number}})
+            assert bridge.read()["params"]["n"] == number
+            peer.close()
+            if number == 20:
+                before = len(list(fds.iterdir())), rss_bytes(bridge.process.pid)
+        peer = Peer(listener)
+        assert len(list(fds.iterdir())) <= before[0] + 1
+        assert rss_bytes(bridge.process.pid) - before[1] < (4 << 20) * fleets.SLOWNESS
+        peer.close()
     bridge.finish()
 
 

@@ -107,7 +107,10 @@ def test_errors_come_as_lines(start_local):
         client.write(b"nonsense\n")
         assert client.read()["error"]["code"] == -32700
         client.write(b'{"jsonrpc":"2.0","id":1,"method":"ping","x":"' + b"y" * (5 << 20) + b'"}\n')
-        assert "limits.request_bytes" in client.read()["error"]["message"]
+        answer = client.read()
+        assert answer["id"] == 1 and "limits.request_bytes" in answer["error"]["message"]
+        client.write(b'{"jsonrpc":"2.0","id":1,"result":{"x":"' + b"y" * (5 << 20) + b'"}}\n')
+        assert client.read()["id"] is None, "an answer of ours has no answer"
         assert client.request(7, "ping")["result"] == {}
 
 

@@ -34,6 +34,8 @@
 	"\"prompts\":{}}}"
 #define V "2025-11-25"
 #define CHANGED NOTE_BARE("notifications/tools/list_changed")
+#define REINIT_BARE(n) "{\"jsonrpc\":\"2.0\",\"id\":" OUR(n) ",\"method\":\"initialize\"}"
+#define OLDER "{\"protocolVersion\":\"2024-11-05\"}"
 #define NOTE_BARE(method) "{\"jsonrpc\":\"2.0\",\"method\":\"" method "\"}"
 
 enum { WAIT_MS = 1000, BEGIN_MS = 100 };
@@ -238,6 +240,11 @@ static void test_an_id_that_is_used_twice(void **unused)
 	end(&w);
 }
 
+static void too_long(struct world *w, const char *head)
+{
+	bridge_hear_too_long(w->bridge, head, strlen(head));
+}
+
 static void test_nonsense_of_the_client(void **unused)
 {
 	struct world w;
@@ -254,7 +261,11 @@ static void test_nonsense_of_the_client(void **unused)
 	client_gets_error(&w, "1", -32600, "batch");
 	client(&w, "[" NOTE("x", "{}") "]");
 	client_gets_error(&w, NULL, -32600, "batch");
-	bridge_hear_too_long(w.bridge);
+	too_long(&w, "{");
+	client_gets_error(&w, NULL, -32600, "16 MiB");
+	too_long(&w, " {\"jsonrpc\":\"2.0\",\"i\\u0064\":\"a\",\"method\":\"x\",\"params\":{\"id\":2");
+	client_gets_error(&w, "\"a\"", -32600, "16 MiB");
+	too_long(&w, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{"); /* an answer to a question */
 	client_gets_error(&w, NULL, -32600, "16 MiB");
 	daemon_gets_nothing(&w);
 	end(&w);
@@ -411,6 +422,35 @@ static void test_a_daemon_that_is_stopping(void **unused)
 	end(&w);
 }
 
+/* It refuses, but does not end; and the next ones only refuse: there is a time for all of it. */
+static void test_daemons_that_are_stopping_for_ever(void **unused)
+{
+	struct world w;
+
+	open_session(&w);
+	client(&w, CALL("1"));
+	DAEMON_GETS(&w, CALL("1"));
+	daemon_says(&w, STOPPING("1"));
+	at(&w, 0);
+	assert_int_equal(bridge_next_ms(w.bridge), BEGIN_MS + WAIT_MS);
+	at(&w, WAIT_MS - 1);
+	client_gets_nothing(&w);
+	lose(&w);
+	connect_to(&w);
+	DAEMON_GETS(&w, REINIT(1));
+	daemon_says(&w, RESULT(OUR(1), SERVER(V)));
+	client_gets(&w, CHANGED);
+	DAEMON_GETS(&w, INITED, CALL("1"));
+	at(&w, WAIT_MS); /* now it is asked, and that may take its time */
+	client_gets_nothing(&w);
+	assert_int_equal(bridge_next_ms(w.bridge), INT64_MAX);
+	daemon_says(&w, STOPPING("1"));
+	at(&w, WAIT_MS);
+	client_gets_error(&w, "1", -31004, "is stopping");
+	assert_true(bridge_is_idle(w.bridge));
+	end(&w);
+}
+
 static void test_cancelled_calls(void **unused)
 {
 #define CANCEL(id) NOTE("notifications/cancelled", "{\"requestId\":" id "}")
@@ -447,6 +487,32 @@ static void test_a_call_that_is_cancelled_half_written(void **unused)
 	client(&w, CANCEL("1"));
 	read_bytes(&w, SIZE_MAX, &part);
 	assert_string_equal(part.data, CALL("1") "\n" CANCEL("1") "\n");
+	lose(&w);
+	end(&w);
+}
+
+/* As one that is too long is. */
+static void test_a_call_that_is_answered_half_written(void **unused)
+{
+	auto_strbuf part = { 0 };
+	struct world w;
+
+	open_session(&w);
+	client(&w, CALL("1"));
+	read_bytes(&w, 5, &part);
+	daemon_says(&w, ERROR("2", "-32600"));
+	client_gets_nothing(&w);
+	daemon_says(&w, ERROR("1", "-32600"));
+	client_gets(&w, ERROR("1", "-32600"));
+	daemon_says(&w, ERROR("1", "-32600"));
+	client_gets_nothing(&w);
+	assert_false(bridge_is_idle(w.bridge));
+	client(&w, CALL("2"));
+	read_bytes(&w, SIZE_MAX, &part);
+	assert_string_equal(part.data, CALL("1") "\n" CALL("2") "\n");
+	daemon_says(&w, RESULT("2", "{}"));
+	client_gets(&w, RESULT("2", "{}"));
+	assert_true(bridge_is_idle(w.bridge));
 	lose(&w);
 	end(&w);
 }
@@ -558,19 +624,68 @@ static void test_a_client_that_initialises_anew(void **unused)
 	client_gets(&w, RESULT("9", "{}"));
 	client(&w, REQUEST("8", "initialize"));
 	DAEMON_GETS(&w, REQUEST("8", "initialize"));
-	lose(&w); /* on the next connection it is the first */
+	lose(&w); /* on the next connection it is the first, and what was set is set again */
 	connect_to(&w);
 	DAEMON_GETS(&w, REQUEST("8", "initialize"));
-	daemon_says(&w, RESULT("8", "{\"protocolVersion\":\"2024-11-05\"}"));
-	client_gets(&w, RESULT("8", "{\"protocolVersion\":\"2024-11-05\"}"));
+	daemon_says(&w, RESULT("8", OLDER));
+	client_gets(&w, RESULT("8", OLDER));
+	DAEMON_GETS(&w, WITH(OUR(1), "logging/setLevel", "{}"));
+	client(&w, INITED);
+	DAEMON_GETS(&w, INITED);
 	client(&w, REQUEST("7", "initialize"));
 	DAEMON_GETS(&w, REQUEST("7", "initialize"));
 	daemon_says(&w, ERROR("7", "-32600")); /* what was holds */
 	client_gets(&w, ERROR("7", "-32600"));
 	lose(&w);
 	connect_to(&w);
-	DAEMON_GETS(&w, "{\"jsonrpc\":\"2.0\",\"id\":" OUR(1) ",\"method\":\"initialize\"}");
-	daemon_says(&w, RESULT(OUR(1), "{\"protocolVersion\":\"2024-11-05\"}"));
+	DAEMON_GETS(&w, REINIT_BARE(2));
+	daemon_says(&w, RESULT(OUR(2), OLDER));
+	DAEMON_GETS(&w, INITED, WITH(OUR(3), "logging/setLevel", "{}"));
+	end(&w);
+}
+
+/* What it asked before goes behind, so that there is a session for it; what it says before the answer counts. */
+static void test_anew_while_there_is_no_daemon(void **unused)
+{
+	struct world w;
+
+	open_session(&w);
+	client(&w, REQUEST("1", "tools/list"));
+	DAEMON_GETS(&w, REQUEST("1", "tools/list"));
+	lose(&w);
+	client(&w, REQUEST("8", "initialize"));
+	client(&w, INITED);
+	connect_to(&w);
+	DAEMON_GETS(&w, REQUEST("8", "initialize"), REQUEST("1", "tools/list"), INITED);
+	daemon_says(&w, RESULT("8", OLDER));
+	client_gets(&w, RESULT("8", OLDER));
+	daemon_says(&w, RESULT("1", "{}"));
+	client_gets(&w, RESULT("1", "{}"));
+	lose(&w);
+	connect_to(&w);
+	DAEMON_GETS(&w, REINIT_BARE(1));
+	daemon_says(&w, RESULT(OUR(1), OLDER));
+	DAEMON_GETS(&w, INITED);
+	end(&w);
+}
+
+/* Then there is no session on this connection, and the one of before needs another. */
+static void test_anew_is_refused_on_a_new_connection(void **unused)
+{
+	struct world w;
+
+	open_session(&w);
+	lose(&w);
+	client(&w, REQUEST("8", "initialize"));
+	connect_to(&w);
+	DAEMON_GETS(&w, REQUEST("8", "initialize"));
+	assert_int_equal(hear(&w, ERROR("8", "-32602")), -EPROTO);
+	client_gets(&w, ERROR("8", "-32602"));
+	bridge_lost(w.bridge, NULL, w.now_ms);
+	connect_to(&w);
+	DAEMON_GETS(&w, REINIT(1));
+	daemon_says(&w, RESULT(OUR(1), SERVER(V)));
+	client_gets(&w, CHANGED);
 	DAEMON_GETS(&w, INITED);
 	end(&w);
 }
@@ -677,6 +792,26 @@ static void test_refused_connections(void **unused)
 	end(&w);
 }
 
+/* Each refusal is no new beginning. */
+static void test_refused_for_ever(void **unused)
+{
+	struct world w;
+
+	begin(&w);
+	client(&w, INIT);
+	for (int ms = 0; ms < WAIT_MS; ms += WAIT_MS / 4) {
+		at(&w, ms);
+		connect_to(&w);
+		DAEMON_GETS(&w, INIT);
+		daemon_says(&w, ERROR("null", "-31003"));
+		lose(&w);
+	}
+	client_gets_nothing(&w);
+	at(&w, WAIT_MS);
+	client_gets_error(&w, "0", -31004, "m: is it running?");
+	end(&w);
+}
+
 static void test_an_error_that_is_no_refusal(void **unused)
 {
 	struct world w;
@@ -749,6 +884,50 @@ static void test_questions_of_an_earlier_connection(void **unused)
 	end(&w);
 }
 
+/* One that the client thinks about for long does not keep those in their places that were taken back. */
+static void test_cancelled_questions_make_room(void **unused)
+{
+	struct world w;
+
+	open_session(&w);
+	daemon_says(&w, ASK("0"));
+	client_gets(&w, ASK("0"));
+	for (int i = 1; i < 2 * BRIDGE_MAX_QUESTIONS; i++) {
+		auto_free char *ask = alloc_printf(
+			"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"roots/list\"}", i);
+		auto_free char *cancel = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":"
+						      "\"notifications/cancelled\",\"params\":"
+						      "{\"requestId\":%d}}",
+			i);
+
+		daemon_says(&w, ask);
+		client_gets(&w, ask);
+		daemon_says(&w, cancel);
+		client_gets(&w, cancel);
+	}
+	client(&w, RESULT("0", "{}"));
+	DAEMON_GETS(&w, RESULT("0", "{}"));
+	end(&w);
+}
+
+/* Our refusals wait until they are read, but not all. */
+static void test_a_daemon_that_only_asks(void **unused)
+{
+	struct world w;
+	int r = 0;
+
+	open_session(&w);
+	for (int i = 0; i < 1000000 && r == 0; i++) {
+		r = hear(&w, ASK("1"));
+		strbuf_cut(&w.said, 0);
+	}
+	assert_int_equal(r, -EPROTO);
+	bridge_lost(w.bridge, NULL, w.now_ms);
+	assert_non_null(strstr(bridge_get_cause(w.bridge), "does not read"));
+	strbuf_cut(&w.said, 0);
+	end(&w);
+}
+
 /* --- the stateless revision --------------------------------------------------------------------- */
 
 static void test_stateless(void **unused)
@@ -804,19 +983,32 @@ static void test_too_many_requests(void **unused)
 	end(&w);
 }
 
+static char *big_line(const char *head, size_t size)
+{
+	char *line = alloc_resize(NULL, size, 1);
+
+	memset(line, 'x', size);
+	memcpy(line, head, strlen(head));
+	memcpy(line + size - 2, "\"}", 2);
+	return line;
+}
+
+static void write_all(struct world *w)
+{
+	const char *bytes;
+	size_t len;
+
+	while (bridge_peek(w->bridge, &bytes, &len))
+		bridge_wrote(w->bridge, len);
+}
+
 static void test_too_many_bytes(void **unused)
 {
 	static const size_t size = 10 << 20;
-	auto_free char *line = alloc_resize(NULL, size, 1);
-	const char *bytes;
-	size_t len;
+	auto_free char *line = big_line(
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"x\":\"", size);
 	struct world w;
 
-	(void)snprintf(line, size, "%s",
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"x\":\"");
-	memset(line + strlen(line), 'x', size - strlen(line) - 2);
-	line[size - 2] = '"';
-	line[size - 1] = '}';
 	begin(&w);
 	for (int i = 0; i < 4; i++) {
 		assert_true(bridge_takes_more(w.bridge));
@@ -825,12 +1017,58 @@ static void test_too_many_bytes(void **unused)
 	client_gets_error(&w, "1", -31003, "not reachable");
 	connect_to(&w);
 	assert_false(bridge_takes_more(w.bridge)); /* the daemon is slow */
-	while (bridge_peek(w.bridge, &bytes, &len))
-		bridge_wrote(w.bridge, len);
+	write_all(&w);
 	assert_true(bridge_takes_more(w.bridge));
 	lose(&w);
 	for (int i = 0; i < 3; i++)
 		client_gets_error(&w, "1", -31001, "lost");
+	end(&w);
+}
+
+/* What is asked again may be more already than may wait. */
+static void test_too_many_bytes_to_say_again(void **unused)
+{
+	static const size_t size = 10 << 20;
+	auto_free char *line = big_line(
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"x\":\"", size);
+	struct world w;
+
+	begin(&w);
+	connect_to(&w);
+	for (int i = 0; i < 3; i++)
+		bridge_hear_client(w.bridge, line, size, w.now_ms);
+	write_all(&w);
+	bridge_hear_client(w.bridge, line, size, w.now_ms);
+	lose(&w);
+	client_gets_nothing(&w);
+	client(&w, CALL("2"));
+	client_gets_error(&w, "2", -31003, "not reachable");
+	bridge_give_up(w.bridge, "bye");
+	for (int i = 0; i < 4; i++)
+		client_gets_error(&w, "1", -31004, "bye");
+	end(&w);
+}
+
+/* Answers to questions are not refused: the client waits with them until the session is open. */
+static void test_too_many_answers(void **unused)
+{
+	static const size_t size = 12 << 20;
+	auto_free char *line =
+		big_line("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"x\":\"", size);
+	struct world w;
+
+	open_session(&w);
+	lose(&w);
+	connect_to(&w);
+	for (int i = 0; i < 3; i++) {
+		assert_true(bridge_takes_more(w.bridge));
+		daemon_says(&w, ASK("1"));
+		client_gets(&w, ASK("1"));
+		bridge_hear_client(w.bridge, line, size, w.now_ms);
+	}
+	assert_false(bridge_takes_more(w.bridge));
+	lose(&w);
+	assert_true(bridge_takes_more(w.bridge));
 	end(&w);
 }
 
@@ -909,24 +1147,33 @@ int main(void)
 		cmocka_unit_test(test_lines_are_not_mixed),
 		cmocka_unit_test(test_attempts_are_counted),
 		cmocka_unit_test(test_a_daemon_that_is_stopping),
+		cmocka_unit_test(test_daemons_that_are_stopping_for_ever),
 		cmocka_unit_test(test_cancelled_calls),
 		cmocka_unit_test(test_a_call_that_is_cancelled_half_written),
+		cmocka_unit_test(test_a_call_that_is_answered_half_written),
 		cmocka_unit_test(test_many_cancelled_calls),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_a_daemon_that_does_not_answer),
 		cmocka_unit_test(test_initialize_is_sent_again),
 		cmocka_unit_test(test_a_session_that_is_not_confirmed),
 		cmocka_unit_test(test_a_client_that_initialises_anew),
+		cmocka_unit_test(test_anew_while_there_is_no_daemon),
+		cmocka_unit_test(test_anew_is_refused_on_a_new_connection),
 		cmocka_unit_test(test_another_revision),
 		cmocka_unit_test(test_refused_initialize),
 		cmocka_unit_test(test_level_and_subscriptions),
 		cmocka_unit_test(test_refused_connections),
+		cmocka_unit_test(test_refused_for_ever),
 		cmocka_unit_test(test_an_error_that_is_no_refusal),
 		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_questions_of_an_earlier_connection),
+		cmocka_unit_test(test_cancelled_questions_make_room),
+		cmocka_unit_test(test_a_daemon_that_only_asks),
 		cmocka_unit_test(test_stateless),
 		cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_bytes),
+		cmocka_unit_test(test_too_many_bytes_to_say_again),
+		cmocka_unit_test(test_too_many_answers),
 		cmocka_unit_test(test_too_many_subscriptions),
 		cmocka_unit_test(test_big_subscriptions),
 	};

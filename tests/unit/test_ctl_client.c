@@ -310,7 +310,7 @@ static void test_a_long_call(void **state)
 
 	fake_start(&fake, steps);
 	client = open_client(&fake);
-	result = client_call_long(client, "x", NULL, note, &n, &fail);
+	result = client_call_long(client, "x", NULL, -1, note, &n, &fail);
 	assert_non_null(result);
 	assert_int_equal(n, 2);
 	assert_false(client_has_notice(client));

@@ -104,11 +104,19 @@ static void test_too_long(void **unused)
 	expect(&pair, "0123456789abcdef");
 	assert_int_equal(lines_next(&pair.lines, &line), -EMSGSIZE);
 	expect(&pair, "next");
+	assert_int_equal(line.len, 17);
+	assert_memory_equal(line.at, "0123456789abcdefX", 17); /* its beginning can be looked at */
 	feed(&pair, "0123456789abcdefX");
+	assert_true(lines_has_untaken(&pair.lines));
 	assert_int_equal(lines_next(&pair.lines, &line), -EMSGSIZE); /* told once */
-	feed(&pair, "more and more and more");
-	expect_none(&pair);
-	assert_true(pair.lines.in.len == 0);
+	assert_int_equal(line.len, 17);
+	assert_memory_equal(line.at, "0123456789abcdefX", 17);
+	assert_false(lines_has_untaken(&pair.lines));
+	for (int i = 0; i < 3; i++) {
+		feed(&pair, "more and more and more");
+		assert_int_equal(pair.lines.in.len, strlen("more and more and more"));
+		expect_none(&pair);
+	}
 	feed(&pair, "end\nnext\n");
 	expect(&pair, "next");
 	close_pair(&pair);

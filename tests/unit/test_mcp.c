@@ -139,6 +139,18 @@ static void test_call(void **unused)
 	assert_false(world.domains[0].may_rerun);
 }
 
+/* That the daemon is stopping only the daemon says: a bridge waits for its end then. */
+static void test_a_worker_says_that_we_are_stopping(void **unused)
+{
+	come_up();
+	(void)say(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":"
+			    "{\"name\":\"one.read\",\"arguments\":{}}}");
+	answer_with(1, RPC_ERROR,
+		"{\"code\":-31004,\"message\":\"it \\\"stops\\\"\",\"data\":{\"stopping\":true}}");
+	assert_heard(&world.a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-31004,"
+			       "\"message\":\"it \\\"stops\\\"\"}}\n");
+}
+
 static void progress(uint64_t no, const char *params)
 {
 	const struct rpc rpc = { .kind = RPC_NOTIFICATION,
@@ -459,6 +471,7 @@ int main(void)
 		TEST(test_early_requests_are_bounded_and_forgotten),
 		TEST(test_early_requests_hear_of_the_end),
 		TEST(test_call),
+		TEST(test_a_worker_says_that_we_are_stopping),
 		TEST(test_progress),
 		TEST(test_deadline),
 		TEST(test_cancel),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "shared/alloc.h"
 #include "shared/limits.h"
 #include "shared/rpc.h"
 
@@ -265,9 +266,50 @@ static void reads_codes(void **unused)
 	assert_false(rpc_is_stopping(&plain));
 }
 
+static void expect_id(const char *head, const char *expected)
+{
+	/* Not one byte behind it may be looked at. */
+	auto_free char *exact = alloc_resize(NULL, strlen(head) + 1, 1);
+	size_t len = strlen(head);
+
+	memcpy(exact, head, len);
+	exact[len] = '"';
+	struct jspan id = rpc_find_request_id(exact, len);
+
+	if (!expected) {
+		assert_null(id.at);
+		return;
+	}
+	assert_int_equal(id.len, strlen(expected));
+	assert_memory_equal(id.at, expected, id.len);
+}
+
+static void finds_the_id_of_a_long_request(void **unused)
+{
+	expect_id("{" V "\"id\":1,\"method\":\"tools/call\",\"params\":{\"x\":\"yyy", "1");
+	expect_id(" \t{\"method\" : \"x\" , \"id\" : \"a\\u00e9\" , \"params", "\"a\\u00e9\"");
+	expect_id("{\"m\\u0065thod\":\"x\",\"\\u0069d\":-7,\"p", "-7");
+	expect_id("{\"params\":{\"id\":5,\"method\":\"x\"},\"method\":\"y\",\"id\":6,", "6");
+	expect_id("{\"method\":\"x\",\"id\":12", NULL); /* it may go on */
+	expect_id("{\"method\":\"x\",\"id\":12.5,", NULL);
+	expect_id("{\"method\":\"x\",\"id\":null,", NULL);
+	expect_id("{\"method\":\"x\",\"id\":\"\\ud800\",", NULL);
+	expect_id("{\"method\":\"x\",\"id\":\"a", NULL);
+	expect_id("{\"id\":1,\"meth", NULL);
+	expect_id("{\"id\":1,\"method\":\"x", NULL);
+	expect_id("{\"id\":1,\"method\":7,", NULL);
+	expect_id("{\"id\":1,\"result\":{\"method\":\"x\"", NULL); /* an answer */
+	expect_id("[{\"id\":1,\"method\":\"x\",", NULL);
+	expect_id("\"id\":1,\"method\":\"x\",", NULL);
+	expect_id("{:::,,,}]\\\"{", NULL);
+	expect_id("{", NULL);
+	expect_id("", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_the_id_of_a_long_request),
 		cmocka_unit_test(takes_messages),
 		cmocka_unit_test(refuses_messages),
 		cmocka_unit_test(bad_params_leave_kind_and_method),

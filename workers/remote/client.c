@@ -65,6 +65,8 @@ void client_line(struct remote *remote, const char *line, size_t len)
 	struct rpc rpc;
 	int r = rpc_parse(line, len, &rpc, &why);
 
+	if (r == RPC_INVALID_PARAMS && rpc.kind == RPC_NOTIFICATION)
+		return; /* never answered, not even with an error */
 	if (r != 0) {
 		remote_answer_error(remote, rpc.id, r, "%s", why);
 		return;

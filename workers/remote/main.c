@@ -19,9 +19,9 @@ static void print_help(void)
 {
 	printf("Usage: " REMOTE_SETTINGS "=JSON mcp-fleet-remote\n"
 	       "Speaks MCP on standard input and output for a server that is reached by HTTP. It is\n"
-	       "started by mcp-fleetd and by mcp-fleetctl stdio, and can be run by hand. The JSON has the keys url,\n"
-	       "headers_file, key_file, ca_file, transport (auto, streamable, sse),\n"
-	       "max_bytes and wait_ms.\n\n"
+	       "started by mcp-fleetd and by mcp-fleetctl stdio, and can be run by hand. The JSON\n"
+	       "has the keys url, headers_file, key_file, ca_file, transport (auto, streamable,\n"
+	       "sse), max_bytes and wait_ms.\n\n"
 	       "  -h, --help     print this help and exit\n"
 	       "  -V, --version  print the version and exit\n");
 }

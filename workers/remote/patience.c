@@ -8,6 +8,7 @@ enum {
 	STABLE_SOON_MS = 500, /* a session that lived so long is opened again at once */
 	CAP_MS = 2000,        /* of the pauses between attempts */
 	AGAIN_MS = 200,       /* before a request that was refused is sent again */
+	MAX_ATTEMPTS = 3,     /* to get an answer: the server may die of the request */
 };
 
 bool patience_is_set(const struct remote *remote)
@@ -52,7 +53,7 @@ bool patience_hold(struct post *post)
 
 bool patience_hold_lost(struct post *post)
 {
-	return rpc_may_repeat(&post->rpc) && patience_hold(post);
+	return rpc_may_repeat(&post->rpc) && ++post->n_lost < MAX_ATTEMPTS && patience_hold(post);
 }
 
 bool patience_hold_refused(struct post *post, const struct rpc *answer)

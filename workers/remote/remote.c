@@ -11,6 +11,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/fd.h"
 
 enum {
 	LINES_A_TURN = 64, /* of the client: then the network has its turn */
@@ -32,6 +33,8 @@ void remote_tell(struct remote *remote, const char *fmt, ...)
 		return;
 	free(remote->told);
 	remote->told = strbuf_take(&words);
+	if (!fd_takes_line(STDERR_FILENO))
+		return; /* nobody reads it: there are answers to be given */
 	(void)fprintf(stderr, "mcp-fleet-remote: %s: %s\n", remote->target.shown, remote->told);
 }
 
@@ -113,8 +116,8 @@ static void take_lines(struct remote *remote)
 		if (r > 0)
 			client_line(remote, line.at, line.len);
 		else
-			remote_answer_error(remote, (struct jspan){ 0 }, RPC_INVALID_REQUEST,
-				"a line is over the limit of %lld bytes",
+			remote_answer_error(remote, rpc_find_request_id(line.at, line.len),
+				RPC_INVALID_REQUEST, "a line is over the limit of %lld bytes",
 				(long long)remote->settings->max_bytes);
 	}
 }
@@ -139,9 +142,7 @@ static int64_t wait_ms(const struct remote *remote, int64_t now)
 /* A whole line may be there already, beyond LINES_A_TURN. */
 static bool has_line(const struct remote *remote)
 {
-	const struct lines *lines = &remote->lines;
-
-	return post_has_room(remote) && lines->in.len > lines->scanned;
+	return post_has_room(remote) && lines_has_untaken(&remote->lines);
 }
 
 static void wait_for_news(struct remote *remote)
@@ -235,6 +236,7 @@ static void run(struct remote *remote)
 {
 	for (turn(remote); !is_over(remote); turn(remote))
 		wait_for_news(remote);
+	session_give_up(remote);
 	post_fail_all(remote, remote->is_stopped ? "we were told to end" : "our input ended");
 	lines_flush(&remote->lines);
 	session_end(remote);
@@ -271,7 +273,8 @@ int remote_run(const struct settings *settings, struct fail *fail)
 		.http_settings = { settings->ca_file, (size_t)settings->max_bytes },
 		.lines = { .in_fd = STDIN_FILENO,
 			.out_fd = STDOUT_FILENO,
-			.max_bytes = (size_t)settings->max_bytes },
+			.max_bytes = (size_t)settings->max_bytes,
+			.takes_rest = settings->wait_ms > 0 },
 		.headers = { .path = settings->headers_file, .name = "headers_file" },
 		.key = { .path = settings->key_file, .name = "key_file", .is_key = true },
 	};

@@ -90,6 +90,7 @@ struct post {
 	int64_t retry_ms;
 	unsigned n_resumes;
 	int64_t at_ms;      /* when to resume, to send again, or to close; 0: never */
+	unsigned n_lost;    /* patience.c: so often its answer was lost */
 	int64_t give_up_ms; /* patience.c: it is not sent again after this; 0: it was not yet */
 };
 
@@ -200,6 +201,9 @@ bool patience_hold_refused(struct post *post, const struct rpc *answer);
 
 /* --- session.c --- */
 void session_begin(struct remote *remote, const char *line, size_t len);
+
+/* Answers the client's initialize, if it has no answer yet: nobody is there to do it. */
+void session_give_up(struct remote *remote);
 
 /* The session's POST is there, or the endpoint of HTTP+SSE. */
 void session_ask(struct remote *remote);

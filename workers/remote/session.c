@@ -260,6 +260,10 @@ static void confirm(struct remote *remote)
 static void take_first_answer(
 	struct remote *remote, const struct rpc *rpc, const char *text, size_t len)
 {
+	if (patience_is_set(remote) && rpc_is_stopping(rpc)) {
+		session_fail(remote, 0, "the fleet is stopping");
+		return;
+	}
 	remote->is_first = false;
 	lines_write(&remote->lines, text, len);
 	if (rpc->kind == RPC_ERROR) {
@@ -364,9 +368,11 @@ void session_begin(struct remote *remote, const char *line, size_t len)
 
 /* --- time --------------------------------------------------------------------------------------- */
 
-/* The client's own initialize is answered when nobody is there to do it: it may ask again. */
-static void give_up_first(struct remote *remote)
+/* The client may ask again. */
+void session_give_up(struct remote *remote)
 {
+	if (!remote->is_first || remote->state == SESSION_NONE)
+		return;
 	remote_answer_error(remote, remote->initialize_rpc.id, RPC_UNAVAILABLE,
 		"%s: the remote server cannot be reached: %s", remote->target.shown,
 		remote->cause ? remote->cause : "it does not answer");
@@ -379,7 +385,7 @@ static void give_up_first(struct remote *remote)
 void session_turn(struct remote *remote, int64_t now)
 {
 	if (remote->is_first && remote->first_until_ms > 0 && now >= remote->first_until_ms)
-		give_up_first(remote);
+		session_give_up(remote);
 	if (remote->state == SESSION_WAITING && now >= remote->retry_at_ms)
 		try_open(remote);
 	if (remote->state == SESSION_OPENING && remote->open_until_ms > 0 &&
