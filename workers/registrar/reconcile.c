@@ -45,11 +45,12 @@ static void wait_for_next(struct registrar *registrar, int64_t wait_ms)
 	registrar->round_at_ms = clock_now_ms() + wait_ms;
 }
 
+/* One request: a token may be mended at the gateway, where we do not see it. */
 static int64_t refused_ms(const struct registrar *registrar)
 {
 	int64_t interval_ms = registrar->settings.interval_ms;
 
-	return interval_ms > PACE_CAP_MS ? interval_ms : PACE_CAP_MS;
+	return interval_ms < SLOW_MS ? interval_ms : SLOW_MS;
 }
 
 static void fail_round(struct registrar *registrar, const struct answer *answer)
@@ -65,6 +66,7 @@ static void fail_round(struct registrar *registrar, const struct answer *answer)
 		wait_for_next(registrar, refused_ms(registrar));
 		break;
 	case ANSWER_LIMITED:
+	case ANSWER_BUSY:
 		set_contact(registrar, CONTACT_LIMITED, answer->error, answer->remedy);
 		wait_for_next(registrar,
 			answer->retry_after_ms > 0 ? answer->retry_after_ms : PACE_CAP_MS);
@@ -79,6 +81,8 @@ static void fail_round(struct registrar *registrar, const struct answer *answer)
 
 static void note_contact(struct registrar *registrar)
 {
+	if (registrar->contact == CONTACT_UNREACHABLE)
+		registrar_try_anew(registrar); /* what it refused it may take now */
 	clock_wall_text(registrar->last_contact);
 	registrar->n_failures = 0;
 	set_contact(registrar, CONTACT_CONNECTED, NULL, NULL);
@@ -170,6 +174,14 @@ static void make_wants(struct round *round)
 		round->domains[round->n] = domain;
 		round->wants[round->n++] = peer->want;
 	}
+}
+
+static void plan_round(struct round *round)
+{
+	const struct plan_tags tags = { round->registrar->instance_tag,
+		round->registrar->former_tag };
+
+	plan_make(round->wants, round->n, &round->records, &tags, &round->plan);
 }
 
 static void done(struct round *round)
@@ -278,8 +290,9 @@ static void note_drift(struct round *round)
 
 	for (size_t i = 0; i < round->plan.n; i++) {
 		const struct plan_step *step = &round->plan.steps[i];
-		const char *name = step->want == PLAN_NO_WANT ? step->record->name
-							      : round->domains[step->want]->name;
+		auto_free char *name = step->want == PLAN_NO_WANT
+					       ? peer_clean(registrar, step->record->name)
+					       : alloc_str(round->domains[step->want]->name);
 
 		if (is_drift(round, step))
 			(void)json_array_append_new(registrar->drift,
@@ -334,8 +347,7 @@ void reconcile(struct registrar *registrar, bool changes)
 	if (!list(&round)) {
 		fail_round(registrar, &round.answer);
 	} else {
-		plan_make(
-			round.wants, round.n, &round.records, registrar->instance_tag, &round.plan);
+		plan_round(&round);
 		if (run_plan(&round))
 			schedule(registrar);
 		note_drift(&round);
@@ -392,8 +404,7 @@ int reconcile_remove(struct registrar *registrar, json_t *names, struct fail *fa
 		if (is_named(names, round.domains[i]->name))
 			round.wants[i].wish = WISH_REMOVE;
 	if (list(&round)) {
-		plan_make(
-			round.wants, round.n, &round.records, registrar->instance_tag, &round.plan);
+		plan_round(&round);
 		r = remove_listed(&round, names);
 		answer_done(&round.answer);
 		if (r == 0 && !names && server_remove(registrar, &round.answer))
