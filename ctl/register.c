@@ -127,14 +127,20 @@ static int set_token(
 static int tell(const struct ctl *ctl, json_t *report, const char *const *names)
 {
 	struct report_count count = report_count(report, names, "registered");
-	enum ctl_exit status = report_judge(&count);
+	/* What is said of the domains is of the last time that the gateway was heard. */
+	bool is_known = report_is_connected(report);
+	enum ctl_exit status = is_known ? report_judge(&count) : CTL_FAILED;
 
 	if (ctl->is_json) {
 		out_json(json_incref(report));
 		return (int)status;
 	}
 	report_print(ctl, report, names);
-	if (status == CTL_DONE)
+	if (!is_known && count.n_good > 0)
+		out_line(ctl, COLOR_BAD,
+			"%zu of %zu were registered when the gateway was last heard", count.n_good,
+			count.n);
+	else if (status == CTL_DONE)
 		out_line(ctl, COLOR_GOOD, "all is registered, and kept so from now on");
 	else
 		out_line(ctl, COLOR_BAD, "%zu of %zu registered", count.n_good, count.n);
@@ -217,8 +223,8 @@ const struct verb verb_register = {
 		"gateway.token of the daemon's state folder, for the daemon's user alone. GATEWAY_VERIFY_SSL=false\n"
 		"turns the check of the gateway's certificate off.\n"
 		"\n"
-		"Exit status: 0 all is there, 4 some of it, 1 none; with --check 0 no drift, 4 drift, 1 the gateway\n"
-		"cannot be reached, or refuses us.",
+		"Exit status: 0 all is there, 4 some of it, 1 none, or the gateway cannot be reached;\n"
+		"with --check 0 no drift, 4 drift, 1 the gateway cannot be reached, or refuses us.",
 	.options = options,
 	.run = run_register,
 };

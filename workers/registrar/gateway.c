@@ -53,7 +53,7 @@ static void send_request(struct gateway *gateway, const char *method, const char
 		.ca_file = settings->ca_file,
 		.client_cert = settings->client_cert,
 		.client_key = settings->client_key,
-		.verify = settings->verify,
+		.verify = gateway->verify,
 		.timeout_ms = is_read ? HTTP_READ_MS : HTTP_WRITE_MS,
 	};
 

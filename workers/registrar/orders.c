@@ -165,6 +165,16 @@ static const char *prefer(const char *text, json_t *old, const char *name)
 	return *text ? text : text_of(old, name);
 }
 
+static void keep_verify(const struct order *order, json_t *old, json_t *kept)
+{
+	json_t *verify = json_object_get(order->json, "verify");
+
+	if (!verify)
+		verify = json_object_get(old, "verify");
+	if (json_is_boolean(verify))
+		(void)json_object_set(kept, "verify", verify);
+}
+
 static void keep_order(struct registrar *registrar, const struct order *order, const char *url)
 {
 	struct keep *keep = &registrar->keep;
@@ -179,6 +189,7 @@ static void keep_order(struct registrar *registrar, const struct order *order, c
 				       ? without(keep->unregistered, &order->domains)
 				       : NULL;
 
+	keep_verify(order, old, kept);
 	json_decref(keep->order);
 	json_decref(keep->unregistered);
 	keep->order = kept;

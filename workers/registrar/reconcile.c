@@ -103,6 +103,7 @@ static bool begin(struct registrar *registrar)
 	registrar->gateway.settings = &registrar->settings;
 	registrar->gateway.token = registrar->token.text;
 	registrar->gateway.peer_key = registrar->peer_key;
+	registrar->gateway.verify = registrar->verify;
 	return true;
 }
 

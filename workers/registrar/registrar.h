@@ -72,6 +72,7 @@ struct registrar {
 	char *public_url;
 	char *token_file;
 	char *server_name; /* "": none */
+	bool verify;       /* the gateway's certificate is checked */
 	char *peer_key;
 	char *peer_ca;
 	char key_mark[SECRET_MARK_SIZE]; /* "": no key */
@@ -187,6 +188,9 @@ bool peer_delete(struct registrar *registrar, const struct record *record, struc
 
 /* The virtual server, as it should be. True: as peer_run(). */
 bool server_run(struct registrar *registrar, bool changes, struct answer *ret) must_check;
+
+/* What is known of it holds at another gateway only. */
+void server_forget(struct registrar *registrar);
 bool server_remove(struct registrar *registrar, struct answer *ret) must_check;
 
 /* --- report.c --- */

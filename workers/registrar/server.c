@@ -394,10 +394,18 @@ bool server_run(struct registrar *registrar, bool changes, struct answer *ret)
 	return take_list(registrar, list, changes, ret);
 }
 
-bool server_remove(struct registrar *registrar, struct answer *ret)
+void server_forget(struct registrar *registrar)
 {
 	struct virtual_server *server = &registrar->server;
 
+	free(server->id);
+	server->id = NULL;
+	server->n_found = 0;
+	set_state(server, DOMAIN_UNREGISTERED, NULL, NULL);
+}
+
+bool server_remove(struct registrar *registrar, struct answer *ret)
+{
 	if (!*registrar->keep.server_id)
 		return false;
 	gateway_delete_server(&registrar->gateway, registrar->keep.server_id, ret);
@@ -408,9 +416,6 @@ bool server_remove(struct registrar *registrar, struct answer *ret)
 	else if (ret->kind != ANSWER_OK && ret->kind != ANSWER_MISSING)
 		log_warn("the virtual server cannot be deleted: %s", ret->error);
 	registrar->keep.server_id[0] = '\0';
-	free(server->id);
-	server->id = NULL;
-	server->n_found = 0;
-	set_state(server, DOMAIN_UNREGISTERED, NULL, NULL);
+	server_forget(registrar);
 	return false;
 }

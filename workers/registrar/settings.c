@@ -50,6 +50,7 @@ static const struct param order_params[] = {
 	TEXT(order, token_file, .doc = "Holds the gateway's token."),
 	PARAM(order, domains, .doc = "The domains to register."),
 	TEXT(order, server, .doc = "The virtual server's name."),
+	PARAM(order, verify, .def_bool = true, .doc = "The gateway's certificate is checked."),
 	PARAM(order, timeout_ms, RANGE(0, MAX_TIMEOUT_MS), .def_int = DEFAULT_TIMEOUT_MS,
 		.doc = "How long to wait for all being there."),
 	{ 0 },

@@ -59,17 +59,30 @@ void target_save(struct registrar *registrar)
 	registrar->is_keep_failing = r < 0;
 }
 
+static void forget_all(struct registrar *registrar)
+{
+	struct domain *domain;
+
+	TAILQ_FOREACH(domain, &registrar->domains, next) {
+		domain_forget(domain);
+		domain_set(domain, DOMAIN_UNREGISTERED, NULL, NULL);
+	}
+	server_forget(registrar);
+	registrar->contact = CONTACT_UNKNOWN;
+	registrar->last_contact[0] = '\0';
+	set_text(&registrar->error, NULL);
+	set_text(&registrar->remedy, NULL);
+}
+
 /* What was confirmed at another gateway says nothing about this one. True: it is another one. */
 static bool forget_other_gateway(struct registrar *registrar)
 {
 	struct keep *keep = &registrar->keep;
-	struct domain *domain;
 
 	if (!registrar->url || (keep->gateway && streq(keep->gateway, registrar->url)))
 		return false;
 	if (keep->gateway)
-		TAILQ_FOREACH(domain, &registrar->domains, next)
-			domain_forget(domain);
+		forget_all(registrar);
 	set_text(&keep->gateway, alloc_str(registrar->url));
 	return true;
 }
@@ -119,8 +132,10 @@ static void note_configured(struct registrar *registrar)
 void target_update(struct registrar *registrar)
 {
 	const struct settings *settings = &registrar->settings;
+	json_t *ordered;
 
 	load_keep(registrar);
+	ordered = json_object_get(registrar->keep.order, "verify");
 	update_urls(registrar);
 	set_text(&registrar->token_file,
 		alloc_str(choose(registrar, "token_file", settings->token_file)));
@@ -130,7 +145,8 @@ void target_update(struct registrar *registrar)
 				  : choose(registrar, "server", settings->server)));
 	instance_choose(registrar, forget_other_gateway(registrar));
 	note_configured(registrar);
-	if (!settings->verify && registrar->url)
+	registrar->verify = json_is_boolean(ordered) ? json_is_true(ordered) : settings->verify;
+	if (!registrar->verify && registrar->url)
 		log_warn(
 			"the gateway's certificate is not checked (verify is off): whoever is between us and "
 			"the gateway can read its token");
