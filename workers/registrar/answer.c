@@ -35,6 +35,8 @@ static const char remedy_limited[] =
 	"raise the gateway's rate limit for this client; nothing is sent until the time is over";
 static const char remedy_busy[] =
 	"nothing: it said when to come again, and nothing is sent until then";
+static const char remedy_client[] =
+	"the gateway asks for a certificate: set client_cert and client_key to one that it knows";
 static const char remedy_own_tls[] = "set the CA of the gateway's certificate (ca_file)";
 
 static enum answer_kind kind_of_status(int status)
@@ -158,6 +160,13 @@ static bool says(const struct answer *answer, const char *words)
 	return answer->error && strcasestr(answer->error, words);
 }
 
+static const char *remedy_for_connection(const struct answer *answer)
+{
+	if (says(answer, "client certificate") || says(answer, "alert"))
+		return remedy_client;
+	return says(answer, "certificate") ? remedy_own_tls : remedy_unreached;
+}
+
 static const char *remedy_for(const struct answer *answer)
 {
 	switch (answer->kind) {
@@ -168,7 +177,7 @@ static const char *remedy_for(const struct answer *answer)
 	case ANSWER_PEER:
 		return says(answer, "certificate") ? remedy_tls : remedy_peer;
 	case ANSWER_UNREACHED:
-		return says(answer, "certificate") ? remedy_own_tls : remedy_unreached;
+		return remedy_for_connection(answer);
 	case ANSWER_LATE:
 		return remedy_unreached;
 	case ANSWER_LIMITED:
@@ -176,6 +185,8 @@ static const char *remedy_for(const struct answer *answer)
 	case ANSWER_BUSY:
 		return remedy_busy;
 	case ANSWER_TROUBLE:
+		if (answer->status == 0)
+			return remedy_for_connection(answer);
 		return answer->json ? NULL : remedy_wrong;
 	case ANSWER_OK:
 	case ANSWER_PENDING:

@@ -63,6 +63,7 @@ static int64_t late_ms(const struct job *job)
 static bool take_failure(struct job *job)
 {
 	const struct answer *answer = job->answer;
+	bool is_first = job->domain->n_failures == 0;
 	enum domain_state known = job->step->record ? DOMAIN_DEGRADED : DOMAIN_UNREGISTERED;
 
 	if (answer_is_global(answer))
@@ -72,8 +73,8 @@ static bool take_failure(struct job *job)
 		fail(job, DOMAIN_REFUSED, answer->error, answer->remedy, slow_ms(job));
 		break;
 	case ANSWER_CONFLICT: /* the first time it may be ours: of a request whose answer was lost */
-		fail(job, job->domain->n_failures > 0 ? DOMAIN_FOREIGN : known, answer->error,
-			peer_remedy_foreign, backoff_ms(job));
+		fail(job, is_first ? known : DOMAIN_FOREIGN, answer->error, peer_remedy_foreign,
+			backoff_ms(job));
 		break;
 	case ANSWER_PEER:
 		if (strstr(answer->error, "validation"))
