@@ -253,8 +253,14 @@ def test_switched_off_and_then_not_configured_any_more(make_gateway, start):
     assert "switched off" in said["error"] and said["remedy"]
     assert_peace(gateway, registrar)
     assert beta["enabled"] is False
+
+    # Its tags were taken away, and the gateway does not want to delete it at once: it is not forgotten.
+    beta.update(tags=[])
+    gateway.rule("DELETE", "gateways", times=2, status=500, body={"message": "Unexpected error"})
     registrar.tell_settings(domains=["alpha"])
+    registrar.wait_state(lambda report: registrar.states(report).get("beta") == "degraded", what="beta is still there")
     registrar.wait_state(lambda report: "beta" not in registrar.states(report), what="beta is forgotten")
+    assert gateway.count("DELETE") == 3
     assert [entry["name"] for entry in gateway.entries.values()] == ["fleet-alpha"]
 
     # It comes back, as a domain like any other.

@@ -12,6 +12,7 @@ struct round {
 	struct domain **domains;
 	struct target_peer *peers;
 	struct plan_want *wants;
+	bool *is_kept; /* by want: it could not be deleted */
 	size_t n;
 	struct records records;
 	struct plan plan;
@@ -163,6 +164,7 @@ static void make_wants(struct round *round)
 	round->domains = alloc_zero((n + 1) * sizeof(*round->domains));
 	round->peers = alloc_zero((n + 1) * sizeof(*round->peers));
 	round->wants = alloc_zero((n + 1) * sizeof(*round->wants));
+	round->is_kept = alloc_zero(n + 1);
 	TAILQ_FOREACH(domain, &registrar->domains, next) {
 		struct target_peer *peer = &round->peers[round->n];
 
@@ -192,6 +194,7 @@ static void done(struct round *round)
 	free(round->domains);
 	free(round->peers);
 	free(round->wants);
+	free(round->is_kept);
 	plan_done(&round->plan);
 	records_done(&round->records);
 	answer_done(&round->answer);
@@ -209,14 +212,49 @@ static bool is_gone(struct round *round)
 	return round->answer.kind != ANSWER_OK;
 }
 
+/* Is what a domain had there to be deleted first? Then it is not gone before that is done. */
+static bool is_to_be_deleted(const struct round *round, const struct plan_step *step)
+{
+	for (size_t i = 0; i < round->plan.n; i++)
+		if (round->plan.steps[i].kind == PLAN_DELETE &&
+			round->plan.steps[i].want == step->want)
+			return true;
+	return false;
+}
+
+static void settle(struct round *round, const struct plan_step *step)
+{
+	peer_settle(round->registrar, round->domains[step->want], &round->peers[step->want], step);
+}
+
+/* The domain whose entry cannot be deleted keeps it, and is told so; others' left-overs come again. */
+static bool run_delete(struct round *round, struct plan_step *step)
+{
+	struct domain *domain = step->want == PLAN_NO_WANT ? NULL : round->domains[step->want];
+
+	if (!round->changes)
+		return false;
+	if (peer_delete(round->registrar, step->record, &round->answer))
+		return true;
+	if (domain && round->answer.error && round->answer.kind != ANSWER_MISSING) {
+		domain_set(domain, DOMAIN_DEGRADED, round->answer.error, round->answer.remedy);
+		round->is_kept[step->want] = true;
+	}
+	return false;
+}
+
 static bool run_step(struct round *round, struct plan_step *step)
 {
 	struct registrar *registrar = round->registrar;
-	bool is_global;
+	bool is_global = false;
 
 	answer_done(&round->answer);
 	if (step->kind == PLAN_DELETE) {
-		is_global = round->changes && peer_delete(registrar, step->record, &round->answer);
+		is_global = run_delete(round, step);
+	} else if (step->kind == PLAN_ABSENT) {
+		if (round->changes && !round->is_kept[step->want])
+			settle(round, step);
+		report_publish(registrar, false);
 	} else {
 		is_global = peer_run(registrar, round->domains[step->want],
 			&round->peers[step->want], step, round->changes, &round->answer);
@@ -232,9 +270,9 @@ static void settle_all(struct round *round)
 	for (size_t i = 0; i < round->plan.n; i++) {
 		const struct plan_step *step = &round->plan.steps[i];
 
-		if (step->kind != PLAN_DELETE)
-			peer_settle(round->registrar, round->domains[step->want],
-				&round->peers[step->want], step);
+		if (step->kind != PLAN_DELETE &&
+			!(step->kind == PLAN_ABSENT && is_to_be_deleted(round, step)))
+			settle(round, step);
 	}
 	report_publish(round->registrar, false);
 }
