@@ -74,7 +74,8 @@ void again_connected(struct bridge *bridge, int64_t now_ms)
 {
 	struct item *item = item_find_kind(&bridge->queue, ITEM_INITIALIZE);
 
-	if (bridge->initialize && item) { /* a new session: what was asked in the old one goes with it */
+	if (bridge->initialize &&
+		item) { /* a new session: what was asked in the old one goes with it */
 		TAILQ_REMOVE(&bridge->queue, item, next);
 		TAILQ_INSERT_HEAD(&bridge->queue, item, next);
 	}

@@ -62,8 +62,8 @@ static int refuse(struct bridge *bridge, struct jspan id)
 		bridge_set_cause(bridge, "it asks too much, and does not read the answers");
 		return -EPROTO;
 	}
-	rpc_add_error(&bridge->own, id, RPC_OVERLOADED,
-		"the client has too many questions to answer");
+	rpc_add_error(
+		&bridge->own, id, RPC_OVERLOADED, "the client has too many questions to answer");
 	strbuf_addc(&bridge->own, '\n');
 	return 0;
 }

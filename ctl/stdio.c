@@ -55,7 +55,8 @@ static char *remote_settings(const char *url, const struct ctl_args *args, int64
 	json_auto_t *json = json_object();
 	auto_strbuf text = { 0 };
 
-	if (!set_text(json, "url", url) || !set_text(json, "key_file", args_get(args, "key-file")) ||
+	if (!set_text(json, "url", url) ||
+		!set_text(json, "key_file", args_get(args, "key-file")) ||
 		!set_text(json, "ca_file", args_get(args, "ca-file")) ||
 		!set_text(json, "transport", args_get(args, "transport"))) {
 		(void)ctl_usage(&verb_stdio, "URL and paths have to be UTF-8");

@@ -115,7 +115,9 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
-	supervisor/ops/registration.c supervisor/ops/registration.h \
+	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
+	supervisor/ops/registration_setup.c \
+	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h
 

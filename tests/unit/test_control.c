@@ -196,6 +196,7 @@ static void test_ready(void **unused)
 /* What a worker has said last need not be text; all the rest is told. */
 static void test_words_that_are_no_text(void **unused)
 {
+	static const struct histogram no_calls;
 	char id[SESSION_ID_TEXT];
 	json_auto_t *status = NULL;
 	json_t *process;
@@ -208,6 +209,7 @@ static void test_words_that_are_no_text(void **unused)
 		.last_end = "\xff",
 		.retiring = true,
 		.n_answered = UINT64_MAX,
+		.latency = &no_calls,
 		.session = session_get_number(world.a.session) };
 	status = get_status();
 	process = json_array_get(

@@ -263,7 +263,8 @@ static void test_nonsense_of_the_client(void **unused)
 	client_gets_error(&w, NULL, -32600, "batch");
 	too_long(&w, "{");
 	client_gets_error(&w, NULL, -32600, "16 MiB");
-	too_long(&w, " {\"jsonrpc\":\"2.0\",\"i\\u0064\":\"a\",\"method\":\"x\",\"params\":{\"id\":2");
+	too_long(&w,
+		" {\"jsonrpc\":\"2.0\",\"i\\u0064\":\"a\",\"method\":\"x\",\"params\":{\"id\":2");
 	client_gets_error(&w, "\"a\"", -32600, "16 MiB");
 	too_long(&w, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{"); /* an answer to a question */
 	client_gets_error(&w, NULL, -32600, "16 MiB");
@@ -1005,8 +1006,8 @@ static void write_all(struct world *w)
 static void test_too_many_bytes(void **unused)
 {
 	static const size_t size = 10 << 20;
-	auto_free char *line = big_line(
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"x\":\"", size);
+	auto_free char *line =
+		big_line("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"x\":\"", size);
 	struct world w;
 
 	begin(&w);
@@ -1029,8 +1030,8 @@ static void test_too_many_bytes(void **unused)
 static void test_too_many_bytes_to_say_again(void **unused)
 {
 	static const size_t size = 10 << 20;
-	auto_free char *line = big_line(
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"x\":\"", size);
+	auto_free char *line =
+		big_line("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"x\":\"", size);
 	struct world w;
 
 	begin(&w);
