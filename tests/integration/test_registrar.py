@@ -290,8 +290,17 @@ def test_streamable_key_and_prefix(gateway, peers, start, tmp_path):
     assert status == 200 and answer["authToken"] is None, answer
     registrar.result("registrar/reconcile")
     assert entry_of(gateway, "alpha")["authToken"] == "*****"
+
+    # Others in their place look the same, but that somebody wrote is seen.
+    status, answer = gateway.request("PUT", f"/v1/gateways/{alpha['id']}", {
+        "name": alpha["name"], "url": alpha["url"], "transport": "STREAMABLEHTTP", "description": alpha["description"],
+        "visibility": "private", "tags": [tag["id"] for tag in alpha["tags"]], "auth_type": "bearer", "auth_token": "another"})
+    assert status == 200 and answer["authToken"] == "*****", answer
+    report = registrar.result("registrar/reconcile")
+    assert writes(report) == {"creates": 3, "updates": 5, "deletes": 0}
+    assert writes(registrar.result("registrar/reconcile")) == writes(report)
     registrar.tell_settings(peer_key_file="", name_prefix="other-", visibility="public", transport="sse")
-    registrar.wait_state(lambda report: report["counters"]["updates"] == 7, what="three more updates")
+    registrar.wait_state(lambda report: report["counters"]["updates"] == 8, what="three more updates")
     registrar.wait_registered()
     assert {entry["slug"]: entry["id"] for entry in entries(gateway)} == {
         slug.replace("fleet-", "other-"): number for slug, number in before.items()}
