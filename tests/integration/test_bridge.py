@@ -23,7 +23,7 @@ from stdio import Lines
 import ctl
 
 WORKER_DIED, UNAVAILABLE = -31001, -31004
-N_CONNECTIONS = int(os.environ.get("N_CONNECTIONS", "60"))
+N_CONNECTIONS = int(os.environ.get("N_CONNECTIONS", "40"))
 ROUNDS_CLIENT = fleets.HERE / "clients" / "rounds.py"
 
 
@@ -254,7 +254,7 @@ def test_long_lines(start_local, start_bridge):
     bridge.finish()
 
 
-def test_a_last_line_without_its_end(start_local, start_fleet, start_bridge):
+def test_a_last_line_without_its_end(start_local, start_bridge):
     fleet = start_local()
     for place in (fleet.local, f"{fleet.url}/mcp"):
         bridge = start_bridge(place)
@@ -554,14 +554,14 @@ def test_a_hundred_rounds(start_local, envs, folder, tmp_path, monkeypatch, majo
     command = ctl.command("stdio", fleet.local)
     client = Rounds(envs, major, {"command": command[0], "args": command[1:], "env": ctl.environment()}, tmp_path)
     try:
-        run_rounds(fleet, client, upgrades, N_ROUNDS if major == 1 else N_ROUNDS // 4)
+        run_rounds(fleet, client, upgrades, N_ROUNDS if major == 1 else max(N_ROUNDS // 5, 3))
     finally:
         outcomes = client.finish()
     calls, lists = check_outcomes(outcomes, effects_of(fleet), {WORKER_DIED})
     assert {"more_echo" in each["found"] for each in lists} == {True, False}
     end = outcomes[-1]
-    assert end["kind"] == "end" and end["heard"]["notifications/tools/list_changed"] >= N_ROUNDS // 4
-    assert len([each for each in calls if "found" in each]) >= 3 * N_ROUNDS // 4
+    assert end["kind"] == "end" and end["heard"]["notifications/tools/list_changed"] >= N_ROUNDS // 5
+    assert len([each for each in calls if "found" in each]) >= 3 * N_ROUNDS // 5
 
 
 # --- by URL -------------------------------------------------------------------------------------------------
@@ -577,11 +577,11 @@ def test_rounds_by_url(start_fleet, envs, folder, tmp_path, monkeypatch, door):
     command = ctl.command("stdio", f"{fleet.url}/{door}")
     client = Rounds(envs, 1, {"command": command[0], "args": command[1:], "env": ctl.environment()}, tmp_path)
     try:
-        run_rounds(fleet, client, upgrades, 20)
+        run_rounds(fleet, client, upgrades, 12)
     finally:
         outcomes = client.finish()
     calls, _ = check_outcomes(outcomes, effects_of(fleet), {WORKER_DIED})
-    assert len([each for each in calls if "found" in each]) >= 60
+    assert len([each for each in calls if "found" in each]) >= 36
 
 
 def test_a_key_from_a_file(start_bridge, tmp_path):

@@ -989,8 +989,10 @@ static char *big_line(const char *head, size_t size)
 	char *line = alloc_resize(NULL, size, 1);
 
 	memset(line, 'x', size);
-	memcpy(line, head, strlen(head));
-	memcpy(line + size - 2, "\"}", 2);
+	for (size_t n = 0; head[n]; n++)
+		line[n] = head[n];
+	line[size - 2] = '"';
+	line[size - 1] = '}';
 	return line;
 }
 

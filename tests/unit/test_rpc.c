@@ -269,12 +269,8 @@ static void reads_codes(void **unused)
 static void expect_id(const char *head, const char *expected)
 {
 	/* Not one byte behind it may be looked at. */
-	auto_free char *exact = alloc_resize(NULL, strlen(head) + 1, 1);
-	size_t len = strlen(head);
-
-	memcpy(exact, head, len);
-	exact[len] = '"';
-	struct jspan id = rpc_find_request_id(exact, len);
+	auto_free char *exact = alloc_printf("%s\"", head);
+	struct jspan id = rpc_find_request_id(exact, strlen(head));
 
 	if (!expected) {
 		assert_null(id.at);

@@ -236,7 +236,8 @@ static void run(struct remote *remote)
 {
 	for (turn(remote); !is_over(remote); turn(remote))
 		wait_for_news(remote);
-	session_give_up(remote);
+	if (patience_is_set(remote))
+		session_give_up(remote);
 	post_fail_all(remote, remote->is_stopped ? "we were told to end" : "our input ended");
 	lines_flush(&remote->lines);
 	session_end(remote);
