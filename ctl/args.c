@@ -79,7 +79,7 @@ static bool wrong(const struct parser *p, const char *fmt, ...)
 
 /* --- options ----------------------------------------------------------------------------------- */
 
-static const struct ctl_option *find_long(
+const struct ctl_option *args_find_long(
 	const struct ctl_option *options, const char *name, size_t len)
 {
 	for (const struct ctl_option *o = options; o && o->name; o++)
@@ -88,7 +88,7 @@ static const struct ctl_option *find_long(
 	return NULL;
 }
 
-static const struct ctl_option *find_letter(const struct ctl_option *options, char letter)
+const struct ctl_option *args_find_letter(const struct ctl_option *options, char letter)
 {
 	for (const struct ctl_option *o = options; o && o->name; o++)
 		if (o->letter == letter)
@@ -105,8 +105,8 @@ static const struct ctl_option *own_options(const struct parser *p)
 static const struct verb *find_owner(const char *name, size_t len, char letter)
 {
 	for (const struct verb *const *v = verbs; *v; v++)
-		if (letter ? find_letter((*v)->options, letter)
-			   : find_long((*v)->options, name, len))
+		if (letter ? args_find_letter((*v)->options, letter)
+			   : args_find_long((*v)->options, name, len))
 			return *v;
 	return NULL;
 }
@@ -129,7 +129,7 @@ static bool refuse_unknown(const struct parser *p, const char *name, size_t len)
 	return wrong(p, "unknown option '--%.*s'", (int)len, name);
 }
 
-static bool is_choice(const char *choices, const char *value)
+bool args_is_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
 
@@ -147,7 +147,7 @@ static bool note_option(struct parser *p, const struct ctl_option *option, const
 {
 	struct ctl_args *ret = p->ret;
 
-	if (option->word == CTL_WORD_CHOICE && value && !is_choice(option->choices, value))
+	if (option->word == CTL_WORD_CHOICE && value && !args_is_choice(option->choices, value))
 		return wrong(p, "--%s: '%s' is none of: %s", option->name, value, option->choices);
 	if (ret->n_options == N_ELEMENTS(ret->options))
 		return wrong(p, "more than %zu options", N_ELEMENTS(ret->options));
@@ -173,10 +173,10 @@ static bool take_option(struct parser *p, const struct ctl_option *option, const
 static bool take_long(struct parser *p, const char *name)
 {
 	size_t len = strcspn(name, "=");
-	const struct ctl_option *option = find_long(own_options(p), name, len);
+	const struct ctl_option *option = args_find_long(own_options(p), name, len);
 
 	if (!option)
-		option = find_long(global_options, name, len);
+		option = args_find_long(global_options, name, len);
 	if (!option)
 		return refuse_unknown(p, name, len);
 	return take_option(p, option, name[len] ? name + len + 1 : NULL);
@@ -186,13 +186,13 @@ static bool take_long(struct parser *p, const char *name)
 static bool take_letters(struct parser *p, const char *letters)
 {
 	for (; *letters; letters++) {
-		const struct ctl_option *option = find_letter(own_options(p), *letters);
+		const struct ctl_option *option = args_find_letter(own_options(p), *letters);
 		const struct verb *owner;
 
 		if (!option)
-			option = find_letter(global_options, *letters);
+			option = args_find_letter(global_options, *letters);
 		if (!option) {
-			owner = p->ret->verb ? NULL : find_owner(NULL, 0, *letters);
+			owner = p->ret->verb ? NULL : find_owner("", 0, *letters);
 			return owner ? wrong(p,
 					       "option '-%c' stands behind the verb: mcp-fleetctl "
 					       "%s -%c",
@@ -281,7 +281,7 @@ static bool check_count(const struct parser *p)
 						args_at(p->ret, verb->max_args))
 				      : wrong(p, "unexpected argument '%s': it takes none",
 						p->ret->rest[0]);
-	if (verb->word == CTL_WORD_CHOICE && n && !is_choice(verb->choices, p->ret->rest[0]))
+	if (verb->word == CTL_WORD_CHOICE && n && !args_is_choice(verb->choices, p->ret->rest[0]))
 		return wrong(p, "'%s' is none of: %s", p->ret->rest[0], verb->choices);
 	return true;
 }
@@ -301,12 +301,15 @@ static bool read_globals(const struct parser *p, struct ctl *ret)
 		.is_json = args_has(p->ret, "json"),
 		.is_terminal = isatty(STDOUT_FILENO) == 1,
 		.timeout_ms = DEFAULT_TIMEOUT_MS,
+		.limit_ms = -1,
 	};
 	ret->has_colors = ret->is_terminal && term && *term && !streq(term, "dumb") &&
 			  !(no_color && *no_color);
 	if (timeout && !number_read_seconds(timeout, MAX_TIMEOUT_S, &ret->timeout_ms))
 		return wrong(p, "--timeout: '%s' is no number of seconds from 0.001 to %d", timeout,
 			MAX_TIMEOUT_S);
+	if (timeout)
+		ret->limit_ms = ret->timeout_ms;
 	return true;
 }
 

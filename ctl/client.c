@@ -2,11 +2,11 @@
 #include "ctl/client.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <sys/stat.h>
 
 #include "config.h"
 
+#include "ctl/client_socket.h"
+#include "ctl/notices.h"
 #include "ctl/output.h"
 #include "ctl/wire.h"
 #include "shared/alloc.h"
@@ -16,15 +16,9 @@
 #include "shared/quote.h"
 #include "shared/rpc.h"
 
-/* What waits for client_next() while an answer is awaited. A daemon that tells more than this instead of
- * answering is broken. */
-enum { MAX_NOTICES = 4096 };
-#define MAX_NOTICE_BYTES (64 * MIB)
-
-struct notice {
-	char *method;
-	json_t *params;
-	size_t bytes;
+enum {
+	PROBE_ID = 0,   /* no question has this number */
+	SHORT_MS = 100, /* not halved any more */
 };
 
 struct client {
@@ -38,107 +32,11 @@ struct client {
 	int64_t timeout_ms;
 	json_int_t last_id;
 	int last_error;
-	struct notice *notices; /* a ring is not worth it: they are few */
-	size_t n_notices;
-	size_t first_notice;
-	size_t notice_bytes;
-	char *given_method; /* by client_next() */
+	struct notices notices; /* what waits for client_next() */
+	char *given_method;     /* by client_next() */
+	int64_t heard_ms;       /* when the last message came */
+	int64_t probed_ms;      /* when a sign of life was asked for since then; 0: it was not */
 };
-
-/* --- where the daemon is ----------------------------------------------------------------------- */
-
-/* Who may connect, for who may not. */
-static void add_permission(struct strbuf *out, const char *path)
-{
-	struct stat st;
-	const struct group *group;
-
-	if (stat(path, &st) < 0) {
-		strbuf_adds(out, "its folder is closed to you; ask the daemon's operator for the "
-				 "group of the socket (setting control.group)");
-		return;
-	}
-	group = getgrgid(st.st_gid);
-	if (group)
-		strbuf_addf(out, "members of the group '%s' may connect", group->gr_name);
-	else
-		strbuf_addf(out, "members of the group %u may connect", (unsigned)st.st_gid);
-	strbuf_adds(out, " (setting control.group)");
-}
-
-static int fail_connect(int r, const char *path, int64_t timeout_ms, struct fail *fail)
-{
-	auto_strbuf who = { 0 };
-
-	switch (r) {
-	case -ENOENT:
-	case -ENOTDIR:
-	case -ECONNREFUSED:
-		return fail_set(fail, -ENOTCONN,
-			"no daemon listens at %s: is mcp-fleetd running? Try 'systemctl status "
-			"mcp-fleetd', or name its socket with --socket",
-			path);
-	case -EACCES:
-	case -EPERM:
-		add_permission(&who, path);
-		(void)fail_set(fail, -ENOTCONN, "no permission to connect to %s: %s", path,
-			strbuf_get(&who));
-		return -EACCES;
-	case -ENAMETOOLONG:
-		return fail_set(fail, -ENOTCONN,
-			"the path of the socket is longer than a socket's address: %s", path);
-	case -ETIMEDOUT:
-		return fail_set(fail, -ENOTCONN,
-			"the daemon at %s has not taken the connection within %lld ms: is it stopped "
-			"or overloaded?",
-			path, (long long)timeout_ms);
-	default:
-		(void)fail_set(fail, r, "cannot connect to %s: %s", path, strerror(-r));
-		if (fail)
-			fail->code = -ENOTCONN;
-		return -ENOTCONN;
-	}
-}
-
-static int connect_to(struct client *client, const char *path, struct fail *fail)
-{
-	int r = wire_open(&client->wire, path, clock_now_ms() + client->timeout_ms);
-
-	if (r < 0)
-		return fail_connect(r, path, client->timeout_ms, fail);
-	client->path = alloc_str(path);
-	return 0;
-}
-
-/* The daemon of the system, else the one of the user. What is told is what went wrong with the first that
- * is there. */
-static int connect_somewhere(struct client *client, struct fail *fail)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	auto_free char *own = NULL;
-	struct fail of_own = { 0 };
-	int r = connect_to(client, CLIENT_SYSTEM_SOCKET, fail);
-	int r_own;
-
-	if (r == 0 || !runtime || *runtime != '/')
-		return r;
-	own = alloc_printf("%s/mcp-fleet/control.sock", runtime);
-	r_own = connect_to(client, own, &of_own);
-	if (r_own == 0)
-		return 0;
-	if (access(CLIENT_SYSTEM_SOCKET, F_OK) < 0 && errno == ENOENT && access(own, F_OK) == 0) {
-		if (fail)
-			*fail = of_own;
-		return r_own;
-	}
-	if (r == -ENOTCONN && access(CLIENT_SYSTEM_SOCKET, F_OK) < 0)
-		return fail_set(fail, -ENOTCONN,
-			"no daemon listens at " CLIENT_SYSTEM_SOCKET
-			" or %s: is mcp-fleetd running? Try 'systemctl status mcp-fleetd', or name "
-			"its socket with --socket",
-			own);
-	return r;
-}
 
 /* --- messages ---------------------------------------------------------------------------------- */
 
@@ -191,10 +89,12 @@ static int read_message(struct client *client, int64_t deadline_ms, const char *
 	size_t len;
 	int r = wire_read(&client->wire, deadline_ms, &line, &len);
 
-	if (r < 0 && r == -ETIMEDOUT && !method)
+	if (r == -ETIMEDOUT && !method)
 		return r;
 	if (r < 0)
 		return fail_wire(client, r, method ? method : "", fail);
+	client->heard_ms = clock_now_ms();
+	client->probed_ms = 0;
 	*ret = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
 	if (json_is_object(*ret))
 		return 0;
@@ -208,27 +108,12 @@ static bool is_notice(const json_t *message)
 	       !json_object_get(message, "id");
 }
 
-/* Takes the message over. */
-static int keep_notice(struct client *client, json_t *message, struct fail *fail)
+static int keep_notice(struct client *client, const json_t *message, struct fail *fail)
 {
-	json_auto_t *owned = message;
-	size_t bytes = json_dumpb(message, NULL, 0, JSON_COMPACT);
-	struct notice *notice;
-
-	if (client->n_notices - client->first_notice >= MAX_NOTICES ||
-		bytes > (size_t)MAX_NOTICE_BYTES - client->notice_bytes)
-		return fail_set(fail, -ENOTCONN,
-			"the daemon at %s tells without end and does not answer", client->path);
-	client->notices =
-		alloc_resize(client->notices, client->n_notices + 1, sizeof(*client->notices));
-	notice = &client->notices[client->n_notices++];
-	*notice = (struct notice){
-		.method = alloc_str(json_string_value(json_object_get(message, "method"))),
-		.params = json_incref(json_object_get(message, "params")),
-		.bytes = bytes,
-	};
-	client->notice_bytes += bytes;
-	return 0;
+	if (notices_add(&client->notices, message))
+		return 0;
+	return fail_set(fail, -ENOTCONN, "the daemon at %s tells without end and does not answer",
+		client->path);
 }
 
 static bool is_answer_to(const json_t *message, json_int_t id)
@@ -244,9 +129,8 @@ static bool is_answer_to(const json_t *message, json_int_t id)
 }
 
 static json_t *take_answer(
-	struct client *client, const char *method, json_t *message, struct fail *fail)
+	struct client *client, const char *method, const json_t *message, struct fail *fail)
 {
-	json_auto_t *owned = message;
 	json_t *result = json_object_get(message, "result");
 	const json_t *error = json_object_get(message, "error");
 	const char *text = json_string_value(json_object_get(error, "message"));
@@ -263,7 +147,7 @@ static json_t *take_answer(
 			return NULL;
 		}
 		(void)fail_set(fail, -EREMOTEIO, "%s%s%s",
-			text ? text : "the daemon gives no reason", remedy ? ": " : "",
+			text ? text : "the daemon gives no reason", remedy ? "; " : "",
 			remedy ? remedy : "");
 		return NULL;
 	}
@@ -277,10 +161,10 @@ static json_t *take_answer(
 }
 
 static int send_request(
-	struct client *client, const char *method, json_t *params, struct fail *fail)
+	struct client *client, json_int_t id, const char *method, json_t *params, struct fail *fail)
 {
-	json_auto_t *request = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id",
-		++client->last_id, "method", method, "params", params);
+	json_auto_t *request = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", id,
+		"method", method, "params", params);
 	auto_strbuf line = { 0 };
 	int r;
 
@@ -293,28 +177,95 @@ static int send_request(
 	return r < 0 && r != -EPIPE ? fail_wire(client, r, method, fail) : 0;
 }
 
+static json_t *make_hello(void)
+{
+	return json_pack("{s:s, s:s, s:i}", "client", "mcp-fleetctl", "version", PACKAGE_VERSION,
+		"protocol", CLIENT_PROTOCOL);
+}
+
+static int ask_whether_alive(struct client *client, struct fail *fail)
+{
+	client->probed_ms = clock_now_ms();
+	return send_request(client, PROBE_ID, "hello", make_hello(), fail);
+}
+
+int client_check_alive(struct client *client, struct fail *fail)
+{
+	int64_t now_ms = clock_now_ms();
+
+	if (now_ms < client->heard_ms + client->timeout_ms)
+		return 0;
+	if (!client->probed_ms)
+		return ask_whether_alive(client, fail);
+	if (now_ms < client->probed_ms + client->timeout_ms)
+		return 0;
+	return fail_set(fail, -ENOTCONN,
+		"the daemon at %s (process %d) has said nothing for %lld s, and does not answer when "
+		"it is asked whether it lives: is it stopped or overloaded?",
+		client->path, (int)client->pid,
+		(long long)((now_ms - client->heard_ms) / CLOCK_SECOND_MS));
+}
+
+/* The time is over. A daemon that lives goes on with it, one that does not is not reachable. */
+static int fail_late(const struct client *client, const char *method, struct fail *fail)
+{
+	if (client->probed_ms)
+		return fail_wire(client, -ETIMEDOUT, method, fail);
+	return fail_set(fail, -ETIMEDOUT,
+		"'%s' is not done within %g s; the daemon goes on with it. --timeout lets it have more "
+		"time",
+		method, (double)client->timeout_ms / CLOCK_SECOND_MS);
+}
+
+/* The next message of a daemon that is at something long. Before the end of the time it is asked whether it
+ * lives, so that this is known then. */
+static int await_message(struct client *client, int64_t deadline_ms, const char *method,
+	json_t **ret, struct fail *fail)
+{
+	int r;
+
+	do {
+		int64_t now_ms = clock_now_ms();
+		int64_t left_ms = deadline_ms - now_ms;
+		int64_t wait_ms = left_ms > SHORT_MS ? left_ms / 2 : left_ms;
+
+		if (left_ms <= 0)
+			return fail_late(client, method, fail);
+		if (wait_ms > client->timeout_ms)
+			wait_ms = client->timeout_ms;
+		r = read_message(client, now_ms + wait_ms, NULL, ret, fail);
+		if (r != -ETIMEDOUT)
+			return r;
+		if (deadline_ms == WIRE_NO_DEADLINE)
+			r = client_check_alive(client, fail);
+		else
+			r = client->probed_ms ? 0 : ask_whether_alive(client, fail);
+	} while (r == 0);
+	return r;
+}
+
+/* With `on_notice` it is something long. */
 static json_t *call(struct client *client, const char *method, json_t *params, int64_t deadline_ms,
 	client_notice_fn *on_notice, void *arg, struct fail *fail)
 {
 	client->last_error = 0;
-	if (send_request(client, method, params, fail) < 0)
+	if (send_request(client, ++client->last_id, method, params, fail) < 0)
 		return NULL;
 	for (;;) {
-		json_t *message = NULL;
+		json_auto_t *message = NULL;
 
-		if (read_message(client, deadline_ms, method, &message, fail) < 0)
+		if ((on_notice ? await_message : read_message)(
+			    client, deadline_ms, method, &message, fail) < 0)
 			return NULL;
 		if (is_answer_to(message, client->last_id))
 			return take_answer(client, method, message, fail);
-		if (is_notice(message) && !on_notice) {
-			if (keep_notice(client, message, fail) < 0)
-				return NULL;
-			continue;
-		}
-		if (is_notice(message))
+		if (!is_notice(message))
+			continue; /* an answer that came too late, or a sign of life */
+		if (on_notice)
 			on_notice(arg, json_string_value(json_object_get(message, "method")),
 				json_object_get(message, "params"));
-		json_decref(message); /* or an answer that came too late */
+		else if (keep_notice(client, message, fail) < 0)
+			return NULL;
 	}
 }
 
@@ -328,10 +279,11 @@ static void drop_notice(void *arg, const char *method, json_t *params)
 }
 
 json_t *client_call_long(struct client *client, const char *method, json_t *params,
-	client_notice_fn *on_notice, void *arg, struct fail *fail)
+	int64_t limit_ms, client_notice_fn *on_notice, void *arg, struct fail *fail)
 {
-	return call(client, method, params, WIRE_NO_DEADLINE, on_notice ? on_notice : drop_notice,
-		arg, fail);
+	return call(client, method, params,
+		limit_ms < 0 ? WIRE_NO_DEADLINE : clock_now_ms() + limit_ms,
+		on_notice ? on_notice : drop_notice, arg, fail);
 }
 
 /* --- what the daemon tells --------------------------------------------------------------------- */
@@ -345,26 +297,17 @@ static void give_notice(
 	*ret = params ? params : json_object();
 }
 
-static bool take_kept(struct client *client, const char **ret_method, json_t **ret)
-{
-	struct notice *notice = client->notices + client->first_notice;
-
-	if (client->first_notice == client->n_notices)
-		return false;
-	client->notice_bytes -= notice->bytes;
-	give_notice(client, notice->method, notice->params, ret_method, ret);
-	if (++client->first_notice == client->n_notices)
-		client->first_notice = client->n_notices = 0;
-	return true;
-}
-
 int client_next(struct client *client, int64_t timeout_ms, const char **ret_method,
 	json_t **ret_params, struct fail *fail)
 {
 	int64_t deadline_ms = timeout_ms < 0 ? WIRE_NO_DEADLINE : clock_now_ms() + timeout_ms;
+	char *method;
+	json_t *params;
 
-	if (take_kept(client, ret_method, ret_params))
+	if (notices_take(&client->notices, &method, &params)) {
+		give_notice(client, method, params, ret_method, ret_params);
 		return 0;
+	}
 	for (;;) {
 		json_t *message = NULL;
 		int r = read_message(client, deadline_ms, NULL, &message, fail);
@@ -385,7 +328,7 @@ int client_next(struct client *client, int64_t timeout_ms, const char **ret_meth
 
 bool client_has_notice(const struct client *client)
 {
-	return client->first_notice < client->n_notices || wire_has_line(&client->wire);
+	return !notices_is_empty(&client->notices) || wire_has_line(&client->wire);
 }
 
 /* --- opening and closing ----------------------------------------------------------------------- */
@@ -427,10 +370,7 @@ static int check_hello(struct client *client, const json_t *hello, struct fail *
 /* A daemon that refuses this protocol at all says so with an error. */
 static int say_hello(struct client *client, struct fail *fail)
 {
-	json_auto_t *hello = client_call(client, "hello",
-		json_pack("{s:s, s:s, s:i}", "client", "mcp-fleetctl", "version", PACKAGE_VERSION,
-			"protocol", CLIENT_PROTOCOL),
-		fail);
+	json_auto_t *hello = client_call(client, "hello", make_hello(), fail);
 
 	if (hello)
 		return check_hello(client, hello, fail);
@@ -449,7 +389,7 @@ int client_open(const struct ctl *ctl, struct client **ret, struct fail *fail)
 
 	client->wire.fd = -1;
 	client->timeout_ms = ctl->timeout_ms;
-	r = ctl->socket ? connect_to(client, ctl->socket, fail) : connect_somewhere(client, fail);
+	r = client_socket_open(ctl->socket, client->timeout_ms, &client->wire, &client->path, fail);
 	if (r < 0)
 		return r;
 	/* Without it `pid` is what the daemon says; nothing depends on it. */
@@ -466,11 +406,7 @@ void client_free(struct client *client)
 	if (!client)
 		return;
 	wire_done(&client->wire);
-	for (size_t i = client->first_notice; i < client->n_notices; i++) {
-		free(client->notices[i].method);
-		json_decref(client->notices[i].params);
-	}
-	free(client->notices);
+	notices_done(&client->notices);
 	free(client->given_method);
 	free(client->version);
 	free(client->settings);

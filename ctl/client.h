@@ -28,10 +28,17 @@ DEFINE_FREEP(struct client, client_free)
 json_t *client_call(struct client *client, const char *method, json_t *params, struct fail *fail)
 	must_check;
 
-/* The same without a limit of time, `on_notice` (may be NULL) gets what the daemon tells meanwhile. */
+/* The same for what may take long: `limit_ms` (< 0: none) is another limit of time, `on_notice` (may be NULL)
+ * gets what the daemon tells meanwhile. Without a limit it waits as long as the daemon lives, which it is
+ * asked as in client_check_alive(). With one NULL is also -ETIMEDOUT: it lives, and is not done yet. */
 typedef void client_notice_fn(void *arg, const char *method, json_t *params);
 json_t *client_call_long(struct client *client, const char *method, json_t *params,
-	client_notice_fn *on_notice, void *arg, struct fail *fail) must_check;
+	int64_t limit_ms, client_notice_fn *on_notice, void *arg, struct fail *fail) must_check;
+
+/* For who waits for what the daemon tells; to be called now and then, when everything that has come was
+ * taken. A daemon that has said nothing for the time of an answer is asked for a sign of life, which comes at
+ * once. 0; -ENOTCONN with words: it has not come in the time of an answer either. */
+int client_check_alive(struct client *client, struct fail *fail) must_check;
 
 /* The next thing that the daemon tells: 0 with *ret_params the caller's and *ret_method borrowed until the
  * next call; -ETIMEDOUT (timeout_ms < 0: none); -ENOTCONN with words. */

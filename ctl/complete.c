@@ -2,6 +2,7 @@
 #include "ctl/complete.h"
 
 #include "ctl/args.h"
+#include "ctl/output.h"
 #include "shared/alloc.h"
 #include "shared/ascii.h"
 
@@ -82,12 +83,12 @@ static bool is_harmless(const char *name)
 static void add(const struct completion *c, const char *prefix, const char *name, const char *doc)
 {
 	auto_free char *word = alloc_printf("%s%s", prefix, name);
+	auto_free char *first_line = alloc_mem(doc, strcspn(doc, "\n"));
 
 	if (strncmp(word, c->current, strlen(c->current)) != 0 || !is_harmless(word))
 		return;
 	strbuf_addf(c->out, "%s\t", word);
-	for (const char *at = doc; *at && *at != '\n'; at++)
-		strbuf_addc(c->out, (unsigned char)*at < 0x20 || *at == 0x7f ? ' ' : *at);
+	out_clean(c->out, first_line);
 	strbuf_addc(c->out, '\n');
 }
 
@@ -149,10 +150,15 @@ static void add_word(
 	}
 }
 
-static void add_options(const struct completion *c, const struct ctl_option *options)
+static void add_options(const struct completion *c)
 {
-	for (const struct ctl_option *o = options; o && o->name; o++)
+	const struct ctl_option *own = c->verb ? c->verb->options : NULL;
+
+	for (const struct ctl_option *o = own; o && o->name; o++)
 		add(c, "--", o->name, o->doc);
+	for (const struct ctl_option *o = global_options; o->name; o++)
+		if (!args_find_long(own, o->name, strlen(o->name)))
+			add(c, "--", o->name, o->doc);
 }
 
 static void add_verbs(const struct completion *c)
@@ -168,6 +174,8 @@ static void add_args(const struct completion *c)
 
 	if (c->n_args >= verb->max_args)
 		return;
+	if (c->n_args > 0 && verb->lone && args_is_choice(verb->lone, c->args[0]))
+		return;
 	if (c->n_args > 0 && verb->more != CTL_WORD_NONE)
 		add_word(c, "", verb->more, NULL);
 	else if (c->n_args == 0 || verb->word != CTL_WORD_CHOICE)
@@ -177,16 +185,11 @@ static void add_args(const struct completion *c)
 /* --- the line ---------------------------------------------------------------------------------- */
 
 static const struct ctl_option *find_in(
-	const struct ctl_option *options, const char *name, size_t len)
+	const struct ctl_option *options, const char *word, size_t len)
 {
-	for (const struct ctl_option *o = options; o && o->name; o++) {
-		bool is_long = strncmp(name, "--", 2) == 0 && strlen(o->name) == len - 2 &&
-			       strncmp(o->name, name + 2, len - 2) == 0;
-
-		if (is_long || (len == 2 && name[1] == o->letter && o->letter))
-			return o;
-	}
-	return NULL;
+	return strncmp(word, "--", 2) == 0 ? args_find_long(options, word + 2, len - 2)
+	       : len == 2                  ? args_find_letter(options, word[1])
+					   : NULL;
 }
 
 /* "--name", "--name=value", "-n"; NULL: it is unknown. */
@@ -253,8 +256,7 @@ static void finish(const struct completion *c)
 		if (option && option->arg)
 			add_word(c, prefix, option->word, option->choices);
 	} else if (!c->is_plain && c->current[0] == '-') {
-		add_options(c, c->verb ? c->verb->options : NULL);
-		add_options(c, global_options);
+		add_options(c);
 	} else if (c->verb) {
 		add_args(c);
 	} else if (!c->is_plain) {

@@ -8,7 +8,7 @@
 static const char bash_script[] =
 	"# bash completion of mcp-fleetctl; made by: mcp-fleetctl completion bash\n"
 	"_mcp_fleetctl() {\n"
-	"	local line=${COMP_LINE:0:COMP_POINT} word cut= candidate\n"
+	"	local line=${COMP_LINE:0:COMP_POINT} word cut='' candidate\n"
 	"	word=${line##*[[:space:]]}\n"
 	"	[[ $COMP_WORDBREAKS == *=* && $word == *=* ]] && cut=${word%\"${word##*=}\"}\n"
 	"	[[ $COMP_WORDBREAKS == *:* && ${word#\"$cut\"} == *:* ]] && cut=${word%\"${word##*:}\"}\n"

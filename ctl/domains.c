@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "ctl/live.h"
+#include "ctl/member.h"
+#include "ctl/nearest.h"
 #include "ctl/output.h"
 #include "shared/utf8.h"
 
@@ -76,7 +78,7 @@ static void do_one(struct progress *p, struct client *client, const char *name)
 		(void)fail_set(&fail, -EINVAL, "no domain has such a name");
 	else
 		answer = client_call_long(client, p->job->method,
-			json_pack("{s:s}", "domain", name), NULL, NULL, &fail);
+			json_pack("{s:s}", "domain", name), p->ctl->limit_ms, NULL, NULL, &fail);
 	live_end(&live);
 	p->n_done += answer != NULL;
 	p->n_failed += answer == NULL;
@@ -124,4 +126,19 @@ int domains_run(const struct ctl *ctl, const struct ctl_args *args, const struct
 	if (client_open(ctl, &client, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	return domains_do(ctl, client, job, args_rest(args), args_count(args));
+}
+
+int domains_fail_unknown(const struct ctl *ctl, const json_t *status, const char *name)
+{
+	struct nearest nearest = nearest_begin(name, strlen(name));
+	struct fail fail = { 0 };
+	size_t i;
+	json_t *domain;
+
+	json_array_foreach(json_object_get(status, "domains"), i, domain)
+		nearest_offer(&nearest, member_text(domain, "name"));
+	(void)fail_set(&fail, -ENOENT, "there is no domain '%s'%s%s%s", name,
+		nearest.best ? "; did you mean '" : ": 'mcp-fleetctl status' lists them",
+		nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
+	return ctl_fail(ctl, &fail);
 }

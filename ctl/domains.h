@@ -18,3 +18,6 @@ int domains_do(const struct ctl *ctl, struct client *client, const struct domain
 
 /* The whole of a verb: connects, and does it to those that its arguments name. */
 int domains_run(const struct ctl *ctl, const struct ctl_args *args, const struct domains_job *job);
+
+/* Says that the status has no domain of this name, and which one may be meant. Returns CTL_FAILED. */
+int domains_fail_unknown(const struct ctl *ctl, const json_t *status, const char *name);

@@ -2,15 +2,17 @@
  * until what broke is whole again. */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 
+#include "ctl/ask.h"
 #include "ctl/client.h"
 #include "ctl/healing.h"
 #include "ctl/live.h"
 #include "ctl/output.h"
+#include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/utf8.h"
 
-enum { WATCH_MS = 200, DEFAULT_PATIENCE_MS = 120000 };
+enum { WATCH_MS = 200, LOOK_MS = 1000, DEFAULT_PATIENCE_MS = 120000 };
 
 extern const struct verb verb_drill;
 
@@ -53,15 +55,11 @@ static const char *what_happens(const char *kind)
 /* False: not to be done. */
 static bool is_agreed(const struct drill *drill)
 {
-	char answer[16] = "";
+	auto_free char *question =
+		alloc_printf("This will %s of %s. Calls in flight there may be lost. Go on?",
+			what_happens(drill->kind), drill->domain ? drill->domain : "the registrar");
 
-	(void)fprintf(stderr,
-		"This will %s of %s. Calls in flight there may be lost. Go on? [y/N] ",
-		what_happens(drill->kind), drill->domain ? drill->domain : "the registrar");
-	(void)fflush(stderr);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	return answer[0] == 'y' || answer[0] == 'Y';
+	return ask_yes(question);
 }
 
 /* --- watching ---------------------------------------------------------------------------------- */
@@ -91,7 +89,14 @@ static int watch(struct drill *drill, struct client *client, int64_t patience_ms
 		const char *method;
 		json_t *params = NULL;
 
-		r = left_ms > 0 ? client_next(client, left_ms, &method, &params, fail) : -ETIMEDOUT;
+		if (left_ms <= 0)
+			break;
+		r = client_next(
+			client, left_ms < LOOK_MS ? left_ms : LOOK_MS, &method, &params, fail);
+		if (r == -ETIMEDOUT) {
+			r = client_check_alive(client, fail);
+			continue;
+		}
 		if (r < 0)
 			break;
 		if (!streq(method, "status")) {
@@ -105,7 +110,7 @@ static int watch(struct drill *drill, struct client *client, int64_t patience_ms
 	}
 	drill->healed_ms = clock_now_ms() - drill->began_ms;
 	live_end(&live);
-	return r == -ETIMEDOUT ? 0 : r;
+	return r;
 }
 
 /* What was told before the fault is of no use: its first word may be there already. */
@@ -217,8 +222,10 @@ static int run_drill(const struct ctl *ctl, const struct ctl_args *args)
 			&verb_drill, "'drill gateway' is about the registrar, it takes no domain");
 	if (!is_gateway && !drill.domain)
 		return ctl_usage(&verb_drill, "'drill %s' needs a domain", drill.kind);
+	if (drill.domain && !utf8_valid(drill.domain, strlen(drill.domain)))
+		return ctl_usage(&verb_drill, "no domain has such a name: it is not UTF-8");
 	if (!args_has(args, "yes")) {
-		if (!isatty(STDIN_FILENO))
+		if (ctl->is_json || !ask_is_possible())
 			return ctl_usage(&verb_drill,
 				"a fault on purpose: where nobody can be asked, "
 				"it needs --yes");
@@ -241,6 +248,7 @@ const struct verb verb_drill = {
 	.options = options,
 	.word = CTL_WORD_CHOICE,
 	.choices = "kill stop garbage gateway",
+	.lone = "gateway",
 	.more = CTL_WORD_DOMAIN,
 	.min_args = 1,
 	.max_args = 2,

@@ -40,7 +40,17 @@ static void add_entry(struct strbuf *out, const char *left, const char *text)
 	strbuf_addc(out, '\n');
 }
 
-static void add_options(struct strbuf *out, const char *title, const struct ctl_option *options)
+static bool has_option(const struct ctl_option *options, const char *name)
+{
+	for (const struct ctl_option *o = options; o && o->name; o++)
+		if (streq(o->name, name))
+			return true;
+	return false;
+}
+
+/* Those that `own` has too are left out: they mean what `own` says. */
+static void add_options(struct strbuf *out, const char *title, const struct ctl_option *options,
+	const struct ctl_option *own)
 {
 	if (!options || !options->name)
 		return;
@@ -49,6 +59,8 @@ static void add_options(struct strbuf *out, const char *title, const struct ctl_
 		auto_strbuf left = { 0 };
 		auto_strbuf text = { 0 };
 
+		if (has_option(own, o->name))
+			continue;
 		if (o->letter)
 			strbuf_addf(&left, "  -%c, --%s", o->letter, o->name);
 		else
@@ -61,6 +73,45 @@ static void add_options(struct strbuf *out, const char *title, const struct ctl_
 		if (o->repeats)
 			strbuf_adds(&text, "; may be repeated");
 		add_entry(out, strbuf_get(&left), strbuf_get(&text));
+	}
+}
+
+static bool has_columns(const char *text, size_t len)
+{
+	return memmem(text, len, "  ", 2) != NULL;
+}
+
+static void add_filled(struct strbuf *out, const char *text, size_t n)
+{
+	size_t column = 0;
+
+	for (const char *end = text + n; text < end;) {
+		size_t len = strcspn(text, " \n");
+
+		if (column)
+			strbuf_addc(out, column + 1 + len > MAX_COLUMN ? '\n' : ' ');
+		column = column && column + 1 + len <= MAX_COLUMN ? column + 1 + len : len;
+		strbuf_add(out, text, len);
+		text += len;
+		text += strspn(text, " \n");
+	}
+	strbuf_addc(out, '\n');
+}
+
+/* A paragraph with columns is printed as it is, any other one is filled. The manual page does the same. */
+static void add_paragraphs(struct strbuf *out, const char *help)
+{
+	while (*help) {
+		const char *end = strstr(help, "\n\n");
+		size_t len = end ? (size_t)(end - help) : strlen(help);
+
+		strbuf_addc(out, '\n');
+		if (has_columns(help, len))
+			strbuf_addf(out, "%.*s\n", (int)len, help);
+		else
+			add_filled(out, help, len);
+		help += len;
+		help += strspn(help, "\n");
 	}
 }
 
@@ -77,10 +128,9 @@ static void add_verb_help(struct strbuf *out, const struct verb *verb)
 	if (verb->summary)
 		strbuf_addf(out, "%c%s.\n", verb->summary[0] - 'a' + 'A', verb->summary + 1);
 	if (verb->help)
-		strbuf_addf(out, "\n%s%s", verb->help,
-			verb->help[strlen(verb->help) - 1] == '\n' ? "" : "\n");
-	add_options(out, "Options", verb->options);
-	add_options(out, "Options of every verb", global_options);
+		add_paragraphs(out, verb->help);
+	add_options(out, "Options", verb->options, NULL);
+	add_options(out, "Options of every verb", global_options, verb->options);
 	add_exit_status(out);
 }
 
@@ -97,7 +147,7 @@ static void add_whole_help(struct strbuf *out)
 		strbuf_addf(&left, "  %s%s%s", (*v)->name, *(*v)->args ? " " : "", (*v)->args);
 		add_entry(out, strbuf_get(&left), (*v)->summary);
 	}
-	add_options(out, "Options, before or behind the verb", global_options);
+	add_options(out, "Options, before or behind the verb", global_options, NULL);
 	add_exit_status(out);
 	strbuf_adds(out, "'mcp-fleetctl VERB --help' tells more; see also mcp-fleetctl(1).\n");
 }

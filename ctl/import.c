@@ -176,18 +176,18 @@ static void show_item(const struct import *im, const struct import_item *item)
 	out_clean(&why, item->why ? item->why : "");
 	add_list(&extra, item->extra);
 	if (item->state == IMPORT_REFUSED) {
-		out_line(ctl, COLOR_BAD, "%s: not taken: %s", name.data, strbuf_get(&why));
+		out_line(ctl, COLOR_BAD, "%s: not taken: %s", strbuf_get(&name), strbuf_get(&why));
 	} else if (item->state == IMPORT_DISABLED) {
-		out_line(ctl, COLOR_DIM, "%s: left out: it is disabled there", name.data);
+		out_line(ctl, COLOR_DIM, "%s: left out: it is disabled there", strbuf_get(&name));
 	} else if (place_find(&im->place, item->server.name, NULL)) {
-		out_line(ctl, COLOR_DIM, "%s: there already, as domain %s", name.data,
+		out_line(ctl, COLOR_DIM, "%s: there already, as domain %s", strbuf_get(&name),
 			item->server.name);
 	} else {
-		out_line(
-			ctl, COLOR_GOOD, "%s: becomes the domain %s", name.data, item->server.name);
+		out_line(ctl, COLOR_GOOD, "%s: becomes the domain %s", strbuf_get(&name),
+			item->server.name);
 		confd_verb_show(ctl, &im->place, &item->server, im->origin);
 		if (extra.len)
-			out_line(ctl, COLOR_WARN, "  not carried over: %s", extra.data);
+			out_line(ctl, COLOR_WARN, "  not carried over: %s", strbuf_get(&extra));
 	}
 }
 
@@ -322,17 +322,17 @@ static const struct ctl_option options[] = {
 		.arg = "NAME",
 		.word = CTL_WORD_TEXT,
 		.repeats = true,
-		.doc = "only this server of the file; may be repeated" },
+		.doc = "only this server of the file" },
 	{ .name = "rename",
 		.arg = "OLD=NEW",
 		.word = CTL_WORD_TEXT,
 		.repeats = true,
-		.doc = "the domain's name for a server of the file; may be repeated" },
+		.doc = "the domain's name for a server of the file" },
 	{ .name = "input",
 		.arg = "ID=VALUE",
 		.word = CTL_WORD_TEXT,
 		.repeats = true,
-		.doc = "the value of ${input:ID}; may be repeated" },
+		.doc = "the value of ${input:ID}" },
 	{ .name = "workspace",
 		.arg = "DIR",
 		.word = CTL_WORD_FILE,

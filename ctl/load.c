@@ -133,6 +133,16 @@ static json_t *domain_before(const struct window *window, const json_t *domain)
 			      : NULL;
 }
 
+/* Of a domain or process. */
+static void set_latency(const json_t *now, const json_t *before, struct load *ret)
+{
+	const json_t *latency = json_object_get(now, "latency");
+	const json_t *then = json_object_get(before, "latency");
+
+	ret->p50 = latency_get(latency, then, 0.5);
+	ret->p99 = latency_get(latency, then, 0.99);
+}
+
 static void fill_process(const struct window *window, const json_t *domain, const json_t *process,
 	size_t at, struct load *ret)
 {
@@ -147,9 +157,11 @@ static void fill_process(const struct window *window, const json_t *domain, cons
 		.calls_per_second = -1,
 		.in_flight = member_int(process, "calls"),
 	};
-	if (before)
+	if (before) {
 		ret->calls_per_second = rate(
 			window, member_int(process, "answered"), member_int(before, "answered"));
+		set_latency(process, before, ret);
+	}
 	set_usage(window, ret, at);
 }
 
@@ -166,7 +178,6 @@ static void fill_domain(const struct window *window, const json_t *domain, struc
 {
 	const json_t *calls = json_object_get(domain, "calls");
 	const json_t *before = domain_before(window, domain);
-	const json_t *latency = json_object_get(domain, "latency");
 
 	*ret = (struct load){
 		.name = member_text(domain, "name"),
@@ -180,8 +191,7 @@ static void fill_domain(const struct window *window, const json_t *domain, struc
 		return;
 	ret->calls_per_second = rate(window, member_int(calls, "total"),
 		member_int(json_object_get(before, "calls"), "total"));
-	ret->p50 = latency_get(latency, json_object_get(before, "latency"), 0.5);
-	ret->p99 = latency_get(latency, json_object_get(before, "latency"), 0.99);
+	set_latency(domain, before, ret);
 }
 
 static void add_domain(

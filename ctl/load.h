@@ -14,7 +14,7 @@ struct load {
 	const char *state;
 	pid_t pid;               /* 0: a domain, or no process */
 	double calls_per_second; /* negative: not known yet */
-	struct latency p50, p99; /* of the window; of domains only */
+	struct latency p50, p99; /* of the window */
 	int64_t in_flight;
 	int64_t queued; /* of domains only */
 	bool has_usage;

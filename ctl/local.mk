@@ -19,6 +19,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/call_value.c ctl/call_value.h \
 	ctl/check.c \
 	ctl/client.c ctl/client.h \
+	ctl/client_socket.c ctl/client_socket.h \
 	ctl/clients.c ctl/clients.h \
 	ctl/complete.c ctl/complete.h \
 	ctl/complete_verb.c \
@@ -52,6 +53,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/mcp.c ctl/mcp.h \
 	ctl/member.h \
 	ctl/nearest.c ctl/nearest.h \
+	ctl/notices.c ctl/notices.h \
 	ctl/number.c ctl/number.h \
 	ctl/output.c ctl/output.h \
 	ctl/place.c ctl/place.h \

@@ -5,10 +5,12 @@
 
 #include "ctl/args.h"
 #include "ctl/client.h"
+#include "ctl/domains.h"
 #include "ctl/member.h"
 #include "ctl/number.h"
 #include "ctl/output.h"
 #include "ctl/signals.h"
+#include "shared/clock.h"
 
 enum { MAX_LINES = 1000000, FOLLOW_LINES = 10 };
 
@@ -72,7 +74,8 @@ static void print_line(const struct ctl *ctl, const json_t *line)
 	out_add_colored(&whole, ctl, COLOR_DIM, strbuf_get(&head));
 	out_clean(&text, level);
 	strbuf_addf(&text, "%*s ", text.len < 7 ? (int)(7 - text.len) : 0, "");
-	if (*speaker) {
+	/* Many lines name their domain or process themselves. */
+	if (*speaker && !strstr(member_text(line, "text"), speaker)) {
 		out_clean(&text, speaker);
 		strbuf_adds(&text, ": ");
 	}
@@ -127,13 +130,29 @@ static int follow(const struct ctl *ctl, struct client *client, int signals)
 			return CTL_FAILED;
 		if (signals_next(signals))
 			return CTL_DONE;
-		signals_wait(signals, client_get_fd(client), -1, -1);
+		if (client_check_alive(client, &fail) < 0)
+			break;
+		signals_wait(signals, client_get_fd(client), -1, CLOCK_SECOND_MS);
 	}
 	(void)fflush(stdout);
 	return ctl_fail(ctl, &fail);
 }
 
 /* --- the verb ---------------------------------------------------------------------------------- */
+
+/* What has said nothing may not even be there: CTL_DONE, or it has been told. */
+static int check_domain(const struct ctl *ctl, struct client *client, const char *name)
+{
+	struct fail fail = { 0 };
+	json_auto_t *status = client_call(client, "status", NULL, &fail);
+
+	if (!status)
+		return ctl_fail(ctl, &fail);
+	if (streq(name, "registrar") ||
+		member_find(json_object_get(status, "domains"), "name", name))
+		return CTL_DONE;
+	return domains_fail_unknown(ctl, status, name);
+}
 
 /* NULL: said what is wrong. */
 static json_t *make_params(const struct ctl_args *args)
@@ -180,6 +199,12 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 		json_decref(params);
 	if (!result)
 		return ctl_fail(ctl, &fail);
+	if (json_array_size(json_object_get(result, "lines")) == 0 && args_at(args, 0)) {
+		int status = check_domain(ctl, client, args_at(args, 0));
+
+		if (status != CTL_DONE)
+			return status;
+	}
 	json_array_foreach(json_object_get(result, "lines"), i, line)
 		tell(ctl, line);
 	return args_has(args, "follow") ? follow(ctl, client, signals) : CTL_DONE;

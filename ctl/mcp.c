@@ -17,12 +17,14 @@
 
 #define REVISION "2025-11-25"
 
-enum { FIRST_ID = 1, CALL_ID = 2, PARTING_MS = 1000 };
+enum { FIRST_ID = 1, CALL_ID = 2, PROBE_ID = 3, PARTING_MS = 1000, LOOK_MS = 1000 };
 
 struct mcp {
 	struct wire wire;
 	char *path;
 	int64_t timeout_ms;
+	int64_t heard_ms;  /* when the last message came */
+	int64_t probed_ms; /* when a ping was sent since then; 0: none was */
 };
 
 /* What is waited for. */
@@ -111,6 +113,8 @@ static int read_message(struct mcp *mcp, json_t **ret, struct fail *fail)
 		return 0;
 	if (r < 0)
 		return fail_read(mcp, r, fail);
+	mcp->heard_ms = clock_now_ms();
+	mcp->probed_ms = 0;
 	*ret = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
 	if (json_is_object(*ret))
 		return 0;
@@ -195,6 +199,29 @@ static bool take_messages(
 	}
 }
 
+/* A call may take as long as it likes: whether the daemon still lives is another question, which it answers
+ * itself. 0, -ENOTCONN with words. */
+static int check_alive(struct mcp *mcp, struct fail *fail)
+{
+	int64_t now_ms = clock_now_ms();
+
+	if (now_ms < mcp->heard_ms + mcp->timeout_ms)
+		return 0;
+	if (!mcp->probed_ms) {
+		mcp->probed_ms = now_ms;
+		return send_message(mcp,
+			json_pack("{s:s, s:i, s:s}", "jsonrpc", "2.0", "id", PROBE_ID, "method",
+				"ping"),
+			fail);
+	}
+	if (now_ms < mcp->probed_ms + mcp->timeout_ms)
+		return 0;
+	return fail_set(fail, -ENOTCONN,
+		"the daemon has said nothing at its local socket %s for %lld s, and does not answer a "
+		"ping: is it stopped or overloaded? Whether the call took effect is not known",
+		mcp->path, (long long)((now_ms - mcp->heard_ms) / CLOCK_SECOND_MS));
+}
+
 static json_t *wait_answer(struct mcp *mcp, const struct waiting *waiting, struct fail *fail)
 {
 	json_t *result;
@@ -213,8 +240,10 @@ static json_t *wait_answer(struct mcp *mcp, const struct waiting *waiting, struc
 				fail, -ETIMEDOUT, "no answer in time; the call was cancelled");
 			return NULL;
 		}
-		signals_wait(waiting->signals, mcp->wire.fd, -1,
-			waiting->deadline_ms == WIRE_NO_DEADLINE ? -1 : left_ms);
+		if (waiting->id == CALL_ID && check_alive(mcp, fail) < 0)
+			return NULL;
+		signals_wait(
+			waiting->signals, mcp->wire.fd, -1, left_ms < LOOK_MS ? left_ms : LOOK_MS);
 	}
 	return result;
 }

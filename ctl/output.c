@@ -12,6 +12,7 @@
 #include "shared/utf8.h"
 
 enum { DEFAULT_COLUMNS = 80 };
+#define HOUR_S INT64_C(3600)
 
 /* --- cleaning ---------------------------------------------------------------------------------- */
 
@@ -46,7 +47,7 @@ static void clean(struct strbuf *out, const char *text, size_t len, bool keeps_l
 			strbuf_addf(out, "\\x%02X", (unsigned char)text[at]);
 			n = 1;
 		} else if (c == '\n' || c == '\t') {
-			strbuf_addc(out, keeps_lines ? (char)c : ' ');
+			strbuf_add(out, keeps_lines ? text + at : " ", 1);
 		} else if (c == '\r' && at + 1 < len && text[at + 1] == '\n') {
 			/* one line break, not two characters */
 		} else if (!is_harmful(c)) {
@@ -220,6 +221,36 @@ static void add_pretty_object(struct strbuf *out, json_t *object, unsigned depth
 	strbuf_addc(out, '}');
 }
 
+/* \u escapes for what jx_dump() leaves as it is and a terminal obeys: to a parser it is the same text. Such
+ * characters are nowhere but within strings. */
+static void add_escaped(struct strbuf *out, const struct strbuf *json)
+{
+	const char *text = strbuf_get(json);
+
+	for (size_t at = 0; at < json->len;) {
+		size_t n = utf8_next(text + at, json->len - at);
+		uint32_t c = n ? decode(text + at, n) : 0;
+
+		if (n < 2 || !is_harmful(c))
+			strbuf_add(out, text + at, n ? n : 1);
+		else if (c < 0x10000)
+			strbuf_addf(out, "\\u%04x", (unsigned)c);
+		else /* a pair of surrogates, RFC 8259, 7 */
+			strbuf_addf(out, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)),
+				(unsigned)(0xdc00 + (c & 0x3ff)));
+		at += n ? n : 1;
+	}
+}
+
+static void write_json(FILE *stream, const struct strbuf *json)
+{
+	auto_strbuf line = { 0 };
+
+	add_escaped(&line, json);
+	strbuf_addc(&line, '\n');
+	(void)fwrite(strbuf_get(&line), 1, line.len, stream);
+}
+
 /* Of jx_dump()'s values, so that a number is the one that came. The parser has bounded the depth. */
 static void add_pretty(struct strbuf *out, json_t *json, unsigned depth)
 {
@@ -236,8 +267,7 @@ void out_print_json(FILE *stream, json_t *json)
 	auto_strbuf text = { 0 };
 
 	add_pretty(&text, json, 0);
-	strbuf_addc(&text, '\n');
-	(void)fwrite(strbuf_get(&text), 1, text.len, stream);
+	write_json(stream, &text);
 }
 
 void out_json(json_t *json)
@@ -252,8 +282,7 @@ void out_json_line(json_t *json)
 	auto_strbuf text = { 0 };
 
 	jx_dump(&text, json);
-	strbuf_addc(&text, '\n');
-	(void)fwrite(strbuf_get(&text), 1, text.len, stdout);
+	write_json(stdout, &text);
 	(void)fflush(stdout);
 }
 
@@ -287,15 +316,15 @@ void out_duration(struct strbuf *out, int64_t ms)
 		strbuf_addf(out, "%lld ms", (long long)(ms > 0 ? ms : 0));
 	else if (s < 120)
 		strbuf_addf(out, "%lld s", (long long)s);
-	else if (s < 2 * 3600)
+	else if (s < 2 * HOUR_S)
 		strbuf_addf(out, "%lld min", (long long)(s / 60));
-	else if (s < 48 * 3600 && s % 3600 >= 60)
-		strbuf_addf(
-			out, "%lld h %lld min", (long long)(s / 3600), (long long)(s % 3600 / 60));
-	else if (s < 48 * 3600)
-		strbuf_addf(out, "%lld h", (long long)(s / 3600));
+	else if (s < 48 * HOUR_S && s % HOUR_S >= 60)
+		strbuf_addf(out, "%lld h %lld min", (long long)(s / HOUR_S),
+			(long long)(s % HOUR_S / 60));
+	else if (s < 48 * HOUR_S)
+		strbuf_addf(out, "%lld h", (long long)(s / HOUR_S));
 	else
-		strbuf_addf(out, "%lld d", (long long)(s / 86400));
+		strbuf_addf(out, "%lld d", (long long)(s / (24 * HOUR_S)));
 }
 
 void out_bytes(struct strbuf *out, uint64_t bytes)

@@ -18,7 +18,7 @@ enum color {
 };
 
 /* To standard output, indented, with a line break; members in the order in which they were set. Takes
- * `json` over. */
+ * `json` over. What steers a terminal is written as an escape, which is the same JSON. */
 void out_json(json_t *json);
 
 /* In one line, at once: for what goes on and on. */

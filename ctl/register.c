@@ -17,8 +17,7 @@ static const struct ctl_option options[] = {
 		"the gateway (default: MCP_GATEWAY_URL, else gateway.url of the settings)" },
 	{ "token-file", 0, "FILE", CTL_WORD_FILE, NULL, false,
 		"a file with its token that the daemon can read (default: MCPGATEWAY_BEARER_TOKEN)" },
-	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true,
-		"only this domain; may be repeated (default: all)" },
+	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true, "only this domain (default: all)" },
 	{ "server", 's', "NAME", CTL_WORD_TEXT, NULL, false,
 		"bundle them in a virtual server of this name" },
 	{ "check", 0, NULL, CTL_WORD_NONE, NULL, false,
@@ -127,14 +126,20 @@ static int set_token(
 static int tell(const struct ctl *ctl, json_t *report, const char *const *names)
 {
 	struct report_count count = report_count(report, names, "registered");
-	enum ctl_exit status = report_judge(&count);
+	/* What is said of the domains is of the last time that the gateway was heard. */
+	bool is_known = report_is_connected(report);
+	enum ctl_exit status = is_known ? report_judge(&count) : CTL_FAILED;
 
 	if (ctl->is_json) {
 		out_json(json_incref(report));
 		return (int)status;
 	}
 	report_print(ctl, report, names);
-	if (status == CTL_DONE)
+	if (!is_known && count.n_good > 0)
+		out_line(ctl, COLOR_BAD,
+			"%zu of %zu were registered when the gateway was last heard", count.n_good,
+			count.n);
+	else if (status == CTL_DONE)
 		out_line(ctl, COLOR_GOOD, "all is registered, and kept so from now on");
 	else
 		out_line(ctl, COLOR_BAD, "%zu of %zu registered", count.n_good, count.n);
@@ -154,14 +159,17 @@ static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 		return CTL_USAGE;
 	if (client_open(ctl, &client, &fail) < 0 || set_token(client, args, params, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	report = client_call_long(client, "gateway/register", json_incref(params), report_on_notice,
-		&progress, &fail);
+	live_draw(&progress.live, "asking the gateway …\n");
+	/* The daemon itself ends it in time, and reports. */
+	report = client_call_long(client, "gateway/register", json_incref(params), -1,
+		report_on_notice, &progress, &fail);
 	live_end(&progress.live);
 	return report ? tell(ctl, report, names) : ctl_fail(ctl, &fail);
 }
 
 static int check_drift(const struct ctl *ctl)
 {
+	struct live live = live_begin(ctl);
 	auto_(client_freep) struct client *client = NULL;
 	json_auto_t *report = NULL;
 	struct fail fail = { 0 };
@@ -170,7 +178,9 @@ static int check_drift(const struct ctl *ctl)
 
 	if (client_open(ctl, &client, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	report = client_call_long(client, "gateway/check", NULL, NULL, NULL, &fail);
+	live_draw(&live, "asking the gateway …\n");
+	report = client_call_long(client, "gateway/check", NULL, ctl->limit_ms, NULL, NULL, &fail);
+	live_end(&live);
 	if (!report)
 		return ctl_fail(ctl, &fail);
 	has_drift = json_array_size(json_object_get(report, "drift")) > 0;
@@ -212,8 +222,8 @@ const struct verb verb_register = {
 		"gateway.token of the daemon's state folder, for the daemon's user alone. GATEWAY_VERIFY_SSL=false\n"
 		"turns the check of the gateway's certificate off.\n"
 		"\n"
-		"Exit status: 0 all is there, 4 some of it, 1 none; with --check 0 no drift, 4 drift, 1 the gateway\n"
-		"cannot be reached, or refuses us.",
+		"Exit status: 0 all is there, 4 some of it, 1 none, or the gateway cannot be reached;\n"
+		"with --check 0 no drift, 4 drift, 1 the gateway cannot be reached, or refuses us.",
 	.options = options,
 	.run = run_register,
 };

@@ -67,7 +67,7 @@ static int run_reload(const struct ctl *ctl, const struct ctl_args *args)
 
 	if (client_open(ctl, &client, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	answer = client_call_long(client, "reload", NULL, NULL, NULL, &fail);
+	answer = client_call_long(client, "reload", NULL, ctl->limit_ms, NULL, NULL, &fail);
 	if (!answer)
 		return ctl_fail(ctl, &fail); /* the daemon says that the old ones stay */
 	if (ctl->is_json)

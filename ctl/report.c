@@ -211,6 +211,8 @@ static void print_gateway(const struct ctl *ctl, const json_t *gateway)
 	out_clean(&line, text_of(gateway, "url"));
 	strbuf_adds(&line, ": ");
 	out_clean(&line, text_of(gateway, "state"));
+	if (streq(text_of(gateway, "state"), "off") && !*text_of(gateway, "url"))
+		strbuf_adds(&line, ": none is known; " REPORT_HOW_TO_REGISTER);
 	out_line(ctl, color_of(text_of(gateway, "state")), "%s", strbuf_get(&line));
 	print_trouble(ctl, "gateway", gateway);
 }

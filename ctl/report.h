@@ -29,6 +29,9 @@ const char **report_take_names(const struct ctl_args *args) must_check;
 bool report_add_names(json_t *params, const char *const *names) must_check;
 
 /* For client_call_long(): draws what goes on. */
+/* Where no gateway is known. */
+#define REPORT_HOW_TO_REGISTER "'mcp-fleetctl register --gateway URL' registers the fleet with one"
+
 struct report_progress {
 	const char *const *names;
 	struct live live;

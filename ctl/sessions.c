@@ -198,6 +198,7 @@ const struct verb verb_sessions = {
 	.options = options,
 	.word = CTL_WORD_CHOICE,
 	.choices = "list close",
+	.lone = "list",
 	.more = CTL_WORD_SESSION,
 	.max_args = UINT_MAX,
 	.run = run,

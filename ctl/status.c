@@ -1,12 +1,12 @@
 /* mcp-fleetctl status: how the fleet is, or one domain with its processes. */
-#include <errno.h>
 
 #include "ctl/args.h"
 #include "ctl/client.h"
+#include "ctl/domains.h"
 #include "ctl/latency.h"
 #include "ctl/member.h"
-#include "ctl/nearest.h"
 #include "ctl/output.h"
+#include "ctl/report.h"
 
 /* --- texts ------------------------------------------------------------------------------------- */
 
@@ -107,6 +107,18 @@ static void print_daemon(const struct ctl *ctl, const json_t *status)
 
 /* --- domains ----------------------------------------------------------------------------------- */
 
+/* A process that is parked, or waits for its next start, is none. */
+static size_t count_running(const json_t *processes)
+{
+	size_t n = 0;
+	size_t i;
+	json_t *process;
+
+	json_array_foreach(processes, i, process)
+		n += member_int(process, "pid") > 0;
+	return n;
+}
+
 static void add_domain_row(struct table *table, const json_t *domain)
 {
 	const char *state = member_text(domain, "state");
@@ -120,7 +132,7 @@ static void add_domain_row(struct table *table, const json_t *domain)
 	table_add(table, COLOR_NONE, member_text(domain, "name"));
 	table_add(table, out_state_color(state), state);
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(domain, "tools"));
-	table_addf(table, COLOR_NONE, "%zu", json_array_size(json_object_get(domain, "processes")));
+	table_addf(table, COLOR_NONE, "%zu", count_running(json_object_get(domain, "processes")));
 	table_addf(table, member_int(domain, "restarts") ? COLOR_WARN : COLOR_NONE, "%lld",
 		(long long)member_int(domain, "restarts"));
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(calls, "total"));
@@ -240,6 +252,10 @@ static void print_gateway(const struct ctl *ctl, const json_t *report)
 	if (!json_is_object(report))
 		return;
 	out_line(ctl, COLOR_NONE, "%s", "");
+	if (streq(state, "off") && !*url) {
+		out_line(ctl, COLOR_DIM, "%s", "No gateway is known: " REPORT_HOW_TO_REGISTER);
+		return;
+	}
 	out_line(ctl, out_state_color(state), "Gateway %s %s", url, shown);
 	print_trouble(ctl, gateway);
 	print_token(ctl, json_object_get(gateway, "token"));
@@ -275,15 +291,19 @@ static void print_calls(const struct ctl *ctl, const json_t *domain)
 static void add_process_row(struct table *table, const json_t *process)
 {
 	const char *state = member_text(process, "state");
+	int64_t pid = member_int(process, "pid");
 	auto_free char *age = duration(member_int(process, "age_ms"));
 
 	table_add(table, COLOR_NONE, member_text(process, "name"));
-	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(process, "pid"));
+	if (pid > 0)
+		table_addf(table, COLOR_NONE, "%lld", (long long)pid);
+	else
+		table_add(table, COLOR_NONE, NULL);
 	table_add(table, out_state_color(state), state);
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(process, "calls"));
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(process, "answered"));
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(process, "starts"));
-	table_add(table, COLOR_NONE, age);
+	table_add(table, COLOR_NONE, pid > 0 ? age : NULL);
 	table_add(table, COLOR_NONE, member_text(process, "session"));
 	table_add(table, COLOR_DIM, member_text(process, "last_end"));
 }
@@ -332,21 +352,6 @@ static void print_domain(const struct ctl *ctl, const json_t *status, const json
 
 /* --- the verb ---------------------------------------------------------------------------------- */
 
-static int fail_unknown(const struct ctl *ctl, const json_t *domains, const char *name)
-{
-	struct nearest nearest = nearest_begin(name, strlen(name));
-	struct fail fail = { 0 };
-	size_t i;
-	json_t *domain;
-
-	json_array_foreach(domains, i, domain)
-		nearest_offer(&nearest, member_text(domain, "name"));
-	(void)fail_set(&fail, -ENOENT, "there is no domain '%s'%s%s%s", name,
-		nearest.best ? "; did you mean '" : ": 'mcp-fleetctl status' lists them",
-		nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
-	return ctl_fail(ctl, &fail);
-}
-
 static int show_domain(const struct ctl *ctl, const json_t *status, const char *name)
 {
 	const json_t *domains = json_object_get(status, "domains");
@@ -354,7 +359,7 @@ static int show_domain(const struct ctl *ctl, const json_t *status, const char *
 	const char *state = member_text(domain, "state");
 
 	if (!domain)
-		return fail_unknown(ctl, domains, name);
+		return domains_fail_unknown(ctl, status, name);
 	if (ctl->is_json)
 		out_json(json_incref(domain));
 	else

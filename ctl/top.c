@@ -178,10 +178,13 @@ static int follow(struct top *top, struct fail *fail)
 		take_keys(top);
 		if (top->is_ended)
 			break;
-		/* A whole interval without news is drawn too: the screen then says how old it is. */
+		/* A screen says how old it is, and waits for better times; a program is told. */
+		if (!top->is_screen && (r = client_check_alive(top->client, fail)) < 0)
+			break;
+		/* A whole interval without news is drawn too. */
 		signals_wait(top->signals, client_get_fd(top->client),
 			top->is_screen ? screen_get_key_fd() : -1,
-			top->is_screen ? top->interval_ms : -1);
+			top->is_screen ? top->interval_ms : CLOCK_SECOND_MS);
 		if (top->is_screen && clock_now_ms() - top->told_ms > 2 * top->interval_ms)
 			draw(top);
 	}

@@ -55,8 +55,8 @@ static void add_process(struct table *table, const struct load *load)
 		table_add(table, COLOR_NONE, NULL);
 	table_add(table, out_state_color(load->state), load->state);
 	add_rate(table, load->calls_per_second);
-	table_add(table, COLOR_NONE, NULL);
-	table_add(table, COLOR_NONE, NULL);
+	add_latency(table, &load->p50);
+	add_latency(table, &load->p99);
 	table_addf(table, COLOR_NONE, "%lld", (long long)load->in_flight);
 	table_add(table, COLOR_NONE, NULL);
 	add_usage(table, load);
@@ -175,9 +175,10 @@ static void set_usage(json_t *json, const struct load *load)
 
 static json_t *process_json(const struct load *load)
 {
-	json_t *json = json_pack("{s:s, s:i, s:s, s:o, s:I}", "name", load->name, "pid",
+	json_t *json = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:I}", "name", load->name, "pid",
 		(int)load->pid, "state", load->state, "calls_per_second",
-		number_or_null(load->calls_per_second), "in_flight", (json_int_t)load->in_flight);
+		number_or_null(load->calls_per_second), "p50_ms", latency_or_null(&load->p50),
+		"p99_ms", latency_or_null(&load->p99), "in_flight", (json_int_t)load->in_flight);
 
 	set_usage(json, load);
 	return json;

@@ -8,8 +8,7 @@
 extern const struct verb verb_unregister;
 
 static const struct ctl_option options[] = {
-	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true,
-		"only this domain; may be repeated (default: all)" },
+	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true, "only this domain (default: all)" },
 	{ 0 },
 };
 
@@ -41,7 +40,8 @@ static int run_unregister(const struct ctl *ctl, const struct ctl_args *args)
 		return ctl_usage(&verb_unregister, "no domain has such a name: it is not UTF-8");
 	if (client_open(ctl, &client, &fail) < 0)
 		return ctl_fail(ctl, &fail);
-	report = client_call_long(client, "gateway/unregister", json_incref(params),
+	live_draw(&progress.live, "asking the gateway …\n");
+	report = client_call_long(client, "gateway/unregister", json_incref(params), ctl->limit_ms,
 		report_on_notice, &progress, &fail);
 	live_end(&progress.live);
 	return report ? tell(ctl, report, names) : ctl_fail(ctl, &fail);

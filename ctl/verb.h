@@ -49,6 +49,7 @@ struct ctl {
 	bool is_terminal;   /* standard output is one */
 	bool has_colors;    /* it is, TERM is not dumb, and NO_COLOR is not set */
 	int64_t timeout_ms; /* --timeout: for an answer of the daemon */
+	int64_t limit_ms;   /* the same for what may take long: -1, none, where it was not given */
 };
 
 struct ctl_args;
@@ -61,6 +62,7 @@ struct verb {
 	const struct ctl_option *options; /* ends with name NULL; NULL: none of its own */
 	enum ctl_word word;               /* what its arguments are */
 	const char *choices;              /* CTL_WORD_CHOICE: of the first */
+	const char *lone;                 /* those of `choices` that nothing stands behind */
 	enum ctl_word more;          /* what those behind the first are; CTL_WORD_NONE: the same */
 	unsigned min_args, max_args; /* UINT_MAX: any number */
 	/* All behind the first argument that is no option is its own: options of another program. */

@@ -18,7 +18,7 @@ enum { READ_BYTES = 64 * 1024, RETRY_MS = 20 };
 /* A full backlog is told by EAGAIN, and poll(2) does not tell when there is room. */
 static int connect_until(int fd, const struct sockaddr_un *address, int64_t deadline_ms)
 {
-	static const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000 };
+	static const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
 
 	for (;;) {
 		if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)

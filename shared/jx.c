@@ -80,3 +80,10 @@ void jx_dump(struct strbuf *out, json_t *value)
 		return;
 	}
 }
+
+json_t *jx_text(const char *text)
+{
+	json_t *json = text && *text ? json_string(text) : NULL;
+
+	return json ? json : json_null();
+}

@@ -13,3 +13,6 @@ void jx_dump(struct strbuf *out, json_t *value);
 
 /* The shortest text of a number, 5 or 0.1 or 1e+300. Not for NaN and infinity. */
 void jx_real_text(char ret[32], double value);
+
+/* A string, or null for a text that is NULL, empty, or not UTF-8. A new reference. */
+json_t *jx_text(const char *text) must_check;

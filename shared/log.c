@@ -56,6 +56,8 @@ void log_init(const char *ident, enum log_target target, enum log_level max_leve
 		target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_TEXT;
 	if (target == LOG_TARGET_JOURNAL && !state.journal)
 		target = LOG_TARGET_TEXT;
+	if (target == LOG_TARGET_WORKER && !getenv(LOG_WORKER_MARK))
+		target = LOG_TARGET_TEXT;
 	state.ident = ident;
 	state.target = target;
 	state.max_level = max_level;
@@ -137,7 +139,10 @@ static void write_text(enum log_level level, const struct log_about *about, char
 
 	clock_wall_text(now);
 	defuse(text);
-	strbuf_addf(&line, "%s %s %s: %s", now, state.ident, log_level_name(level), text);
+	if (state.target == LOG_TARGET_WORKER) /* when and who is known to who reads it */
+		strbuf_addf(&line, "<%d>%s", (int)level, text);
+	else
+		strbuf_addf(&line, "%s %s %s: %s", now, state.ident, log_level_name(level), text);
 	each_field(about, add_text_field, &line);
 	strbuf_addc(&line, '\n');
 	(void)!write(STDERR_FILENO, line.data, line.len);

@@ -23,7 +23,13 @@ enum log_target {
 	LOG_TARGET_TEXT,
 	LOG_TARGET_JSON,
 	LOG_TARGET_JOURNAL,
+	/* Of a program that mcp-fleetd starts: a line is "<4>text", which it puts into its own log at that
+	 * level (sd-daemon(3)); started by somebody else: text. */
+	LOG_TARGET_WORKER,
 };
+
+/* In the environment of whatever mcp-fleetd has started. */
+#define LOG_WORKER_MARK "MCP_FLEET_WORKER"
 
 /* What a line is about; NULL and 0 are left out. */
 struct log_about {

@@ -2,6 +2,7 @@
 #include "supervisor/conf_dump.h"
 
 #include "shared/alloc.h"
+#include "shared/jx.h"
 #include "supervisor/conf_decode.h"
 #include "supervisor/conf_type.h"
 
@@ -44,26 +45,46 @@ static json_t *dump_domain(const struct conf_domain *domain)
 	return object;
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text && *text ? json_string(text) : json_null();
-}
-
 json_t *conf_dump(const struct conf *conf, const char *state_dir)
 {
 	json_t *object = json_object();
 	json_t *domains = json_object();
 
-	(void)json_object_set_new(object, "path", text_or_null(conf->path));
+	(void)json_object_set_new(object, "path", jx_text(conf->path));
 	(void)json_object_set_new(object, "transport",
 		json_string(conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio"));
 	add_keys(object, &conf_scope_top, conf);
-	(void)json_object_set_new(object, "local_socket", text_or_null(conf->local_socket));
-	(void)json_object_set_new(object, "control_socket", text_or_null(conf->control_socket));
-	(void)json_object_set_new(object, "state_dir", text_or_null(state_dir));
+	(void)json_object_set_new(object, "local_socket", jx_text(conf->local_socket));
+	(void)json_object_set_new(object, "control_socket", jx_text(conf->control_socket));
+	(void)json_object_set_new(object, "state_dir", jx_text(state_dir));
 	for (size_t i = 0; i < conf->n_domains; i++)
 		(void)json_object_set_new(
 			domains, conf->domains[i].name, dump_domain(&conf->domains[i]));
 	(void)json_object_set_new(object, "domains", domains);
 	return object;
+}
+
+json_t *conf_dump_texts(const struct conf_strs *texts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < texts->n; i++)
+		(void)json_array_append_new(list, json_string(texts->items[i]));
+	return list;
+}
+
+json_t *conf_dump_diff(const struct conf_diff *diff)
+{
+	static const char *const changes[] = { [CONF_DOMAIN_ADDED] = "added",
+		[CONF_DOMAIN_REMOVED] = "removed",
+		[CONF_DOMAIN_TUNED] = "tuned",
+		[CONF_DOMAIN_REPLACED] = "replaced" };
+	json_t *domains = json_array();
+
+	for (size_t i = 0; i < diff->n_domains; i++)
+		(void)json_array_append_new(
+			domains, json_pack("{s:s, s:s}", "name", diff->domains[i].name, "change",
+					 changes[diff->domains[i].change]));
+	return json_pack("{s:o, s:o, s:o}", "changed", conf_dump_texts(&diff->keys), "domains",
+		domains, "needs_restart", conf_dump_texts(&diff->restart));
 }

@@ -115,12 +115,18 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
-	supervisor/ops/registration.c supervisor/ops/registration.h \
+	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
+	supervisor/ops/registration_setup.c \
+	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h
 
 sbin_PROGRAMS += mcp-fleetd
-mcp_fleetd_SOURCES = supervisor/main.c
+mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
+	supervisor/main_listen.c \
+	supervisor/main_ops.c \
+	supervisor/main_reload.c \
+	supervisor/main_stop.c
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)

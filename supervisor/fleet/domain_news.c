@@ -26,10 +26,11 @@ static void on_ready(void *arg, struct worker *worker, const struct offering *of
 
 static void on_answered(void *arg, const struct request *request, const struct rpc *rpc)
 {
-	struct domain *d = ((struct slot *)arg)->domain;
+	struct slot *slot = arg;
+	struct domain *d = slot->domain;
 
-	d->answering = worker_get_index(((struct slot *)arg)->worker);
-	domain_count_answer(d, request, rpc);
+	d->answering = worker_get_index(slot->worker);
+	domain_count_answer(slot, request, rpc);
 	d->hooks->answered(d->arg, request->no, rpc);
 	d->answering = 0;
 }

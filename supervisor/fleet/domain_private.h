@@ -24,7 +24,8 @@ struct slot {
 	bool is_owned; /* isolation: session: it serves only `owner` */
 	uint64_t owner;
 	enum slot_roll roll;
-	unsigned n_holds;    /* what it does beside calls: it must not go for being idle */
+	unsigned n_holds; /* what it does beside calls: it must not go for being idle */
+	struct histogram latency;
 	uint64_t told_wants; /* the version of the wants that it was told; 0: none */
 };
 
@@ -111,7 +112,7 @@ void domain_lose(
 void domain_tell_offering(struct domain *d, const struct offering *offering);
 
 /* domain_stats.c */
-void domain_count_answer(struct domain *d, const struct request *request, const struct rpc *rpc);
+void domain_count_answer(struct slot *slot, const struct request *request, const struct rpc *rpc);
 void domain_count_loss(struct domain *d, const char *cause);
 void domain_count_cancel(struct domain *d, const char *reason);
 void domain_note_death(struct domain *d, const struct worker *worker);

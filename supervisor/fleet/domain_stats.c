@@ -12,9 +12,13 @@ static void set_last_error(struct domain *d, const char *what, const char *words
 	d->last_error_ms = loop_now_ms(d->loop);
 }
 
-void domain_count_answer(struct domain *d, const struct request *request, const struct rpc *rpc)
+void domain_count_answer(struct slot *slot, const struct request *request, const struct rpc *rpc)
 {
-	histogram_add(&d->latency, clock_now_us() - request->queued_us);
+	struct domain *d = slot->domain;
+	int64_t took_us = clock_now_us() - request->queued_us;
+
+	histogram_add(&d->latency, took_us);
+	histogram_add(&slot->latency, took_us);
 	if (rpc->kind == RPC_ERROR)
 		d->n_errors++;
 	else
@@ -62,8 +66,12 @@ void domain_get_stats(const struct domain *d, struct domain_stats *ret)
 		.latency = &d->latency,
 	};
 	TAILQ_FOREACH(slot, &d->slots, next) {
+		enum worker_state state = worker_get_state(slot->worker);
+
 		ret->n_processes += worker_get_pid(slot->worker) != 0;
-		ret->n_ready += worker_get_state(slot->worker) == WORKER_READY;
+		ret->n_ready += state == WORKER_READY;
+		ret->n_waiting += state == WORKER_BACKOFF;
+		ret->n_parked += state == WORKER_PARKED;
 		ret->n_in_flight += worker_count_calls(slot->worker);
 	}
 }
@@ -83,6 +91,7 @@ void domain_each_process(const struct domain *d,
 			.n_calls = worker_count_calls(w),
 			.n_starts = worker_get_starts(w),
 			.n_answered = worker_get_answers(w),
+			.latency = &slot->latency,
 			.since_ms = worker_get_started_ms(w),
 			.last_end = worker_get_last_end(w),
 			.retiring = slot->retiring,

@@ -25,16 +25,33 @@ struct errlog {
 	int fd;
 };
 
+/* "<4>" at the beginning of a line is its level, as services say it (sd-daemon(3)); it is taken away. */
+static enum log_level take_level(const struct strbuf *line, size_t *ret_skip)
+{
+	int level;
+
+	*ret_skip = 0;
+	if (line->len < 3 || line->data[0] != '<' || line->data[2] != '>' || line->data[1] < '0' ||
+		line->data[1] > '7')
+		return LOG_LEVEL_INFO;
+	*ret_skip = 3;
+	level = line->data[1] - '0';
+	return level < LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : (enum log_level)level;
+}
+
 static void end_line(struct errlog *log)
 {
 	char **slot = &log->tail[log->n_lines % ERRLOG_TAIL];
 	auto_strbuf text = { 0 };
+	enum log_level level;
+	size_t skip;
 
 	if (log->line.len == 0)
 		return;
-	utf8_repair(&text, log->line.data, log->line.len);
+	level = take_level(&log->line, &skip);
+	utf8_repair(&text, log->line.data + skip, log->line.len - skip);
 	if (log_limit_ok(&log->limit, ERRLOG_BURST, log->about->worker))
-		log_info_about(log->about, "%s: %s", log->about->worker, strbuf_get(&text));
+		log_write(level, log->about, 0, "%s: %s", log->about->worker, strbuf_get(&text));
 	free(*slot);
 	*slot = strbuf_take(&text);
 	log->n_lines++;

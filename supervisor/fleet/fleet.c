@@ -274,6 +274,20 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
+/* It names what is not in the settings. */
+static bool is_stale(const char *note, const struct conf *conf)
+{
+	while (note && *note) {
+		size_t n = strcspn(note, "\n");
+		auto_free char *name = alloc_mem(note, n);
+
+		if (!conf_find_domain(conf, name))
+			return true;
+		note += note[n] ? n + 1 : n;
+	}
+	return false;
+}
+
 static int keep_disabled(struct fleet *fleet, struct fail *fail)
 {
 	auto_strbuf names = { 0 };
@@ -378,13 +392,17 @@ static void retry_parked(struct fleet *fleet, const struct conf *conf, const str
 	}
 }
 
+/* A name that has left the settings while no daemon ran may come back as that of another domain. */
 static void add_all(struct fleet *fleet, const struct conf *conf)
 {
 	auto_free char *disabled = recall_disabled(fleet);
+	struct fail fail = { 0 };
 
 	for (size_t i = 0; i < conf->n_domains; i++)
 		add_domain(
 			fleet, &conf->domains[i], true, has_line(disabled, conf->domains[i].name));
+	if (is_stale(disabled, conf) && keep_disabled(fleet, &fail) < 0)
+		log_debug("%s", fail.text);
 }
 
 void fleet_apply(struct fleet *fleet, const struct conf *conf, const struct conf_diff *diff)

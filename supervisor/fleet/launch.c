@@ -23,7 +23,7 @@ enum {
 };
 
 /* The variable that marks a process and what it starts; its value is of MARK_BYTES random bytes. */
-static const char MARK[] = "MCP_FLEET_WORKER=";
+static const char MARK[] = LOG_WORKER_MARK "=";
 enum { MARK_BYTES = 16, MARK_SIZE = sizeof(MARK) + 2UL * MARK_BYTES };
 
 struct process {

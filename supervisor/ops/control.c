@@ -171,7 +171,10 @@ struct control *control_new(
 	control->hooks = hooks;
 	control->arg = arg;
 	TAILQ_INIT(&control->conns);
+	TAILQ_INIT(&control->asks);
 	control->pause_timer = timer_new(parts->loop, on_pause_over, control);
+	control->work_timer = timer_new(parts->loop, control_on_work_timer, control);
+	control->news_timer = timer_new(parts->loop, control_on_news_timer, control);
 	control_set_conf(control, parts->conf);
 	log_ring_set_hook(parts->log, control_note_log, control);
 	return control;
@@ -180,6 +183,7 @@ struct control *control_new(
 void control_free(struct control *control)
 {
 	struct control_conn *conn;
+	struct control_ask *ask;
 
 	if (!control)
 		return;
@@ -188,8 +192,16 @@ void control_free(struct control *control)
 	TAILQ_FOREACH(conn, &control->conns, next)
 		control_conn_close(conn);
 	loop_settle(control->parts.loop);
+	/* The fleet and the registrar end them later, when they go. */
+	while ((ask = TAILQ_FIRST(&control->asks))) {
+		TAILQ_REMOVE(&control->asks, ask, next);
+		ask->control = NULL;
+	}
 	clear_admins(control);
 	timer_free(control->pause_timer);
+	timer_free(control->work_timer);
+	timer_free(control->news_timer);
+	strbuf_done(&control->news);
 	free(control);
 }
 
@@ -225,10 +237,8 @@ const char *control_get_path(const struct control *control)
 	return control->socket ? local_socket_get_path(control->socket) : NULL;
 }
 
-void control_note_change(struct control *control)
+void control_set_stopping(struct control *control)
 {
-	struct control_conn *conn;
-
-	TAILQ_FOREACH(conn, &control->conns, next)
-		control_watch_note(conn);
+	control->is_stopping = true;
+	control_note_change(control);
 }

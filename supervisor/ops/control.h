@@ -2,7 +2,8 @@
  *
  * JSON-RPC 2.0, one message a line, over a Unix socket of the mode 0660: who may connect may read;
  * root, the daemon's user and control.admins may also change. A connection that does not read is
- * closed, one that asks too much at a time is refused. Source: doc/control.md. */
+ * closed, one that asks too much at a time is refused, and each turn of the loop answers only so many.
+ * Source: doc/control.md. */
 #pragma once
 
 #include <jansson.h>
@@ -40,6 +41,9 @@ void control_set_conf(struct control *control, const struct conf *conf);
 int control_listen(struct control *control, const char *path, const char *group, struct fail *fail)
 	must_check;
 void control_stop_listening(struct control *control);
+
+/* The fleet is stopping: nothing is changed any more, but it may be looked at until the end. */
+void control_set_stopping(struct control *control);
 
 /* NULL: it listens nowhere. */
 const char *control_get_path(const struct control *control);

@@ -59,39 +59,36 @@ static void answer_switched(
 			     is_kept ? "also after mcp-fleetd has been restarted" : fail->text));
 }
 
-void control_enable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params)
+static void switch_domain(
+	struct control_conn *conn, struct control_ask *ask, json_t *params, bool on)
 {
 	const char *name = control_need_text(ask, params, "domain");
+	struct fleet *fleet = fleet_of(conn);
 	struct fail fail = { 0 };
 	bool is_kept = false;
 	int r;
 
 	if (!name)
 		return;
-	r = fleet_enable(fleet_of(conn), name, &is_kept, &fail);
+	if (on)
+		r = fleet_enable(fleet, name, &is_kept, &fail);
+	else
+		r = fleet_disable(
+			fleet, name, conn->control->parts.conf->drain_ms, &is_kept, &fail);
 	if (r < 0) {
 		control_refuse(ask, control_code_of(r), NULL, "%s", fail.text);
 		return;
 	}
-	control_log_order(conn, "enable", name);
+	control_log_order(conn, on ? "enable" : "disable", name);
 	answer_switched(ask, name, is_kept, &fail);
+}
+
+void control_enable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params)
+{
+	switch_domain(conn, ask, params, true);
 }
 
 void control_disable_domain(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	const char *name = control_need_text(ask, params, "domain");
-	struct fail fail = { 0 };
-	bool is_kept = false;
-	int r;
-
-	if (!name)
-		return;
-	r = fleet_disable(
-		fleet_of(conn), name, conn->control->parts.conf->drain_ms, &is_kept, &fail);
-	if (r < 0) {
-		control_refuse(ask, control_code_of(r), NULL, "%s", fail.text);
-		return;
-	}
-	control_log_order(conn, "disable", name);
-	answer_switched(ask, name, is_kept, &fail);
+	switch_domain(conn, ask, params, false);
 }

@@ -4,46 +4,65 @@
 
 #include "supervisor/ops/control_private.h"
 
+enum { MAX_CHECKS = 4 };
+
+static const char *remedy_for(int err)
+{
+	if (err == -ENOENT)
+		return "mcp-fleetctl register names one, or gateway.url in the settings";
+	return err == -EBUSY ? NULL : "mcp-fleetctl logs registrar tells more";
+}
+
 static void on_answer(void *arg, json_t *result, const struct fail *fail)
 {
 	struct control_ask *ask = arg;
-	struct control_conn *conn = control_get_conn(ask->control, ask->conn);
+	struct control_conn *conn = control_get_conn(ask);
 
 	if (conn)
 		conn->n_orders--;
+	if (ask->control && streq(ask->method, "gateway/check"))
+		ask->control->n_checks--;
 	if (result)
 		control_answer(ask, json_incref(result));
 	else
-		control_refuse(ask, CONTROL_FAILED, "mcp-fleetctl logs registrar tells more", "%s",
-			fail->text);
+		control_refuse(
+			ask, control_code_of(fail->code), remedy_for(fail->code), "%s", fail->text);
 }
 
+/* Takes over `params`. */
 static void pass_on(
 	struct control_conn *conn, struct control_ask *ask, const char *method, json_t *params)
 {
 	conn->n_orders++;
-	registration_ask(conn->control->parts.registration, method,
-		params ? json_incref(params) : json_object(), on_answer, ask);
+	registration_ask(conn->control->parts.registration, method, params ? params : json_object(),
+		on_answer, ask);
 }
 
 void control_register(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/register", params);
+	pass_on(conn, ask, "registrar/register", json_incref(params));
 }
 
 void control_unregister(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/unregister", params);
+	pass_on(conn, ask, "registrar/unregister", json_incref(params));
 }
 
+/* For those who may only look: they choose nothing, and do not keep the registrar from its orders. */
 void control_check_gateway(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/check", params);
+	if (conn->control->n_checks == MAX_CHECKS) {
+		control_refuse(ask, CONTROL_BUSY, NULL, "%d checks are under way; try again later",
+			(int)MAX_CHECKS);
+		return;
+	}
+	conn->control->n_checks++;
+	pass_on(conn, ask, "registrar/check", NULL);
 }
 
 void control_reconcile(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
-	pass_on(conn, ask, "registrar/reconcile", params);
+	pass_on(conn, ask, "registrar/reconcile", NULL);
 }
 
 void control_drill_gateway(struct control_ask *ask)

@@ -6,9 +6,14 @@
 #include "shared/clock.h"
 #include "supervisor/ops/control_private.h"
 
-enum { DEFAULT_LINES = 100 };
+enum {
+	DEFAULT_LINES = 100,
+	RETRY_MS = 1000, /* to tell of dropped lines when none come after them */
+};
 
 struct control_follow {
+	struct control_conn *conn;
+	struct timer *timer;
 	char *domain; /* NULL: all */
 	enum log_level max_level;
 	uint64_t cursor;
@@ -19,6 +24,7 @@ void control_follow_free(struct control_follow *follow)
 {
 	if (!follow)
 		return;
+	timer_free(follow->timer);
 	free(follow->domain);
 	free(follow);
 }
@@ -73,24 +79,49 @@ static void note_missed(struct control_follow *follow, const struct log_ring *ri
 		follow->n_dropped += first - follow->cursor;
 }
 
-static void tell_lines(struct control_conn *conn, const struct log_ring *ring)
+static bool has_room(const struct control_follow *follow)
 {
-	struct control_follow *follow = conn->follow;
+	return link_get_unsent(follow->conn->link) <= CONTROL_MAX_UNSENT_NEWS;
+}
+
+static void tell_dropped(struct control_follow *follow)
+{
+	if (follow->n_dropped > 0)
+		control_tell(follow->conn, "log",
+			json_pack("{s:I}", "dropped", (json_int_t)follow->n_dropped));
+	follow->n_dropped = 0;
+}
+
+static void on_retry(void *arg)
+{
+	struct control_follow *follow = arg;
+
+	if (follow->conn->is_closing)
+		return;
+	if (has_room(follow))
+		tell_dropped(follow);
+	else
+		timer_start(follow->timer, RETRY_MS);
+}
+
+static void tell_lines(struct control_follow *follow, const struct log_ring *ring)
+{
 	const struct log_filter filter = filter_of(follow);
 	struct log_line line;
 
 	note_missed(follow, ring);
-	while (log_ring_next(ring, &filter, &follow->cursor, &line)) {
-		if (link_get_unsent(conn->link) > CONTROL_MAX_UNSENT_NEWS) {
+	while (!follow->conn->is_closing && log_ring_next(ring, &filter, &follow->cursor, &line)) {
+		if (!has_room(follow)) {
 			follow->n_dropped++;
 			continue;
 		}
-		if (follow->n_dropped > 0)
-			control_tell(conn, "log",
-				json_pack("{s:I}", "dropped", (json_int_t)follow->n_dropped));
-		follow->n_dropped = 0;
-		control_tell(conn, "log", describe(&line));
+		json_t *json = describe(&line); /* before what is told makes lines itself */
+
+		tell_dropped(follow);
+		control_tell(follow->conn, "log", json);
 	}
+	if (follow->n_dropped > 0)
+		timer_start(follow->timer, RETRY_MS);
 }
 
 void control_note_log(void *arg)
@@ -100,56 +131,68 @@ void control_note_log(void *arg)
 
 	TAILQ_FOREACH(conn, &control->conns, next)
 		if (conn->follow && !conn->is_closing)
-			tell_lines(conn, control->parts.log);
+			tell_lines(conn->follow, control->parts.log);
 }
 
-/* NULL: refused. */
-static struct control_follow *read_params(struct control_ask *ask, json_t *params)
-{
-	const char *domain = json_string_value(json_object_get(params, "domain"));
-	const char *level = json_string_value(json_object_get(params, "level"));
-	enum log_level max_level = LOG_LEVEL_DEBUG;
-	struct control_follow *follow;
+struct wanted {
+	const char *domain; /* NULL: all */
+	enum log_level max_level;
+	unsigned n_lines;
+	bool follow;
+};
 
-	if (level && !find_level(level, &max_level)) {
+/* False: refused. */
+static bool read_params(struct control_ask *ask, json_t *params, struct wanted *ret)
+{
+	const char *level = NULL;
+	json_int_t n = DEFAULT_LINES;
+
+	*ret = (struct wanted){ .max_level = LOG_LEVEL_DEBUG };
+	if (!control_may_text(ask, params, "domain", &ret->domain) ||
+		!control_may_text(ask, params, "level", &level) ||
+		!control_may_integer(ask, params, "lines", &n))
+		return false;
+	if (level && !find_level(level, &ret->max_level)) {
 		control_refuse(ask, RPC_INVALID_PARAMS, NULL,
 			"params.level: allowed are debug, info, notice, warning and error");
-		return NULL;
+		return false;
 	}
-	follow = alloc_zero(sizeof(*follow));
-	follow->domain = domain ? alloc_str(domain) : NULL;
-	follow->max_level = max_level;
-	return follow;
+	ret->n_lines = n < 0 ? 0 : n > LOG_RING_LINES ? LOG_RING_LINES : (unsigned)n;
+	ret->follow = json_is_true(json_object_get(params, "follow"));
+	return true;
 }
 
-static unsigned count_wanted(json_t *params)
+static void follow_from(struct control_conn *conn, const struct wanted *wanted, uint64_t cursor)
 {
-	json_t *lines = json_object_get(params, "lines");
-	json_int_t n = json_is_integer(lines) ? json_integer_value(lines) : DEFAULT_LINES;
+	struct control_follow *follow = alloc_zero(sizeof(*follow));
 
-	if (n < 0)
-		return 0;
-	return n > LOG_RING_LINES ? LOG_RING_LINES : (unsigned)n;
+	follow->conn = conn;
+	follow->timer = timer_new(conn->control->parts.loop, on_retry, follow);
+	follow->domain = wanted->domain ? alloc_str(wanted->domain) : NULL;
+	follow->max_level = wanted->max_level;
+	follow->cursor = cursor;
+	conn->follow = follow;
 }
 
+/* A second request takes the place of the first: without `follow` no more lines are told. */
 void control_read_log(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
 	const struct log_ring *ring = conn->control->parts.log;
-	struct control_follow *follow = read_params(ask, params);
-	json_t *list = json_array();
 	struct log_filter filter;
+	struct wanted wanted;
 	struct log_line line;
+	uint64_t cursor;
+	json_t *list;
 
-	if (!follow) {
-		json_decref(list);
+	if (!read_params(ask, params, &wanted))
 		return;
-	}
-	filter = filter_of(follow);
-	follow->cursor = log_ring_find_last(ring, &filter, count_wanted(params));
-	while (log_ring_next(ring, &filter, &follow->cursor, &line))
+	filter = (struct log_filter){ .domain = wanted.domain, .max_level = wanted.max_level };
+	list = json_array();
+	cursor = log_ring_find_last(ring, &filter, wanted.n_lines);
+	while (log_ring_next(ring, &filter, &cursor, &line))
 		(void)json_array_append_new(list, describe(&line));
 	control_answer(ask, json_pack("{s:o}", "lines", list));
-	control_follow_free(conn->follow);
-	conn->follow = json_is_true(json_object_get(params, "follow")) ? TAKE(follow) : NULL;
-	control_follow_free(follow);
+	control_follow_free(TAKE(conn->follow));
+	if (wanted.follow)
+		follow_from(conn, &wanted, cursor);
 }

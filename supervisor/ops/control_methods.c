@@ -13,6 +13,31 @@ const char *control_need_text(struct control_ask *ask, json_t *params, const cha
 	return text;
 }
 
+bool control_may_text(struct control_ask *ask, json_t *params, const char *name, const char **ret)
+{
+	json_t *json = json_object_get(params, name);
+
+	if (json && !json_is_null(json) && !json_is_string(json)) {
+		control_refuse(ask, RPC_INVALID_PARAMS, NULL, "params.%s: not a text", name);
+		return false;
+	}
+	*ret = json_string_value(json);
+	return true;
+}
+
+bool control_may_integer(struct control_ask *ask, json_t *params, const char *name, json_int_t *ret)
+{
+	json_t *json = json_object_get(params, name);
+
+	if (json && !json_is_null(json) && !json_is_integer(json)) {
+		control_refuse(ask, RPC_INVALID_PARAMS, NULL, "params.%s: not an integer", name);
+		return false;
+	}
+	if (json_is_integer(json))
+		*ret = json_integer_value(json);
+	return true;
+}
+
 static void say_hello(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
 	json_t *theirs = json_object_get(params, "protocol");
@@ -69,10 +94,10 @@ static const struct control_method methods[] = {
 	{ "gateway/reconcile", true, control_reconcile },
 };
 
-const struct control_method *control_find_method(const char *name)
+const struct control_method *control_find_method(struct jspan name)
 {
 	for (size_t i = 0; i < N_ELEMENTS(methods); i++)
-		if (streq(methods[i].name, name))
+		if (jspan_is(name, methods[i].name))
 			return &methods[i];
 	return NULL;
 }

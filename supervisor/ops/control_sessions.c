@@ -1,17 +1,11 @@
 /* What the control socket shows and does of sessions. */
+#include "shared/jx.h"
 #include "supervisor/ops/control_private.h"
 
 struct session_listing {
 	json_t *items;
 	int64_t now_ms;
 };
-
-static json_t *text_or_null(const char *text)
-{
-	json_t *json = text && *text ? json_string(text) : NULL;
-
-	return json ? json : json_null();
-}
 
 /* Who is at the other end of a local connection. */
 static json_t *peer_of(const struct session_report *report)
@@ -35,10 +29,10 @@ static void add_session(void *arg, struct session *session)
 		(int)report.n_calls, "queued_bytes", (json_int_t)report.queued_bytes,
 		"queued_messages", (int)report.n_queued, "subscriptions",
 		(int)report.n_subscriptions);
-	(void)json_object_set_new(json, "domain", text_or_null(report.domain));
-	(void)json_object_set_new(json, "revision", text_or_null(report.revision));
-	(void)json_object_set_new(json, "client", text_or_null(report.client_name));
-	(void)json_object_set_new(json, "client_version", text_or_null(report.client_version));
+	(void)json_object_set_new(json, "domain", jx_text(report.domain));
+	(void)json_object_set_new(json, "revision", jx_text(report.revision));
+	(void)json_object_set_new(json, "client", jx_text(report.client_name));
+	(void)json_object_set_new(json, "client_version", jx_text(report.client_version));
 	(void)json_object_set_new(json, "peer", peer_of(&report));
 	(void)json_array_append_new(list->items, json);
 }

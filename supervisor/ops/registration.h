@@ -45,7 +45,9 @@ void registration_note_change(struct registration *registration);
 json_t *registration_make_report(const struct registration *registration) must_check;
 
 /* Asks the registrar; "registrar/register" starts it if it does not run yet. `params` is taken over.
- * `fn` runs once, later: with its result (borrowed), or without and with words. */
+ * `fn` runs once, maybe at once, and at the latest in registration_free(): with its result (borrowed), or without and
+ * with words. -ENOENT: there is no gateway. -EBUSY: too many orders at a time. -ESHUTDOWN: it stops. -EPIPE: it
+ * has ended. -EREMOTEIO: it refused, or failed. */
 typedef void registration_fn(void *arg, json_t *result, const struct fail *fail);
 void registration_ask(struct registration *registration, const char *method, json_t *params,
 	registration_fn *fn, void *arg);

@@ -6,20 +6,15 @@
 #include "config.h"
 
 #include "shared/alloc.h"
+#include "shared/jx.h"
 #include "supervisor/ops/control_private.h"
 
 struct status {
 	struct status_parts parts;
+	char *settings; /* the file as others find it: it may have been given from the folder that we were
+	                 * started in. NULL: the built-in default */
 	int64_t began_ms;
 };
-
-/* Words of workers need not be UTF-8: those that are not are left out. */
-static json_t *text_or_null(const char *text)
-{
-	json_t *json = text && *text ? json_string(text) : NULL;
-
-	return json ? json : json_null();
-}
 
 static json_t *number(uint64_t value)
 {
@@ -46,26 +41,29 @@ static json_t *session_of(const struct status *status, uint64_t no)
 	return json_string(id);
 }
 
-static void add_process(void *arg, const struct domain_process *process)
-{
-	struct listing *list = arg;
-	int64_t age_ms = process->since_ms > 0 ? list->now_ms - process->since_ms : 0;
-	json_t *json = json_pack("{s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b}", "name", process->name,
-		"pid", (int)process->pid, "state", process->state, "calls", (int)process->n_calls,
-		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
-		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
-
-	(void)json_object_set_new(json, "last_end", text_or_null(process->last_end));
-	(void)json_object_set_new(json, "session", session_of(list->status, process->session));
-	(void)json_array_append_new(list->items, json);
-}
-
 /* Milliseconds with their fraction; the last bucket has no bound. */
 static void add_bucket(void *arg, int64_t bound_us, uint64_t n_below)
 {
 	json_t *bound = bound_us == INT64_MAX ? json_null() : json_real((double)bound_us / 1000);
 
 	(void)json_array_append_new(arg, json_pack("[o, I]", bound, (json_int_t)n_below));
+}
+
+static void add_process(void *arg, const struct domain_process *process)
+{
+	struct listing *list = arg;
+	int64_t age_ms = process->since_ms > 0 ? list->now_ms - process->since_ms : 0;
+	json_t *latency = json_array();
+	json_t *json = json_pack("{s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b}", "name", process->name,
+		"pid", (int)process->pid, "state", process->state, "calls", (int)process->n_calls,
+		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
+		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
+
+	histogram_each(process->latency, add_bucket, latency);
+	(void)json_object_set_new(json, "latency", latency);
+	(void)json_object_set_new(json, "last_end", jx_text(process->last_end));
+	(void)json_object_set_new(json, "session", session_of(list->status, process->session));
+	(void)json_array_append_new(list->items, json);
 }
 
 static json_t *calls_of(const struct domain_stats *stats)
@@ -83,9 +81,21 @@ static json_t *calls_of(const struct domain_stats *stats)
 	return json;
 }
 
-static const char *remedy_for(enum domain_state state)
+/* That it serves does not mean that all of its processes do. */
+static const char *remedy_for_some(const struct domain_stats *stats)
 {
-	switch (state) {
+	if (stats->n_parked > 0)
+		return "a process of it is parked: mend the cause, then mcp-fleetctl restart";
+	if (stats->n_waiting > 0)
+		return "a process of it is being started again; mcp-fleetctl logs shows what it says";
+	if (stats->state == DOMAIN_ASLEEP)
+		return "none is needed: it starts with the next call";
+	return "none is needed: it was replaced";
+}
+
+static const char *remedy_for(const struct domain_stats *stats)
+{
+	switch (stats->state) {
 	case DOMAIN_PARKED:
 		return "mend the cause, then mcp-fleetctl restart or reload: it is tried again rarely";
 	case DOMAIN_STARTING:
@@ -95,20 +105,21 @@ static const char *remedy_for(enum domain_state state)
 		return "mcp-fleetctl enable switches it on again";
 	case DOMAIN_UP:
 	case DOMAIN_ASLEEP:
+		return remedy_for_some(stats);
 	case DOMAIN_STOPPED:
 		break;
 	}
-	return "none is needed: it was replaced";
+	return "none is needed: the fleet is stopping";
 }
 
 static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
 {
-	json_t *text = text_or_null(stats->last_error);
+	json_t *text = jx_text(stats->last_error);
 
 	if (json_is_null(text))
 		return text;
-	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats->state),
-		"age_ms", (json_int_t)(now_ms - stats->last_error_ms));
+	return json_pack("{s:o, s:s, s:I}", "text", text, "remedy", remedy_for(stats), "age_ms",
+		(json_int_t)(now_ms - stats->last_error_ms));
 }
 
 static void add_details(const struct status *status, json_t *json, struct domain *domain,
@@ -126,7 +137,7 @@ static void add_details(const struct status *status, json_t *json, struct domain
 	(void)json_object_set_new(json, "sandbox",
 		json_string(health_get_sandbox(
 			status->parts.health, domain_get_name(domain), &missing)));
-	(void)json_object_set_new(json, "not_enforced", text_or_null(missing.data));
+	(void)json_object_set_new(json, "not_enforced", jx_text(missing.data));
 	(void)json_object_set_new(json, "calls", calls_of(stats));
 	(void)json_object_set_new(json, "last_error", error_of(stats, processes.now_ms));
 	(void)json_object_set_new(json, "latency", latency);
@@ -199,14 +210,10 @@ static const char *transport_of(const struct status *status)
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
 }
 
-/* The file as others find it: it may have been given from the folder that we were started in. */
 static void add_paths(const struct status *status, json_t *json)
 {
-	const char *given = status->parts.conf->path;
-	auto_free char *path = given ? realpath(given, NULL) : NULL;
-
-	(void)json_object_set_new(json, "settings", text_or_null(path ? path : given));
-	(void)json_object_set_new(json, "state_dir", text_or_null(status->parts.state_dir));
+	(void)json_object_set_new(json, "settings", jx_text(status->settings));
+	(void)json_object_set_new(json, "state_dir", jx_text(status->parts.state_dir));
 }
 
 static void add_places(const struct status *status, json_t *json)
@@ -216,9 +223,9 @@ static void add_places(const struct status *status, json_t *json)
 	(void)json_object_set_new(json, "transport", json_string(transport_of(status)));
 	(void)json_object_set_new(json, "listeners", listeners_of(status));
 	(void)json_object_set_new(
-		json, "local_socket", text_or_null(parts->get_local_socket(parts->arg)));
+		json, "local_socket", jx_text(parts->get_local_socket(parts->arg)));
 	(void)json_object_set_new(
-		json, "control_socket", text_or_null(parts->get_control_socket(parts->arg)));
+		json, "control_socket", jx_text(parts->get_control_socket(parts->arg)));
 	add_paths(status, json);
 }
 
@@ -253,21 +260,36 @@ json_t *status_make_hello(const struct status *status)
 	return json;
 }
 
+/* Once for each set of settings: a file system may take its time. */
+static void find_settings(struct status *status)
+{
+	const char *given = status->parts.conf->path;
+	char *path = given ? realpath(given, NULL) : NULL;
+
+	free(status->settings);
+	status->settings = path || !given ? path : alloc_str(given);
+}
+
 struct status *status_new(const struct status_parts *parts)
 {
 	struct status *status = alloc_zero(sizeof(*status));
 
 	status->parts = *parts;
+	find_settings(status);
 	status->began_ms = loop_now_ms(parts->loop);
 	return status;
 }
 
 void status_free(struct status *status)
 {
+	if (!status)
+		return;
+	free(status->settings);
 	free(status);
 }
 
 void status_set_conf(struct status *status, const struct conf *conf)
 {
 	status->parts.conf = conf;
+	find_settings(status);
 }

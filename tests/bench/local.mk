@@ -5,6 +5,7 @@ tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = shared/libshared.a -lm
 EXTRA_DIST += tests/bench/bench tests/bench/big.py tests/bench/fleet.yaml tests/bench/package.json \
 	tests/bench/peers/python_sdk_sse.py tests/bench/peers/python_sdk_stdio.py \
+	tests/bench/register.py \
 	tests/bench/requirements-bench.txt tests/bench/run.py
 
 bench: all tests/bench/load
@@ -13,4 +14,9 @@ bench: all tests/bench/load
 # A file of 1 GiB, 1,000,000 files in a folder, 100,000 commits: `make bench-big BENCH_ARGS="--repeat 1"`.
 bench-big: all
 	"$$($(top_srcdir)/packaging/needs --python)" $(srcdir)/tests/bench/big.py --build . $(BENCH_ARGS)
-.PHONY: bench bench-big
+
+# mcp-fleetctl register beside plain calls of the gateway; ./check --stage envs makes the environments.
+bench-register: all
+	@envs="$${MCP_FLEET_ENVS:-$${XDG_CACHE_HOME:-$$HOME/.cache}/mcp-fleet-check}"; \
+	"$$envs/venv-test/bin/python" $(srcdir)/tests/bench/register.py --build . --envs "$$envs" $(BENCH_ARGS)
+.PHONY: bench bench-big bench-register

@@ -155,6 +155,11 @@ tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers
 	$(CRYPTO_LIBS)
 
 # mcp-fleetctl: what a daemon sends, what is typed.
+# Both sides of the control socket.
+fuzz_programs += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_control_client
 tests_fuzz_fuzz_control_client_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_control_client_LDADD = $(ctl_libs) $(fuzz_libs)

@@ -71,14 +71,15 @@ def run(*args, socket=None, input="", timeout=30.0, env=None, cwd=None):
 class Pty:
     """The verb on a terminal of its own: what it writes there, keys, resizing."""
 
-    def __init__(self, *args, socket=None, columns=100, rows=30, env=None, stderr_apart=False):
+    def __init__(self, *args, socket=None, columns=100, rows=30, env=None, argv=None):
+        """`argv` is another program than mcp-fleetctl."""
         self.text = ""
         self.master, slave = pty.openpty()
         self.resize(columns, rows, slave)
         self.modes = termios.tcgetattr(slave)
         self.process = fleets.spawn(
-            command(*args), stdin=slave, stdout=slave,
-            stderr=subprocess.PIPE if stderr_apart else slave, env=environment(socket, **(env or {})),
+            argv or command(*args), stdin=slave, stdout=slave, stderr=slave,
+            env=environment(socket, **(env or {})),
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.slave = slave  # held, so that its modes can be read afterwards
 
@@ -89,8 +90,6 @@ class Pty:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        if self.process.stderr:
-            self.process.stderr.close()
         os.close(self.slave)
         os.close(self.master)
 

@@ -11,10 +11,11 @@ import uuid
 class FakeGateway:
     """Answers as the real one does, but for what rule() says. Every request is in `requests`."""
 
-    def __init__(self, tools, prefix="/v1", tls=None):
+    def __init__(self, tools, prefix="/v1", tls=None, client_ca=None):
         self.tools = tools  # domain -> list of tool objects, found whatever the URL's host is
         self.prefix = prefix
         self.token = "the-token-of-this-gateway"
+        self.strangers = []  # entries that are shown beside those that were written
         self.entries = {}
         self.requests = []
         self.rules = []
@@ -25,6 +26,9 @@ class FakeGateway:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
+            if client_ca:  # whoever has no certificate of it is not let in
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(client_ca)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://localhost:{self.port}"
@@ -87,7 +91,10 @@ class FakeGateway:
                           "originalName": tool["name"], "originalDescription": tool.get("description"),
                           "inputSchema": tool["inputSchema"]} for tool in entry["found"]]
         if path.startswith("/gateways?"):
-            return 200, [self.show(entry) for entry in self.entries.values()]
+            return 200, [*self.strangers, *(self.show(entry) for entry in self.entries.values())]
+        if method == "DELETE" and any(entry["id"] in path for entry in self.strangers):
+            self.strangers = [entry for entry in self.strangers if entry["id"] not in path]
+            return 200, {"status": "success"}
         if method == "POST" and path == "/gateways":
             return self.write({"id": uuid.uuid4().hex, "looks": self.pending or 0}, body)
         entry = self.entries.get(path.rpartition("/")[2])
@@ -108,7 +115,7 @@ class FakeGateway:
                       "tags": [{"id": tag, "label": tag} for tag in body["tags"]], "authType": body.get("auth_type"),
                       "authToken": "*****" if body.get("auth_token") else None, "enabled": True, "reachable": True,
                       "caCertificate": body.get("ca_certificate"), "lastSeen": f"2026-01-01T00:00:{self.clock:02}",
-                      "found": list(self.tools[domain]), "createdAt": entry.get("createdAt", f"2026-01-01T00:00:{self.clock:02}")})
+                      "version": entry.get("version", 0) + 1, "found": list(self.tools[domain]), "createdAt": entry.get("createdAt", f"2026-01-01T00:00:{self.clock:02}")})
         self.entries[entry["id"]] = entry
         if entry["looks"]:
             return 202, self.show(entry), {"Retry-After": "1"}

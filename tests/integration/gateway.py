@@ -64,13 +64,13 @@ class Gateway:
 
     def restart(self, **options):
         """Its records stay; `options` hold from now on."""
-        self.stop()
+        self.stop(grace=2)
         self.environment.update(options)
         return self.start()
 
     def wipe(self):
         """Stops it and takes its records away."""
-        self.stop()
+        self.stop(grace=2)
         for path in self.folder.glob("mcp.db*"):
             path.unlink()
 
@@ -95,15 +95,18 @@ class Gateway:
         assert words and words[-1].count(".") == 2, made.stderr.decode()[-2000:]
         return words[-1]
 
-    def stop(self):
-        """It has a session of its own, so that all of its processes can be ended at once."""
+    def stop(self, grace=15):
+        """It has a session of its own, so that all of its processes can be ended at once.
+
+        `grace`: seconds until it is killed; it waits for its clients, of which the registrar is one.
+        """
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
             os.killpg(self.process.pid, signal.SIGCONT)
         try:
-            self.process.wait(15)
+            self.process.wait(grace)
         except subprocess.TimeoutExpired:
             pass
         with contextlib.suppress(ProcessLookupError):

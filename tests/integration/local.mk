@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/biginputs.py \
 	tests/integration/clients/bridge.py \
 	tests/integration/clients/fastmcp_client.py \
+	tests/integration/clients/gateway_calls.py \
 	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
@@ -42,6 +43,8 @@ EXTRA_DIST += \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
 	tests/integration/registrar.py \
+	tests/integration/registration.py \
+	tests/integration/relay.py \
 	tests/integration/remote.py \
 	tests/integration/requirements-gateway.txt \
 	tests/integration/requirements-sdk1.txt \
@@ -64,9 +67,11 @@ EXTRA_DIST += \
 	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
 	tests/integration/test_crossing.py \
+	tests/integration/test_ctl_completion.py \
 	tests/integration/test_ctl_doctor.py \
 	tests/integration/test_ctl_files.py \
 	tests/integration/test_ctl_ops.py \
+	tests/integration/test_ctl_read.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
@@ -92,6 +97,7 @@ EXTRA_DIST += \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \
+	tests/integration/test_registration.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \

@@ -15,8 +15,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 DOMAINS = ("filesystem", "git", "network", "utils")
 TAG = "mcp-fleet"
 INTERVAL = 2.0
-# It varies by a tenth, and what is put right then takes its requests.
-BOUND = INTERVAL * 1.1 + 2.5
+# It varies by a tenth, and what is put right then takes its requests, which a busy machine makes slow: so
+# whether one interval was enough is seen by the number of rounds; the second and third have nothing to do
+# but may be over before we have looked.
+BOUND = INTERVAL * 1.1 + 10
+ROUNDS = 3
 
 
 def all_domains(repository):
@@ -96,7 +99,7 @@ class Rig:
     def report(self):
         """What mcp-fleetctl status says of the gateway."""
         done = self.ctl("status", "--json")
-        assert done.code == 0, done
+        assert done.code in (0, 4), done  # 4: a domain is not ready
         return done.json()["gateway"]
 
     def domain(self, name):
@@ -166,10 +169,10 @@ class Rig:
     def entry(self, domain):
         return self.ours()[f"{self.prefix}{domain}"]
 
-    def what_is_wrong(self, domains=None):
+    def what_is_wrong(self, domains=None, report=None):
         """Words, or nothing when each domain is there once, switched on, with all its tools, and the status says so."""
         domains = domains or self.domains
-        report, ours = self.report(), self.ours()
+        report, ours = report or self.report(), self.ours()
         if report["gateway"]["state"] != "connected":
             return f"the gateway is {report['gateway']}"
         if set(ours) != {f"{self.prefix}{domain}" for domain in domains}:
@@ -187,12 +190,18 @@ class Rig:
     def wait_right(self, domains=None, timeout=BOUND):
         """As the task of the registrar is: within an interval."""
         deadline = time.monotonic() + timeout * fleets.SLOWNESS
-        while wrong := self.what_is_wrong(domains):
+        report = self.report()
+        begin = report["counters"]["rounds"]
+        while wrong := self.what_is_wrong(domains, report):
             assert time.monotonic() < deadline, f"after {timeout * fleets.SLOWNESS:g} s: {wrong}"
             time.sleep(0.05)
+            report = self.report()
+            begin = min(begin, report["counters"]["rounds"])  # of another registrar
+        assert report["counters"]["rounds"] <= begin + ROUNDS
 
     def records(self):
-        """What any write at the gateway would change; updatedAt moves with each health check, too."""
+        """What any write at the gateway would change. An entry's updatedAt moves with each health check, too, and
+        that of a tool when the gateway starts."""
         found = {}
         for entry in self.gateway.entries():
             status, tools = self.gateway.request("GET", f"/v1/tools?gateway_id={entry['id']}&limit=0&include_inactive=true")

@@ -8,17 +8,17 @@ import threading
 class Relay:
     """Listens on loopback and passes each request on to `port`; the heads of all are in `heads`.
 
-    `delay`: seconds before a request is passed on, may be changed. `tls`: the context of the listener.
+    `at`: its own port, 0 for any. `delay`: seconds before a request is passed on, may be changed. `tls`: the context of the listener.
     `prefix`: is taken off the path; a request without it is answered with 404.
     """
 
-    def __init__(self, port, delay=0.0, tls=None, prefix=""):
+    def __init__(self, port, at=0, delay=0.0, tls=None, prefix=""):
         self.to, self.delay, self.prefix = port, delay, prefix
         self.heads = []
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.server = self.run(asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=tls))
+        self.server = self.run(asyncio.start_server(self.serve, "127.0.0.1", at, ssl=tls))
         self.port = self.server.sockets[0].getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{prefix}"
 

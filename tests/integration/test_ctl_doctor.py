@@ -225,7 +225,7 @@ def test_port_taken_while_no_daemon_runs(socket_path):
 @BY_ROOT
 def test_state_dir_that_cannot_be_written(tmp_path):
     """The daemon of another user: what that user may is asked of the kernel."""
-    for parent in [tmp_path, *tmp_path.parents[:2]]:
+    for parent in [tmp_path, *tmp_path.parents[:3]]:
         parent.chmod(0o755)
     state = tmp_path / "theirs"
     state.mkdir(mode=0o755)

@@ -94,7 +94,7 @@ def test_not_allowed(words, socket_path):
     with ctl.FakeDaemon(socket_path, {**answers, "status": {"domains": [], "gateway": None}, "watch": {}}):
         result = ctl.run(*words, socket=socket_path)
     assert result.code == 1
-    assert "only root may change this: ask root" in result.err
+    assert "only root may change this; ask root" in result.err
 
 
 # --- restart, enable, disable ---------------------------------------------------------------------

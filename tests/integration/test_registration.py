@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 
 import pytest
 
@@ -51,13 +52,13 @@ def rig(request, gateway, caller, token, repository, tmp_path):
     made = []
     request.node.fleets = []
 
-    def make(domains=None, at=None, start=True, prefix="fleet-", **settings):
+    def make(domains=None, start=True, prefix="fleet-", **settings):
         folder = tmp_path / f"at-{prefix}"
         folder.mkdir()
         fleet = fleets.Fleet(folder, domains or registration.all_domains(repository), {"gateway": {
             "interval": f"{int(INTERVAL * 1000)}ms", "name_prefix": prefix, **settings}})
         request.node.fleets.append(fleet)
-        new = registration.Rig(at or gateway, fleet, caller, token, repository, prefix)
+        new = registration.Rig(gateway, fleet, caller, token, repository, prefix)
         made.append(new)
         return new.start() if start else new
 
@@ -70,6 +71,8 @@ def rig(request, gateway, caller, token, repository, tmp_path):
     finally:
         for each in made:
             each.fleet.kill_everything()
+        if gateway.process is None:
+            gateway.start()
         gateway.empty()
 
 
@@ -103,6 +106,8 @@ def test_from_nothing_and_again(rig, transport):
     assert sum(len(made.tools(domain)) for domain in DOMAINS) == 105
     assert made.what_is_wrong() is None
     made.call_each()
+    if transport == "streamable":
+        return  # what comes then is the same
 
     before, counters = made.records(), made.counters()
     assert counters == {"creates": 4, "updates": 0, "deletes": 0}
@@ -165,7 +170,7 @@ def test_entries_deleted_and_edited_by_hand(rig, gateway):
         assert status == 200, answer
 
     assert gateway.request("DELETE", f"/v1/gateways/{ids['git']}")[0] == 200
-    edit("filesystem", name="somebody's files".replace("'", ""))
+    edit("filesystem", name="my files")
     edit("network", url=f"{made.fleet.url}/network/mcp", transport="STREAMABLEHTTP")
     edit("utils", tags=["else"], description="Changed by hand")
     made.wait_right()
@@ -261,34 +266,41 @@ def test_two_fleets_at_one_gateway(rig, gateway):
 # --- the gateway goes and comes back ----------------------------------------------------------------
 
 
+def versions(made):
+    return {key: value[:-1] for key, value in made.records().items()}
+
+
 @pytest.mark.parametrize("how", ["restarted", "wiped"])
 def test_gateway_goes_and_comes_back(rig, gateway, how):
     made = rig()
     if how == "wiped":
         made.write_token(gateway.token)  # one that is not in its database
     made.register()
-    before, counters = made.records(), made.counters()
-    gateway.stop() if how == "restarted" else gateway.wipe()
+    before, counters = versions(made), made.counters()
+    gateway.stop(grace=2) if how == "restarted" else gateway.wipe()
     said = made.wait_gateway("unreachable", BOUND)
-    assert "connect" in said["error"] and "check that the gateway runs" in said["remedy"]
+    assert "onnect" in said["error"] and "check that the gateway runs" in said["remedy"]
     assert said["next_try_ms"] <= INTERVAL * 1000
     assert made.ctl("register", "--check").code == 1
+    done = made.register("--timeout", "1", code=1)
+    assert "4 of 4 were registered when the gateway was last heard" in done.out
     gateway.start()
     made.wait_right()
     if how == "restarted":
         assert made.counters() == counters
-        assert made.records() == before
+        assert versions(made) == before
     made.call_each()
 
 
-def test_gateway_is_away_at_first(rig, gateway):
-    """For many intervals; the pauses never grow beyond one of them."""
+def test_gateway_is_away_at_first(rig, relay, gateway):
+    """For many intervals, as nobody listens at its address; the pauses never grow beyond one of them."""
     made = rig(start=False)
-    made.fleet.settings["gateway"].update(url=gateway.url, token_file=str(made.token_file))
-    gateway.stop()
+    port = fleets.free_port()
+    url = f"http://127.0.0.1:{port}"
+    made.fleet.settings["gateway"].update(url=url, token_file=str(made.token_file))
     made.start()
     made.wait_gateway("unreachable")
-    done = made.register("--timeout", "2s", code=1)
+    done = made.register("--timeout", "1", code=1, url=url)
     assert "0 of 4 registered" in done.out and "check that the gateway runs" in done.out
     rounds = made.report()["counters"]["rounds"]
 
@@ -299,14 +311,15 @@ def test_gateway_is_away_at_first(rig, gateway):
         assert {each["state"] for each in report["domains"]} == {"unregistered"}
         return report["counters"]["rounds"] >= rounds + 4
     fleets.wait_until(has_tried, 5 * INTERVAL + 3, "four more tries")
-    assert made.log_of_registrar.count("the gateway is unreachable") == 1
-    gateway.start()
+    assert made.log_of_registrar.count("the gateway is unreachable") <= 2  # at first, and for the order
+    relay(gateway.port, at=port)
     made.wait_right()
     made.call_each()
 
 
 def test_gateway_freezes(rig, gateway):
     made = rig(only_utils())
+    made.fleet.check_fds = False
     made.register()
     gateway.freeze()
     try:
@@ -314,8 +327,8 @@ def test_gateway_freezes(rig, gateway):
         assert said["error"] and said["remedy"]
         made.fleet.domains["network"] = {}
         made.reload()
-        with made.fleet.session("/network/sse") as session:  # the fleet itself has no part in it
-            assert session.call("net_parse_url", {"url": "http://127.0.0.1/"})["result"]
+        with made.fleet.session("/utils/sse") as session:  # the fleet itself has no part in it
+            assert session.call("string_to_upper", {"text": "meanwhile"})["result"]
     finally:
         gateway.thaw()
     made.wait_right()
@@ -356,27 +369,24 @@ def test_token_is_wrong_revoked_and_mended(rig, gateway):
     made.call_each()
 
 
-def test_rate_limit_is_obeyed(rig, envs, tmp_path):
+def test_rate_limit_is_obeyed(rig, gateway):
     """The gateway says when to come back; until then nothing is sent."""
-    limited = gateways.Gateway(tmp_path / "limited", envs / "venv-gateway")
+    made = rig(only_utils())
+    made.register()
+    gateway.restart(RATE_LIMITING_ENABLED="true", RATE_LIMIT_LOW_RPM="8", RATE_LIMIT_LOW_BURST="0",
+                    RATE_LIMITING_REDIS_ENABLED="false")
     try:
-        limited.start()
-        made = rig(at=limited)
-        made.write_token(limited.make_api_token("fleet")[1])
-        made.register()
-        limited.restart(RATE_LIMITING_ENABLED="true", RATE_LIMIT_LOW_RPM="3", RATE_LIMIT_LOW_BURST="0",
-                        RATE_LIMITING_REDIS_ENABLED="false")
-        said = made.wait_gateway("rate_limited", 30)
+        fleets.wait_until(lambda: made.ctl("register", "--check").code == 1, 30, "too many requests")
+        said = made.report()["gateway"]
+        assert said["state"] == "rate_limited"
         assert said["next_try_ms"] > 10 * INTERVAL * 1000
         assert "rate limit" in said["remedy"]
         requests = made.report()["counters"]["requests"]
-        made.ctl("register", "--timeout", "3s")
+        made.ctl("register", "--timeout", "3")
         assert made.report()["counters"]["requests"] == requests
         assert made.report()["gateway"]["state"] == "rate_limited"
     finally:
-        for each in (made.fleet,):
-            each.stop()
-        limited.stop()
+        gateway.restart(RATE_LIMITING_ENABLED="false")
 
 
 # --- the fleet goes, comes back, and changes --------------------------------------------------------
@@ -410,24 +420,25 @@ def test_daemon_and_registrar_restart(rig):
 
 def test_domains_and_tools_change(rig):
     made = rig({"utils": {}, "network": {}})
+    made.fleet.check_fds = False
     made.register()
     made.fleet.domains["extra"] = fleets.fake_domain("extra")
     made.reload()
     made.wait_right()
-    extra = made.entry("extra")["id"]
+    extra, before = made.entry("extra")["id"], made.tools("extra")
 
     made.fleet.domains["utils"] = {"tools": {"deny": ["hash_*"]}}
     made.fleet.domains["extra"] = fleets.fake_domain("others")
     made.reload()
-    fleets.wait_until(lambda: all(name.startswith("others_") for name in made.fleet_tools("extra")), 10, "other tools")
+    fleets.wait_until(lambda: not before & made.fleet_tools("extra"), 10, "other tools")
     made.wait_right()
     assert made.entry("extra")["id"] == extra
     assert not any(name.startswith("hash_") for name in made.gateway.tools(made.entry("utils")["id"]))
 
     with made.fleet.session("/extra/sse") as session:
-        session.call("others_add_tool", {"name": "late"})
-    made.forget_tools()
-    fleets.wait_until(lambda: "others_late" in made.fleet_tools("extra"), 10, "one more tool")
+        before = made.tools("extra")
+        assert session.call(next(name for name in before if name.endswith("others_add_tool")), {"name": "late"})["result"]
+    fleets.wait_until(lambda: len(made.fleet_tools("extra")) > len(before), 10, "one more tool")
     made.wait_right()
 
     del made.fleet.domains["extra"]
@@ -438,11 +449,100 @@ def test_domains_and_tools_change(rig):
 
 def test_address_that_the_gateway_cannot_reach(rig):
     made = rig(only_utils(), public_url=f"http://127.0.0.1:{fleets.free_port()}")
-    done = made.register("--timeout", "10s", code=1)
+    done = made.register("--timeout", "10", code=1)
     assert "0 of 1 registered" in done.out
     said = made.domain("utils")
     assert said["state"] == "unreachable" and "public_url" in said["remedy"]
     assert made.report()["gateway"]["state"] == "connected"
     made.reload(gateway={"public_url": ""})
     made.wait_right()
+    made.call_each()
+
+
+# --- the ways between the two -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Of the relay (ours), of a CA that has nothing to do with it (other), and of a client (client)."""
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("ours", "other", "client"):
+        done = fleets.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                           "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                           "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"])
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def tls_context(folder, asks_for_client=False):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ours.pem", folder / "ours.key")
+    if asks_for_client:
+        context.load_verify_locations(folder / "client.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def test_gateway_by_tls(rig, relay, gateway, certificates):
+    made = rig(only_utils(), ca_file=str(certificates / "other.pem"))
+    door = relay(gateway.port, tls=tls_context(certificates))
+    done = made.register("--timeout", "3", code=1, url=door.url)
+    assert "certificate" in done.out and "ca_file" in done.out
+    assert door.heads == []  # nor has it got the token
+    made.reload(gateway={"ca_file": str(certificates / "ours.pem")})
+    made.wait_right()
+
+    # An order without the check of the certificate stands, too, and is warned of on both sides.
+    made.reload(gateway={"ca_file": str(certificates / "other.pem")})
+    made.wait_gateway("unreachable", BOUND)
+    done = made.ctl("register", "--gateway", door.url, "--token-file", made.token_file,
+                    env={"GATEWAY_VERIFY_SSL": "false"})
+    assert done.code == 0 and "certificate is not checked" in done.err, done
+    assert "certificate is not checked" in made.log_of_registrar
+    made.wait_right()
+
+    strict = relay(gateway.port, tls=tls_context(certificates, asks_for_client=True))
+    made.register("--timeout", "3", code=1, url=strict.url)
+    assert strict.heads == []
+    assert made.domain("utils")["state"] == "unregistered"  # it is another gateway, as far as is known
+    made.reload(gateway={"ca_file": str(certificates / "ours.pem"), "client_cert": str(certificates / "client.pem"),
+                         "client_key": str(certificates / "client.key")})
+    made.wait_right()
+    made.call_each()
+
+
+def test_key_and_path_of_the_fleet(rig, relay, gateway, tmp_path):
+    """Behind a proxy with a path of its own, and with a key: the gateway sends it with every request."""
+    made = rig(only_utils(), start=False, transport="streamable", key_file=str(tmp_path / "key"))
+    key = "a-key-of-this-fleet-0123456789"
+    made.secrets.append(key)
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text(key + "\n")
+    door = relay(made.fleet.port, prefix="/edge/fleet")
+    made.fleet.settings["gateway"]["public_url"] = door.url
+    made.start().register()
+    assert made.what_is_wrong() is None
+    entry = made.entry("utils")
+    assert entry["url"].endswith("/edge/fleet/utils/mcp")
+    assert (entry["authType"], entry["authToken"]) == ("bearer", "*****")
+
+    # Edited by hand: a PUT without the key wipes it at the gateway.
+    assert gateway.request("PUT", f"/v1/gateways/{entry['id']}", {"description": "By hand"})[0] == 200
+    made.wait_right()
+    fleets.wait_until(lambda: made.entry("utils")["authToken"] == "*****", BOUND, "the key is there again")
+    door.heads.clear()
+    made.call_each()
+    assert door.heads
+    assert all(f"authorization: bearer {key}" in head.lower() for head in door.heads), door.heads
+
+
+def test_the_listener_that_serves_all(rig):
+    """Of several listeners the first that serves the whole fleet is where the gateway is sent."""
+    made = rig({"utils": {}, "network": {}}, start=False)
+    alone = fleets.free_port()
+    made.fleet.settings["listen"] = [{"address": f"127.0.0.1:{alone}", "domain": "utils"},
+                                     {"address": f"127.0.0.1:{made.fleet.port}"}]
+    made.start().register()
+    assert made.what_is_wrong() is None
+    assert all(f":{made.fleet.port}/" in entry["url"] for entry in made.ours().values())
     made.call_each()

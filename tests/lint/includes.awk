@@ -16,6 +16,8 @@ BEGIN {
 }
 
 function layer_of(path,   parts) {
+	if (path ~ /^supervisor\/main(_[a-z]+)?\.[ch]$/)
+		return "supervisor/main.c"
 	if (path in may)
 		return path
 	split(path, parts, "/")

@@ -596,6 +596,19 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_control
+TESTS += tests/unit/test_control
+tests_unit_test_control_SOURCES = tests/unit/test_control.c tests/unit/control_world.c tests/unit/control_world.h \
+	tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_control_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_control_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_registration
+TESTS += tests/unit/test_registration
+tests_unit_test_registration_SOURCES = tests/unit/test_registration.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_registration_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_registration_LDADD = $(supervisor_unit_libs)
+
 # With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
 check_PROGRAMS += tests/unit/test_fleet_live
 TESTS += tests/unit/test_fleet_live

@@ -231,7 +231,7 @@ static void test_hellos_that_are_none(void **state)
 			-EPROTO, "is mcp-fleetd 2 and speaks version 2 of the control protocol" },
 		{ { { .send = "{\"id\":1,\"error\":{\"code\":-32602,\"message\":\"other protocol\","
 			      "\"data\":{\"remedy\":\"use that of the daemon\"}}}\n" } },
-			-EPROTO, "refuses: other protocol: use that of the daemon" },
+			-EPROTO, "refuses: other protocol; use that of the daemon" },
 		{ { { .send = "{\"error\":{\"code\":-31010,\"message\":\"full\"}}\n",
 			  .then_close = true } },
 			-EPROTO, "refuses: full" },
@@ -310,7 +310,7 @@ static void test_a_long_call(void **state)
 
 	fake_start(&fake, steps);
 	client = open_client(&fake);
-	result = client_call_long(client, "x", NULL, note, &n, &fail);
+	result = client_call_long(client, "x", NULL, -1, note, &n, &fail);
 	assert_non_null(result);
 	assert_int_equal(n, 2);
 	assert_false(client_has_notice(client));
@@ -344,7 +344,7 @@ static void test_errors(void **state)
 		{ .send = "{\"id\":2,\"error\":{}}\n" }, { 0 } };
 	static const struct step closed[] = { { .send = HELLO }, { .then_close = true }, { 0 } };
 
-	expect_call_fails(refused, -EREMOTEIO, -31010, "not allowed: ask root");
+	expect_call_fails(refused, -EREMOTEIO, -31010, "not allowed; ask root");
 	expect_call_fails(unknown, -EREMOTEIO, -32601,
 		"the daemon, mcp-fleetd 9.8.7, does not know 'x': it is older");
 	expect_call_fails(bare, -EREMOTEIO, 0, "gives no reason");
@@ -400,16 +400,18 @@ static void test_params_that_are_not_utf8(void **state)
 	assert_int_equal(fail.code, -EINVAL);
 }
 
+#define BIG (4 * MIB)
+
 /* A peer that does not read: sending has its limit too. */
 static void test_nobody_reads(void **state)
 {
 	static const struct step steps[] = { { .send = HELLO, .then_hang = true }, { 0 } };
 	auto_(fake_done) struct fake fake;
 	auto_(client_freep) struct client *client = NULL;
-	auto_free char *big = alloc_zero(4 * 1024 * 1024);
+	auto_free char *big = alloc_zero(BIG);
 	struct fail fail = { 0 };
 
-	memset(big, 'x', 4 * 1024 * 1024 - 1);
+	memset(big, 'x', BIG - 1);
 	fake_start(&fake, steps);
 	fake.ctl.timeout_ms = 200;
 	client = open_client(&fake);
@@ -443,7 +445,7 @@ static void test_wire_sizes(void **state)
 	assert_memory_equal(line, "ef", 2);
 	assert_true(wire_has_line(&wire));
 	assert_int_equal(wire_read(&wire, 0, &line, &len), -EMSGSIZE);
-	other = fd_close(other);
+	(void)fd_close(TAKE_FD(other));
 	assert_int_equal(wire_read(&wire, WIRE_NO_DEADLINE, &line, &len), -EPIPE);
 	assert_int_equal(wire_send(&wire, "x", 1, 0), -EPIPE);
 	wire_done(&wire);

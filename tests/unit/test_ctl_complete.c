@@ -130,7 +130,7 @@ static void test_descriptions(void **state)
 	auto_free char *names = alloc_str("{\"a\": \"one\\ttwo\\u001b\\nthree\"}");
 
 	complete_line("mcp-fleetctl status ", live, names, &out);
-	assert_string_equal(strbuf_get(&out), "a\tone two \n");
+	assert_string_equal(strbuf_get(&out), "a\tone two\\x1B\n");
 }
 
 static void test_endless_lines(void **state)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,45 @@ static void test_lines(void **unused)
 	assert_string_equal(tail(), "one | two | three");
 }
 
+static enum log_level heard_level;
+
+static void hear(void *arg, enum log_level level, const struct log_about *who, const char *text,
+	int64_t wall_ms)
+{
+	heard_level = level;
+	assert_ptr_equal(who, &about);
+	assert_string_equal(text, (const char *)arg);
+}
+
+static void test_levels(void **unused)
+{
+	static const struct {
+		const char *line;
+		const char *text;
+		enum log_level level;
+	} cases[] = {
+		{ "<4>careful\n", "test/1: careful", LOG_LEVEL_WARNING },
+		{ "<0>burning\n", "test/1: burning", LOG_LEVEL_ERROR },
+		{ "<7>\n", "test/1: ", LOG_LEVEL_DEBUG },
+		{ "<8>x\n", "test/1: <8>x", LOG_LEVEL_INFO },
+		{ "<4\n", "test/1: <4", LOG_LEVEL_INFO },
+		{ "a <4>b\n", "test/1: a <4>b", LOG_LEVEL_INFO },
+	};
+
+	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_DEBUG);
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s", cases[i].text);
+		log_set_tap(hear, text);
+		heard_level = 0;
+		say(cases[i].line, strlen(cases[i].line));
+		assert_int_equal(heard_level, cases[i].level);
+	}
+	log_set_tap(NULL, NULL);
+	assert_string_equal(tail(), "burning |  | <8>x | <4 | a <4>b");
+}
+
 static void test_only_the_last(void **unused)
 {
 	say("1\n2\n3\n4\n5\n6\n7\n", 14);
@@ -104,6 +144,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_lines),
+		TEST(test_levels),
 		TEST(test_only_the_last),
 		TEST(test_no_text),
 		TEST(test_end),

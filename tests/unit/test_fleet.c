@@ -324,15 +324,20 @@ static struct conf with_state(void)
 	return conf;
 }
 
-static void begin_anew(void)
+static void begin_anew_with(const struct conf *conf)
 {
-	const struct conf conf = with_state();
-
 	loop_settle(world.loop);
 	fleet_free(world.fleet);
 	(void)story();
 	world.fleet = fleet_new(world.loop, "/libexec", &hooks, &world);
-	fleet_apply(world.fleet, &conf, NULL);
+	fleet_apply(world.fleet, conf, NULL);
+}
+
+static void begin_anew(void)
+{
+	const struct conf conf = with_state();
+
+	begin_anew_with(&conf);
 }
 
 static void remove_state(void)
@@ -348,10 +353,12 @@ static void remove_state(void)
 static void test_disable_is_kept(void **unused)
 {
 	const struct conf conf = with_state();
+	struct conf without = only_a;
 	struct fail fail = { 0 };
 	bool is_kept = false;
 
 	assert_non_null(mkdtemp(state_folder));
+	without.state_dir = state_folder;
 	begin_anew();
 	assert_string_equal(story(), "new:a:- start:a new:b:/libexec/worker-utils start:b ");
 	assert_int_equal(fleet_disable(world.fleet, "b", 70, &is_kept, &fail), 0);
@@ -375,6 +382,16 @@ static void test_disable_is_kept(void **unused)
 	/* Another one of the name has nothing to do with it. */
 	assert_int_equal(fleet_disable(world.fleet, "b", 70, &is_kept, &fail), 0);
 	apply(&only_a, name_b, CONF_DOMAIN_REMOVED);
+	fleet_apply(world.fleet, &conf,
+		&(struct conf_diff){ .domains = &(struct conf_domain_diff){ .name = name_b,
+					     .change = CONF_DOMAIN_ADDED },
+			.n_domains = 1 });
+	assert_non_null(strstr(story(), "start:b"));
+	begin_anew();
+	assert_non_null(strstr(story(), "start:b"));
+	/* Also when it left while no daemon ran. */
+	assert_int_equal(fleet_disable(world.fleet, "b", 70, &is_kept, &fail), 0);
+	begin_anew_with(&without);
 	fleet_apply(world.fleet, &conf,
 		&(struct conf_diff){ .domains = &(struct conf_domain_diff){ .name = name_b,
 					     .change = CONF_DOMAIN_ADDED },

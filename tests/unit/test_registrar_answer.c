@@ -90,6 +90,70 @@ static void test_ends(void **unused)
 	}
 }
 
+/* 503 with words on when to come again concerns the gateway as a whole; nothing else does so by that. */
+static void test_busy(void **unused)
+{
+	static const int statuses[] = { 503, 500 };
+	static const enum answer_kind kinds[] = { ANSWER_BUSY, ANSWER_TROUBLE };
+
+	for (size_t i = 0; i < N_ELEMENTS(statuses); i++) {
+		struct http_answer from = {
+			.end = HTTP_ANSWERED, .status = statuses[i], .retry_after_ms = 5000
+		};
+		auto_(answer_done) struct answer answer = { 0 };
+
+		read_answer(&from, &answer);
+		assert_int_equal(answer.kind, kinds[i]);
+		assert_int_equal(answer.retry_after_ms, 5000);
+		assert_int_equal(answer_is_global(&answer), i == 0);
+	}
+}
+
+static void test_remedies_of_connections(void **unused)
+{
+	static const struct {
+		enum http_end end;
+		const char *cause;
+		const char *word;
+	} causes[] = {
+		{ HTTP_UNREACHED, "Connection refused", "runs" },
+		{ HTTP_UNREACHED, "SSL certificate problem: self-signed certificate", "ca_file" },
+		{ HTTP_UNREACHED, "could not load PEM client certificate from x", "client_cert" },
+		{ HTTP_BROKEN, "OpenSSL SSL_read: tlsv13 alert certificate required",
+			"client_cert" },
+		{ HTTP_BROKEN, "Empty reply from server", "runs" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(causes); i++) {
+		struct http_answer from = { .end = causes[i].end };
+		auto_(answer_done) struct answer answer = { 0 };
+
+		(void)snprintf(from.cause, sizeof(from.cause), "%s", causes[i].cause);
+		read_answer(&from, &answer);
+		assert_non_null(strstr(answer.remedy, causes[i].word));
+	}
+}
+
+/* A tree of it would have many times its length. */
+static void test_too_many_values(void **unused)
+{
+	static const char *const items[] = { "[],", "{},", "0," };
+	static const size_t most[] = { 300000 - 1, 300000 - 1, 2000000 };
+
+	for (size_t i = 0; i < N_ELEMENTS(items); i++)
+		for (size_t over = 0; over < 2; over++) {
+			struct http_answer from = { .end = HTTP_ANSWERED, .status = 200 };
+			auto_(answer_done) struct answer answer = { 0 };
+
+			strbuf_adds(&from.body, "[");
+			for (size_t n = 0; n < most[i] + over; n++)
+				strbuf_adds(&from.body, items[i]);
+			strbuf_adds(&from.body, "0]");
+			read_answer(&from, &answer);
+			assert_int_equal(answer.kind, over ? ANSWER_TROUBLE : ANSWER_OK);
+		}
+}
+
 static void test_records(void **unused)
 {
 	json_auto_t *json = json_loads(
@@ -160,6 +224,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_remedies_of_connections),
+		cmocka_unit_test(test_too_many_values),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_toolsets),
 	};

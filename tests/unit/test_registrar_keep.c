@@ -38,7 +38,11 @@ static void fill(struct keep *keep, struct domains *domains)
 {
 	struct domain *domain = domains_get(domains, "git");
 
-	*keep = (struct keep){ .instance = "0123456789ab", .salt = "feed", .server_id = "abc0" };
+	*keep = (struct keep){ .instance = "0123456789ab",
+		.former = "ba9876543210",
+		.host = "fade",
+		.salt = "feed",
+		.server_id = "abc0" };
 	keep->gateway = alloc_str("http://gateway:4444");
 	keep->order = json_pack("{s:s, s:[s]}", "gateway", "http://gateway:4444", "domains", "git");
 	keep->unregistered = json_pack("[s]", "utils");
@@ -48,6 +52,7 @@ static void fill(struct keep *keep, struct domains *domains)
 	(void)snprintf(domain->confirmed.key_mark, sizeof(domain->confirmed.key_mark), "22");
 	(void)snprintf(domain->confirmed.shown, sizeof(domain->confirmed.shown), "33");
 	domain->confirmed.n_tools = 31;
+	domain->confirmed.version = 4;
 	(void)domains_get(domains, "never registered");
 }
 
@@ -67,6 +72,8 @@ static void test_round_trip(void **unused)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(keep_load(path, &again, &domains_again, &fail), 0);
 	assert_string_equal(again.instance, keep.instance);
+	assert_string_equal(again.former, keep.former);
+	assert_string_equal(again.host, keep.host);
 	assert_string_equal(again.salt, keep.salt);
 	assert_string_equal(again.server_id, keep.server_id);
 	assert_string_equal(again.gateway, keep.gateway);
@@ -88,9 +95,11 @@ static const char *const damaged[] = { "", "{", "[]", "5", "{}", "{\"version\":2
 	"{\"version\":1,\"instance\":\"not hexadecimal\"}",
 	"{\"version\":1,\"instance\":\"0123456789012345678901234567890123456789\"}",
 	"{\"version\":1,\"server_id\":\"../../x\"}", "{\"version\":1,\"gateway\":[]}",
-	"{\"version\":1,\"order\":[]}", "{\"version\":1,\"unregistered\":5}",
-	"{\"version\":1,\"unregistered\":[5]}", "{\"version\":1,\"unregistered\":false}",
-	"{\"version\":1,\"domains\":[]}", "{\"version\":1,\"domains\":{\"a\":5}}",
+	"{\"version\":1,\"order\":[]}", "{\"version\":1,\"order\":{\"domains\":[null]}}",
+	"{\"version\":1,\"order\":{\"domains\":true}}", "{\"version\":1,\"former\":\"z\"}",
+	"{\"version\":1,\"unregistered\":5}", "{\"version\":1,\"unregistered\":[5]}",
+	"{\"version\":1,\"unregistered\":false}", "{\"version\":1,\"domains\":[]}",
+	"{\"version\":1,\"domains\":{\"a\":5}}",
 	"{\"version\":1,\"domains\":{\"a\":{\"id\":\"x/y\"}}}",
 	"{\"version\":1,\"domains\":{\"a\":{\"mark\":7}}}" };
 

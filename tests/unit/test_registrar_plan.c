@@ -11,7 +11,9 @@
 #include "shared/alloc.h"
 #include "workers/registrar/plan.h"
 
-#define INSTANCE "mcp-fleet-0123"
+#define INSTANCE "mcp-fleet-0123456789ab"
+#define FORMER "mcp-fleet-ba9876543210"
+#define OTHER "mcp-fleet-999999999999"
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define ID_C "cccccccccccccccccccccccccccccccc"
@@ -89,6 +91,7 @@ static void confirm(struct world *world, const char *id, int64_t n_tools)
 /* One line a step: "update a: its URL differs". */
 static void expect(struct world *world, const char *expected)
 {
+	const struct plan_tags tags = { INSTANCE, FORMER };
 	auto_strbuf text = { 0 };
 	static const char *const kinds[] = { [PLAN_NOTHING] = "nothing",
 		[PLAN_CREATE] = "create",
@@ -100,7 +103,7 @@ static void expect(struct world *world, const char *expected)
 		[PLAN_ABSENT] = "absent",
 		[PLAN_DELETE] = "delete" };
 
-	plan_make(world->wants, world->n_wants, &world->records, INSTANCE, &world->plan);
+	plan_make(world->wants, world->n_wants, &world->records, &tags, &world->plan);
 	for (size_t i = 0; i < world->plan.n; i++) {
 		const struct plan_step *step = &world->plan.steps[i];
 
@@ -146,15 +149,26 @@ static const struct {
 	{ "{\"enabled\":false,\"name\":\"Other\"}", true, "disabled a a" },
 	{ "{\"status\":\"pending\",\"name\":\"Other\"}", true, "pending a a" },
 	{ "{\"status\":\"deleting\"}", true, "pending a a" },
-	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-0123\",\"more\"]}", true, "nothing a a" },
-	/* Our address, and some mcp-fleet: that was us, before the state was lost. */
+	{ "{\"tags\":[\"mcp-fleet\",\"" INSTANCE "\",\"more\"]}", true, "nothing a a" },
+	/* Written by somebody: seen where there is something that is not shown, else harmless. */
+	{ "{\"version\":7}", true, "nothing a a" },
+	/* Our address, and the common tag: that was us, before the state was lost. */
 	{ "{\"tags\":[\"mcp-fleet\"]}", true, "update a a" },
-	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"]}", false, "update a a" },
-	/* Others': by tag, by another fleet's address, without any tag. */
-	{ "{\"tags\":[]}", true, "foreign a a" },
-	{ "{\"tags\":[\"mcp-fleet-0123\"]}", true, "foreign a a" },
-	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"],\"url\":\"http://localhost:2/a/sse\"}",
-		false, "foreign a a" },
+	{ "{\"tags\":[\"mcp-fleet\"]}", false, "update a a" },
+	{ "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-prod\"]}", false, "update a a" },
+	/* The very one that we made, whatever became of its tags. */
+	{ "{\"tags\":[]}", true, "update a a" },
+	{ "{\"tags\":[\"else\"],\"name\":\"x\",\"slug\":\"x\",\"url\":\"http://x/\"}", true,
+		"update a a" },
+	{ "{\"tags\":[\"mcp-fleet\",\"" OTHER "\"]}", true, "update a a" },
+	/* Before our address changed. */
+	{ "{\"tags\":[\"mcp-fleet\",\"" FORMER "\"],\"url\":\"http://localhost:2/a/sse\"}", false,
+		"update a a" },
+	{ "{\"tags\":[\"" INSTANCE "\"]}", false, "update a a" },
+	/* Others': by the tag of another fleet, even at our address; by address, without any tag. */
+	{ "{\"tags\":[\"mcp-fleet\",\"" OTHER "\"]}", false, "foreign a a" },
+	{ "{\"tags\":[\"mcp-fleet\"],\"url\":\"http://localhost:2/a/sse\"}", false, "foreign a a" },
+	{ "{\"tags\":[]}", false, "foreign a a" },
 	{ "{\"tags\":[],\"slug\":\"other\",\"name\":\"other\"}", false,
 		"foreign a a" }, /* by URL */
 	{ "{\"tags\":[],\"slug\":\"other\",\"url\":\"http://localhost:2/\"}", false, "create a -" },
@@ -173,6 +187,46 @@ static void test_one_entry(void **unused)
 		expect(&world, cases[i].expected);
 		end(&world);
 	}
+}
+
+/* Where a key or a CA is sent, of which the gateway shows no more than that there is one. */
+static void test_written_by_somebody(void **unused)
+{
+	struct world world;
+
+	begin(&world);
+	add(&world, "a", ID_A, "{\"version\":7,\"authType\":\"bearer\",\"authToken\":\"*****\"}");
+	confirm(&world, ID_A, 2);
+	world.wants[0].has_key = true;
+	world.wants[0].confirmed_version = 7;
+	expect(&world, "nothing a a");
+	world.wants[0].confirmed_version = 6;
+	expect(&world, "update a a");
+	world.wants[0].confirmed_version =
+		0; /* not known: an older state file, or an older gateway */
+	expect(&world, "nothing a a");
+	end(&world);
+}
+
+/* What the gateway works on is left alone, unless it is another thing than what is wanted now. */
+static void test_pending_with_what_is_not_wanted_any_more(void **unused)
+{
+	struct world world;
+
+	begin(&world);
+	add(&world, "a", ID_A, "{\"status\":\"pending\",\"url\":\"http://localhost:9/a/sse\"}");
+	confirm(&world, ID_A, -1);
+	expect(&world, "pending a a"); /* as it was sent, only shown in another way */
+	world.wants[0].confirmed_mark = "what was wanted then";
+	expect(&world, "update a a");
+	end(&world);
+
+	begin(&world);
+	add(&world, "a", ID_A, "{\"status\":\"deleting\",\"url\":\"http://localhost:9/a/sse\"}");
+	confirm(&world, ID_A, -1);
+	world.wants[0].confirmed_mark = "what was wanted then";
+	expect(&world, "pending a a");
+	end(&world);
 }
 
 static void test_nothing_there(void **unused)
@@ -207,11 +261,13 @@ static void test_only_ours_is_deleted(void **unused)
 	struct world world;
 
 	begin(&world);
-	add(&world, "a", ID_A, "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"]}");
-	add(&world, "z", ID_B, "{\"tags\":[\"mcp-fleet\",\"mcp-fleet-9999\"]}");
+	add(&world, "a", ID_A, "{\"tags\":[\"mcp-fleet\"]}");
+	add(&world, "z", ID_B, "{\"tags\":[\"mcp-fleet\",\"" OTHER "\"]}");
 	add(&world, "y", ID_C, "{\"tags\":[]}");
 	world.wants[0].wish = WISH_REMOVE;
 	expect(&world, "absent a -");
+	confirm(&world, ID_A, 2); /* we made it */
+	expect(&world, "delete a a\nabsent a -");
 	end(&world);
 }
 
@@ -367,6 +423,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_entry),
+		cmocka_unit_test(test_written_by_somebody),
+		cmocka_unit_test(test_pending_with_what_is_not_wanted_any_more),
 		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_only_ours_is_deleted),

@@ -175,7 +175,7 @@ int worker_main(const struct worker_desc *desc, int argc, char **argv)
 
 	/* Executed by a descriptor we would be called like its number. */
 	(void)prctl(PR_SET_NAME, ident);
-	log_init(ident, LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	log_init(ident, LOG_TARGET_WORKER, LOG_LEVEL_INFO);
 	if (!parse_options(desc, argc, argv, &options)) {
 		(void)fprintf(stderr, "Try 'worker-%s --help'.\n", desc->name);
 		code = EXIT_USAGE;

@@ -7,6 +7,9 @@
 enum {
 	MAX_ERROR_CHARS = 400,
 	MAX_DETAILS = 5, /* of a list of errors */
+	/* Of an answer, for each costs memory many times its length. 10000 tools have fewer. */
+	MAX_JSON_VALUES = 2000000,
+	MAX_JSON_NESTS = 300000, /* objects and arrays */
 };
 
 static const char remedy_token[] =
@@ -30,6 +33,10 @@ static const char remedy_unreached[] =
 	"check that the gateway runs, its URL, and the proxy settings";
 static const char remedy_limited[] =
 	"raise the gateway's rate limit for this client; nothing is sent until the time is over";
+static const char remedy_busy[] =
+	"nothing: it said when to come again, and nothing is sent until then";
+static const char remedy_client[] =
+	"the gateway asks for a certificate: set client_cert and client_key to one that it knows";
 static const char remedy_own_tls[] = "set the CA of the gateway's certificate (ca_file)";
 
 static enum answer_kind kind_of_status(int status)
@@ -153,6 +160,13 @@ static bool says(const struct answer *answer, const char *words)
 	return answer->error && strcasestr(answer->error, words);
 }
 
+static const char *remedy_for_connection(const struct answer *answer)
+{
+	if (says(answer, "client certificate") || says(answer, "alert"))
+		return remedy_client;
+	return says(answer, "certificate") ? remedy_own_tls : remedy_unreached;
+}
+
 static const char *remedy_for(const struct answer *answer)
 {
 	switch (answer->kind) {
@@ -163,12 +177,16 @@ static const char *remedy_for(const struct answer *answer)
 	case ANSWER_PEER:
 		return says(answer, "certificate") ? remedy_tls : remedy_peer;
 	case ANSWER_UNREACHED:
-		return says(answer, "certificate") ? remedy_own_tls : remedy_unreached;
+		return remedy_for_connection(answer);
 	case ANSWER_LATE:
 		return remedy_unreached;
 	case ANSWER_LIMITED:
 		return remedy_limited;
+	case ANSWER_BUSY:
+		return remedy_busy;
 	case ANSWER_TROUBLE:
+		if (answer->status == 0)
+			return remedy_for_connection(answer);
 		return answer->json ? NULL : remedy_wrong;
 	case ANSWER_OK:
 	case ANSWER_PENDING:
@@ -178,6 +196,24 @@ static const char *remedy_for(const struct answer *answer)
 		break;
 	}
 	return NULL;
+}
+
+/* Is it small enough to be read as a tree? Texts are not told apart: what is in them counts too. */
+static bool is_bounded(const struct strbuf *body)
+{
+	size_t n_values = 0;
+	size_t n_nests = 0;
+
+	for (size_t i = 0; i < body->len; i++) {
+		n_values += body->data[i] == ',';
+		n_nests += body->data[i] == '{' || body->data[i] == '[';
+	}
+	return n_values <= MAX_JSON_VALUES && n_nests <= MAX_JSON_NESTS;
+}
+
+static json_t *read_body(const struct strbuf *body)
+{
+	return is_bounded(body) ? json_loadb(strbuf_get(body), body->len, 0, NULL) : NULL;
 }
 
 /* 204 has no body; every other good answer is JSON, or it is not a gateway that answers. */
@@ -195,8 +231,10 @@ void answer_read(const struct http_answer *from, const char *const *secrets, siz
 	*ret = (struct answer){ .retry_after_ms = from->retry_after_ms };
 	if (from->end == HTTP_ANSWERED) {
 		ret->status = from->status;
-		ret->json = json_loadb(strbuf_get(&from->body), from->body.len, 0, NULL);
+		ret->json = read_body(&from->body);
 		ret->kind = kind_of_status(from->status);
+		if (ret->status == 503 && ret->retry_after_ms > 0)
+			ret->kind = ANSWER_BUSY;
 		if (!is_plausible(ret))
 			ret->kind = ANSWER_TROUBLE;
 	} else {
@@ -220,6 +258,7 @@ bool answer_is_global(const struct answer *answer)
 	switch (answer->kind) {
 	case ANSWER_AUTH:
 	case ANSWER_LIMITED:
+	case ANSWER_BUSY:
 	case ANSWER_UNREACHED:
 	case ANSWER_STOPPED:
 		return true;

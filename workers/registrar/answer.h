@@ -19,6 +19,7 @@ enum answer_kind {
 	ANSWER_REFUSED,   /* 400, 422 and their like: the same again would be refused again */
 	ANSWER_AUTH,      /* 401, 403 */
 	ANSWER_LIMITED,   /* 429 */
+	ANSWER_BUSY,      /* 503 that says how long */
 	ANSWER_PEER,      /* 502: it could not reach us, or did not like our tools */
 	ANSWER_TROUBLE,   /* 5xx, or no answer of a gateway: try again later */
 	ANSWER_LATE,      /* no answer in time: it may have been done all the same */

@@ -30,6 +30,7 @@ struct confirmed {
 	char shown
 		[SECRET_MARK_SIZE]; /* of what the gateway showed afterwards: it may write it its own way */
 	int64_t n_tools;            /* its toolCount that went with it; -1: unknown */
+	int64_t version;            /* its version at that time; 0: unknown */
 };
 
 struct domain {

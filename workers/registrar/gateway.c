@@ -53,7 +53,7 @@ static void send_request(struct gateway *gateway, const char *method, const char
 		.ca_file = settings->ca_file,
 		.client_cert = settings->client_cert,
 		.client_key = settings->client_key,
-		.verify = settings->verify,
+		.verify = gateway->verify,
 		.timeout_ms = is_read ? HTTP_READ_MS : HTTP_WRITE_MS,
 	};
 
@@ -78,6 +78,8 @@ static void ask(struct gateway *gateway, const char *method, const char *path, j
 	if (ret->kind == ANSWER_LIMITED)
 		pace_close(&gateway->pace, clock_now_ms(),
 			ret->retry_after_ms > 0 ? ret->retry_after_ms : PACE_CAP_MS);
+	else if (ret->kind == ANSWER_BUSY)
+		pace_close(&gateway->pace, clock_now_ms(), ret->retry_after_ms);
 	if (ret->kind != ANSWER_OK && ret->kind != ANSWER_PENDING && ret->kind != ANSWER_STOPPED)
 		gateway->counters.errors++;
 }

@@ -24,6 +24,7 @@ struct gateway {
 	const struct settings *settings;
 	const char *token;
 	const char *peer_key; /* NULL: none */
+	bool verify;          /* its certificate is checked */
 };
 
 /* Answers of these: answer_done() in any case. */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "shared/alloc.h"
-#include "shared/ascii.h"
 #include "shared/clock.h"
 #include "workers/registrar/pace.h"
 
@@ -21,7 +20,7 @@ struct http {
 	struct link *link;
 };
 
-/* What libcurl's callbacks fill. */
+/* What is filled while it runs. */
 struct transfer {
 	CURL *easy;
 	struct curl_slist *headers;
@@ -30,7 +29,7 @@ struct transfer {
 	char error[CURL_ERROR_SIZE];
 };
 
-/* --- libcurl's callbacks -------------------------------------------------------------------------- */
+/* --- what arrives ---------------------------------------------------------------------------------- */
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
@@ -43,37 +42,6 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	strbuf_add(body, bytes, len);
-	return len;
-}
-
-/* A date instead of seconds is as nothing: we have a pace of our own. */
-static int64_t read_retry_after(const char *at, size_t len)
-{
-	int64_t seconds = 0;
-
-	while (len > 0 && (*at == ' ' || *at == '\t')) {
-		at++;
-		len--;
-	}
-	for (size_t i = 0; i < len && at[i] != '\r' && at[i] != '\n'; i++) {
-		if (!ascii_is_digit(at[i]))
-			return 0;
-		seconds = seconds * 10 + (at[i] - '0');
-		if (seconds > PACE_MAX_RETRY_AFTER_S)
-			return PACE_MAX_RETRY_AFTER_S * CLOCK_SECOND_MS;
-	}
-	return seconds * CLOCK_SECOND_MS;
-}
-
-static size_t on_header(char *line, size_t size, size_t n, void *arg)
-{
-	static const char name[] = "Retry-After:";
-	struct transfer *transfer = arg;
-	size_t len = size * n;
-
-	if (len > strlen(name) && strncasecmp(line, name, strlen(name)) == 0)
-		transfer->answer->retry_after_ms =
-			read_retry_after(line + strlen(name), len - strlen(name));
 	return len;
 }
 
@@ -149,8 +117,6 @@ static void set_request(struct transfer *transfer, const struct http_request *re
 	SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
 	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET(easy, CURLOPT_WRITEDATA, transfer);
-	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
-	SET(easy, CURLOPT_HEADERDATA, transfer);
 	SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	/* On a kept connection that turns out to be dead libcurl sends once more, whatever became of it. */
 	SET(easy, CURLOPT_FRESH_CONNECT, streq(request->method, "GET") ? 0L : 1L);
@@ -179,6 +145,19 @@ static const char *words_of(const struct transfer *transfer, CURLcode result)
 	return transfer->error;
 }
 
+/* Seconds, or a date (RFC 9110 section 10.2.3): libcurl reads both. */
+static int64_t get_retry_after(CURL *easy)
+{
+	curl_off_t seconds = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+	if (seconds <= 0)
+		return 0;
+	if (seconds > PACE_MAX_RETRY_AFTER_S)
+		seconds = PACE_MAX_RETRY_AFTER_S;
+	return (int64_t)seconds * CLOCK_SECOND_MS;
+}
+
 static void judge(struct transfer *transfer, CURLcode result)
 {
 	struct http_answer *answer = transfer->answer;
@@ -190,6 +169,7 @@ static void judge(struct transfer *transfer, CURLcode result)
 	answer->status = (int)status;
 	if (result == CURLE_OK) {
 		answer->end = HTTP_ANSWERED;
+		answer->retry_after_ms = get_retry_after(transfer->easy);
 		return;
 	}
 	if (transfer->is_too_big)

@@ -61,7 +61,8 @@ static bool take_domain(json_t *json, struct confirmed *ret)
 {
 	json_t *n = json_object_get(json, "n_tools");
 
-	*ret = (struct confirmed){ .n_tools = json_is_integer(n) ? json_integer_value(n) : -1 };
+	*ret = (struct confirmed){ .n_tools = json_is_integer(n) ? json_integer_value(n) : -1,
+		.version = json_integer_value(json_object_get(json, "version")) };
 	return take_hex(json, "id", ret->id, sizeof(ret->id)) &&
 	       take_hex(json, "mark", ret->mark, sizeof(ret->mark)) &&
 	       take_hex(json, "key_mark", ret->key_mark, sizeof(ret->key_mark)) &&
@@ -93,12 +94,22 @@ static bool is_names(json_t *list)
 	return !list || json_is_true(list) || json_is_array(list);
 }
 
+/* What of it is no text counts as left out where it is used. */
+static bool is_order(json_t *order)
+{
+	json_t *domains = json_object_get(order, "domains");
+
+	return !order || (json_is_object(order) && !json_is_true(domains) && is_names(domains));
+}
+
 static bool take_head(json_t *json, struct keep *ret)
 {
 	json_t *gateway = json_object_get(json, "gateway");
 
 	if (json_integer_value(json_object_get(json, "version")) != KEEP_VERSION ||
 		!take_hex(json, "instance", ret->instance, sizeof(ret->instance)) ||
+		!take_hex(json, "former", ret->former, sizeof(ret->former)) ||
+		!take_hex(json, "host", ret->host, sizeof(ret->host)) ||
 		!take_hex(json, "salt", ret->salt, sizeof(ret->salt)) ||
 		!take_hex(json, "server_id", ret->server_id, sizeof(ret->server_id)))
 		return false;
@@ -107,7 +118,7 @@ static bool take_head(json_t *json, struct keep *ret)
 	ret->gateway = alloc_str(json_string_value(gateway));
 	ret->order = json_incref(json_object_get(json, "order"));
 	ret->unregistered = json_incref(json_object_get(json, "unregistered"));
-	return (!ret->order || json_is_object(ret->order)) && is_names(ret->unregistered);
+	return is_order(ret->order) && is_names(ret->unregistered);
 }
 
 int keep_read(json_t *json, struct keep *keep, struct domains *domains)
@@ -153,21 +164,22 @@ static json_t *write_domains(const struct domains *domains)
 
 		if (*confirmed->id)
 			(void)json_object_set_new(list, domain->name,
-				json_pack("{s:s, s:s, s:s, s:s, s:I}", "id", confirmed->id, "mark",
-					confirmed->mark, "key_mark", confirmed->key_mark, "shown",
-					confirmed->shown, "n_tools",
-					(json_int_t)confirmed->n_tools));
+				json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "id", confirmed->id,
+					"mark", confirmed->mark, "key_mark", confirmed->key_mark,
+					"shown", confirmed->shown, "n_tools",
+					(json_int_t)confirmed->n_tools, "version",
+					(json_int_t)confirmed->version));
 	}
 	return list;
 }
 
 json_t *keep_write(const struct keep *keep, const struct domains *domains)
 {
-	return json_pack("{s:i, s:s, s:s, s:s*, s:O*, s:O*, s:s, s:o, s:O*}", "version",
-		KEEP_VERSION, "instance", keep->instance, "salt", keep->salt, "gateway",
-		keep->gateway, "order", keep->order, "unregistered", keep->unregistered,
-		"server_id", keep->server_id, "domains", write_domains(domains), "report",
-		keep->report);
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s*, s:O*, s:O*, s:s, s:o, s:O*}", "version",
+		KEEP_VERSION, "instance", keep->instance, "former", keep->former, "host",
+		keep->host, "salt", keep->salt, "gateway", keep->gateway, "order", keep->order,
+		"unregistered", keep->unregistered, "server_id", keep->server_id, "domains",
+		write_domains(domains), "report", keep->report);
 }
 
 static int write_file(const char *path, const struct strbuf *text)

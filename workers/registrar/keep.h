@@ -15,6 +15,8 @@ enum {
 
 struct keep {
 	char instance[KEEP_ID_SIZE]; /* marks what is ours at a gateway; "": not chosen yet */
+	char former[KEEP_ID_SIZE];   /* what it was before our address changed; "": nothing else */
+	char host[KEEP_ID_SIZE];     /* marks the machine; "": not known */
 	char salt[KEEP_ID_SIZE];
 	char *gateway;                /* URL to which the domains' part belongs */
 	json_t *order;                /* the params of the last registrar/register; NULL: none */

@@ -7,6 +7,7 @@ workers_registrar_libregistrar_a_SOURCES = \
 	workers/registrar/domains.c workers/registrar/domains.h \
 	workers/registrar/gateway.c workers/registrar/gateway.h \
 	workers/registrar/http.c workers/registrar/http.h \
+	workers/registrar/instance.c \
 	workers/registrar/keep.c workers/registrar/keep.h \
 	workers/registrar/link.c workers/registrar/link.h \
 	workers/registrar/orders.c \

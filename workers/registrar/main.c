@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "shared/fd.h"
@@ -60,7 +61,8 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	log_init("mcp-fleet-registrar", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a core, or a debugger, would show the token */
+	log_init("mcp-fleet-registrar", LOG_TARGET_WORKER, LOG_LEVEL_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = fd_hold_standard();
 	if (r == 0)

@@ -1,4 +1,18 @@
-/* Messages of mcp-fleetd: settings, news of domains, and an operator's orders; see registrar.h. */
+/* Messages of mcp-fleetd: settings, news of domains, and an operator's orders; see registrar.h.
+ *
+ * Notifications to us:
+ *   registrar/settings    all of struct settings; what was told before is replaced
+ *   registrar/domain      {name, is_ready, reason, description, tools: [whole tool objects]}; a domain that is
+ *                         configured but was not told yet is unknown: its entry is left alone
+ * Requests to us, each answered with the report (report.c):
+ *   registrar/register    struct order; kept, and over the settings, from then on. Domains that it names come to
+ *                         those that are registered already. Answered when all is there, when a person has
+ *                         to do something, or after timeout_ms
+ *   registrar/unregister  {domains?}; deletes ours and forgets the order. What is unregistered while the
+ *                         settings have a URL stays away until the next register
+ *   registrar/check       what differs, in `drift`; changes nothing at the gateway
+ *   registrar/reconcile   a round now
+ * From us: notification registrar/state, the report, when it changed and after each round. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -151,6 +165,16 @@ static const char *prefer(const char *text, json_t *old, const char *name)
 	return *text ? text : text_of(old, name);
 }
 
+static void keep_verify(const struct order *order, json_t *old, json_t *kept)
+{
+	json_t *verify = json_object_get(order->json, "verify");
+
+	if (!verify)
+		verify = json_object_get(old, "verify");
+	if (json_is_boolean(verify))
+		(void)json_object_set(kept, "verify", verify);
+}
+
 static void keep_order(struct registrar *registrar, const struct order *order, const char *url)
 {
 	struct keep *keep = &registrar->keep;
@@ -165,6 +189,7 @@ static void keep_order(struct registrar *registrar, const struct order *order, c
 				       ? without(keep->unregistered, &order->domains)
 				       : NULL;
 
+	keep_verify(order, old, kept);
 	json_decref(keep->order);
 	json_decref(keep->unregistered);
 	keep->order = kept;

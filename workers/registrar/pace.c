@@ -50,7 +50,5 @@ int64_t pace_backoff_ms(unsigned n_failures, int64_t cap_ms, uint32_t random)
 
 int64_t pace_interval_ms(int64_t interval_ms, uint32_t random)
 {
-	double share = (double)random / UINT32_MAX * 2 - 1;
-
-	return interval_ms + (int64_t)((double)interval_ms / 10 * share);
+	return interval_ms - (int64_t)((double)interval_ms / 10 * (double)random / UINT32_MAX);
 }

@@ -35,5 +35,6 @@ void pace_close(struct pace *pace, int64_t now_ms, int64_t wait_ms);
  * PACE_CAP_MS. `random` is any 32 random bits; the jitter takes up to a quarter off. */
 int64_t pace_backoff_ms(unsigned n_failures, int64_t cap_ms, uint32_t random);
 
-/* `interval_ms` with up to a tenth more or less. */
+/* `interval_ms` less up to a tenth, so that fleets do not come all at once; never more, because within an
+ * interval all has to be well again. */
 int64_t pace_interval_ms(int64_t interval_ms, uint32_t random);

@@ -4,7 +4,6 @@
 
 #include "shared/alloc.h"
 #include "shared/log.h"
-#include "shared/quote.h"
 #include "workers/registrar/registrar.h"
 #include "workers/registrar/toolset.h"
 
@@ -41,6 +40,17 @@ static void fail(struct job *job, enum domain_state state, const char *error, co
 	domain_failed(job->domain, job->peer->mark, clock_now_ms() + retry_ms);
 }
 
+/* The same again would be refused again, as long as nobody changes a thing at the gateway that is not seen from
+ * here: tried again within one interval, then more and more rarely. */
+static int64_t slow_ms(struct job *job)
+{
+	int64_t wait_ms = job->registrar->settings.interval_ms;
+
+	for (unsigned i = job->domain->n_failures++; i > 0 && wait_ms < SLOW_MS; i--)
+		wait_ms *= 2;
+	return wait_ms < SLOW_MS ? wait_ms : SLOW_MS;
+}
+
 /* It is shorter where the interval is: within one of them all has to be well again. */
 static int64_t late_ms(const struct job *job)
 {
@@ -53,20 +63,22 @@ static int64_t late_ms(const struct job *job)
 static bool take_failure(struct job *job)
 {
 	const struct answer *answer = job->answer;
+	bool is_first = job->domain->n_failures == 0;
 	enum domain_state known = job->step->record ? DOMAIN_DEGRADED : DOMAIN_UNREGISTERED;
 
 	if (answer_is_global(answer))
 		return true;
 	switch (answer->kind) {
 	case ANSWER_REFUSED:
-		fail(job, DOMAIN_REFUSED, answer->error, answer->remedy, SLOW_MS);
+		fail(job, DOMAIN_REFUSED, answer->error, answer->remedy, slow_ms(job));
 		break;
-	case ANSWER_CONFLICT:
-		fail(job, DOMAIN_FOREIGN, answer->error, peer_remedy_foreign, backoff_ms(job));
+	case ANSWER_CONFLICT: /* the first time it may be ours: of a request whose answer was lost */
+		fail(job, is_first ? known : DOMAIN_FOREIGN, answer->error, peer_remedy_foreign,
+			backoff_ms(job));
 		break;
 	case ANSWER_PEER:
 		if (strstr(answer->error, "validation"))
-			fail(job, DOMAIN_REFUSED, answer->error, remedy_tools, SLOW_MS);
+			fail(job, DOMAIN_REFUSED, answer->error, remedy_tools, slow_ms(job));
 		else
 			fail(job, DOMAIN_UNREACHABLE, answer->error, answer->remedy,
 				backoff_ms(job));
@@ -90,6 +102,7 @@ static void add_secrets(const struct job *job, json_t *body)
 	const struct record *record = job->step->record;
 	const struct confirmed *confirmed = &job->domain->confirmed;
 	bool is_known = record && record->has_token && streq(confirmed->id, record->id) &&
+			record->version == confirmed->version &&
 			streq(confirmed->key_mark, registrar->key_mark);
 
 	if (registrar->peer_key) {
@@ -129,6 +142,7 @@ static void confirm(struct job *job, const struct record *record, int64_t n_tool
 	memcpy(confirmed->key_mark, job->registrar->key_mark, sizeof(confirmed->key_mark));
 	secret_mark("", shown, confirmed->shown);
 	confirmed->n_tools = n_tools;
+	confirmed->version = record->version;
 	domain->n_failures = 0;
 	domain->retry_at_ms = 0;
 	if (domain->state != DOMAIN_REGISTERED) {
@@ -177,7 +191,7 @@ static void tell_incomplete(struct job *job, const struct toolset *toolset)
 	else
 		error = alloc_printf(
 			"the gateway has %" PRId64 " tools too many", toolset->n_extra);
-	fail(job, DOMAIN_DEGRADED, error, remedy_tools, SLOW_MS);
+	fail(job, DOMAIN_DEGRADED, error, remedy_tools, slow_ms(job));
 }
 
 /* After a POST or a PUT that was taken. */
@@ -334,12 +348,11 @@ bool peer_run(struct registrar *registrar, struct domain *domain, const struct t
 
 bool peer_delete(struct registrar *registrar, const struct record *record, struct answer *ret)
 {
-	char url[QUOTE_SIZE];
+	auto_free char *name = peer_clean(registrar, record->name);
 
 	gateway_delete(&registrar->gateway, record->id, ret);
 	if (ret->kind == ANSWER_OK || ret->kind == ANSWER_PENDING || ret->kind == ANSWER_MISSING) {
-		log_info("the gateway's entry %s (%s) is deleted", record->id,
-			quote(url, record->url));
+		log_info("the gateway's entry %s (%s) is deleted", record->id, name);
 		return false;
 	}
 	if (answer_is_global(ret))

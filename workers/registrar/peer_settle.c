@@ -12,11 +12,17 @@ const char peer_remedy_foreign[] =
 	"rename or delete that entry at the gateway, or choose another name_prefix or public_url";
 static const char remedy_change[] = "change what is named here; it is tried again then";
 
+char *peer_clean(const struct registrar *registrar, const char *text)
+{
+	const char *secrets[] = { registrar->token.text, registrar->peer_key };
+
+	return secret_clean(text, MAX_WHY_CHARS, secrets, N_ELEMENTS(secrets));
+}
+
 void peer_pend(
 	struct registrar *registrar, struct domain *domain, int64_t after_ms, const char *why)
 {
-	const char *secrets[] = { registrar->token.text, registrar->peer_key };
-	auto_free char *clean = secret_clean(why, MAX_WHY_CHARS, secrets, N_ELEMENTS(secrets));
+	auto_free char *clean = peer_clean(registrar, why);
 	int64_t wait_ms = pace_backoff_ms(
 		++domain->n_failures, registrar->settings.interval_ms, registrar_random());
 

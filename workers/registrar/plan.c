@@ -15,7 +15,7 @@ struct work {
 	const struct plan_want *wants;
 	size_t n_wants;
 	const struct records *records;
-	const char *instance_tag;
+	const struct plan_tags *tags;
 	bool *is_taken; /* by record */
 	struct plan *plan;
 };
@@ -44,7 +44,29 @@ static bool is_same_url(const char *rewritten, const char *url)
 
 static bool is_of_instance(const struct work *work, const struct record *record)
 {
-	return record_has_tag(record, PLAN_TAG) && record_has_tag(record, work->instance_tag);
+	return record_has_tag(record, work->tags->instance) ||
+	       (*work->tags->former && record_has_tag(record, work->tags->former));
+}
+
+static bool is_instance_tag(const char *tag)
+{
+	static const char prefix[] = PLAN_TAG "-";
+	const char *digits = tag + strlen(prefix);
+
+	return strncmp(tag, prefix, strlen(prefix)) == 0 && strlen(digits) == PLAN_INSTANCE_CHARS &&
+	       strspn(digits, "0123456789abcdef") == PLAN_INSTANCE_CHARS;
+}
+
+/* Whosever it is: another fleet may have the same address, where that is the one of its own machine. */
+static bool has_instance_tag(const struct record *record)
+{
+	json_t *tag;
+	size_t i;
+
+	json_array_foreach(record->tags, i, tag)
+		if (is_instance_tag(json_string_value(tag)))
+			return true;
+	return false;
 }
 
 static bool is_match(const struct plan_want *want, const struct record *record, enum match_by by)
@@ -62,11 +84,19 @@ static bool is_match(const struct plan_want *want, const struct record *record, 
 	return false;
 }
 
+/* So sure that it may be deleted. */
+static bool is_surely_ours(
+	const struct work *work, const struct plan_want *want, const struct record *record)
+{
+	return is_of_instance(work, record) || streq(want->confirmed_id, record->id);
+}
+
 static bool is_ours(
 	const struct work *work, const struct plan_want *want, const struct record *record)
 {
-	return is_of_instance(work, record) ||
-	       (record_has_tag(record, PLAN_TAG) && is_same_url(want->url, record->url));
+	return is_surely_ours(work, want, record) ||
+	       (record_has_tag(record, PLAN_TAG) && !has_instance_tag(record) &&
+		       is_same_url(want->url, record->url));
 }
 
 /* Is `a` the older one? Its id decides where the time does not. */
@@ -150,6 +180,23 @@ static bool is_as_confirmed(const struct plan_want *want, const struct record *r
 
 /* --- one domain ----------------------------------------------------------------------------------- */
 
+/* Does the gateway work on it by itself? Not any more, where what was sent is not what is wanted now: from an
+ * address that was wrong it would never come to an end. */
+static bool is_under_way(
+	const struct plan_want *want, const struct record *record, const char *difference)
+{
+	bool is_outdated = difference && *want->confirmed_mark &&
+			   streq(want->confirmed_id, record->id) && !is_confirmed(want, record);
+
+	return streq(record->status, "deleting") ||
+	       (streq(record->status, "pending") && !is_outdated);
+}
+
+static bool was_written(const struct plan_want *want, const struct record *record)
+{
+	return want->confirmed_version > 0 && record->version != want->confirmed_version;
+}
+
 static void judge(struct work *work, int i, const struct record *record)
 {
 	const struct plan_want *want = &work->wants[i];
@@ -159,7 +206,7 @@ static void judge(struct work *work, int i, const struct record *record)
 
 	if (difference && is_as_confirmed(want, record))
 		difference = NULL;
-	if (streq(record->status, "pending") || streq(record->status, "deleting")) {
+	if (is_under_way(want, record, difference)) {
 		add(work, PLAN_PENDING, i, record, "");
 	} else if (!record->is_enabled) {
 		add(work, PLAN_DISABLED, i, record, "it was switched off at the gateway");
@@ -170,6 +217,9 @@ static void judge(struct work *work, int i, const struct record *record)
 	} else if (!is_known && (want->has_key || want->has_ca)) {
 		add(work, PLAN_UPDATE, i, record,
 			"it is not known whether its key and CA are ours");
+	} else if (is_known && was_written(want, record) && (want->has_key || want->has_ca)) {
+		add(work, PLAN_UPDATE, i, record,
+			"somebody wrote it, and its key and CA are not shown");
 	} else if (!record->is_reachable && want->may_revive) {
 		add(work, PLAN_UPDATE, i, record, "the gateway has it as unreachable");
 	} else if (!is_known || record->n_tools != want->confirmed_tools) {
@@ -223,7 +273,7 @@ static void take_matches(struct work *work, int i, enum match_by by, const struc
 			!is_ours(work, want, record))
 			continue;
 		work->is_taken[k] = true;
-		if (want->wish == WISH_REMOVE && is_of_instance(work, record))
+		if (want->wish == WISH_REMOVE && is_surely_ours(work, want, record))
 			add(work, PLAN_DELETE, i, record, "the domain is not to be registered");
 		else if (want->wish == WISH_HAVE && record != kept)
 			add(work, PLAN_DELETE, i, record, "it is a duplicate");
@@ -275,9 +325,9 @@ static void match(struct work *work, const struct record **kept)
 }
 
 void plan_make(const struct plan_want *wants, size_t n_wants, const struct records *records,
-	const char *instance_tag, struct plan *ret)
+	const struct plan_tags *tags, struct plan *ret)
 {
-	struct work work = { wants, n_wants, records, instance_tag, NULL, ret };
+	struct work work = { wants, n_wants, records, tags, NULL, ret };
 	auto_free bool *is_taken = alloc_zero(records->n + 1);
 	auto_free const struct record **kept = alloc_zero((n_wants + 1) * sizeof(*kept));
 

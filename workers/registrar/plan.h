@@ -1,14 +1,19 @@
 /* From what the gateway has and what the fleet is to what has to be done. Pure: no I/O, no clock.
  *
- * An entry is ours when it has the tags mcp-fleet and that of our instance, or mcp-fleet and the URL of a domain of
- * ours (then our instance was forgotten, but nobody else can be meant). What is not ours is never touched;
- * what is right is not touched either. */
+ * An entry is ours when it has the tag of our instance (or of the one that we were before our address changed),
+ * when it is the very one that was confirmed for the domain (its tags may have been edited), or when it has
+ * the tag mcp-fleet, no tag of an instance, and the URL of a domain of ours. What is not ours is never
+ * touched; what is right is not touched either. */
 #pragma once
 
 #include "workers/registrar/record.h"
 #include "workers/registrar/secret.h"
 
 #define PLAN_TAG "mcp-fleet"
+
+enum {
+	PLAN_INSTANCE_CHARS = 12
+}; /* hexadecimal digits behind "mcp-fleet-": the tag of an instance */
 
 enum plan_wish {
 	WISH_HAVE,   /* it has to be there, just so */
@@ -35,6 +40,7 @@ struct plan_want {
 	const char *confirmed_id;
 	const char *confirmed_shown; /* record_mark() of the entry at that time */
 	int64_t confirmed_tools;     /* its toolCount at that time; -1: unknown */
+	int64_t confirmed_version;   /* its version at that time; 0: unknown */
 	bool may_revive;             /* nothing was sent lately because it is unreachable */
 };
 
@@ -65,8 +71,14 @@ struct plan {
 	size_t n;
 };
 
+/* The tags by which we know what is ours; "": none. */
+struct plan_tags {
+	const char *instance;
+	const char *former;
+};
+
 void plan_make(const struct plan_want *wants, size_t n_wants, const struct records *records,
-	const char *instance_tag, struct plan *ret);
+	const struct plan_tags *tags, struct plan *ret);
 void plan_done(struct plan *plan);
 
 /* The first field of an entry that is not as wanted, in words; NULL: none. */

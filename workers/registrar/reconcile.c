@@ -12,6 +12,7 @@ struct round {
 	struct domain **domains;
 	struct target_peer *peers;
 	struct plan_want *wants;
+	bool *is_kept; /* by want: it could not be deleted */
 	size_t n;
 	struct records records;
 	struct plan plan;
@@ -45,11 +46,12 @@ static void wait_for_next(struct registrar *registrar, int64_t wait_ms)
 	registrar->round_at_ms = clock_now_ms() + wait_ms;
 }
 
+/* One request: a token may be mended at the gateway, where we do not see it. */
 static int64_t refused_ms(const struct registrar *registrar)
 {
 	int64_t interval_ms = registrar->settings.interval_ms;
 
-	return interval_ms > PACE_CAP_MS ? interval_ms : PACE_CAP_MS;
+	return interval_ms < SLOW_MS ? interval_ms : SLOW_MS;
 }
 
 static void fail_round(struct registrar *registrar, const struct answer *answer)
@@ -65,6 +67,7 @@ static void fail_round(struct registrar *registrar, const struct answer *answer)
 		wait_for_next(registrar, refused_ms(registrar));
 		break;
 	case ANSWER_LIMITED:
+	case ANSWER_BUSY:
 		set_contact(registrar, CONTACT_LIMITED, answer->error, answer->remedy);
 		wait_for_next(registrar,
 			answer->retry_after_ms > 0 ? answer->retry_after_ms : PACE_CAP_MS);
@@ -79,6 +82,8 @@ static void fail_round(struct registrar *registrar, const struct answer *answer)
 
 static void note_contact(struct registrar *registrar)
 {
+	if (registrar->contact == CONTACT_UNREACHABLE)
+		registrar_try_anew(registrar); /* what it refused it may take now */
 	clock_wall_text(registrar->last_contact);
 	registrar->n_failures = 0;
 	set_contact(registrar, CONTACT_CONNECTED, NULL, NULL);
@@ -99,6 +104,7 @@ static bool begin(struct registrar *registrar)
 	registrar->gateway.settings = &registrar->settings;
 	registrar->gateway.token = registrar->token.text;
 	registrar->gateway.peer_key = registrar->peer_key;
+	registrar->gateway.verify = registrar->verify;
 	return true;
 }
 
@@ -158,6 +164,7 @@ static void make_wants(struct round *round)
 	round->domains = alloc_zero((n + 1) * sizeof(*round->domains));
 	round->peers = alloc_zero((n + 1) * sizeof(*round->peers));
 	round->wants = alloc_zero((n + 1) * sizeof(*round->wants));
+	round->is_kept = alloc_zero(n + 1);
 	TAILQ_FOREACH(domain, &registrar->domains, next) {
 		struct target_peer *peer = &round->peers[round->n];
 
@@ -172,6 +179,14 @@ static void make_wants(struct round *round)
 	}
 }
 
+static void plan_round(struct round *round)
+{
+	const struct plan_tags tags = { round->registrar->instance_tag,
+		round->registrar->former_tag };
+
+	plan_make(round->wants, round->n, &round->records, &tags, &round->plan);
+}
+
 static void done(struct round *round)
 {
 	for (size_t i = 0; i < round->n; i++)
@@ -179,6 +194,7 @@ static void done(struct round *round)
 	free(round->domains);
 	free(round->peers);
 	free(round->wants);
+	free(round->is_kept);
 	plan_done(&round->plan);
 	records_done(&round->records);
 	answer_done(&round->answer);
@@ -196,14 +212,49 @@ static bool is_gone(struct round *round)
 	return round->answer.kind != ANSWER_OK;
 }
 
+/* Is what a domain had there to be deleted first? Then it is not gone before that is done. */
+static bool is_to_be_deleted(const struct round *round, const struct plan_step *step)
+{
+	for (size_t i = 0; i < round->plan.n; i++)
+		if (round->plan.steps[i].kind == PLAN_DELETE &&
+			round->plan.steps[i].want == step->want)
+			return true;
+	return false;
+}
+
+static void settle(struct round *round, const struct plan_step *step)
+{
+	peer_settle(round->registrar, round->domains[step->want], &round->peers[step->want], step);
+}
+
+/* The domain whose entry cannot be deleted keeps it, and is told so; others' left-overs come again. */
+static bool run_delete(struct round *round, struct plan_step *step)
+{
+	struct domain *domain = step->want == PLAN_NO_WANT ? NULL : round->domains[step->want];
+
+	if (!round->changes)
+		return false;
+	if (peer_delete(round->registrar, step->record, &round->answer))
+		return true;
+	if (domain && round->answer.error && round->answer.kind != ANSWER_MISSING) {
+		domain_set(domain, DOMAIN_DEGRADED, round->answer.error, round->answer.remedy);
+		round->is_kept[step->want] = true;
+	}
+	return false;
+}
+
 static bool run_step(struct round *round, struct plan_step *step)
 {
 	struct registrar *registrar = round->registrar;
-	bool is_global;
+	bool is_global = false;
 
 	answer_done(&round->answer);
 	if (step->kind == PLAN_DELETE) {
-		is_global = round->changes && peer_delete(registrar, step->record, &round->answer);
+		is_global = run_delete(round, step);
+	} else if (step->kind == PLAN_ABSENT) {
+		if (round->changes && !round->is_kept[step->want])
+			settle(round, step);
+		report_publish(registrar, false);
 	} else {
 		is_global = peer_run(registrar, round->domains[step->want],
 			&round->peers[step->want], step, round->changes, &round->answer);
@@ -219,9 +270,9 @@ static void settle_all(struct round *round)
 	for (size_t i = 0; i < round->plan.n; i++) {
 		const struct plan_step *step = &round->plan.steps[i];
 
-		if (step->kind != PLAN_DELETE)
-			peer_settle(round->registrar, round->domains[step->want],
-				&round->peers[step->want], step);
+		if (step->kind != PLAN_DELETE &&
+			!(step->kind == PLAN_ABSENT && is_to_be_deleted(round, step)))
+			settle(round, step);
 	}
 	report_publish(round->registrar, false);
 }
@@ -278,8 +329,9 @@ static void note_drift(struct round *round)
 
 	for (size_t i = 0; i < round->plan.n; i++) {
 		const struct plan_step *step = &round->plan.steps[i];
-		const char *name = step->want == PLAN_NO_WANT ? step->record->name
-							      : round->domains[step->want]->name;
+		auto_free char *name = step->want == PLAN_NO_WANT
+					       ? peer_clean(registrar, step->record->name)
+					       : alloc_str(round->domains[step->want]->name);
 
 		if (is_drift(round, step))
 			(void)json_array_append_new(registrar->drift,
@@ -334,8 +386,7 @@ void reconcile(struct registrar *registrar, bool changes)
 	if (!list(&round)) {
 		fail_round(registrar, &round.answer);
 	} else {
-		plan_make(
-			round.wants, round.n, &round.records, registrar->instance_tag, &round.plan);
+		plan_round(&round);
 		if (run_plan(&round))
 			schedule(registrar);
 		note_drift(&round);
@@ -392,8 +443,7 @@ int reconcile_remove(struct registrar *registrar, json_t *names, struct fail *fa
 		if (is_named(names, round.domains[i]->name))
 			round.wants[i].wish = WISH_REMOVE;
 	if (list(&round)) {
-		plan_make(
-			round.wants, round.n, &round.records, registrar->instance_tag, &round.plan);
+		plan_round(&round);
 		r = remove_listed(&round, names);
 		answer_done(&round.answer);
 		if (r == 0 && !names && server_remove(registrar, &round.answer))

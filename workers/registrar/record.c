@@ -73,6 +73,7 @@ bool record_read(json_t *json, struct record *ret)
 		.is_enabled = get_bool(json, "enabled", true),
 		.is_reachable = get_bool(json, "reachable", true),
 		.n_tools = json_integer_value(get(json, "toolCount", "tool_count")),
+		.version = json_integer_value(json_object_get(json, "version")),
 	};
 	return *ret->id != '\0' && strlen(ret->id) <= 64 &&
 	       strspn(ret->id, "0123456789abcdefABCDEF-") == strlen(ret->id);
@@ -100,20 +101,18 @@ void record_done(struct record *record)
 bool records_read(json_t *json, struct records *ret)
 {
 	json_t *list = json_is_object(json) ? json_object_get(json, "gateways") : json;
-	json_t *entry;
-	size_t i;
+	size_t n = json_array_size(list) < RECORD_MAX ? json_array_size(list) : RECORD_MAX;
 
 	*ret = (struct records){ 0 };
 	if (!json_is_array(list))
 		return false;
-	if (json_array_size(list) > 0)
-		ret->items = alloc_resize(NULL, json_array_size(list), sizeof(*ret->items));
-	json_array_foreach(list, i, entry) {
-		if (ret->n < RECORD_MAX && record_read(entry, &ret->items[ret->n]))
+	if (n > 0)
+		ret->items = alloc_resize(NULL, n, sizeof(*ret->items));
+	for (size_t i = 0; i < n; i++)
+		if (record_read(json_array_get(list, i), &ret->items[ret->n]))
 			ret->n++;
-		else if (ret->n < RECORD_MAX)
+		else
 			record_done(&ret->items[ret->n]);
-	}
 	return true;
 }
 

@@ -10,7 +10,7 @@
 #include "shared/cleanup.h"
 
 enum {
-	RECORD_MAX = 10000, /* in one list; more are not looked at */
+	RECORD_MAX = 10000, /* of one list, the first; the others are not looked at */
 };
 
 struct record {
@@ -33,6 +33,7 @@ struct record {
 	bool is_enabled;
 	bool is_reachable;
 	int64_t n_tools;
+	int64_t version; /* moves with each write, by whomever; 0: it does not say */
 };
 
 struct records {

@@ -4,6 +4,7 @@
  *   registrar.c  the loop
  *   orders.c     messages of mcp-fleetd: settings, domains, orders
  *   target.c     what holds now, from settings, orders and files
+ *   instance.c   who we are at the gateway: what is ours is known by that
  *   reconcile.c  a round: list, plan, carry out
  *   peer.c       one domain's entry: create, update, compare, delete
  *   peer_settle.c  what is known of it from the list
@@ -22,7 +23,7 @@
 
 enum {
 	SETTLE_MS = 200,      /* news of domains come in swarms */
-	SLOW_MS = 300 * 1000, /* what was refused is tried again so rarely */
+	SLOW_MS = 300 * 1000, /* what is refused again and again is tried so rarely in the end */
 	LATE_MS = 30 * 1000,  /* a request without an answer may still be worked on */
 	TOKEN_LOOK_MS = 2000,
 };
@@ -71,12 +72,14 @@ struct registrar {
 	char *public_url;
 	char *token_file;
 	char *server_name; /* "": none */
+	bool verify;       /* the gateway's certificate is checked */
 	char *peer_key;
 	char *peer_ca;
 	char key_mark[SECRET_MARK_SIZE]; /* "": no key */
 	char ca_mark[SECRET_MARK_SIZE];
 	char instance_tag[KEEP_ID_SIZE + 16];
-	char *target_error; /* why nothing can be registered */
+	char former_tag[KEEP_ID_SIZE + 16]; /* "": none */
+	char *target_error;                 /* why nothing can be registered */
 	/* The gateway */
 	enum contact contact;
 	char *error;
@@ -143,6 +146,12 @@ void target_peer_make(
 	const struct registrar *registrar, const struct domain *domain, struct target_peer *ret);
 void target_peer_done(struct target_peer *peer);
 
+/* --- instance.c --- */
+
+/* Who we are at the gateway, from the addresses and what was kept. With `is_new` the gateway is another one than
+ * it was: nothing there can be ours from before. */
+void instance_choose(struct registrar *registrar, bool is_new);
+
 /* --- reconcile.c --- */
 
 /* Once through everything. With `changes` false only looks, and says what it would do in `drift`. */
@@ -155,6 +164,9 @@ int reconcile_remove(struct registrar *registrar, json_t *names, struct fail *fa
 
 /* What to do when somebody else has a domain's name or URL. */
 extern const char peer_remedy_foreign[];
+
+/* A text of an entry, fit to be shown; yours to free. */
+char *peer_clean(const struct registrar *registrar, const char *text) must_check;
 
 /* Takes over what the list of entries says of a domain, for every kind of step but PLAN_DELETE. */
 void peer_settle(struct registrar *registrar, struct domain *domain, const struct target_peer *peer,
@@ -176,6 +188,9 @@ bool peer_delete(struct registrar *registrar, const struct record *record, struc
 
 /* The virtual server, as it should be. True: as peer_run(). */
 bool server_run(struct registrar *registrar, bool changes, struct answer *ret) must_check;
+
+/* What is known of it holds at another gateway only. */
+void server_forget(struct registrar *registrar);
 bool server_remove(struct registrar *registrar, struct answer *ret) must_check;
 
 /* --- report.c --- */

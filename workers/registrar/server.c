@@ -57,16 +57,18 @@ static bool has_tag(json_t *entry, const char *wanted)
 	return false;
 }
 
-static bool is_ours(const struct registrar *registrar, json_t *entry)
-{
-	return has_tag(entry, PLAN_TAG) && has_tag(entry, registrar->instance_tag);
-}
-
 static bool has_text(json_t *entry, const char *name, const char *wanted)
 {
 	const char *text = json_string_value(json_object_get(entry, name));
 
 	return text && streq(text, wanted);
+}
+
+static bool is_ours(const struct registrar *registrar, json_t *entry)
+{
+	return has_tag(entry, registrar->instance_tag) ||
+	       (*registrar->former_tag && has_tag(entry, registrar->former_tag)) ||
+	       (*registrar->keep.server_id && has_text(entry, "id", registrar->keep.server_id));
 }
 
 static bool is_id(const char *id)
@@ -201,10 +203,13 @@ static json_t *make_body(const struct registrar *registrar, json_t *tags, json_t
 
 /* --- putting it right ----------------------------------------------------------------------------- */
 
+/* Once chosen it stays, whatever our address becomes. */
 static void choose_id(struct registrar *registrar)
 {
 	char mark[SECRET_MARK_SIZE];
 
+	if (*registrar->keep.server_id)
+		return;
 	secret_mark("server", registrar->instance_tag, mark);
 	memcpy(registrar->keep.server_id, mark, ID_CHARS);
 	registrar->keep.server_id[ID_CHARS] = '\0';
@@ -389,10 +394,18 @@ bool server_run(struct registrar *registrar, bool changes, struct answer *ret)
 	return take_list(registrar, list, changes, ret);
 }
 
-bool server_remove(struct registrar *registrar, struct answer *ret)
+void server_forget(struct registrar *registrar)
 {
 	struct virtual_server *server = &registrar->server;
 
+	free(server->id);
+	server->id = NULL;
+	server->n_found = 0;
+	set_state(server, DOMAIN_UNREGISTERED, NULL, NULL);
+}
+
+bool server_remove(struct registrar *registrar, struct answer *ret)
+{
 	if (!*registrar->keep.server_id)
 		return false;
 	gateway_delete_server(&registrar->gateway, registrar->keep.server_id, ret);
@@ -403,9 +416,6 @@ bool server_remove(struct registrar *registrar, struct answer *ret)
 	else if (ret->kind != ANSWER_OK && ret->kind != ANSWER_MISSING)
 		log_warn("the virtual server cannot be deleted: %s", ret->error);
 	registrar->keep.server_id[0] = '\0';
-	free(server->id);
-	server->id = NULL;
-	server->n_found = 0;
-	set_state(server, DOMAIN_UNREGISTERED, NULL, NULL);
+	server_forget(registrar);
 	return false;
 }

@@ -36,6 +36,7 @@ struct order {
 	const char *token_file;
 	struct str_list domains; /* none: all */
 	const char *server;
+	bool verify; /* true also where the order leaves it open: `json` knows */
 	int64_t timeout_ms;
 	json_t *json;
 };

@@ -10,7 +10,7 @@ char *slug_make(const char *name)
 	bool is_gap = false;
 
 	for (const char *c = name; *c; c++) {
-		char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+		char lower = ascii_to_lower(*c);
 
 		if (!ascii_is_letter(lower) && !ascii_is_digit(lower)) {
 			is_gap = slug.len > 0;

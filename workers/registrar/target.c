@@ -9,8 +9,6 @@
 #include "workers/registrar/registrar.h"
 #include "workers/registrar/slug.h"
 
-enum { INSTANCE_CHARS = 12 };
-
 /* A text of the order, else the settings' one. */
 static const char *choose(
 	const struct registrar *registrar, const char *name, const char *otherwise)
@@ -61,36 +59,32 @@ void target_save(struct registrar *registrar)
 	registrar->is_keep_failing = r < 0;
 }
 
-/* What was confirmed at another gateway says nothing about this one. */
-static void forget_other_gateway(struct registrar *registrar)
+static void forget_all(struct registrar *registrar)
 {
-	struct keep *keep = &registrar->keep;
 	struct domain *domain;
 
-	if (!registrar->url || (keep->gateway && streq(keep->gateway, registrar->url)))
-		return;
-	if (keep->gateway)
-		TAILQ_FOREACH(domain, &registrar->domains, next)
-			domain_forget(domain);
-	set_text(&keep->gateway, alloc_str(registrar->url));
+	TAILQ_FOREACH(domain, &registrar->domains, next) {
+		domain_forget(domain);
+		domain_set(domain, DOMAIN_UNREGISTERED, NULL, NULL);
+	}
+	server_forget(registrar);
+	registrar->contact = CONTACT_UNKNOWN;
+	registrar->last_contact[0] = '\0';
+	set_text(&registrar->error, NULL);
+	set_text(&registrar->remedy, NULL);
 }
 
-/* The address that the gateway connects to is what a fleet is to it, so a lost state file changes nothing;
- * once chosen it stays, whatever the address becomes. */
-static void choose_instance(struct registrar *registrar)
+/* What was confirmed at another gateway says nothing about this one. True: it is another one. */
+static bool forget_other_gateway(struct registrar *registrar)
 {
-	char *instance = registrar->keep.instance;
-	char mark[SECRET_MARK_SIZE];
+	struct keep *keep = &registrar->keep;
 
-	if (!*instance && registrar->public_url) {
-		auto_free char *rewritten = slug_url(registrar->public_url);
-
-		secret_mark("instance", rewritten, mark);
-		memcpy(instance, mark, INSTANCE_CHARS);
-		instance[INSTANCE_CHARS] = '\0';
-	}
-	(void)snprintf(
-		registrar->instance_tag, sizeof(registrar->instance_tag), PLAN_TAG "-%s", instance);
+	if (!registrar->url || (keep->gateway && streq(keep->gateway, registrar->url)))
+		return false;
+	if (keep->gateway)
+		forget_all(registrar);
+	set_text(&keep->gateway, alloc_str(registrar->url));
+	return true;
 }
 
 /* --- settings and order --------------------------------------------------------------------------- */
@@ -138,19 +132,21 @@ static void note_configured(struct registrar *registrar)
 void target_update(struct registrar *registrar)
 {
 	const struct settings *settings = &registrar->settings;
+	json_t *ordered;
 
 	load_keep(registrar);
+	ordered = json_object_get(registrar->keep.order, "verify");
 	update_urls(registrar);
-	choose_instance(registrar);
 	set_text(&registrar->token_file,
 		alloc_str(choose(registrar, "token_file", settings->token_file)));
 	set_text(&registrar->server_name,
 		alloc_str(json_is_true(registrar->keep.unregistered)
 				  ? ""
 				  : choose(registrar, "server", settings->server)));
-	forget_other_gateway(registrar);
+	instance_choose(registrar, forget_other_gateway(registrar));
 	note_configured(registrar);
-	if (!settings->verify && registrar->url)
+	registrar->verify = json_is_boolean(ordered) ? json_is_true(ordered) : settings->verify;
+	if (!registrar->verify && registrar->url)
 		log_warn(
 			"the gateway's certificate is not checked (verify is off): whoever is between us and "
 			"the gateway can read its token");
@@ -338,6 +334,7 @@ void target_peer_make(
 		.confirmed_id = confirmed->id,
 		.confirmed_shown = confirmed->shown,
 		.confirmed_tools = confirmed->n_tools,
+		.confirmed_version = confirmed->version,
 	};
 	check_peer(registrar, domain, ret);
 	make_mark(registrar, domain, ret);

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 				      " is not set. Try 'mcp-fleet-remote --help'.\n");
 		return EXIT_USAGE;
 	}
-	log_init("mcp-fleet-remote", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	log_init("mcp-fleet-remote", LOG_TARGET_WORKER, LOG_LEVEL_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = fd_hold_standard();
 	if (r == 0)

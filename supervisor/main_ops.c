@@ -1,0 +1,91 @@
+/* What operators see and do: joins the registrar, the status and the control socket with the rest. */
+#include "supervisor/main_private.h"
+
+static void add_addresses(void *arg, struct strbuf *out)
+{
+	const struct daemon *d = arg;
+
+	if (d->httpd)
+		httpd_add_addresses(d->httpd, out);
+}
+
+/* Of the first listener for the whole fleet: where a gateway on this machine reaches us. */
+static void add_url(void *arg, struct strbuf *out)
+{
+	const struct daemon *d = arg;
+
+	if (d->httpd)
+		httpd_add_url(d->httpd, out);
+}
+
+static const char *get_local_socket(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return local_get_path(d->local);
+}
+
+static const char *get_control_socket(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->control ? control_get_path(d->control) : NULL;
+}
+
+static void on_report(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->control)
+		control_note_report(d->control);
+}
+
+void main_make_registration(struct daemon *d)
+{
+	const struct registration_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.conf = d->conf,
+		.libexec = d->libexec,
+		.state_dir = d->state_dir,
+		.add_url = add_url,
+		.changed = on_report,
+		.arg = d,
+	};
+
+	d->registration = registration_new(&parts);
+}
+
+void main_make_status(struct daemon *d)
+{
+	const struct status_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.health = d->health,
+		.registration = d->registration,
+		.conf = d->conf,
+		.state_dir = d->state_dir,
+		.add_addresses = add_addresses,
+		.get_local_socket = get_local_socket,
+		.get_control_socket = get_control_socket,
+		.arg = d,
+	};
+
+	d->status = status_new(&parts);
+}
+
+static const struct control_hooks control_hooks = { .reload = main_reload };
+
+void main_make_control(struct daemon *d)
+{
+	const struct control_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.status = d->status,
+		.registration = d->registration,
+		.log = d->log,
+		.conf = d->conf,
+	};
+
+	d->control = control_new(&parts, &control_hooks, d);
+}

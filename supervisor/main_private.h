@@ -1,0 +1,78 @@
+/* The inside of the daemon: shared by main.c (arguments, construction, what is told to the service manager),
+ * main_listen.c (where it listens), main_ops.c (what operators see), main_reload.c and main_stop.c. These files
+ * alone see all layers. */
+#pragma once
+
+#include "supervisor/front/httpd.h"
+#include "supervisor/front/local.h"
+#include "supervisor/front/sse.h"
+#include "supervisor/front/stream.h"
+#include "supervisor/front/streamable.h"
+#include "supervisor/mcp/mcp.h"
+#include "supervisor/ops/control.h"
+#include "supervisor/ops/health.h"
+#include "supervisor/ops/notify.h"
+#include "supervisor/ops/registration.h"
+#include "supervisor/ops/status.h"
+#include "supervisor/options.h"
+
+enum phase {
+	PHASE_SERVING,
+	PHASE_CALLS,
+	PHASE_OUTPUT,
+	PHASE_WORKERS,
+};
+
+struct daemon {
+	struct loop *loop;
+	const struct options *options;
+	struct conf *conf;
+	struct mcp *mcp;
+	struct fleet *fleet;
+	struct health *health;
+	char *libexec;   /* where our programs lie */
+	char *state_dir; /* NULL: none */
+	struct registration *registration;
+	struct status *status;
+	struct control *control;
+	struct log_ring *log;
+	struct httpd *httpd;           /* transport sse */
+	struct sse *sse;               /* transport sse */
+	struct streamable *streamable; /* transport sse */
+	struct stream *stream;         /* transport stdio */
+	struct local *local;           /* the Unix socket, if any, beside either transport */
+	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
+	struct event *signals[3];
+	struct timer *status_timer;
+	struct timer *watchdog_timer;
+	struct timer *drain_timer;
+	struct timer *flush_timer;
+	enum phase phase;
+	int64_t drain_until_ms;
+	bool input_ended;
+	bool has_passed_sockets; /* for HTTP, by the service manager: `listen` is not used */
+};
+
+/* main_listen.c: 0, or -errno with words. */
+int main_open_listeners(struct daemon *d, struct fail *fail) must_check;
+int main_open_local(struct daemon *d, struct fail *fail) must_check;
+int main_open_control(struct daemon *d, struct fail *fail) must_check;
+int main_listen_anew(struct daemon *d, const struct conf *conf, struct fail *fail) must_check;
+void main_make_runtime_dir(const struct daemon *d);
+
+/* main_ops.c */
+void main_make_registration(struct daemon *d);
+void main_make_status(struct daemon *d);
+void main_make_control(struct daemon *d);
+
+/* main_reload.c: the hook of ops/control.h, and the same for SIGHUP. */
+int main_reload(void *arg, json_t **ret, struct fail *fail);
+void main_on_reload_signal(evutil_socket_t signo, short what, void *arg);
+
+/* main_stop.c: what may begin or carry on the end. */
+extern const struct stream_hooks main_stream_hooks;
+void main_on_stop_signal(evutil_socket_t signo, short what, void *arg);
+void main_on_settled(void *arg);
+void main_on_idle(void *arg);
+void main_on_drain_over(void *arg);
+void main_end_output(void *arg);

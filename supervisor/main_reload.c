@@ -1,0 +1,100 @@
+/* Reading the settings again: all of what is new holds, or nothing. */
+#include <errno.h>
+
+#include "shared/log.h"
+#include "supervisor/conf_dump.h"
+#include "supervisor/main_private.h"
+
+static void log_reload(const struct conf_diff *diff)
+{
+	for (size_t i = 0; i < diff->keys.n; i++)
+		log_info("reload: %s changed", diff->keys.items[i]);
+	for (size_t i = 0; i < diff->n_domains; i++)
+		log_info("reload: domain %s changed", diff->domains[i].name);
+	for (size_t i = 0; i < diff->restart.n; i++)
+		log_warn("reload: %s holds only after a restart", diff->restart.items[i]);
+	if (diff->keys.n == 0 && diff->n_domains == 0)
+		log_info("reload: nothing changed");
+}
+
+static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *diff)
+{
+	struct conf *old = d->conf;
+
+	d->conf = conf;
+	if (diff->log)
+		log_init("mcp-fleetd", conf->log_format, conf->log_level);
+	health_set_conf(d->health, conf);
+	mcp_set_conf(d->mcp, conf);
+	status_set_conf(d->status, conf);
+	control_set_conf(d->control, conf);
+	local_set_limits(d->local, &conf->limits);
+	if (d->httpd)
+		httpd_set_limits(d->httpd, &conf->limits);
+	if (d->sse)
+		sse_set_heartbeat(d->sse, conf->sse_heartbeat_ms);
+	if (d->streamable)
+		streamable_set_conf(d->streamable, conf);
+	if (d->stream)
+		stream_set_max_line(d->stream, conf->limits.request_bytes);
+	fleet_apply(d->fleet, conf, diff);
+	registration_set_conf(d->registration, conf);
+	conf_free(old);
+}
+
+/* Read, check, compare; then change only what differs. On an error the old set stays. */
+static int reload(struct daemon *d, json_t **ret, struct fail *fail)
+{
+	auto_(conf_freep) struct conf *conf = NULL;
+	struct conf_sources sources = d->options->sources;
+	struct conf_diff diff;
+	int r;
+
+	/* A file that was found at the start is missed when it is gone, not replaced by the default. */
+	if (!sources.path)
+		sources.path = d->conf->path;
+	r = conf_load(&sources, &conf, fail);
+	if (r == 0)
+		r = confine_check_required(conf, fleet_get_support(d->fleet), fail);
+	if (r < 0)
+		return r;
+	conf_diff(d->conf, conf, &diff);
+	if (diff.listeners)
+		r = main_listen_anew(d, conf, fail);
+	if (r == 0) {
+		log_reload(&diff);
+		*ret = conf_dump_diff(&diff);
+		apply(d, TAKE(conf), &diff);
+	}
+	conf_diff_done(&diff);
+	return r;
+}
+
+/* Told to the service manager and to the log, whoever asked for it. */
+int main_reload(void *arg, json_t **ret, struct fail *fail)
+{
+	struct daemon *d = arg;
+	auto_strbuf status = { 0 };
+	int r;
+
+	if (d->phase != PHASE_SERVING)
+		return fail_set(fail, -ESHUTDOWN, "the fleet is stopping");
+	notify_reloading();
+	r = reload(d, ret, fail);
+	if (r < 0) {
+		(void)log_err(0, "reload refused, the old settings stay: %s", fail->text);
+		strbuf_addf(&status, "reload refused, the old settings stay: %s", fail->text);
+	} else {
+		health_add_summary(d->health, &status);
+	}
+	notify_ready(strbuf_get(&status));
+	return r;
+}
+
+void main_on_reload_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct fail fail = { 0 };
+	json_auto_t *changes = NULL;
+
+	(void)main_reload(arg, &changes, &fail);
+}
