@@ -18,12 +18,13 @@ static void print_json(const struct settings_verdict *verdict)
 
 static int run_check(const struct ctl *ctl, const struct ctl_args *args)
 {
-	auto_free char *used =
-		args_at(args, 0) ? alloc_str(args_at(args, 0)) : settings_find_file(ctl);
+	auto_free char *used = alloc_str(args_at(args, 0));
 	auto_(settings_verdict_done) struct settings_verdict verdict = { 0 };
 	auto_strbuf words = { 0 };
 	struct fail fail = { 0 };
 
+	if (!used && settings_find_file(ctl, &used, NULL, &fail) < 0)
+		return ctl_fail(ctl, &fail);
 	if (settings_check(used, NULL, &verdict, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	if (ctl->is_json) {
