@@ -8,8 +8,7 @@
 extern const struct verb verb_unregister;
 
 static const struct ctl_option options[] = {
-	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true,
-		"only this domain (default: all)" },
+	{ "domain", 'd', "DOMAIN", CTL_WORD_DOMAIN, NULL, true, "only this domain (default: all)" },
 	{ 0 },
 };
 

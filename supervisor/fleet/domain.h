@@ -228,9 +228,9 @@ struct domain_process {
 	unsigned index;   /* the 2 */
 	pid_t pid;        /* 0: none at present */
 	const char *state;
-	unsigned n_calls;     /* in flight, cancelled ones too */
-	unsigned n_starts;    /* how many processes there were in this place */
-	uint64_t n_answered;  /* by the one that runs or ran last */
+	unsigned n_calls;    /* in flight, cancelled ones too */
+	unsigned n_starts;   /* how many processes there were in this place */
+	uint64_t n_answered; /* by the one that runs or ran last */
 	/* As in struct domain_stats, of what all that ran under this name have answered; borrowed. */
 	const struct histogram *latency;
 	int64_t since_ms;     /* its start, loop_now_ms(); 0: none runs */
