@@ -18,12 +18,14 @@ static void print_json(const struct settings_verdict *verdict)
 
 static int run_check(const struct ctl *ctl, const struct ctl_args *args)
 {
-	auto_free char *used =
-		args_at(args, 0) ? alloc_str(args_at(args, 0)) : settings_find_file(ctl);
+	auto_free char *used = alloc_str(args_at(args, 0));
 	auto_(settings_verdict_done) struct settings_verdict verdict = { 0 };
 	auto_strbuf words = { 0 };
 	struct fail fail = { 0 };
 
+	/* To look at the default one does no harm, as long as it is said. */
+	if (!used && settings_find_file(ctl, &used, NULL, &fail) < 0)
+		out_note("%s; the default file is checked", fail.text);
 	if (settings_check(used, NULL, &verdict, &fail) < 0)
 		return ctl_fail(ctl, &fail);
 	if (ctl->is_json) {

@@ -18,7 +18,7 @@
 
 enum {
 	PROBE_ID = 0,   /* no question has this number */
-	SHORT_MS = 100, /* not halved any more */
+	SHORT_MS = 100, /* before the end: too late to ask */
 };
 
 struct client {
@@ -239,7 +239,9 @@ static int await_message(struct client *client, int64_t deadline_ms, const char 
 		if (deadline_ms == WIRE_NO_DEADLINE)
 			r = client_check_alive(client, fail);
 		else
-			r = client->probed_ms ? 0 : ask_whether_alive(client, fail);
+			r = client->probed_ms || left_ms <= SHORT_MS
+				    ? 0
+				    : ask_whether_alive(client, fail);
 	} while (r == 0);
 	return r;
 }

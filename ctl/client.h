@@ -15,9 +15,9 @@ struct client;
 
 /* Connects to ctl->socket, or to the first of the usual places where a daemon listens (the system's, then
  * $XDG_RUNTIME_DIR/mcp-fleet/control.sock), and says hello.
- * 0, or -errno with words that name the cause and the remedy: -ENOTCONN when there is no daemon or it does
- * not answer in time, -EACCES, -EPROTO when it is of another protocol. fail->code is -ENOTCONN in all three:
- * to the exit status they are one. */
+ * 0, or -errno with words that name the cause and the remedy: -ECONNREFUSED when there is no daemon,
+ * -ENOTCONN when it does not answer in time, -EACCES, -EPROTO when it is of another protocol. fail->code is
+ * -ENOTCONN in all of them: to the exit status they are one. */
 int client_open(const struct ctl *ctl, struct client **ret, struct fail *fail) must_check;
 void client_free(struct client *client);
 DEFINE_FREEP(struct client, client_free)

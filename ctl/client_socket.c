@@ -36,10 +36,11 @@ static int fail_connect(int r, const char *path, int64_t timeout_ms, struct fail
 	case -ENOENT:
 	case -ENOTDIR:
 	case -ECONNREFUSED:
-		return fail_set(fail, -ENOTCONN,
+		(void)fail_set(fail, -ENOTCONN,
 			"no daemon listens at %s: is mcp-fleetd running? Try 'systemctl status "
 			"mcp-fleetd', or name its socket with --socket",
 			path);
+		return -ECONNREFUSED;
 	case -EACCES:
 	case -EPERM:
 		add_permission(&who, path);
@@ -95,8 +96,8 @@ static int connect_somewhere(
 			*fail = of_own;
 		return r_own;
 	}
-	if (r == -ENOTCONN && access(CLIENT_SYSTEM_SOCKET, F_OK) < 0)
-		return fail_set(fail, -ENOTCONN,
+	if (r == -ECONNREFUSED && access(CLIENT_SYSTEM_SOCKET, F_OK) < 0)
+		(void)fail_set(fail, -ENOTCONN,
 			"no daemon listens at " CLIENT_SYSTEM_SOCKET
 			" or %s: is mcp-fleetd running? Try 'systemctl status mcp-fleetd', or name "
 			"its socket with --socket",

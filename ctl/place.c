@@ -6,17 +6,13 @@
 #include <limits.h>
 #include <yaml.h>
 
-#include "ctl/client.h"
 #include "ctl/put.h"
 #include "ctl/settings.h"
 #include "shared/alloc.h"
 #include "shared/fd.h"
 #include "shared/utf8.h"
 
-enum {
-	MAX_FILE = 1024 * 1024,
-	ASK_TIMEOUT_MS = 2000, /* the daemon, for its file: without it there is the default */
-};
+enum { MAX_FILE = 1024 * 1024 };
 
 /* --- where they are --- */
 
@@ -39,25 +35,18 @@ static int find_beside(const char *conf_dir, struct place *ret, struct fail *fai
 	return 0;
 }
 
-/* A daemon that is not there, or has none, is no failure: there is a default. */
 static int find_of_daemon(const struct ctl *ctl, struct place *ret, struct fail *fail)
 {
-	auto_(client_freep) struct client *client = NULL;
-	struct ctl quick = *ctl;
-	struct fail unread = { 0 };
+	int r = settings_find_file(ctl, &ret->file, &ret->daemon_uid, fail);
 
-	if (quick.timeout_ms > ASK_TIMEOUT_MS)
-		quick.timeout_ms = ASK_TIMEOUT_MS;
-	if (client_open(&quick, &client, &unread) < 0 || !client_get_settings(client))
-		return 0;
-	ret->file = settings_resolve(client_get_settings(client), client_get_daemon(client));
+	if (r < 0 || !ret->file)
+		return r;
 	if (*ret->file != '/')
 		return fail_set(fail, -ENOENT,
 			"the daemon says that its settings are in %.300s, but not where that is: say it "
 			"with --conf-dir",
-			client_get_settings(client));
+			ret->file);
 	ret->is_of_daemon = true;
-	ret->daemon_uid = client_get_uid(client);
 	return 0;
 }
 

@@ -177,18 +177,20 @@ char *settings_resolve(const char *path, pid_t daemon)
 	return alloc_printf("%s/%s", folder, path);
 }
 
-char *settings_find_file(const struct ctl *ctl)
+int settings_find_file(const struct ctl *ctl, char **ret, uid_t *ret_uid, struct fail *fail)
 {
-	struct ctl quick = *ctl;
 	auto_(client_freep) struct client *client = NULL;
-	json_auto_t *status = NULL;
-	struct fail fail = { 0 };
+	struct ctl quick = *ctl;
+	int r;
 
 	if (quick.timeout_ms > ASK_TIMEOUT_MS)
 		quick.timeout_ms = ASK_TIMEOUT_MS;
-	if (client_open(&quick, &client, &fail) < 0)
-		return NULL;
-	status = client_call(client, "status", NULL, &fail);
-	return settings_resolve(
-		json_string_value(json_object_get(status, "settings")), client_get_daemon(client));
+	r = client_open(&quick, &client, fail);
+	if (r < 0 && r != -ECONNREFUSED)
+		return fail_prefix(fail, "which settings are in use is not known: ");
+	*ret = client ? settings_resolve(client_get_settings(client), client_get_daemon(client))
+		      : NULL;
+	if (*ret && ret_uid)
+		*ret_uid = client_get_uid(client);
+	return 0;
 }

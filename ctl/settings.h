@@ -26,8 +26,11 @@ void settings_verdict_done(struct settings_verdict *verdict);
  * mcp-fleetd could not be run. */
 json_t *settings_dump(const char *path, struct fail *fail) must_check;
 
-/* The file that the running daemon uses, the caller's; NULL: there is no daemon, or it uses none. */
-char *settings_find_file(const struct ctl *ctl) must_check;
+/* The file that the running daemon uses, and that daemon's user (may be NULL): *ret is the caller's; NULL:
+ * there is no daemon, or it uses none, and the default holds. 0; -errno with words when there is one that
+ * cannot be asked: then the default may be of no use to anybody. */
+int settings_find_file(const struct ctl *ctl, char **ret, uid_t *ret_uid, struct fail *fail)
+	must_check;
 
 /* A path that the daemon names, as we have to name it: from where the daemon runs. The caller's; NULL stays. */
 char *settings_resolve(const char *path, pid_t daemon) must_check;

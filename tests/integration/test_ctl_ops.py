@@ -294,7 +294,7 @@ def test_check_a_relative_file_of_the_daemon(socket_path, tmp_path):
     """The daemon names its file as it was given to it: from where the daemon is, which is not where we are."""
     here = os.path.relpath(tmp_path / "its.yaml")
     (tmp_path / "its.yaml").write_text("domains: {utils: {}}\n")
-    with ctl.FakeDaemon(socket_path, {"status": {"settings": here}}):
+    with ctl.FakeDaemon(socket_path, hello={"settings": here}):
         result = ctl.run("check", socket=socket_path, cwd="/")
     assert result.code == 0
     assert "its.yaml" in result.out
@@ -305,6 +305,28 @@ def test_check_while_the_daemon_hangs(socket_path):
         daemon.listener.listen(16)
         result = ctl.run("check", "--timeout", "0.3", socket=socket_path)
     assert "the settings are right" in result.out
+    assert "the default file is checked" in result.err
+
+
+@pytest.mark.parametrize("words", [["add", "x", "--", "/bin/true"], ["remove", "x"], ["import", "/dev/null"]])
+def test_nothing_is_written_beside_the_default_settings_while_the_daemon_hangs(socket_path, words):
+    with ctl.FakeDaemon(socket_path, listen=False) as daemon:
+        daemon.listener.listen(16)
+        result = ctl.run("--timeout", "0.3", *words, socket=socket_path)
+    assert result.code == 3
+    assert "which settings are in use is not known" in result.err
+
+
+@pytest.mark.parametrize("words", [["logs", "-f"], ["top", "--json"]])
+def test_a_daemon_that_freezes_while_it_is_followed(socket_path, words):
+    """It has answered, and then it is silent."""
+    with ctl.FakeDaemon(socket_path, {"logs": {"lines": []}, "watch": {}}) as daemon:
+        answer = daemon.answer
+        daemon.answer = lambda c, message: None if "hello" in daemon.methods() and message["method"] == "hello" \
+            else answer(c, message)
+        result = ctl.run("--timeout", "0.5", *words, socket=socket_path)
+    assert result.code == 3
+    assert "does not answer when it is asked whether it lives" in result.err
 
 
 def test_check_without_mcp_fleetd(tmp_path):

@@ -157,15 +157,15 @@ static void test_no_daemon(void **state)
 	char endless[200];
 
 	fake_start(&fake, NULL); /* its socket is closed again: refused */
-	expect_open_fails(&fake, -ENOTCONN, "no daemon listens at /tmp/test_ctl.");
+	expect_open_fails(&fake, -ECONNREFUSED, "no daemon listens at /tmp/test_ctl.");
 	assert_int_equal(unlink(fake.path), 0);
-	expect_open_fails(&fake, -ENOTCONN, "is mcp-fleetd running? Try 'systemctl status");
+	expect_open_fails(&fake, -ECONNREFUSED, "is mcp-fleetd running? Try 'systemctl status");
 	memset(endless, 'x', sizeof(endless) - 1);
 	endless[sizeof(endless) - 1] = '\0';
 	fake.ctl.socket = endless;
 	expect_open_fails(&fake, -ENOTCONN, "longer than a socket's address");
 	fake.ctl.socket = "/";
-	expect_open_fails(&fake, -ENOTCONN, "/");
+	expect_open_fails(&fake, -ECONNREFUSED, "/");
 }
 
 static void test_permission(void **state)
@@ -316,6 +316,85 @@ static void test_a_long_call(void **state)
 	assert_false(client_has_notice(client));
 }
 
+/* A sign of life is asked for at 100 ms, the answer is the second that comes. */
+static void test_a_long_call_of_a_daemon_that_lives(void **state)
+{
+	static const struct step steps[] = { { .send = HELLO }, { .send = NOTICE },
+		{ .send = ANSWER(0, "{}") }, { .send = ANSWER(2, "{}") }, { 0 } };
+	auto_(fake_done) struct fake fake;
+	auto_(client_freep) struct client *client = NULL;
+	json_auto_t *result = NULL;
+	struct fail fail = { 0 };
+
+	fake_start(&fake, steps);
+	fake.ctl.timeout_ms = 100;
+	client = open_client(&fake);
+	result = client_call_long(client, "x", NULL, -1, NULL, NULL, &fail);
+	assert_non_null(result);
+}
+
+static void expect_silence(int64_t limit_ms, const char *answer, int code, const char *said)
+{
+	const struct step steps[] = { { .send = HELLO }, { .send = NOTICE },
+		{ .send = answer, .then_hang = true }, { 0 } };
+	auto_(fake_done) struct fake fake;
+	auto_(client_freep) struct client *client = NULL;
+	struct fail fail = { 0 };
+
+	fake_start(&fake, steps);
+	fake.ctl.timeout_ms = 200;
+	client = open_client(&fake);
+	assert_null(client_call_long(client, "x", NULL, limit_ms, NULL, NULL, &fail));
+	assert_int_equal(fail.code, code);
+	if (!strstr(fail.text, said))
+		fail_msg("'%s' does not say '%s'", fail.text, said);
+}
+
+static void test_long_calls_that_do_not_end(void **state)
+{
+	expect_silence(-1, NULL, -ENOTCONN, "does not answer when it is asked whether it lives");
+	expect_silence(-1, ANSWER(0, "{}"), -ENOTCONN, "does not answer when it is asked");
+	expect_silence(200, NULL, -ENOTCONN, "does not answer 'x' within 0.2 s");
+}
+
+static void test_a_long_call_that_is_not_done_in_time(void **state)
+{
+	static const struct step alive = { .send = ANSWER(0, "{}") };
+	const struct step steps[] = { { .send = HELLO }, { .send = NOTICE }, alive, alive, alive,
+		alive, alive, alive, alive, alive, { 0 } };
+	auto_(fake_done) struct fake fake;
+	auto_(client_freep) struct client *client = NULL;
+	struct fail fail = { 0 };
+
+	fake_start(&fake, steps);
+	fake.ctl.timeout_ms = 1000;
+	client = open_client(&fake);
+	assert_null(client_call_long(client, "x", NULL, 1000, NULL, NULL, &fail));
+	assert_int_equal(fail.code, -ETIMEDOUT);
+	assert_non_null(strstr(fail.text, "the daemon goes on with it"));
+}
+
+/* Who waits for what is told does it all the same way. */
+static void test_silence(void **state)
+{
+	static const struct step steps[] = { { .send = HELLO }, { .then_hang = true }, { 0 } };
+	auto_(fake_done) struct fake fake;
+	auto_(client_freep) struct client *client = NULL;
+	struct fail fail = { 0 };
+	const char *method;
+	json_t *params;
+	int n = 0;
+
+	fake_start(&fake, steps);
+	fake.ctl.timeout_ms = 100;
+	client = open_client(&fake);
+	assert_int_equal(client_check_alive(client, &fail), 0);
+	while (client_check_alive(client, &fail) == 0 && n++ < 1000)
+		assert_int_equal(client_next(client, 20, &method, &params, &fail), -ETIMEDOUT);
+	assert_in_range(n, 2, 999);
+	assert_int_equal(fail.code, -ENOTCONN);
+}
+
 static void expect_call_fails(const struct step *steps, int code, int error, const char *said)
 {
 	auto_(fake_done) struct fake fake;
@@ -461,6 +540,10 @@ int main(void)
 		cmocka_unit_test(test_nobody_takes_the_connection),
 		cmocka_unit_test(test_answers_in_pieces),
 		cmocka_unit_test(test_a_long_call),
+		cmocka_unit_test(test_a_long_call_of_a_daemon_that_lives),
+		cmocka_unit_test(test_long_calls_that_do_not_end),
+		cmocka_unit_test(test_a_long_call_that_is_not_done_in_time),
+		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_a_line_without_end),
 		cmocka_unit_test(test_notices_without_end),
