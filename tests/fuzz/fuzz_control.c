@@ -167,9 +167,13 @@ void domain_get_stats(const struct domain *d, struct domain_stats *ret)
 void domain_each_process(const struct domain *d,
 	void (*fn)(void *arg, const struct domain_process *process), void *arg)
 {
-	const struct domain_process process = {
-		.name = "one/1", .pid = 7, .state = "ready", .last_end = "\xff", .session = 5
-	};
+	static const struct histogram none;
+	const struct domain_process process = { .name = "one/1",
+		.pid = 7,
+		.state = "ready",
+		.last_end = "\xff",
+		.session = 5,
+		.latency = &none };
 
 	fn(arg, &process);
 }
