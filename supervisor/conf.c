@@ -307,6 +307,28 @@ static int check_listeners(struct loader *ld)
 	return 0;
 }
 
+/* --- the listener for those who look after us --- */
+
+static int read_admin(struct loader *ld)
+{
+	struct conf *conf = ld->conf;
+	auto_free struct conf_listener *admin = NULL;
+
+	if (!*conf->admin_listen)
+		return 0;
+	admin = alloc_zero(sizeof(*admin));
+	if (conf_parse_address(conf->admin_listen, &admin->sockaddr, &admin->sockaddr_len) < 0)
+		return fail_set(ld->fail, -EINVAL, "admin.listen is not " CONF_FORM_ADDRESS);
+	if (!conf_may_listen_on(conf, &admin->sockaddr))
+		return fail_set(ld->fail, -EINVAL,
+			"admin.listen: %s is not a loopback address, and nothing asks its clients who "
+			"they are: listen on 127.0.0.1 or [::1], or write auth: none at the top level",
+			conf->admin_listen);
+	admin->address = conf_format_address(&admin->sockaddr);
+	conf->admin = TAKE(admin);
+	return 0;
+}
+
 /* --- the Unix sockets --- */
 
 /* Of the service manager, which lists several folders with colons, the first being the unit's own; else
@@ -505,8 +527,8 @@ static int read_files(struct loader *ld)
 static int read_all(struct loader *ld)
 {
 	static int (*const steps[])(struct loader * ld) = { read_environment, read_all_domains,
-		read_listeners, check_listeners, read_sockets, check_limits, read_gateway,
-		choose_domains, read_roots };
+		read_listeners, check_listeners, read_admin, read_sockets, check_limits,
+		read_gateway, choose_domains, read_roots };
 	int r;
 
 	conf_decode_defaults(&conf_scope_top, ld->conf);
@@ -575,6 +597,9 @@ void conf_free(struct conf *conf)
 		conf_domain_done(&conf->domains[i]);
 	free(conf->domains);
 	conf_decode_clear(&conf_scope_top, conf);
+	if (conf->admin)
+		free(conf->admin->address);
+	free(conf->admin);
 	free(conf->local_socket);
 	free(conf->control_socket);
 	free(conf->runtime_dir);

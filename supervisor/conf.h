@@ -293,6 +293,8 @@ struct conf {
 	char *runtime_dir;    /* where sockets with path auto lie; NULL: nowhere */
 	bool owns_runtime_dir; /* nobody made it for us: it is made, and done without when that fails */
 	struct conf_gateway gateway;
+	char *admin_listen;          /* for machines that look after it; "": nowhere */
+	struct conf_listener *admin; /* the same, read; NULL: nowhere */
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
 	int64_t drain_ms;

@@ -13,6 +13,7 @@
 
 #include "shared/limits.h"
 #include "shared/uri.h"
+#include "supervisor/conf_value.h"
 
 enum {
 	MAX_GLOB = 2 * LIMIT_TOOL_NAME,
@@ -257,6 +258,14 @@ static bool is_user_or_group(const char *text)
 	return *text && is_one_line(text) && !strpbrk(text, "%:, ");
 }
 
+static bool is_listen_address_or_empty(const char *text)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	return !*text || conf_parse_address(text, &addr, &len) == 0;
+}
+
 static bool is_not_empty(const char *text)
 {
 	return *text != '\0';
@@ -375,6 +384,11 @@ static const struct conf_key table[] = {
 		.form = "an absolute path",
 		.doc = "Certificates (PEM) by which the gateway is to know this fleet, where public_url "
 		       "is https and its own do not do." },
+
+	{ "admin.listen", FIELD(conf, admin_listen), .reload = CONF_RELOAD_RESTART, RANGE(0, 256),
+		.def = "\"\"", .is_valid = is_listen_address_or_empty, .form = CONF_FORM_ADDRESS,
+		.doc = "Where /metrics, /health and /ready are served for those who look after the "
+		       "daemon, as 127.0.0.1:9464; empty: /metrics nowhere." },
 
 	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 100000), .def = "1000",

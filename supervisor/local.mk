@@ -114,6 +114,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
+	supervisor/ops/metrics.c supervisor/ops/metrics.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
 	supervisor/ops/registration_setup.c \

@@ -142,10 +142,13 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_registration(d);
 	main_make_status(d);
 	main_make_control(d);
+	d->metrics = metrics_new(d->loop, d->health, d->registration);
 	main_make_runtime_dir(d);
 	r = check_sandbox(d, fail);
 	if (r == 0)
 		r = main_open_control(d, fail);
+	if (r == 0)
+		r = main_open_admin(d, fail);
 	if (r == 0 && d->conf->transport == CONF_TRANSPORT_SSE)
 		r = serve_sse(d, fail);
 	else if (r == 0)
@@ -175,8 +178,10 @@ static void destroy(struct daemon *d)
 	d->registration = NULL;
 	mcp_free(d->mcp);
 	httpd_free(d->httpd);
+	httpd_free(d->admin);
 	sse_free(d->sse);
 	streamable_free(d->streamable);
+	metrics_free(d->metrics);
 	status_free(d->status);
 	health_free(d->health);
 	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)

@@ -98,3 +98,18 @@ int main_open_control(struct daemon *d, struct fail *fail)
 
 	return excuse(conf, conf->control_socket, conf->control.path, r, fail);
 }
+
+static bool is_no_domain(void *arg, const char *name)
+{
+	return false;
+}
+
+int main_open_admin(struct daemon *d, struct fail *fail)
+{
+	if (!d->conf->admin)
+		return 0;
+	metrics_get_routes(d->metrics, d->admin_routes);
+	health_get_routes(d->health, d->admin_routes + METRICS_ROUTES);
+	d->admin = httpd_new(d->loop, &d->conf->limits, d->admin_routes, is_no_domain, NULL);
+	return httpd_listen(d->admin, d->conf->admin, 1, fail);
+}

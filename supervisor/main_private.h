@@ -11,6 +11,7 @@
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/control.h"
 #include "supervisor/ops/health.h"
+#include "supervisor/ops/metrics.h"
 #include "supervisor/ops/notify.h"
 #include "supervisor/ops/registration.h"
 #include "supervisor/ops/status.h"
@@ -42,6 +43,9 @@ struct daemon {
 	struct stream *stream;         /* transport stdio */
 	struct local *local;           /* the Unix socket, if any, beside either transport */
 	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
+	struct httpd *admin; /* NULL: admin.listen is empty */
+	struct metrics *metrics;
+	struct http_route admin_routes[METRICS_ROUTES + HEALTH_ROUTES + 1];
 	struct event *signals[3];
 	struct timer *status_timer;
 	struct timer *watchdog_timer;
@@ -58,6 +62,7 @@ int main_open_listeners(struct daemon *d, struct fail *fail) must_check;
 int main_open_local(struct daemon *d, struct fail *fail) must_check;
 int main_open_control(struct daemon *d, struct fail *fail) must_check;
 int main_listen_anew(struct daemon *d, const struct conf *conf, struct fail *fail) must_check;
+int main_open_admin(struct daemon *d, struct fail *fail) must_check;
 void main_make_runtime_dir(const struct daemon *d);
 
 /* main_ops.c */

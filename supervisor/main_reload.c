@@ -29,6 +29,8 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 	status_set_conf(d->status, conf);
 	control_set_conf(d->control, conf);
 	local_set_limits(d->local, &conf->limits);
+	if (d->admin)
+		httpd_set_limits(d->admin, &conf->limits);
 	if (d->httpd)
 		httpd_set_limits(d->httpd, &conf->limits);
 	if (d->sse)

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
+	tests/integration/metrics.py \
 	tests/integration/netpeers.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
@@ -89,6 +90,7 @@ EXTRA_DIST += \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_local.py \
+	tests/integration/test_metrics.py \
 	tests/integration/test_network_hostile.py \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \

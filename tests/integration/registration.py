@@ -9,6 +9,7 @@ import time
 
 import ctl
 import fleet as fleets
+import metrics
 import sdk
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -250,7 +251,7 @@ class Rig:
             for words in (["status", "--json"], ["logs", "--json"], ["register", "--check", "--json"]):
                 done = self.ctl(*words)
                 yield " ".join(words), done.out + done.err
-            yield "/metrics", self.fleet.get("/metrics").body.decode()
+            yield "/metrics", metrics.fetch(self.fleet.admin)
 
     def check_secrets(self):
         for name, text in self.places():

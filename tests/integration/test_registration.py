@@ -12,6 +12,7 @@ import pytest
 
 import fleet as fleets
 import gateway as gateways
+import metrics
 import registration
 import relay as relays
 import wire
@@ -55,8 +56,11 @@ def rig(request, gateway, caller, token, repository, tmp_path):
     def make(domains=None, start=True, prefix="fleet-", **settings):
         folder = tmp_path / f"at-{prefix}"
         folder.mkdir()
-        fleet = fleets.Fleet(folder, domains or registration.all_domains(repository), {"gateway": {
-            "interval": f"{int(INTERVAL * 1000)}ms", "name_prefix": prefix, **settings}})
+        admin = fleets.free_port()
+        fleet = fleets.Fleet(folder, domains or registration.all_domains(repository), {
+            "admin": {"listen": f"127.0.0.1:{admin}"},
+            "gateway": {"interval": f"{int(INTERVAL * 1000)}ms", "name_prefix": prefix, **settings}})
+        fleet.admin = admin
         request.node.fleets.append(fleet)
         new = registration.Rig(gateway, fleet, caller, token, repository, prefix)
         made.append(new)
@@ -106,6 +110,12 @@ def test_from_nothing_and_again(rig, transport):
     assert sum(len(made.tools(domain)) for domain in DOMAINS) == 105
     assert made.what_is_wrong() is None
     made.call_each()
+    samples = metrics.read(made.fleet.admin)
+    assert samples["mcp_fleet_gateway_connected"] == 1
+    assert samples["mcp_fleet_gateway_creates_total"] == 4
+    for domain in DOMAINS:
+        assert samples[f'mcp_fleet_gateway_domain_state{{domain="{domain}",state="registered"}}'] == 1
+        assert samples[f'mcp_fleet_gateway_tools_found{{domain="{domain}"}}'] == len(made.tools(domain))
     if transport == "streamable":
         return  # what comes then is the same
 
