@@ -459,28 +459,30 @@ int fleet_drill(struct fleet *fleet, const char *name, enum drill_kind kind,
 	return member ? domain_drill(member->domain, kind, ret, fail) : -ENOENT;
 }
 
-static int check_switch(const struct member *member, bool disable, struct fail *fail)
+/* True: it may be switched on or off. */
+static bool is_switchable(const struct member *member, struct fail *fail)
 {
-	enum domain_state state = domain_get_state(member->domain);
-	const char *name = domain_get_name(member->domain);
+	if (domain_get_state(member->domain) != DOMAIN_STOPPED)
+		return true;
+	(void)fail_set(
+		fail, -ESHUTDOWN, "domain %s is being stopped", domain_get_name(member->domain));
+	return false;
+}
 
-	if (state == DOMAIN_STOPPED)
-		return fail_set(fail, -ESHUTDOWN, "domain %s is being stopped", name);
-	if ((state == DOMAIN_DISABLED) == disable)
-		return fail_set(fail, -EALREADY, "domain %s is %s", name,
-			disable ? "disabled already" : "not disabled");
-	return 0;
+static bool is_disabled(const struct member *member)
+{
+	return domain_get_state(member->domain) == DOMAIN_DISABLED;
 }
 
 int fleet_disable(struct fleet *fleet, const char *name, int64_t drain_ms, bool *ret_is_kept,
 	struct fail *fail)
 {
 	struct member *member = find_or_fail(fleet, name, fail);
-	int r = member ? check_switch(member, true, fail) : -ENOENT;
 
-	if (r < 0)
-		return r;
-	domain_disable(member->domain, drain_ms);
+	if (!member || !is_switchable(member, fail))
+		return member ? -ESHUTDOWN : -ENOENT;
+	if (!is_disabled(member))
+		domain_disable(member->domain, drain_ms);
 	*ret_is_kept = keep_disabled(fleet, fail) == 0;
 	return 0;
 }
@@ -488,11 +490,11 @@ int fleet_disable(struct fleet *fleet, const char *name, int64_t drain_ms, bool 
 int fleet_enable(struct fleet *fleet, const char *name, bool *ret_is_kept, struct fail *fail)
 {
 	struct member *member = find_or_fail(fleet, name, fail);
-	int r = member ? check_switch(member, false, fail) : -ENOENT;
 
-	if (r < 0)
-		return r;
-	domain_enable(member->domain);
+	if (!member || !is_switchable(member, fail))
+		return member ? -ESHUTDOWN : -ENOENT;
+	if (is_disabled(member))
+		domain_enable(member->domain);
 	*ret_is_kept = keep_disabled(fleet, fail) == 0;
 	return 0;
 }

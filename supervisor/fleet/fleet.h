@@ -30,10 +30,10 @@ typedef domain_done_fn fleet_done_fn;
 int fleet_restart(struct fleet *fleet, const char *name, int64_t drain_ms, fleet_done_fn *fn,
 	void *arg, struct fail *fail) must_check;
 
-/* domain_disable() and domain_enable(); holds over reloads as long as the domain is in the settings, and over the
+/* domain_disable() and domain_enable(), where it is not so already; holds over reloads as long as the domain is in the settings, and over the
  * end of the daemon, if there is a folder for state. 0: done; `ret_is_kept` says whether it is being written there
- * (trouble is logged), and if not, `fail` has the words why not. -ENOENT: no such domain. -EALREADY: it is so
- * already. -ESHUTDOWN: the fleet stops. */
+ * (trouble is logged), and if not, `fail` has the words why not. -ENOENT: no such domain.
+ * -ESHUTDOWN: the fleet stops. */
 int fleet_disable(struct fleet *fleet, const char *name, int64_t drain_ms, bool *ret_is_kept,
 	struct fail *fail) must_check;
 int fleet_enable(struct fleet *fleet, const char *name, bool *ret_is_kept, struct fail *fail)
