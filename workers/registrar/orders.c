@@ -216,7 +216,7 @@ static void take_order(struct registrar *registrar, struct jspan id, const struc
 		url = registrar->url ? registrar->url : "";
 	if (!*url) {
 		answer_fail(registrar, id, RPC_INVALID_PARAMS,
-			"no gateway is known: name its URL, or set gateway.url");
+			"no gateway is known: name its URL (--gateway), or set gateway.url");
 		return;
 	}
 	if (settings_check_url(url, &checked, &fail) < 0) {
