@@ -85,6 +85,7 @@ static int fail_garbage(
 static int read_message(struct client *client, int64_t deadline_ms, const char *method,
 	json_t **ret, struct fail *fail)
 {
+	json_auto_t *message = NULL;
 	const char *line;
 	size_t len;
 	int r = wire_read(&client->wire, deadline_ms, &line, &len);
@@ -95,11 +96,11 @@ static int read_message(struct client *client, int64_t deadline_ms, const char *
 		return fail_wire(client, r, method ? method : "", fail);
 	client->heard_ms = clock_now_ms();
 	client->probed_ms = 0;
-	*ret = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
-	if (json_is_object(*ret))
-		return 0;
-	json_decref(*ret);
-	return fail_garbage(client, line, len, fail);
+	message = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
+	if (!json_is_object(message))
+		return fail_garbage(client, line, len, fail);
+	*ret = TAKE(message);
+	return 0;
 }
 
 static bool is_notice(const json_t *message)
