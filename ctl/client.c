@@ -26,6 +26,7 @@ struct client {
 	char *path;
 	char *version;
 	char *settings;
+	char *state_dir;
 	pid_t pid;
 	uid_t uid;
 	bool may_change;
@@ -367,6 +368,7 @@ static int check_hello(struct client *client, const json_t *hello, struct fail *
 		client->pid = (pid_t)json_integer_value(pid);
 	client->may_change = json_is_true(json_object_get(hello, "may_change"));
 	client->settings = alloc_str(json_string_value(json_object_get(hello, "settings")));
+	client->state_dir = alloc_str(json_string_value(json_object_get(hello, "state_dir")));
 	return 0;
 }
 
@@ -413,6 +415,7 @@ void client_free(struct client *client)
 	free(client->given_method);
 	free(client->version);
 	free(client->settings);
+	free(client->state_dir);
 	free(client->path);
 	free(client);
 }
@@ -445,6 +448,11 @@ int client_get_error(const struct client *client)
 const char *client_get_version(const struct client *client)
 {
 	return client->version;
+}
+
+const char *client_get_state_dir(const struct client *client)
+{
+	return client->state_dir;
 }
 
 const char *client_get_settings(const struct client *client)

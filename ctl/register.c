@@ -123,7 +123,15 @@ static int set_token(
 	return token ? hand_over_token(client, token, params, fail) : 0;
 }
 
-static int tell(const struct ctl *ctl, json_t *report, const char *const *names)
+/* An order is kept in the state folder; without one it ends with the daemon. */
+static const char *how_long(const struct client *client, bool is_ordered)
+{
+	if (client_get_state_dir(client) || !is_ordered)
+		return "from now on";
+	return "until mcp-fleetd ends: it has no folder for state (state_dir), so set gateway.url too";
+}
+
+static int tell(const struct ctl *ctl, json_t *report, const char *const *names, const char *kept)
 {
 	struct report_count count = report_count(report, names, "registered");
 	/* What is said of the domains is of the last time that the gateway was heard. */
@@ -140,7 +148,7 @@ static int tell(const struct ctl *ctl, json_t *report, const char *const *names)
 			"%zu of %zu were registered when the gateway was last heard", count.n_good,
 			count.n);
 	else if (status == CTL_DONE)
-		out_line(ctl, COLOR_GOOD, "all is registered, and kept so from now on");
+		out_line(ctl, COLOR_GOOD, "all is registered, and kept so %s", kept);
 	else
 		out_line(ctl, COLOR_BAD, "%zu of %zu registered", count.n_good, count.n);
 	return (int)status;
@@ -164,7 +172,10 @@ static int do_register(const struct ctl *ctl, const struct ctl_args *args)
 	report = client_call_long(client, "gateway/register", json_incref(params), -1,
 		report_on_notice, &progress, &fail);
 	live_end(&progress.live);
-	return report ? tell(ctl, report, names) : ctl_fail(ctl, &fail);
+	if (!report)
+		return ctl_fail(ctl, &fail);
+	return tell(
+		ctl, report, names, how_long(client, json_object_get(params, "gateway") != NULL));
 }
 
 static int check_drift(const struct ctl *ctl)

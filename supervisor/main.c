@@ -134,7 +134,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	watch_signals(d);
 	d->mcp = mcp_new(d->loop, d->conf, &mcp_hooks, d);
 	d->libexec = libexec_find();
-	d->state_dir = store_find_folder(d->conf->state_dir);
+	main_find_state_dir(d);
 	d->fleet = fleet_new(d->loop, d->libexec, &mcp_domain_hooks, d->mcp);
 	mcp_set_fleet(d->mcp, d->fleet);
 	d->health = health_new(d->loop, d->mcp, d->conf);

@@ -1,5 +1,23 @@
 /* What operators see and do: joins the registrar, the status and the control socket with the rest. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "shared/log.h"
+#include "supervisor/fleet/store.h"
 #include "supervisor/main_private.h"
+
+/* Orders and what was registered are kept there. Without it mcp-fleetctl says how long they hold. */
+void main_find_state_dir(struct daemon *d)
+{
+	d->state_dir = store_find_folder(d->conf->state_dir);
+	if (!d->state_dir || mkdir(d->state_dir, 0700) == 0)
+		return;
+	if (errno == EEXIST && access(d->state_dir, W_OK) == 0)
+		return;
+	log_info("no folder for state at '%s': %s", d->state_dir, strerror(errno));
+	free(TAKE(d->state_dir));
+}
 
 static void add_addresses(void *arg, struct strbuf *out)
 {

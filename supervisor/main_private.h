@@ -66,6 +66,7 @@ int main_open_admin(struct daemon *d, struct fail *fail) must_check;
 void main_make_runtime_dir(const struct daemon *d);
 
 /* main_ops.c */
+void main_find_state_dir(struct daemon *d);
 void main_make_registration(struct daemon *d);
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
