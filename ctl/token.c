@@ -31,10 +31,18 @@ static size_t check_token(const char *token)
 
 static int open_folder(const char *path, uid_t uid, int *ret, gid_t *ret_gid, struct fail *fail)
 {
-	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* The daemon makes it when it is needed, and that is now. */
+	bool is_new = mkdir(path, 0700) == 0;
+	auto_close int fd =
+		open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_new ? O_NOFOLLOW : 0));
 	struct stat st;
+	int r = fd < 0 ? -1 : fstat(fd, &st);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (r == 0 && is_new && st.st_uid != uid && st.st_uid == geteuid()) {
+		r = fchown(fd, uid, (gid_t)-1);
+		st.st_uid = uid;
+	}
+	if (r < 0)
 		return fail_set(fail, -errno, "cannot put the token into '%s': %m%s", path, remedy);
 	if (st.st_uid != uid || (st.st_mode & (S_IWGRP | S_IWOTH)))
 		return fail_set(fail, -EPERM,

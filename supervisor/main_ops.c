@@ -1,21 +1,34 @@
 /* What operators see and do: joins the registrar, the status and the control socket with the rest. */
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
+#include "shared/alloc.h"
 #include "shared/log.h"
 #include "supervisor/fleet/store.h"
 #include "supervisor/main_private.h"
 
-/* Orders and what was registered are kept there. Without it mcp-fleetctl says how long they hold. */
+/* It is there, or can be made. */
+static bool is_usable(const char *folder)
+{
+	auto_free char *above = alloc_str(folder);
+	char *slash = strrchr(above, '/');
+
+	if (access(folder, F_OK) == 0)
+		return access(folder, W_OK) == 0;
+	if (!slash)
+		return false;
+	*(slash == above ? slash + 1 : slash) = '\0';
+	return access(above, W_OK) == 0;
+}
+
+/* Orders and what was registered are kept there; it is made when it is needed. Without it mcp-fleetctl says
+ * how long they hold. */
 void main_find_state_dir(struct daemon *d)
 {
 	d->state_dir = store_find_folder(d->conf->state_dir);
-	if (!d->state_dir || mkdir(d->state_dir, 0700) == 0)
+	if (!d->state_dir || is_usable(d->state_dir))
 		return;
-	if (errno == EEXIST && access(d->state_dir, W_OK) == 0)
-		return;
-	log_info("no folder for state at '%s': %s", d->state_dir, strerror(errno));
+	log_info("no folder for state at '%s': it cannot be written to, or made", d->state_dir);
 	free(TAKE(d->state_dir));
 }
 

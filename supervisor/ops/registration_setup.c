@@ -1,5 +1,7 @@
 /* How the registrar is started: its program, its environment, what confines it. */
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "shared/alloc.h"
 #include "supervisor/ops/registration_private.h"
@@ -34,6 +36,11 @@ static char **make_env(void)
 struct worker_setup *registration_make_setup(const struct registration *reg)
 {
 	struct worker_setup *setup = alloc_zero(sizeof(*setup));
+
+	/* It is let into this folder, if there is one by then. */
+	if (reg->parts.state_dir && mkdir(reg->parts.state_dir, 0700) < 0 && errno != EEXIST)
+		log_warn("cannot make the folder '%s' (%s): what is registered is not kept",
+			reg->parts.state_dir, strerror(errno));
 
 	setup->n_refs = 1;
 	setup->domain = alloc_str("registrar");
