@@ -522,9 +522,18 @@ def test_register_by_the_environment(socket_path, tmp_path):
     assert os.listdir(tmp_path) == ["gateway.token"]
 
 
+def test_the_folder_for_the_token_is_made(socket_path, tmp_path):
+    """The daemon makes it when it keeps something, and that may be later."""
+    folder = tmp_path / "state"
+    with registering(socket_path, report(entry("git", "registered")), state_dir=str(folder)):
+        assert ctl.run("register", socket=socket_path, env={"MCPGATEWAY_BEARER_TOKEN": "secret"}).code == 0
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (folder / "gateway.token").read_text() == "secret\n"
+
+
 def test_token_that_cannot_be_handed_over(socket_path, tmp_path):
     env = {"MCPGATEWAY_BEARER_TOKEN": "secret"}
-    for state_dir in (None, str(tmp_path / "missing")):
+    for state_dir in (None, str(tmp_path / "missing" / "folder")):
         with registering(socket_path, report(), state_dir=state_dir) as daemon:
             result = ctl.run("register", socket=socket_path, env=env)
             assert result.code == 1
