@@ -49,7 +49,7 @@ static void add_text(json_t *json, const char *name, const char *text)
 		(void)json_object_set_new(json, name, json_string(text));
 }
 
-static json_t *describe(const struct log_line *line)
+static json_t *describe(const struct control_conn *conn, const struct log_line *line)
 {
 	char time[CLOCK_TEXT_SIZE];
 	json_t *json;
@@ -60,6 +60,10 @@ static json_t *describe(const struct log_line *line)
 	add_text(json, "domain", line->about.domain);
 	add_text(json, "worker", line->about.worker);
 	add_text(json, "session", line->about.session);
+	if (line->about.session && !conn->may_change)
+		(void)json_object_set_new(json, "session",
+			json_stringn(line->about.session,
+				strnlen(line->about.session, CONTROL_SHOWN_ID)));
 	add_text(json, "tool", line->about.tool);
 	add_text(json, "text", line->text);
 	return json;
@@ -115,7 +119,8 @@ static void tell_lines(struct control_follow *follow, const struct log_ring *rin
 			follow->n_dropped++;
 			continue;
 		}
-		json_t *json = describe(&line); /* before what is told makes lines itself */
+		json_t *json =
+			describe(follow->conn, &line); /* before what is told makes lines itself */
 
 		tell_dropped(follow);
 		control_tell(follow->conn, "log", json);
@@ -190,7 +195,7 @@ void control_read_log(struct control_conn *conn, struct control_ask *ask, json_t
 	list = json_array();
 	cursor = log_ring_find_last(ring, &filter, wanted.n_lines);
 	while (log_ring_next(ring, &filter, &cursor, &line))
-		(void)json_array_append_new(list, describe(&line));
+		(void)json_array_append_new(list, describe(conn, &line));
 	control_answer(ask, json_pack("{s:o}", "lines", list));
 	control_follow_free(TAKE(conn->follow));
 	if (wanted.follow)

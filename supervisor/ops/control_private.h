@@ -140,6 +140,10 @@ void control_log_order(const struct control_conn *conn, const char *what, const 
 /* control_drill.c */
 void control_drill(struct control_conn *conn, struct control_ask *ask, json_t *params);
 
+/* Who knows a session's id can speak for it where HTTP asks for nothing else: those who may not change anything
+ * see so much of it. */
+enum { CONTROL_SHOWN_ID = 8 };
+
 /* control_sessions.c */
 void control_list_sessions(struct control_conn *conn, struct control_ask *ask, json_t *params);
 void control_close_session(struct control_conn *conn, struct control_ask *ask, json_t *params);

@@ -5,6 +5,7 @@
 struct session_listing {
 	json_t *items;
 	int64_t now_ms;
+	bool shows_ids;
 };
 
 /* Who is at the other end of a local connection. */
@@ -23,6 +24,8 @@ static void add_session(void *arg, struct session *session)
 	json_t *json;
 
 	session_get_report(session, &report);
+	if (!list->shows_ids)
+		report.id[CONTROL_SHOWN_ID] = '\0';
 	json = json_pack("{s:s, s:s, s:I, s:I, s:i, s:I, s:i, s:i}", "id", report.id, "transport",
 		report.transport, "age_ms", (json_int_t)(list->now_ms - report.opened_ms),
 		"idle_ms", (json_int_t)(list->now_ms - report.active_ms), "calls",
@@ -40,7 +43,7 @@ static void add_session(void *arg, struct session *session)
 void control_list_sessions(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
 	const struct control_parts *parts = &conn->control->parts;
-	struct session_listing list = { json_array(), loop_now_ms(parts->loop) };
+	struct session_listing list = { json_array(), loop_now_ms(parts->loop), conn->may_change };
 
 	sessions_each(mcp_get_sessions(parts->mcp), add_session, &list);
 	control_answer(ask, json_pack("{s:o}", "sessions", list.items));

@@ -38,6 +38,7 @@ static json_t *session_of(const struct status *status, uint64_t no)
 	if (!session)
 		return json_null();
 	session_get_id(session, id);
+	id[CONTROL_SHOWN_ID] = '\0'; /* the status is the same for all who may look */
 	return json_string(id);
 }
 

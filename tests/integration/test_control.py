@@ -180,6 +180,23 @@ def test_others_are_kept_out(start_fleet):
     assert as_user(NOBODY, NOBODY, connect) == "PermissionError"
 
 
+@BY_ROOT
+def test_readers_do_not_learn_session_ids(start_fleet):
+    gid = grp.getgrnam(GROUP).gr_gid
+    fleet = start_fleet(settings={"control": {"group": GROUP}})
+
+    def look():
+        with Control(fleet.control_socket) as control:
+            ids = [each["id"] for each in control.call("sessions")["sessions"]]
+            return ids + [line["session"] for line in control.call("logs", lines=2000)["lines"] if "session" in line]
+
+    with fleet.session():
+        whole = look()
+        shown = as_user(NOBODY, gid, look)
+        assert whole and {len(each) for each in whole} == {36}
+        assert shown == [each[:8] for each in whole]
+
+
 def try_both(path):
     """What a member of the group may do: look, change."""
 
