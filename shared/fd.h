@@ -36,3 +36,7 @@ bool fd_takes_line(int fd);
 
 /* Writes all of it to a blocking descriptor: 0 or -errno. */
 int fd_write_all(int fd, const void *bytes, size_t len) must_check;
+
+/* SIGTERM and SIGINT become readable here, for whoever waits with poll(2), and have no other effect from now on: a
+ * descriptor that does not block, or -errno. */
+int fd_open_end_signals(void) must_check;

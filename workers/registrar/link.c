@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 
 #include "shared/alloc.h"
 #include "shared/fd.h"
@@ -209,28 +207,13 @@ void note_free(struct note *note)
 
 /* --- beginning and end ---------------------------------------------------------------------------- */
 
-/* They become readable; there is no handler. */
-static int open_signals(void)
-{
-	sigset_t set;
-	int fd;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
-}
-
 int link_open(struct link *link, int in_fd, int out_fd)
 {
 	*link = (struct link){ .signals = -1 };
 	TAILQ_INIT(&link->notes);
 	link->lines =
 		(struct lines){ .in_fd = in_fd, .out_fd = out_fd, .max_bytes = LIMIT_LINE_BYTES };
-	link->signals = open_signals();
+	link->signals = fd_open_end_signals();
 	return link->signals < 0 ? link->signals : 0;
 }
 

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "shared/alloc.h"
@@ -217,21 +215,6 @@ static void turn(struct remote *remote)
 	remote->is_stopped = is_readable(remote->signals);
 }
 
-/* They become readable, for whoever waits; there is no handler. */
-static int open_signals(void)
-{
-	sigset_t set;
-	int fd;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
-}
-
 static void run(struct remote *remote)
 {
 	for (turn(remote); !is_over(remote); turn(remote))
@@ -293,7 +276,7 @@ int remote_run(const struct settings *settings, struct fail *fail)
 			r = fail_set(fail, -EINVAL, "libcurl cannot be used");
 	}
 	if (r == 0) {
-		remote.signals = open_signals();
+		remote.signals = fd_open_end_signals();
 		r = remote.signals < 0 ? fail_set(fail, remote.signals, "no signalfd: %s",
 						 strerror(-remote.signals))
 				       : 0;
