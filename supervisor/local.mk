@@ -1,6 +1,6 @@
 noinst_LIBRARIES += supervisor/libsupervisor.a
 supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) \
-	$(SYSTEMD_CFLAGS)
+	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf.c supervisor/conf.h \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
@@ -58,6 +58,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http_kept.c supervisor/front/http_kept.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
+	supervisor/front/jose.c supervisor/front/jose.h \
+	supervisor/front/jwks.c supervisor/front/jwks.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
@@ -67,6 +69,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
+	supervisor/front/token.c supervisor/front/token.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
@@ -130,4 +133,4 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 	supervisor/main_stop.c
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
-	$(YAML_LIBS) $(SYSTEMD_LIBS)
+	$(YAML_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)

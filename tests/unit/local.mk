@@ -1005,4 +1005,21 @@ TESTS += tests/unit/test_registrar_token
 tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
 tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
 tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
+
+# Tokens: an issuer of the tests' own signs them.
+unit_token_sources = tests/unit/token_world.c tests/unit/token_world.h
+unit_token_cppflags = $(unit_cppflags) $(CRYPTO_CFLAGS)
+unit_token_libs = supervisor/libsupervisor.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_jwks
+TESTS += tests/unit/test_jwks
+tests_unit_test_jwks_SOURCES = tests/unit/test_jwks.c $(unit_token_sources)
+tests_unit_test_jwks_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_jwks_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_front_token
+TESTS += tests/unit/test_front_token
+tests_unit_test_front_token_SOURCES = tests/unit/test_front_token.c $(unit_token_sources)
+tests_unit_test_front_token_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_front_token_LDADD = $(unit_token_libs)
 endif
