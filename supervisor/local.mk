@@ -105,6 +105,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/usage.c supervisor/mcp/usage.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
 	supervisor/ops/control_conn.c \

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "shared/cleanup.h"
-#include "supervisor/conf.h"
+#include "supervisor/mcp/usage.h"
 
 enum principal_kind {
 	PRINCIPAL_ANYBODY, /* no credential is wanted */
@@ -60,6 +60,7 @@ enum { CALLER_ADDRESS_SIZE = 48 };
 /* Who is at the other end, as the front end found out; borrowed for a call. */
 struct caller {
 	struct principal *principal;
-	char address
-		[CALLER_ADDRESS_SIZE]; /* of the client, behind trusted proxies too: "192.0.2.7"; "": none */
+	struct usage *usages[USAGE_OFS]; /* of the key (or subject), of the address; NULL: none */
+	/* Of the client, behind trusted proxies too: "192.0.2.7"; "": none. */
+	char address[CALLER_ADDRESS_SIZE];
 };
