@@ -65,16 +65,20 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/jose.c supervisor/front/jose.h \
 	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/peer_private.h \
 	supervisor/front/peer_send.c \
 	supervisor/front/peer_stream.c \
+	supervisor/front/resource_meta.c supervisor/front/resource_meta.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/front/token.c supervisor/front/token.h \
+	supervisor/front/token_cache.c supervisor/front/token_cache.h \
+	supervisor/front/token_door.c supervisor/front/token_door.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \

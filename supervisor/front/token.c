@@ -381,6 +381,8 @@ const char *token_verdict_words(enum token_verdict verdict)
 		return "the token has expired";
 	case TOKEN_NOT_YET:
 		return "the token is not valid yet";
+	case TOKEN_NO_KEYS:
+		return "the keys of the issuer are being fetched, show the token again";
 	}
 	return "";
 }

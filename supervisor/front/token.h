@@ -37,6 +37,7 @@ enum token_verdict {
 	TOKEN_WRONG_AUDIENCE, /* made for somebody else */
 	TOKEN_EXPIRED,
 	TOKEN_NOT_YET, /* valid later, or made in the future */
+	TOKEN_NO_KEYS, /* newer keys are on their way: it may be shown again (503); of token_door.h only */
 };
 
 struct token_claims {
