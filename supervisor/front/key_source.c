@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include "shared/alloc.h"
@@ -42,6 +43,8 @@ struct key_source {
 	struct file_mark mark;
 	char *url; /* NULL: none */
 	char *ca_file;
+	unsigned char digest[SHA256_DIGEST_LENGTH]; /* of the text that was fetched */
+	char *shown; /* the file, or the URL without its query, which may be secret */
 	struct timer *timer;
 	uint64_t number;     /* of the fetch that is under way; 0: none */
 	int64_t last_ask_ms; /* when a file was looked at, or a fetch began */
@@ -131,11 +134,6 @@ static int read_set(const char *path, struct jwks **ret, struct fail *fail)
 
 /* --- keys ---------------------------------------------------------------------------------------- */
 
-static const char *where(const struct key_source *source)
-{
-	return source->url ? source->url : source->file;
-}
-
 static void tell_keys(const struct key_source *source)
 {
 	const char *why;
@@ -144,11 +142,11 @@ static void tell_keys(const struct key_source *source)
 	if (n_ignored > 0)
 		log_notice(
 			"keys of tokens from %s: %zu of use, %zu not used, the first of them because: %s",
-			where(source), jwks_count(source->keys), n_ignored, why);
+			source->shown, jwks_count(source->keys), n_ignored, why);
 	else
-		log_info("keys of tokens from %s: %zu", where(source), jwks_count(source->keys));
+		log_info("keys of tokens from %s: %zu", source->shown, jwks_count(source->keys));
 	if (jwks_count(source->keys) == 0)
-		log_warn("there is no key of use at %s: every token is refused", where(source));
+		log_warn("there is no key of use at %s: every token is refused", source->shown);
 }
 
 static void set_keys(struct key_source *source, struct jwks *keys)
@@ -216,11 +214,12 @@ void key_source_take(
 	struct jwks *keys = NULL;
 	struct fail fail = { 0 };
 	int64_t age_ms = default_age_ms;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
 
 	if (number == 0 || number != source->number)
 		return;
 	if (jwks_parse(body, len, &keys, &fail) < 0) {
-		(void)fail_prefix(&fail, "what is at %s is no key set: ", source->url);
+		(void)fail_prefix(&fail, "what is at %s is no key set: ", source->shown);
 		try_later(source, fail.text);
 		return;
 	}
@@ -229,6 +228,12 @@ void key_source_take(
 	source->number = 0;
 	source->retry_ms = first_retry_ms;
 	timer_start(source->timer, clamp(age_ms, min_age_ms, max_age_ms));
+	(void)SHA256((const unsigned char *)body, len, digest);
+	if (source->keys && memcmp(digest, source->digest, sizeof(digest)) == 0) {
+		jwks_free(keys);
+		return;
+	}
+	memcpy(source->digest, digest, sizeof(digest));
 	set_keys(source, keys);
 }
 
@@ -298,6 +303,8 @@ struct key_source *key_source_new(struct loop *loop, const struct conf_auth *aut
 	if (*auth->jwks_url)
 		source->url = alloc_str(auth->jwks_url);
 	source->ca_file = alloc_str(auth->jwks_ca_file);
+	source->shown = source->file ? alloc_str(source->file)
+				     : alloc_mem(auth->jwks_url, strcspn(auth->jwks_url, "?"));
 	return TAKE(source);
 }
 
@@ -310,6 +317,7 @@ void key_source_free(struct key_source *source)
 	free(source->file);
 	free(source->url);
 	free(source->ca_file);
+	free(source->shown);
 	free(source);
 }
 
@@ -322,7 +330,9 @@ void key_source_start(struct key_source *source, struct key_source *before)
 	if (!source->url)
 		return;
 	if (before && before->url && streq(before->url, source->url) &&
-		streq(before->ca_file, source->ca_file))
+		streq(before->ca_file, source->ca_file)) {
 		source->keys = TAKE(before->keys);
+		memcpy(source->digest, before->digest, sizeof(source->digest));
+	}
 	fetch(source);
 }
