@@ -71,12 +71,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/audit.c supervisor/mcp/audit.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/bridge_ask.c \
 	supervisor/mcp/bridge_input.c \
 	supervisor/mcp/bridge_park.c \
 	supervisor/mcp/bridge_private.h \
+	supervisor/mcp/call_end.c supervisor/mcp/call_end.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h supervisor/mcp/catalog_private.h \
 	supervisor/mcp/catalog_find.c \
 	supervisor/mcp/catalog_index.c supervisor/mcp/catalog_index.h \
