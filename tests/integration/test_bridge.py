@@ -546,6 +546,8 @@ def run_rounds(fleet, client, upgrades, n):
 N_ROUNDS = 100 if fleets.SLOWNESS == 1 else 12
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.sanitizers
 @pytest.mark.parametrize("major", [1, 2], ids=["sdk1", "sdk2"])
 def test_a_hundred_rounds(start_local, envs, folder, tmp_path, monkeypatch, major):
