@@ -136,7 +136,7 @@ page_files = $(srcdir)/supervisor/ops/page/status.html $(srcdir)/supervisor/ops/
 	$(srcdir)/supervisor/ops/page/status.js
 EXTRA_DIST += supervisor/ops/page/embed supervisor/ops/page/status.html supervisor/ops/page/status.css \
 	supervisor/ops/page/status.js
-CLEANFILES += supervisor/ops/page_files.c
+CLEANFILES += supervisor/ops/page_files.c supervisor/ops/page_files.c.tmp
 supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
 	$(AM_V_GEN)$(MKDIR_P) supervisor/ops && \
 	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \

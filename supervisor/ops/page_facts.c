@@ -35,20 +35,18 @@ static void render_sessions(struct strbuf *out, const json_t *status)
 
 /* --- limits --------------------------------------------------------------------------------------- */
 
-static const struct page_column limit_columns[] = { { "Limit", false }, { "Reached", true },
-	{ "Set to", true } };
+static const struct page_column limit_columns[] = { { "Limit", PAGE_TEXT },
+	{ "Reached", PAGE_NUMBER }, { "Set to", PAGE_NUMBER } };
 
 static void add_limit(struct strbuf *out, const char *name, json_int_t reached, const json_t *set)
 {
 	page_begin_row(out);
 	page_cell(out, limit_columns, 0, name);
 	page_count_cell(out, limit_columns, 1, reached);
-	page_begin_cell(out, limit_columns, 2);
 	if (json_is_integer(set))
-		page_add_count(out, json_integer_value(set));
+		page_count_cell(out, limit_columns, 2, json_integer_value(set));
 	else
-		strbuf_adds(out, "–");
-	page_end_cell(out, 2);
+		page_cell(out, limit_columns, 2, "");
 	page_end_row(out);
 }
 
@@ -129,8 +127,9 @@ static void add_gateway_facts(struct strbuf *out, const json_t *report)
 	add_item_trouble(out, gateway);
 }
 
-static const struct page_column entry_columns[] = { { "Registered", false }, { "State", false },
-	{ "Tools there", true }, { "Tools wanted", true }, { "Trouble", false } };
+static const struct page_column entry_columns[] = { { "Registered", PAGE_TEXT },
+	{ "State", PAGE_TEXT }, { "Tools there", PAGE_NUMBER }, { "Tools wanted", PAGE_NUMBER },
+	{ "Trouble", PAGE_WORDS } };
 
 static void add_entry(struct strbuf *out, const json_t *entry, const char *aside)
 {
@@ -145,12 +144,13 @@ static void add_entry(struct strbuf *out, const json_t *entry, const char *aside
 	page_end_cell(out, 1);
 	page_count_cell(out, entry_columns, 2, page_number(entry, "tools_found"));
 	page_count_cell(out, entry_columns, 3, page_number(entry, "tools_wanted"));
-	page_begin_cell(out, entry_columns, 4);
-	if (*page_text(entry, "error"))
+	if (*page_text(entry, "error")) {
+		page_begin_cell(out, entry_columns, 4);
 		add_item_trouble(out, entry);
-	else
-		strbuf_adds(out, "–");
-	page_end_cell(out, 4);
+		page_end_cell(out, 4);
+	} else {
+		page_cell(out, entry_columns, 4, "");
+	}
 	page_end_row(out);
 }
 
@@ -171,8 +171,8 @@ static void add_entries(struct strbuf *out, const json_t *report)
 
 static void add_drift(struct strbuf *out, const json_t *drift, bool is_connected)
 {
-	static const struct page_column columns[] = { { "Entry", false }, { "Differs", false },
-		{ "Would be done", false } };
+	static const struct page_column columns[] = { { "Entry", PAGE_TEXT },
+		{ "Differs", PAGE_WORDS }, { "Would be done", PAGE_WORDS } };
 	size_t i;
 	json_t *item;
 

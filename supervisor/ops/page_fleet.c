@@ -46,9 +46,25 @@ static void add_spread(struct strbuf *out, const struct histogram *latency)
 		(int)SPREAD_BARS * BAR_STEP);
 }
 
+static void add_spread_cell(struct strbuf *out, const struct page_column *columns, size_t at,
+	const struct histogram *latency)
+{
+	if (latency->n == 0) {
+		page_cell(out, columns, at, "");
+		return;
+	}
+	page_begin_cell(out, columns, at);
+	add_spread(out, latency);
+	page_end_cell(out, at);
+}
+
 static void add_latency_cell(struct strbuf *out, const struct page_column *columns, size_t at,
 	const struct histogram *latency, double share)
 {
+	if (latency->n == 0) {
+		page_cell(out, columns, at, "");
+		return;
+	}
 	page_begin_cell(out, columns, at);
 	page_add_latency(out, latency, share);
 	page_end_cell(out, at);
@@ -101,19 +117,18 @@ static void add_domain_row(
 	page_count_cell(out, columns, ++at, page_number(domain, "restarts"));
 	add_latency_cell(out, columns, ++at, &latency, 0.5);
 	add_latency_cell(out, columns, ++at, &latency, 0.99);
-	page_begin_cell(out, columns, ++at);
-	add_spread(out, &latency);
-	page_end_cell(out, at);
+	add_spread_cell(out, columns, ++at, &latency);
 	page_end_row(out);
 }
 
 void page_render_domains(struct strbuf *out, const json_t *status)
 {
-	static const struct page_column columns[] = { { "Domain", false }, { "State", false },
-		{ "Tools", true }, { "Processes", true }, { "In flight", true }, { "Queued", true },
-		{ "Calls", true }, { "Errors", true }, { "Lost", true }, { "Timed out", true },
-		{ "Cancelled", true }, { "Restarts", true }, { "p50", true }, { "p99", true },
-		{ "Latencies", false } };
+	static const struct page_column columns[] = { { "Domain", PAGE_TEXT },
+		{ "State", PAGE_TEXT }, { "Tools", PAGE_NUMBER }, { "Processes", PAGE_NUMBER },
+		{ "In flight", PAGE_NUMBER }, { "Queued", PAGE_NUMBER }, { "Calls", PAGE_NUMBER },
+		{ "Errors", PAGE_NUMBER }, { "Lost", PAGE_NUMBER }, { "Timed out", PAGE_NUMBER },
+		{ "Cancelled", PAGE_NUMBER }, { "Restarts", PAGE_NUMBER }, { "p50", PAGE_NUMBER },
+		{ "p99", PAGE_NUMBER }, { "Latencies", PAGE_TEXT } };
 	size_t i;
 	json_t *domain;
 
@@ -166,15 +181,18 @@ void page_render_troubles(struct strbuf *out, const json_t *status)
 
 /* --- processes ------------------------------------------------------------------------------------ */
 
-static const struct page_column process_columns[] = { { "Process", false }, { "State", false },
-	{ "PID", true }, { "Up for", true }, { "In flight", true }, { "Answered", true },
-	{ "p50", true }, { "p99", true }, { "Starts", true }, { "Last end", false } };
+static const struct page_column process_columns[] = { { "Process", PAGE_TEXT },
+	{ "State", PAGE_TEXT }, { "PID", PAGE_NUMBER }, { "Up for", PAGE_NUMBER },
+	{ "In flight", PAGE_NUMBER }, { "Answered", PAGE_NUMBER }, { "p50", PAGE_NUMBER },
+	{ "p99", PAGE_NUMBER }, { "Starts", PAGE_NUMBER }, { "Last end", PAGE_WORDS } };
 
 static void add_process_row(struct strbuf *out, const json_t *process)
 {
 	const struct page_column *columns = process_columns;
 	json_int_t pid = page_number(process, "pid");
 	struct histogram latency;
+	auto_strbuf pid_text = { 0 };
+	auto_strbuf age = { 0 };
 	size_t at = 1;
 
 	page_load_latency(process, &latency);
@@ -188,18 +206,12 @@ static void add_process_row(struct strbuf *out, const json_t *process)
 		html_addf(out, " <span class=\"aside\">for session %s…</span>",
 			page_text(process, "session"));
 	page_end_cell(out, at);
-	page_begin_cell(out, columns, ++at);
-	if (pid > 0)
-		html_addf(out, "%lld", (long long)pid);
-	else
-		strbuf_adds(out, "–");
-	page_end_cell(out, at);
-	page_begin_cell(out, columns, ++at);
-	if (pid > 0)
-		page_add_age(out, page_number(process, "age_ms"));
-	else
-		strbuf_adds(out, "–");
-	page_end_cell(out, at);
+	if (pid > 0) {
+		strbuf_addf(&pid_text, "%lld", (long long)pid);
+		page_add_age(&age, page_number(process, "age_ms"));
+	}
+	page_cell(out, columns, ++at, strbuf_get(&pid_text));
+	page_cell(out, columns, ++at, strbuf_get(&age));
 	page_count_cell(out, columns, ++at, page_number(process, "calls"));
 	page_count_cell(out, columns, ++at, page_number(process, "answered"));
 	add_latency_cell(out, columns, ++at, &latency, 0.5);

@@ -173,8 +173,8 @@ static void open_stream(struct page *page, struct http_conn *conn)
 	const struct http_reply head = { .status = 200,
 		.content_type = "text/event-stream",
 		.extra = headers,
-		.is_stream = true,
-		.is_chunked = true };
+		.is_stream =
+			true }; /* it ends with its connection: one that is dropped is closed */
 	struct page_stream *stream = alloc_zero(sizeof(*stream));
 	auto_strbuf event = { 0 };
 	uint64_t mark = add_event_of_now(page, &event);

@@ -11,10 +11,16 @@
 
 /* --- HTML --------------------------------------------------------------------------------------- */
 
+enum page_kind {
+	PAGE_TEXT,
+	PAGE_NUMBER,
+	PAGE_WORDS, /* whole sentences: gets the room that is left */
+};
+
 /* A column of a table. On a narrow screen each row is a card, and the title stands before the value. */
 struct page_column {
 	const char *title;
-	bool is_number;
+	enum page_kind kind;
 };
 
 /* The first column's cells are the heads of their rows. `caption` is for those who hear the page. */

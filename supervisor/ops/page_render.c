@@ -5,11 +5,17 @@
 #include "supervisor/ops/page_files.h"
 #include "supervisor/ops/page_private.h"
 
+enum { DATE_LEN = 10 }; /* "2026-01-31" */
+
 /* --- what sections are made of ------------------------------------------------------------------- */
 
 static const char *class_of(const struct page_column *column)
 {
-	return column->is_number ? "number" : "text";
+	static const char *const names[] = {
+		[PAGE_TEXT] = "text", [PAGE_NUMBER] = "number", [PAGE_WORDS] = "wide"
+	};
+
+	return names[column->kind];
 }
 
 /* Roles are written out: the style makes cards of the rows on a narrow screen, and then some browsers do not
@@ -59,14 +65,20 @@ void page_end_cell(struct strbuf *out, size_t at)
 void page_cell(struct strbuf *out, const struct page_column *columns, size_t at, const char *text)
 {
 	page_begin_cell(out, columns, at);
-	html_addf(out, "<bdi>%s</bdi>", *text ? text : "–");
+	if (*text)
+		html_addf(out, "<bdi>%s</bdi>", text);
+	else
+		strbuf_adds(out, "<span class=\"zero\">–</span>");
 	page_end_cell(out, at);
 }
 
 void page_count_cell(struct strbuf *out, const struct page_column *columns, size_t at, json_int_t n)
 {
 	page_begin_cell(out, columns, at);
-	page_add_count(out, n);
+	if (n == 0)
+		strbuf_adds(out, "<span class=\"zero\">0</span>");
+	else
+		page_add_count(out, n);
 	page_end_cell(out, at);
 }
 
@@ -226,7 +238,7 @@ static void add_latency_tile(struct strbuf *out, const struct histogram *latency
 
 	page_add_latency(&value, latency, 0.5);
 	if (latency->n > 0) {
-		strbuf_adds(&note, "99 of 100 within ");
+		strbuf_adds(&note, "p99 ");
 		page_add_latency(&note, latency, 0.99);
 	}
 	add_tile(out, "Median latency", value.data, strbuf_get(&note));
@@ -238,10 +250,12 @@ static void add_tiles(struct strbuf *out, const json_t *status)
 	struct sums sums;
 	auto_strbuf uptime = { 0 };
 	auto_strbuf tools = { 0 };
+	auto_strbuf restarts = { 0 };
 
 	sum_up(status, &sums);
 	page_add_age(&uptime, page_number(status, "uptime_ms"));
 	page_add_count(&tools, page_number(status, "tools"));
+	page_add_count(&restarts, sums.restarts);
 	strbuf_adds(out, "<dl class=\"tiles\">");
 	add_count_tile(out, "Calls in flight", sums.in_flight, sums.queued, "queued");
 	add_count_tile(out, "Calls", sums.total, sums.failed, "failed");
@@ -249,8 +263,7 @@ static void add_tiles(struct strbuf *out, const json_t *status)
 	add_count_tile(out, "Sessions", page_number(sessions, "open"),
 		page_number(sessions, "limit"), "at most");
 	add_tile(out, "Tools", tools.data, "");
-	add_count_tile(out, "Restarts", sums.restarts,
-		(json_int_t)json_array_size(json_object_get(status, "domains")), "domains");
+	add_tile(out, "Restarts", restarts.data, "");
 	add_tile(out, "Up for", uptime.data, "");
 	strbuf_adds(out, "</dl>");
 }
@@ -266,6 +279,7 @@ static void add_title(struct strbuf *out, const json_t *status)
 void page_render_fleet(struct strbuf *out, const json_t *status, const char *as_of)
 {
 	auto_strbuf title = { 0 };
+	auto_strbuf when = { 0 };
 
 	add_title(&title, status);
 	html_addf(out, "<div id=\"state\" data-title=\"%s\" data-version=\"%s\">", title.data,
@@ -276,8 +290,9 @@ void page_render_fleet(struct strbuf *out, const json_t *status, const char *as_
 	page_render_troubles(out, status);
 	page_render_processes(out, status);
 	page_render_facts(out, status);
+	strbuf_addf(&when, "%.10s %.8s UTC", as_of, as_of + DATE_LEN + 1);
 	html_addf(out, "<p class=\"as-of\">As of <time datetime=\"%s\">%s</time>.</p></div>", as_of,
-		as_of);
+		when.data);
 }
 
 /* What stands at a mark of status.html, <!--name-->. */

@@ -55,7 +55,7 @@ void page_add_age(struct strbuf *out, json_int_t ms)
 	long long s = ms / CLOCK_SECOND_MS;
 
 	if (s < 1)
-		strbuf_adds(out, "under a second");
+		strbuf_adds(out, "under 1 s");
 	else if (s < MINUTE_S)
 		strbuf_addf(out, "%lld s", s);
 	else if (s < HOUR_S)
@@ -96,6 +96,18 @@ void page_add_latency(struct strbuf *out, const struct histogram *latency, doubl
 		strbuf_addf(out, "%.3g s", ms / CLOCK_SECOND_MS);
 }
 
+/* -1: it is none. */
+static int64_t bound_of(const json_t *bucket)
+{
+	const json_t *bound = json_array_get(bucket, 0);
+	double us = json_number_value(bound) * 1000;
+
+	if (json_is_null(bound))
+		return INT64_MAX;
+	return us > 0 && us <= (double)histogram_bound(HISTOGRAM_BUCKETS - 2) ? (int64_t)(us + 0.5)
+									      : -1;
+}
+
 void page_load_latency(const json_t *object, struct histogram *ret)
 {
 	size_t i;
@@ -103,13 +115,9 @@ void page_load_latency(const json_t *object, struct histogram *ret)
 
 	*ret = (struct histogram){ 0 };
 	json_array_foreach(json_object_get(object, "latency"), i, bucket) {
-		const json_t *bound = json_array_get(bucket, 0);
 		json_int_t n = json_integer_value(json_array_get(bucket, 1));
-		int64_t us = json_is_number(bound)
-				     ? (int64_t)(json_number_value(bound) * 1000 + 0.5)
-				     : INT64_MAX;
 
-		if (n < 0 || !histogram_load(ret, us, (uint64_t)n))
+		if (n < 0 || !histogram_load(ret, bound_of(bucket), (uint64_t)n))
 			return;
 	}
 }

@@ -14,7 +14,7 @@ bool page_is_true(const json_t *object, const char *name);
 /* "1,234,567" */
 void page_add_count(struct strbuf *out, json_int_t n);
 
-/* "under a second", "42 s", "7 min", "2 h 5 min", "3 d 4 h": coarse, as an age is read. */
+/* "under 1 s", "42 s", "7 min", "2 h 5 min", "3 d 4 h": coarse, as an age is read. */
 void page_add_age(struct strbuf *out, json_int_t ms);
 
 /* Within which time the part `share` of all calls was answered: "0.128 ms", "12 ms", "1.2 s"; "–" for none. */
