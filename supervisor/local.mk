@@ -3,12 +3,15 @@ supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_C
 	$(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf.c supervisor/conf.h \
+	supervisor/conf_auth.c \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
 	supervisor/conf_diff.c \
 	supervisor/conf_domain.c supervisor/conf_domain.h \
 	supervisor/conf_dump.c supervisor/conf_dump.h \
 	supervisor/conf_env.c supervisor/conf_env.h \
 	supervisor/conf_files.c supervisor/conf_files.h \
+	supervisor/conf_grants.c supervisor/conf_grants.h \
+	supervisor/conf_listen.c supervisor/conf_loader.h \
 	supervisor/conf_override.c supervisor/conf_override.h \
 	supervisor/conf_table.c \
 	supervisor/conf_type.c supervisor/conf_type.h \
@@ -90,6 +93,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/method.c supervisor/mcp/method.h \
 	supervisor/mcp/news.c supervisor/mcp/news.h \
 	supervisor/mcp/origin.c supervisor/mcp/origin.h \
+	supervisor/mcp/principal.c supervisor/mcp/principal.h \
 	supervisor/mcp/revision.c supervisor/mcp/revision.h \
 	supervisor/mcp/rewrite.c supervisor/mcp/rewrite.h \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
@@ -101,6 +105,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/usage.c supervisor/mcp/usage.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
 	supervisor/ops/control_conn.c \
@@ -128,20 +133,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
-	supervisor/options.c supervisor/options.h
-nodist_supervisor_libsupervisor_a_SOURCES = supervisor/ops/page_files.c
-
-# The page's own files, as text in the program.
-page_files = $(srcdir)/supervisor/ops/page/status.html $(srcdir)/supervisor/ops/page/status.css \
-	$(srcdir)/supervisor/ops/page/status.js
-EXTRA_DIST += supervisor/ops/page/embed supervisor/ops/page/status.html supervisor/ops/page/status.css \
-	supervisor/ops/page/status.js
-CLEANFILES += supervisor/ops/page_files.c supervisor/ops/page_files.c.tmp
-supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
-	$(AM_V_GEN)$(MKDIR_P) supervisor/ops && \
-	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
-		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
-	mv -f $@.tmp $@
+	supervisor/options.c supervisor/options.h \
+	supervisor/stats.c supervisor/stats.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
@@ -152,3 +145,16 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)
+
+# The files of the status page, as text in the program.
+nodist_supervisor_libsupervisor_a_SOURCES = supervisor/ops/page_files.c
+page_files = $(srcdir)/supervisor/ops/page/status.html $(srcdir)/supervisor/ops/page/status.css \
+	$(srcdir)/supervisor/ops/page/status.js
+EXTRA_DIST += supervisor/ops/page/embed supervisor/ops/page/status.html supervisor/ops/page/status.css \
+	supervisor/ops/page/status.js
+CLEANFILES += supervisor/ops/page_files.c supervisor/ops/page_files.c.tmp
+supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
+	$(AM_V_GEN)$(MKDIR_P) supervisor/ops && \
+	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
+		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
+	mv -f $@.tmp $@
