@@ -36,50 +36,43 @@ static void render_sessions(struct strbuf *out, const json_t *status)
 /* --- limits --------------------------------------------------------------------------------------- */
 
 static const struct page_column limit_columns[] = { { "Limit", PAGE_TEXT },
-	{ "Reached", PAGE_NUMBER }, { "Set to", PAGE_NUMBER } };
+	{ "Reached", PAGE_NUMBER } };
 
-static void add_limit(struct strbuf *out, const char *name, json_int_t reached, const json_t *set)
+static bool add_limit(struct strbuf *out, const char *name, json_int_t reached)
 {
+	if (reached == 0)
+		return false;
 	page_begin_row(out);
 	page_cell(out, limit_columns, 0, name);
 	page_count_cell(out, limit_columns, 1, reached);
-	if (json_is_integer(set))
-		page_count_cell(out, limit_columns, 2, json_integer_value(set));
-	else
-		page_cell(out, limit_columns, 2, "");
 	page_end_row(out);
+	return true;
 }
 
-/* Those of the member "limits": [{"name", "reached", "limit"}], where it is there. */
-static size_t add_limits(struct strbuf *out, const json_t *status)
+/* The member "limits", {name: how often it was reached}; without it what is known of sessions. */
+static bool add_limits(struct strbuf *out, const json_t *status)
 {
-	size_t n = 0;
-	size_t i;
-	json_t *limit;
+	json_t *limits = json_object_get(status, "limits");
+	bool has_any = false;
+	const char *name;
+	json_t *reached;
 
-	json_array_foreach(json_object_get(status, "limits"), i, limit) {
-		if (page_number(limit, "reached") == 0)
-			continue;
-		n++;
-		add_limit(out, page_text(limit, "name"), page_number(limit, "reached"),
-			json_object_get(limit, "limit"));
-	}
-	return n;
+	if (!json_is_object(limits))
+		return add_limit(out, "limits.sessions",
+			page_number(json_object_get(status, "sessions"), "refused_total"));
+	json_object_foreach(limits, name, reached)
+		has_any |= add_limit(out, name, json_integer_value(reached));
+	return has_any;
 }
 
 static void render_limits(struct strbuf *out, const json_t *status)
 {
-	const json_t *sessions = json_object_get(status, "sessions");
-	bool has_list = json_is_array(json_object_get(status, "limits"));
-	json_int_t refused = has_list ? 0 : page_number(sessions, "refused_total");
 	auto_strbuf rows = { 0 };
-	size_t n = add_limits(&rows, status);
 
-	if (refused > 0)
-		add_limit(&rows, "limits.sessions", refused, json_object_get(sessions, "limit"));
 	page_begin_section(out, "limits", "Limits reached");
-	if (n > 0 || refused > 0) {
-		page_begin_table(out, "Limits that were reached since the start of the daemon",
+	if (add_limits(&rows, status)) {
+		page_begin_table(out,
+			"Limits that were reached, and how often, since the start of the daemon",
 			limit_columns, N_ELEMENTS(limit_columns));
 		strbuf_adds(out, rows.data);
 		page_end_table(out);

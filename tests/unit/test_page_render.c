@@ -145,7 +145,8 @@ static void test_what_is_shown(void **unused)
 		"1 min ago", "Remedy</span> <bdi>look", "optional",
 		/* processes */ "state bad\">backoff", "being replaced", "for session 0123abcd…",
 		">over an hour<", "state quiet\">disabled",
-		/* sessions, limits */ "Open, by sse", "Open, by local", "limits.sessions", "4,000",
+		/* sessions, limits */ "Open, by sse", "Open, by local", "limits.sessions", ">6<",
+		"4,000",
 		/* gateway */ "https://g", "tomorrow, in 1 days", "one is missing",
 		"virtual server", "its address", "Differs",
 		/* daemon */ "127.0.0.1:1, [::1]:2", "Not enforced on this machine", "no cgroup",
@@ -196,18 +197,15 @@ static void test_ready(void **unused)
 static void test_limits(void **unused)
 {
 	auto_free char *none =
-		render_text("{\"sessions\": {\"refused_total\": 0}, \"limits\": []}");
-	auto_free char *list = render_text(
-		"{\"sessions\": {\"refused_total\": 6}, \"limits\": [{\"name\": \"limits.calls\", \"reached\": 8,"
-		" \"limit\": 16}, {\"name\": \"limits.rate\", \"reached\": 0},"
-		" {\"name\": \"limits.x\", \"reached\": 9, \"limit\": null}]}");
+		render_text("{\"sessions\": {\"refused_total\": 6}, \"limits\": {}}");
+	auto_free char *some = render_text(
+		"{\"sessions\": {\"refused_total\": 6}, \"limits\": {\"limits.calls\": 8765, \"limits.rate\": 0}}");
 
 	assert_part(none, "None since the start of the daemon.");
-	assert_part(list, "limits.calls");
-	assert_part(list, ">16<");
-	assert_part(list, "limits.x");
-	assert_null(strstr(list, "limits.rate"));
-	assert_null(strstr(list, "limits.sessions")); /* it would be in the list */
+	assert_part(some, "limits.calls");
+	assert_part(some, "8,765");
+	assert_null(strstr(some, "limits.rate"));
+	assert_null(strstr(some, "limits.sessions")); /* it would be among them */
 }
 
 /* Puts `text` in the place of each text, and of each member's name where it is one of data. */
@@ -261,7 +259,7 @@ static void test_odd_statuses(void **unused)
 		"{\"domains\": [1, null, \"x\", {}, {\"processes\": [[], {}], \"last_error\": {}}]}",
 		"{\"domains\": [{\"latency\": [[1, 2], [0.5, 3], 7, [null], [[], {}], [1e300, 1], [-1, 1]]}]}",
 		"{\"reasons\": [1, null], \"listeners\": [null], \"gateway\": {\"gateway\": {\"error\": \"e\"}}}",
-		"{\"gateway\": {\"gateway\": {\"state\": \"off\"}}, \"limits\": [0, {\"reached\": 1}]}"
+		"{\"gateway\": {\"gateway\": {\"state\": \"off\"}}, \"limits\": {\"a\": {}, \"b\": -1}}"
 	};
 
 	for (size_t i = 0; i < N_ELEMENTS(odd); i++) {
