@@ -46,6 +46,7 @@ def fleet(start_fleet, admin):
         for i in range(20):
             session.call("calculator_add", {"a": 1, "b": i})
         session.call("fake_die", {})
+    fleet.wait_ready()
     return fleet
 
 

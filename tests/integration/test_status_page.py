@@ -129,13 +129,6 @@ def test_events(start, admin):
     assert head.status == 200 and head.header("Content-Type") == "text/event-stream"
 
 
-def test_a_sign_of_life(start, admin):
-    start()
-    with watch(admin) as stream:
-        next_fleet(stream)
-        next_fleet(stream)  # although nothing changes
-
-
 def test_many_watch(start, admin):
     fleet = start()
     streams = [watch(admin) for _ in range(MAX_STREAMS)]

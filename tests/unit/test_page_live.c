@@ -246,7 +246,7 @@ static void test_head_of_events(void **unused)
 	ask(0, "HEAD", "/status/events", "");
 	assert_part(hear(0), "Content-Type: text/event-stream\r\n");
 	assert_null(strstr(world.got.data, "event: fleet"));
-	loop_fake_advance(world.loop, PAGE_BEAT_MS * 2);
+	loop_fake_advance(world.loop, INT64_C(2) * PAGE_BEAT_MS);
 	assert_string_equal(hear(0), "");
 }
 
@@ -291,7 +291,7 @@ static void test_nobody_watches(void **unused)
 	ask(0, "GET", "/status/events", "");
 	leave(0);
 	n_made = world.n_made;
-	loop_fake_advance(world.loop, PAGE_BEAT_MS * 10);
+	loop_fake_advance(world.loop, INT64_C(10) * PAGE_BEAT_MS);
 	assert_int_equal(world.n_made, n_made);
 	ask(1, "GET", "/status/events", "");
 	assert_int_equal(count_events(1), 1);

@@ -150,7 +150,7 @@ static void test_what_is_shown(void **unused)
 		/* gateway */ "https://g", "tomorrow, in 1 days", "one is missing",
 		"virtual server", "its address", "Differs",
 		/* daemon */ "127.0.0.1:1, [::1]:2", "Not enforced on this machine", "no cgroup",
-		"As of <time datetime=\"" AS_OF "\">2026-01-31 12:00:00 UTC</time>" };
+		"<time datetime=\"2026-01-31T12:00:00.000Z\">2026-01-31 12:00:00 UTC</time>" };
 	auto_free char *html = render_text(status_text);
 
 	for (size_t i = 0; i < N_ELEMENTS(parts); i++)
