@@ -120,9 +120,17 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/html.c supervisor/ops/html.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/metrics.c supervisor/ops/metrics.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/page.c supervisor/ops/page.h supervisor/ops/page_private.h \
+	supervisor/ops/page_facts.c \
+	supervisor/ops/page_files.h \
+	supervisor/ops/page_fleet.c \
+	supervisor/ops/page_live.c \
+	supervisor/ops/page_render.c supervisor/ops/page_render.h \
+	supervisor/ops/page_words.c supervisor/ops/page_words.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
 	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
@@ -139,3 +147,16 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)
+
+# The files of the status page, as text in the program.
+nodist_supervisor_libsupervisor_a_SOURCES = supervisor/ops/page_files.c
+page_files = $(srcdir)/supervisor/ops/page/status.html $(srcdir)/supervisor/ops/page/status.css \
+	$(srcdir)/supervisor/ops/page/status.js
+EXTRA_DIST += supervisor/ops/page/embed supervisor/ops/page/status.html supervisor/ops/page/status.css \
+	supervisor/ops/page/status.js
+CLEANFILES += supervisor/ops/page_files.c supervisor/ops/page_files.c.tmp
+supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
+	$(AM_V_GEN)$(MKDIR_P) supervisor/ops && \
+	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
+		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
+	mv -f $@.tmp $@

@@ -143,6 +143,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_status(d);
 	main_make_control(d);
 	d->metrics = metrics_new(d->loop, d->health, d->registration);
+	d->page = page_new(d->loop, d->status);
 	main_make_runtime_dir(d);
 	r = check_sandbox(d, fail);
 	if (r == 0)
@@ -182,6 +183,7 @@ static void destroy(struct daemon *d)
 	sse_free(d->sse);
 	streamable_free(d->streamable);
 	metrics_free(d->metrics);
+	page_free(d->page);
 	status_free(d->status);
 	health_free(d->health);
 	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)

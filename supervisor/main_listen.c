@@ -110,6 +110,7 @@ int main_open_admin(struct daemon *d, struct fail *fail)
 		return 0;
 	metrics_get_routes(d->metrics, d->admin_routes);
 	health_get_routes(d->health, d->admin_routes + METRICS_ROUTES);
+	page_get_routes(d->page, d->admin_routes + METRICS_ROUTES + HEALTH_ROUTES);
 	d->admin = httpd_new(d->loop, &d->conf->limits, d->admin_routes, is_no_domain, NULL);
 	return httpd_listen(d->admin, d->conf->admin, 1, fail);
 }

@@ -13,6 +13,7 @@
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/metrics.h"
 #include "supervisor/ops/notify.h"
+#include "supervisor/ops/page.h"
 #include "supervisor/ops/registration.h"
 #include "supervisor/ops/status.h"
 #include "supervisor/options.h"
@@ -45,7 +46,8 @@ struct daemon {
 	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
 	struct httpd *admin; /* NULL: admin.listen is empty */
 	struct metrics *metrics;
-	struct http_route admin_routes[METRICS_ROUTES + HEALTH_ROUTES + 1];
+	struct page *page;
+	struct http_route admin_routes[METRICS_ROUTES + HEALTH_ROUTES + PAGE_ROUTES + 1];
 	struct event *signals[3];
 	struct timer *status_timer;
 	struct timer *watchdog_timer;

@@ -186,16 +186,35 @@ static json_t *listeners_of(const struct status *status)
 	return list;
 }
 
+static void count_transport(void *arg, struct session *session)
+{
+	const char *name = session_get_transport(session);
+	json_int_t n = json_integer_value(json_object_get(arg, name));
+
+	if (*name && !session_is_once(session))
+		(void)json_object_set_new(arg, name, json_integer(n + 1));
+}
+
+/* Those that are open; a transport without any is left out. */
+static json_t *transports_of(struct sessions *sessions)
+{
+	json_t *json = json_object();
+
+	sessions_each(sessions, count_transport, json);
+	return json;
+}
+
 static json_t *sessions_of(const struct status *status)
 {
-	const struct sessions *sessions = mcp_get_sessions(status->parts.mcp);
+	struct sessions *sessions = mcp_get_sessions(status->parts.mcp);
 	struct sessions_totals totals;
 
 	sessions_get_totals(sessions, &totals);
-	return json_pack("{s:i, s:i, s:I, s:I, s:I}", "open", (int)sessions_count(sessions),
-		"limit", (int)status->parts.conf->limits.sessions, "opened_total",
-		(json_int_t)totals.n_opened, "refused_total", (json_int_t)totals.n_refused,
-		"stateless_total", (json_int_t)totals.n_once);
+	return json_pack("{s:i, s:i, s:o, s:I, s:I, s:I}", "open", (int)sessions_count(sessions),
+		"limit", (int)status->parts.conf->limits.sessions, "by_transport",
+		transports_of(sessions), "opened_total", (json_int_t)totals.n_opened,
+		"refused_total", (json_int_t)totals.n_refused, "stateless_total",
+		(json_int_t)totals.n_once);
 }
 
 static json_t *domains_of(const struct status *status)

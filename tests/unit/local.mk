@@ -608,6 +608,24 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_html
+TESTS += tests/unit/test_html
+tests_unit_test_html_SOURCES = tests/unit/test_html.c
+tests_unit_test_html_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_html_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_live
+TESTS += tests/unit/test_page_live
+tests_unit_test_page_live_SOURCES = tests/unit/test_page_live.c
+tests_unit_test_page_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_live_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_render
+TESTS += tests/unit/test_page_render
+tests_unit_test_page_render_SOURCES = tests/unit/test_page_render.c
+tests_unit_test_page_render_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_render_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_control
 TESTS += tests/unit/test_control
 tests_unit_test_control_SOURCES = tests/unit/test_control.c tests/unit/control_world.c tests/unit/control_world.h \
