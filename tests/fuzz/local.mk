@@ -58,6 +58,11 @@ tests_fuzz_fuzz_patterns_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
 	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
 
+# The keys file, and the text of a key.
+fuzz_programs += tests/fuzz/fuzz_keys_file
+tests_fuzz_fuzz_keys_file_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_keys_file_LDADD = $(fuzz_libs) $(CRYPTO_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)

@@ -52,6 +52,12 @@ tests_unit_test_token_SOURCES = tests/unit/test_token.c
 tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_keys_file
+TESTS += tests/unit/test_keys_file
+tests_unit_test_keys_file_SOURCES = tests/unit/test_keys_file.c
+tests_unit_test_keys_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_keys_file_LDADD = $(unit_libs) $(CRYPTO_LIBS)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
