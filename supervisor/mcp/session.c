@@ -116,6 +116,7 @@ static void free_session(void *arg)
 		STAILQ_REMOVE_HEAD(&session->queue, next);
 		free(queued);
 	}
+	principal_unref(session->caller.principal);
 	free(session->info.capabilities);
 	free(session->info.client_info);
 	free(session);
@@ -309,6 +310,25 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 		if (memcmp(session->id, bytes, SESSION_ID_BYTES) == 0)
 			return session;
 	return NULL;
+}
+
+void session_set_caller(struct session *session, const struct caller *caller)
+{
+	struct principal *old = session->caller.principal;
+
+	session->caller = *caller;
+	(void)principal_ref(caller->principal);
+	principal_unref(old);
+}
+
+struct principal *session_get_principal(const struct session *session)
+{
+	return session->caller.principal;
+}
+
+const char *session_get_address(const struct session *session)
+{
+	return session->caller.address;
 }
 
 uint64_t session_get_number(const struct session *session)

@@ -10,6 +10,7 @@
 #include "supervisor/conf.h"
 #include "supervisor/loop.h"
 #include "supervisor/mcp/level.h"
+#include "supervisor/mcp/principal.h"
 #include "supervisor/mcp/revision.h"
 
 struct session;
@@ -118,6 +119,13 @@ void sessions_get_totals(const struct sessions *sessions, struct sessions_totals
 /* NULL: limits.sessions is reached. */
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
+
+/* Whose it is: at its beginning, and again with each request of the same identity, since what a token or a key
+ * allows may have changed. Copied. */
+void session_set_caller(struct session *session, const struct caller *caller);
+struct principal *session_get_principal(
+	const struct session *session); /* NULL: a local process; borrowed */
+const char *session_get_address(const struct session *session); /* "": none */
 
 /* By session_get_number(); NULL: it has ended. */
 struct session *session_find_number(struct sessions *sessions, uint64_t number);

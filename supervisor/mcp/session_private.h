@@ -19,6 +19,7 @@ struct session {
 	const struct sink_ops *ops; /* NULL: closed, about to be freed */
 	void *sink;
 	struct endpoint *endpoint;
+	struct caller caller; /* its principal is a reference of ours */
 	STAILQ_HEAD(, queued) queue;
 	size_t queued_bytes;
 	unsigned n_queued;
