@@ -85,7 +85,7 @@ tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_streamable
 tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
@@ -162,7 +162,7 @@ tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers
 # Both sides of the control socket.
 fuzz_programs += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_control_client
 tests_fuzz_fuzz_control_client_CPPFLAGS = $(fuzz_cppflags)

@@ -82,6 +82,12 @@ tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c
 tests_unit_test_rpc_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_rpc_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_ipnet
+TESTS += tests/unit/test_ipnet
+tests_unit_test_ipnet_SOURCES = tests/unit/test_ipnet.c
+tests_unit_test_ipnet_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ipnet_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_uri
 TESTS += tests/unit/test_uri
 tests_unit_test_uri_SOURCES = tests/unit/test_uri.c
@@ -477,7 +483,7 @@ tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_sr
 tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 
 # The supervisor.
-supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
 
 check_PROGRAMS += tests/unit/test_backoff
