@@ -2,6 +2,7 @@ noinst_LIBRARIES += supervisor/libsupervisor.a
 supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) \
 	$(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
+	supervisor/client_addr.c supervisor/client_addr.h \
 	supervisor/conf.c supervisor/conf.h \
 	supervisor/conf_auth.c \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
@@ -50,6 +51,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
+	supervisor/front/forwarded.c supervisor/front/forwarded.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
@@ -58,6 +60,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http_conn_private.h \
 	supervisor/front/http_conn_read.c \
 	supervisor/front/http_conn_write.c \
+	supervisor/front/http_io.c supervisor/front/http_io.h \
 	supervisor/front/http_kept.c supervisor/front/http_kept.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
@@ -70,6 +73,9 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
+	supervisor/front/tls.c supervisor/front/tls.h supervisor/front/tls_private.h \
+	supervisor/front/tls_conn.c \
+	supervisor/front/tls_names.c \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/audit.c supervisor/mcp/audit.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
@@ -143,9 +149,10 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 	supervisor/main_listen.c \
 	supervisor/main_ops.c \
 	supervisor/main_reload.c \
-	supervisor/main_stop.c
+	supervisor/main_stop.c \
+	supervisor/main_tls.c
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
-mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
+mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)
 
 # The files of the status page, as text in the program.

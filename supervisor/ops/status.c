@@ -230,6 +230,22 @@ static const char *transport_of(const struct status *status)
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
 }
 
+static json_t *tls_of(const struct status *status)
+{
+	const struct status_parts *parts = &status->parts;
+	const struct tls *tls = parts->get_tls ? parts->get_tls(parts->arg) : NULL;
+	const struct tls_counts *counts = tls_get_counts();
+
+	if (!tls)
+		return json_null();
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "subject",
+		tls_get_subject(tls), "serial", tls_get_serial(tls), "not_before",
+		(json_int_t)tls_get_not_before(tls), "not_after",
+		(json_int_t)tls_get_not_after(tls), "handshakes", (json_int_t)counts->handshakes,
+		"failed", (json_int_t)counts->failed, "plain_http", (json_int_t)counts->plain_http,
+		"truncated", (json_int_t)counts->truncated);
+}
+
 static void add_paths(const struct status *status, json_t *json)
 {
 	(void)json_object_set_new(json, "settings", jx_text(status->settings));
@@ -263,6 +279,7 @@ json_t *status_make(const struct status *status)
 	confine_describe(fleet_get_support(mcp_get_fleet(parts->mcp)), &sandbox);
 	add_places(status, json);
 	(void)json_object_set_new(json, "sandbox", json_string(strbuf_get(&sandbox)));
+	(void)json_object_set_new(json, "tls", tls_of(status));
 	(void)json_object_set_new(json, "sessions", sessions_of(status));
 	(void)json_object_set_new(json, "tools", number(count_tools(status, NULL)));
 	(void)json_object_set_new(json, "domains", domains_of(status));

@@ -33,6 +33,10 @@ fuzz_programs += tests/fuzz/fuzz_catalog
 tests_fuzz_fuzz_catalog_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_catalog_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
 
+fuzz_programs += tests/fuzz/fuzz_forwarded
+tests_fuzz_fuzz_forwarded_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_forwarded_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
@@ -86,7 +90,7 @@ tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_streamable
 tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
@@ -163,7 +167,7 @@ tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers
 # Both sides of the control socket.
 fuzz_programs += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_control_client
 tests_fuzz_fuzz_control_client_CPPFLAGS = $(fuzz_cppflags)

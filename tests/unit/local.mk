@@ -489,7 +489,7 @@ tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_sr
 tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 
 # The supervisor.
-supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
 
 check_PROGRAMS += tests/unit/test_backoff
@@ -553,6 +553,12 @@ TESTS += tests/unit/test_expiry
 tests_unit_test_expiry_SOURCES = tests/unit/test_expiry.c
 tests_unit_test_expiry_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_expiry_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_client_addr
+TESTS += tests/unit/test_client_addr
+tests_unit_test_client_addr_SOURCES = tests/unit/test_client_addr.c
+tests_unit_test_client_addr_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
