@@ -1,6 +1,6 @@
 noinst_LIBRARIES += supervisor/libsupervisor.a
 supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) \
-	$(SYSTEMD_CFLAGS)
+	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
 	supervisor/client_addr.c supervisor/client_addr.h \
 	supervisor/conf.c supervisor/conf.h \
@@ -64,18 +64,25 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http_kept.c supervisor/front/http_kept.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
+	supervisor/front/jose.c supervisor/front/jose.h \
+	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/peer_private.h \
 	supervisor/front/peer_send.c \
 	supervisor/front/peer_stream.c \
+	supervisor/front/resource_meta.c supervisor/front/resource_meta.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/front/tls.c supervisor/front/tls.h supervisor/front/tls_private.h \
 	supervisor/front/tls_conn.c \
 	supervisor/front/tls_names.c \
+	supervisor/front/token.c supervisor/front/token.h \
+	supervisor/front/token_cache.c supervisor/front/token_cache.h \
+	supervisor/front/token_door.c supervisor/front/token_door.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/audit.c supervisor/mcp/audit.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
@@ -167,3 +174,5 @@ supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
 	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
 		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
 	mv -f $@.tmp $@
+mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
+	$(YAML_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)

@@ -376,6 +376,14 @@ static size_t domain_prefix(const struct httpd *httpd, const char *path)
 	return path[len] == '/' && httpd->is_domain(httpd->arg, name) ? len : 0;
 }
 
+static bool is_at(const struct http_route *route, const char *path)
+{
+	size_t len = strlen(route->path);
+
+	return strncmp(route->path, path, len) == 0 &&
+	       (path[len] == '\0' || (route->is_prefix && path[len] == '/'));
+}
+
 const struct http_route *httpd_find_route(
 	const struct httpd *httpd, const char *path, size_t *ret_prefix)
 {
@@ -384,7 +392,7 @@ const struct http_route *httpd_find_route(
 
 	*ret_prefix = 0;
 	for (route = httpd->routes; route->path; route++)
-		if (streq(route->path, path))
+		if (is_at(route, path))
 			return route;
 	prefix = domain_prefix(httpd, path);
 	if (prefix == 0)

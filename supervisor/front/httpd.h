@@ -19,6 +19,7 @@ struct http_route {
 	const char *path;
 	unsigned methods;
 	bool per_domain; /* "/<domain><path>" too */
+	bool is_prefix;  /* all paths below it, too: the handler looks at what is there */
 	/* The head is here (and for GET that is all): answer it, begin a stream, or let the body come
 	 * by returning true (POST only). ask->note, where it is set, goes to body(), and to free_note()
 	 * in any case, whether the body comes or not. */

@@ -1047,4 +1047,39 @@ TESTS += tests/unit/test_registrar_token
 tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
 tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
 tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
+
+# Tokens: an issuer of the tests' own signs them.
+unit_token_sources = tests/unit/token_world.c tests/unit/token_world.h
+unit_token_cppflags = $(unit_cppflags) $(CRYPTO_CFLAGS)
+unit_token_libs = supervisor/libsupervisor.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_jwks
+TESTS += tests/unit/test_jwks
+tests_unit_test_jwks_SOURCES = tests/unit/test_jwks.c $(unit_token_sources)
+tests_unit_test_jwks_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_jwks_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_front_token
+TESTS += tests/unit/test_front_token
+tests_unit_test_front_token_SOURCES = tests/unit/test_front_token.c $(unit_token_sources)
+tests_unit_test_front_token_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_front_token_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_principal
+TESTS += tests/unit/test_principal
+tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
+tests_unit_test_principal_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_principal_LDADD = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS)
+
+check_PROGRAMS += tests/unit/test_resource_meta
+TESTS += tests/unit/test_resource_meta
+tests_unit_test_resource_meta_SOURCES = tests/unit/test_resource_meta.c
+tests_unit_test_resource_meta_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_resource_meta_LDADD = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+
+check_PROGRAMS += tests/unit/test_token_door
+TESTS += tests/unit/test_token_door
+tests_unit_test_token_door_SOURCES = tests/unit/test_token_door.c $(unit_token_sources)
+tests_unit_test_token_door_CPPFLAGS = $(unit_token_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_token_door_LDADD = $(unit_token_libs) $(EVENT_LIBS) $(YAML_LIBS)
 endif
