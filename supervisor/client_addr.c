@@ -4,14 +4,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "shared/alloc.h"
-
 enum {
 	MAPPED_BYTES = 12, /* ::ffff: */
-	MAPPED_BITS = 96,
-	IP_BITS = 128,
 	MAX_PORT = 65535,
-	BLOCK_TEXT_SIZE = CLIENT_ADDR_TEXT_SIZE + sizeof("/128"),
 };
 
 static const uint8_t mapped[MAPPED_BYTES] = { [10] = 0xff, [11] = 0xff };
@@ -160,88 +155,4 @@ bool client_addr_is_loopback(const struct client_addr *addr)
 bool client_addr_same_ip(const struct client_addr *a, const struct client_addr *b)
 {
 	return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
-/* --- blocks -------------------------------------------------------------------------------------- */
-
-/* Whether the first `bits` bits are the same. */
-static bool same_bits(const uint8_t a[16], const uint8_t b[16], unsigned bits)
-{
-	unsigned bytes = bits / 8;
-	unsigned rest = bits % 8;
-
-	return memcmp(a, b, bytes) == 0 &&
-	       (rest == 0 || ((a[bytes] ^ b[bytes]) >> (8 - rest)) == 0);
-}
-
-static bool is_zero_behind(const uint8_t ip[16], unsigned bits)
-{
-	if (bits % 8 > 0 && (uint8_t)(ip[bits / 8] << (bits % 8)) != 0)
-		return false;
-	for (unsigned i = (bits + 7) / 8; i < 16; i++)
-		if (ip[i] != 0)
-			return false;
-	return true;
-}
-
-int client_block_parse(const char *text, struct client_block *ret, const char **ret_why)
-{
-	const char *slash = strchr(text, '/');
-	struct span ip = { .at = text, .len = slash ? (size_t)(slash - text) : strlen(text) };
-	struct client_block block = { .bits = IP_BITS };
-	unsigned before;
-	unsigned bits;
-
-	*ret_why = "not an IPv4 or IPv6 address, nor a block of them as 10.0.0.0/8";
-	if (parse_ip(ip, block.ip) < 0)
-		return -EINVAL;
-	before = memchr(ip.at, ':', ip.len) ? 0 : MAPPED_BITS;
-	if (slash) {
-		struct span digits = { .at = slash + 1, .len = strlen(slash + 1) };
-
-		*ret_why = "the number behind the slash is 0 to 32 for IPv4, 0 to 128 for IPv6";
-		if (parse_number(digits, IP_BITS - before, &bits) < 0)
-			return -EINVAL;
-		block.bits = (uint8_t)(before + bits);
-	}
-	*ret_why =
-		"the address has bits set behind the prefix: write the first address of the block";
-	if (!is_zero_behind(block.ip, block.bits))
-		return -EINVAL;
-	*ret = block;
-	return 0;
-}
-
-bool client_block_has(const struct client_block *block, const struct client_addr *addr)
-{
-	if (client_addr_is_none(addr) || (block->bits < MAPPED_BITS && is_ipv4(addr->ip)))
-		return false;
-	return same_bits(block->ip, addr->ip, block->bits);
-}
-
-bool client_blocks_have(const struct client_blocks *blocks, const struct client_addr *addr)
-{
-	for (size_t i = 0; i < blocks->n; i++)
-		if (client_block_has(&blocks->items[i], addr))
-			return true;
-	return false;
-}
-
-void client_blocks_init(struct client_blocks *blocks, char *const *texts, size_t n)
-{
-	const char *why;
-
-	*blocks = (struct client_blocks){ 0 };
-	if (n == 0)
-		return;
-	blocks->items = alloc_resize(NULL, n, sizeof(*blocks->items));
-	for (size_t i = 0; i < n; i++)
-		if (client_block_parse(texts[i], &blocks->items[blocks->n], &why) == 0)
-			blocks->n++;
-}
-
-void client_blocks_done(struct client_blocks *blocks)
-{
-	free(blocks->items);
-	*blocks = (struct client_blocks){ 0 };
 }

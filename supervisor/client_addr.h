@@ -1,9 +1,7 @@
-/* Addresses of clients, and blocks of addresses.
+/* Addresses of clients: sixteen bytes, IPv4 as the IPv6 address that stands for it (::ffff:192.0.2.1), so that
+ * one comparison serves both, and networks of shared/ipnet.h too.
  *
- * An address is sixteen bytes, IPv4 as the IPv6 address that stands for it (::ffff:192.0.2.1), so that one
- * comparison serves both.
- *
- * Source: RFC 4291 2.5.5.2 (IPv4-mapped), RFC 4632 (blocks). */
+ * Source: RFC 4291 2.5.5.2. */
 #pragma once
 
 #include <netinet/in.h>
@@ -23,17 +21,6 @@ struct client_addr {
 	uint16_t port; /* in the machine's order; 0: not known */
 };
 
-/* The addresses whose first bits are the same. */
-struct client_block {
-	uint8_t ip[16];
-	uint8_t bits; /* of the sixteen bytes: 96 + 8 for 10.0.0.0/8 */
-};
-
-struct client_blocks {
-	struct client_block *items;
-	size_t n;
-};
-
 /* What is neither IPv4 nor IPv6 becomes no address. */
 struct client_addr client_addr_of(const struct sockaddr_storage *addr);
 
@@ -49,15 +36,3 @@ bool client_addr_is_loopback(const struct client_addr *addr);
 
 /* The same machine, whatever the port. */
 bool client_addr_same_ip(const struct client_addr *a, const struct client_addr *b);
-
-/* "10.0.0.0/8", "2001:db8::/32", or one address. -EINVAL: *ret_why is a static text; bits behind the prefix
- * are refused: who writes them means something else than the block. */
-int client_block_parse(const char *text, struct client_block *ret, const char **ret_why) must_check;
-
-/* A block of IPv6 that holds all of the mapped addresses (::/0) does not hold IPv4: it says nothing of it. */
-bool client_block_has(const struct client_block *block, const struct client_addr *addr);
-bool client_blocks_have(const struct client_blocks *blocks, const struct client_addr *addr);
-
-/* Takes all that can be read of the texts, which were checked before; client_blocks_done() frees it. */
-void client_blocks_init(struct client_blocks *blocks, char *const *texts, size_t n);
-void client_blocks_done(struct client_blocks *blocks);

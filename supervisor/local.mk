@@ -60,6 +60,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http_conn_private.h \
 	supervisor/front/http_conn_read.c \
 	supervisor/front/http_conn_write.c \
+	supervisor/front/http_io.c supervisor/front/http_io.h \
 	supervisor/front/http_kept.c supervisor/front/http_kept.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
@@ -76,16 +77,21 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
+	supervisor/front/tls.c supervisor/front/tls.h supervisor/front/tls_private.h \
+	supervisor/front/tls_conn.c \
+	supervisor/front/tls_names.c \
 	supervisor/front/token.c supervisor/front/token.h \
 	supervisor/front/token_cache.c supervisor/front/token_cache.h \
 	supervisor/front/token_door.c supervisor/front/token_door.h \
 	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/audit.c supervisor/mcp/audit.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/bridge_ask.c \
 	supervisor/mcp/bridge_input.c \
 	supervisor/mcp/bridge_park.c \
 	supervisor/mcp/bridge_private.h \
+	supervisor/mcp/call_end.c supervisor/mcp/call_end.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h supervisor/mcp/catalog_private.h \
 	supervisor/mcp/catalog_find.c \
 	supervisor/mcp/catalog_index.c supervisor/mcp/catalog_index.h \
@@ -127,9 +133,17 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/html.c supervisor/ops/html.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/metrics.c supervisor/ops/metrics.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/page.c supervisor/ops/page.h supervisor/ops/page_private.h \
+	supervisor/ops/page_facts.c \
+	supervisor/ops/page_files.h \
+	supervisor/ops/page_fleet.c \
+	supervisor/ops/page_live.c \
+	supervisor/ops/page_render.c supervisor/ops/page_render.h \
+	supervisor/ops/page_words.c supervisor/ops/page_words.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
 	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
@@ -142,7 +156,23 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 	supervisor/main_listen.c \
 	supervisor/main_ops.c \
 	supervisor/main_reload.c \
-	supervisor/main_stop.c
+	supervisor/main_stop.c \
+	supervisor/main_tls.c
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
+mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) \
+	$(YAML_LIBS) $(SYSTEMD_LIBS)
+
+# The files of the status page, as text in the program.
+nodist_supervisor_libsupervisor_a_SOURCES = supervisor/ops/page_files.c
+page_files = $(srcdir)/supervisor/ops/page/status.html $(srcdir)/supervisor/ops/page/status.css \
+	$(srcdir)/supervisor/ops/page/status.js
+EXTRA_DIST += supervisor/ops/page/embed supervisor/ops/page/status.html supervisor/ops/page/status.css \
+	supervisor/ops/page/status.js
+CLEANFILES += supervisor/ops/page_files.c supervisor/ops/page_files.c.tmp
+supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
+	$(AM_V_GEN)$(MKDIR_P) supervisor/ops && \
+	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
+		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
+	mv -f $@.tmp $@
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
 	$(YAML_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)

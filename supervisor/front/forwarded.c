@@ -1,6 +1,35 @@
 /* See forwarded.h. */
 #include "supervisor/front/forwarded.h"
 
+#include "shared/alloc.h"
+
+void forwarded_trust_init(struct forwarded_trust *trust, char *const *texts, size_t n)
+{
+	*trust = (struct forwarded_trust){ 0 };
+	if (n == 0)
+		return;
+	trust->nets = alloc_resize(NULL, n, sizeof(*trust->nets));
+	for (size_t i = 0; i < n; i++)
+		if (ipnet_parse(texts[i], &trust->nets[trust->n]) == 0)
+			trust->n++;
+}
+
+void forwarded_trust_done(struct forwarded_trust *trust)
+{
+	free(trust->nets);
+	*trust = (struct forwarded_trust){ 0 };
+}
+
+static bool is_trusted(const struct forwarded_trust *trusted, const struct client_addr *addr)
+{
+	if (client_addr_is_none(addr))
+		return false;
+	for (size_t i = 0; i < trusted->n; i++)
+		if (ipnet_has(&trusted->nets[i], addr->ip))
+			return true;
+	return false;
+}
+
 /* The last element of a comma-separated list, without blanks; *rest is what stands before it. */
 static struct span cut_last(struct span *rest)
 {
@@ -23,7 +52,7 @@ static struct span cut_last(struct span *rest)
 
 /* One field, from its right end. True: the walk goes on with the field before it. */
 static bool walk_field(
-	struct span value, const struct client_blocks *trusted, struct client_addr *client)
+	struct span value, const struct forwarded_trust *trusted, struct client_addr *client)
 {
 	while (value.len > 0) {
 		struct client_addr hop;
@@ -31,21 +60,21 @@ static bool walk_field(
 		if (client_addr_parse(cut_last(&value), &hop) < 0 || client_addr_is_none(&hop))
 			return false;
 		*client = hop;
-		if (!client_blocks_have(trusted, &hop))
+		if (!is_trusted(trusted, &hop))
 			return false;
 	}
 	return true;
 }
 
 void forwarded_find_client(const struct client_addr *peer, bool peer_is_https,
-	const struct http1_request *req, const struct client_blocks *trusted,
+	const struct http1_request *req, const struct forwarded_trust *trusted,
 	struct client_origin *ret)
 {
 	bool goes_on = true;
 	bool has_proto = false;
 
 	*ret = (struct client_origin){ .addr = *peer, .is_https = peer_is_https };
-	if (!client_blocks_have(trusted, peer))
+	if (!is_trusted(trusted, peer))
 		return;
 	ret->is_proxied = true;
 	for (size_t i = req->n_fields; i > 0; i--) {

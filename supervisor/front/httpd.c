@@ -23,7 +23,8 @@ struct listener {
 	char *address; /* as it was asked for; NULL: adopted */
 	int fd;
 	struct http_door door;
-	bool keep; /* mark while the set is compared */
+	bool keep; /* marks while the set is compared */
+	bool will_have_tls;
 };
 
 /* Connections point to the domain of their listener, which may be closed before them. */
@@ -132,7 +133,7 @@ static const char *keep_name(struct httpd *httpd, const char *name)
 }
 
 static struct listener *listener_new(
-	struct httpd *httpd, int fd, const char *address, const char *domain)
+	struct httpd *httpd, int fd, const char *address, const char *domain, bool has_tls)
 {
 	struct listener *listener = alloc_zero(sizeof(*listener));
 	struct sockaddr_storage addr = { 0 };
@@ -143,7 +144,8 @@ static struct listener *listener_new(
 	listener->fd = fd;
 	listener->address = alloc_str(address);
 	listener->door = (struct http_door){ .domain = keep_name(httpd, domain),
-		.is_loopback = is_loopback_address(&addr) };
+		.is_loopback = is_loopback_address(&addr),
+		.has_tls = has_tls };
 	listener->acceptable =
 		loop_watch(httpd->loop, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 	return listener;
@@ -195,6 +197,7 @@ static struct listener *find_listener(const struct httpd *httpd, const struct co
 	return NULL;
 }
 
+/* The new set holds. */
 static void drop_unkept(struct httpd *httpd)
 {
 	struct listener *listener;
@@ -202,8 +205,10 @@ static void drop_unkept(struct httpd *httpd)
 
 	for (listener = TAILQ_FIRST(&httpd->listeners); listener; listener = after) {
 		after = TAILQ_NEXT(listener, next);
-		if (listener->keep || !listener->address)
+		if (listener->keep || !listener->address) {
+			listener->door.has_tls = listener->will_have_tls;
 			continue;
+		}
 		TAILQ_REMOVE(&httpd->listeners, listener, next);
 		listener_free(listener);
 	}
@@ -220,6 +225,7 @@ static int open_missing(struct httpd *httpd, const struct conf_listener *confs, 
 
 		if (listener) {
 			listener->keep = true;
+			listener->will_have_tls = confs[i].tls;
 			continue;
 		}
 		fd = open_socket(&confs[i]);
@@ -230,7 +236,7 @@ static int open_missing(struct httpd *httpd, const struct conf_listener *confs, 
 					? "; another program uses it: end that, or listen elsewhere "
 					  "(--listen, or `listen` in the settings)"
 					: "");
-		listener = listener_new(httpd, fd, confs[i].address, confs[i].domain);
+		listener = listener_new(httpd, fd, confs[i].address, confs[i].domain, confs[i].tls);
 		listener->keep = true;
 		TAILQ_INSERT_TAIL(fresh, listener, next);
 	}
@@ -244,8 +250,10 @@ int httpd_listen(
 	struct listener *listener;
 	int r;
 
-	TAILQ_FOREACH(listener, &httpd->listeners, next)
+	TAILQ_FOREACH(listener, &httpd->listeners, next) {
 		listener->keep = false;
+		listener->will_have_tls = listener->door.has_tls;
+	}
 	r = open_missing(httpd, confs, n, &fresh, fail);
 	if (r == 0)
 		drop_unkept(httpd);
@@ -261,9 +269,9 @@ int httpd_listen(
 	return r;
 }
 
-void httpd_adopt(struct httpd *httpd, int fd, const char *domain)
+void httpd_adopt(struct httpd *httpd, int fd, const char *domain, bool has_tls)
 {
-	struct listener *listener = listener_new(httpd, fd, NULL, domain);
+	struct listener *listener = listener_new(httpd, fd, NULL, domain, has_tls);
 	int on = 1;
 
 	(void)fd_set_nonblock(fd, true);
@@ -314,6 +322,8 @@ void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out)
 	TAILQ_FOREACH(listener, &httpd->listeners, next) {
 		if (listener != TAILQ_FIRST(&httpd->listeners))
 			strbuf_adds(out, ", ");
+		if (listener->door.has_tls)
+			strbuf_adds(out, "https://");
 		add_address(out, listener->fd);
 	}
 }
@@ -349,7 +359,8 @@ void httpd_add_url(const struct httpd *httpd, struct strbuf *out)
 
 		if (listener->door.domain || !get_authority(listener->fd, &authority))
 			continue;
-		strbuf_addf(out, "http://%s", authority.data);
+		strbuf_addf(
+			out, "%s://%s", listener->door.has_tls ? "https" : "http", authority.data);
 		return;
 	}
 }
@@ -430,6 +441,11 @@ void httpd_free(struct httpd *httpd)
 void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits)
 {
 	http_shared_set_limits(&httpd->shared, limits);
+}
+
+void httpd_set_tls(struct httpd *httpd, struct tls *tls)
+{
+	http_shared_set_tls(&httpd->shared, tls);
 }
 
 void httpd_set_trusted(struct httpd *httpd, char *const *blocks, size_t n)

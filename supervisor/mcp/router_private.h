@@ -29,11 +29,15 @@ struct call {
 	bool may_rerun;
 	enum level level;
 	unsigned client;
-	char *label; /* the tool's name as it is listed, a URI, … */
-	int64_t since_ms;
+	char *label;      /* the tool's name as it is listed, a URI, … */
+	int64_t since_us; /* clock_now_us() */
 	int64_t timeout_ms;
-	char *trace;             /* NULL: none */
-	struct domain_call held; /* waits for the client's roots; line NULL: it does not */
+	char *trace;      /* NULL: none */
+	bool is_answered; /* how it ends: call_end.h */
+	bool is_tool_error;
+	int code;                 /* of a JSON-RPC error; 0: none */
+	struct audit_call *audit; /* NULL: not recorded */
+	struct domain_call held;  /* waits for the client's roots; line NULL: it does not */
 
 	/* What a call needs that a worker interrupts to ask something. */
 	bool is_bridged; /* it can: its client and its worker are of different eras */
@@ -82,6 +86,7 @@ struct router {
 	struct deadline_queue *deadlines;
 	size_t kept_bytes; /* of all calls' params */
 	struct tasks *tasks;
+	struct audit *audit;
 	struct call_list parked;
 	unsigned n_parked;
 	struct ask_list asks; /* all, in no order */

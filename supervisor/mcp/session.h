@@ -170,6 +170,9 @@ struct session_report {
 
 void session_get_report(const struct session *session, struct session_report *ret);
 
+/* The name of its transport; "" for one that is closed. */
+const char *session_get_transport(const struct session *session);
+
 /* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
 bool session_has_ops(const struct session *session, const struct sink_ops *ops);
 

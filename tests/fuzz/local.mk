@@ -62,6 +62,11 @@ tests_fuzz_fuzz_patterns_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
 	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
 
+# The keys file, and the text of a key.
+fuzz_programs += tests/fuzz/fuzz_keys_file
+tests_fuzz_fuzz_keys_file_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_keys_file_LDADD = $(fuzz_libs) $(CRYPTO_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)
@@ -85,7 +90,7 @@ tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_streamable
 tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
@@ -171,7 +176,7 @@ tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers
 # Both sides of the control socket.
 fuzz_programs += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_control_client
 tests_fuzz_fuzz_control_client_CPPFLAGS = $(fuzz_cppflags)

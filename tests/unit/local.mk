@@ -52,6 +52,12 @@ tests_unit_test_token_SOURCES = tests/unit/test_token.c
 tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_keys_file
+TESTS += tests/unit/test_keys_file
+tests_unit_test_keys_file_SOURCES = tests/unit/test_keys_file.c
+tests_unit_test_keys_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_keys_file_LDADD = $(unit_libs) $(CRYPTO_LIBS)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
@@ -483,7 +489,7 @@ tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_sr
 tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 
 # The supervisor.
-supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
 
 check_PROGRAMS += tests/unit/test_backoff
@@ -613,6 +619,24 @@ TESTS += tests/unit/test_health
 tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_html
+TESTS += tests/unit/test_html
+tests_unit_test_html_SOURCES = tests/unit/test_html.c
+tests_unit_test_html_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_html_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_live
+TESTS += tests/unit/test_page_live
+tests_unit_test_page_live_SOURCES = tests/unit/test_page_live.c
+tests_unit_test_page_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_live_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_render
+TESTS += tests/unit/test_page_render
+tests_unit_test_page_render_SOURCES = tests/unit/test_page_render.c
+tests_unit_test_page_render_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_render_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_control
 TESTS += tests/unit/test_control

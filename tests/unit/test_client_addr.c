@@ -1,4 +1,4 @@
-/* Addresses of clients, blocks of them, and how far X-Forwarded-* is believed. */
+/* Addresses of clients, and how far X-Forwarded-* is believed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,96 +124,6 @@ static void test_same_ip(void **unused)
 	assert_false(client_addr_same_ip(&a, &b));
 }
 
-static bool has(const char *block_text, const char *addr_text)
-{
-	struct client_block block;
-	struct client_addr addr;
-	const char *why;
-
-	assert_int_equal(client_block_parse(block_text, &block, &why), 0);
-	assert_int_equal(client_addr_parse(span_of(addr_text), &addr), 0);
-	return client_block_has(&block, &addr);
-}
-
-static void test_blocks(void **unused)
-{
-	static const struct {
-		const char *block;
-		const char *addr;
-		bool has;
-	} cases[] = {
-		{ "10.0.0.0/8", "10.0.0.0", true },
-		{ "10.0.0.0/8", "10.255.255.255", true },
-		{ "10.0.0.0/8", "11.0.0.0", false },
-		{ "10.0.0.0/8", "9.255.255.255", false },
-		{ "10.0.0.0/8", "::ffff:10.1.2.3", true },
-		{ "192.0.2.128/25", "192.0.2.128", true },
-		{ "192.0.2.128/25", "192.0.2.127", false },
-		{ "192.0.2.7", "192.0.2.7", true },
-		{ "192.0.2.7", "192.0.2.6", false },
-		{ "192.0.2.7/32", "192.0.2.7", true },
-		{ "0.0.0.0/0", "255.1.2.3", true },
-		{ "0.0.0.0/0", "2001:db8::1", false },
-		{ "2001:db8::/32", "2001:db8:ffff::1", true },
-		{ "2001:db8::/32", "2001:db9::1", false },
-		{ "2001:db8::/33", "2001:db8:8000::1", false },
-		{ "::1", "::1", true },
-		{ "::/0", "2001:db8::1", true },
-		{ "::/0", "192.0.2.1", false },
-		{ "::ffff:0:0/96", "192.0.2.1", true },
-		{ "::ffff:10.0.0.0/104", "10.1.2.3", true },
-		{ "::ffff:10.0.0.0/104", "11.1.2.3", false },
-	};
-
-	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
-		if (has(cases[i].block, cases[i].addr) != cases[i].has)
-			fail_msg("%s in %s: not %d", cases[i].addr, cases[i].block, cases[i].has);
-}
-
-static void test_bad_blocks(void **unused)
-{
-	static const struct {
-		const char *text;
-		const char *why;
-	} cases[] = {
-		{ "", "not an IPv4 or IPv6 address" },
-		{ "proxy.example.org", "not an IPv4 or IPv6 address" },
-		{ "10.0.0/8", "not an IPv4 or IPv6 address" },
-		{ "[::1]", "not an IPv4 or IPv6 address" },
-		{ "127.0.0.1:80", "not an IPv4 or IPv6 address" },
-		{ "10.0.0.0/", "0 to 32 for IPv4" },
-		{ "10.0.0.0/33", "0 to 32 for IPv4" },
-		{ "10.0.0.0/-1", "0 to 32 for IPv4" },
-		{ "10.0.0.0/8/8", "0 to 32 for IPv4" },
-		{ "10.0.0.0/ 8", "0 to 32 for IPv4" },
-		{ "10.0.0.0/4294967304", "0 to 32 for IPv4" },
-		{ "::/129", "0 to 32 for IPv4" },
-		{ "10.0.0.1/8", "bits set behind the prefix" },
-		{ "192.0.2.64/25", "bits set behind the prefix" },
-		{ "2001:db8::1/64", "bits set behind the prefix" },
-	};
-
-	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-		struct client_block block = { 0 };
-		const char *why = "";
-
-		if (client_block_parse(cases[i].text, &block, &why) != -EINVAL)
-			fail_msg("'%s' is taken", cases[i].text);
-		if (!strstr(why, cases[i].why))
-			fail_msg("'%s': '%s'", cases[i].text, why);
-	}
-}
-
-static void test_none_is_in_no_block(void **unused)
-{
-	struct client_block all;
-	const char *why;
-	const struct client_addr none = { 0 };
-
-	assert_int_equal(client_block_parse("::/0", &all, &why), 0);
-	assert_false(client_block_has(&all, &none));
-}
-
 /* --- proxies ------------------------------------------------------------------------------------- */
 
 struct forwarded {
@@ -273,7 +183,7 @@ static const struct forwarded forwarded[] = {
 		true },
 };
 
-static void check_forwarded(const struct forwarded *f, const struct client_blocks *trusted)
+static void check_forwarded(const struct forwarded *f, const struct forwarded_trust *trusted)
 {
 	struct http1_request req = { 0 };
 	char text[CLIENT_ADDR_TEXT_SIZE];
@@ -297,13 +207,13 @@ static void check_forwarded(const struct forwarded *f, const struct client_block
 static void test_forwarded(void **unused)
 {
 	char *texts[] = { alloc_str("127.0.0.1"), alloc_str("10.0.0.0/8"), alloc_str("oops") };
-	struct client_blocks trusted;
+	struct forwarded_trust trusted;
 
-	client_blocks_init(&trusted, texts, N_ELEMENTS(texts));
+	forwarded_trust_init(&trusted, texts, N_ELEMENTS(texts));
 	assert_int_equal(trusted.n, 2);
 	for (size_t i = 0; i < N_ELEMENTS(forwarded); i++)
 		check_forwarded(&forwarded[i], &trusted);
-	client_blocks_done(&trusted);
+	forwarded_trust_done(&trusted);
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
 		free(texts[i]);
 }
@@ -313,11 +223,11 @@ static void test_nobody_is_trusted(void **unused)
 	static const struct forwarded alone = { "127.0.0.1",
 		{ "X-Forwarded-For", "1.2.3.4", "X-Forwarded-Proto", "https" }, "127.0.0.1", false,
 		false, false };
-	struct client_blocks trusted;
+	struct forwarded_trust trusted;
 
-	client_blocks_init(&trusted, NULL, 0);
+	forwarded_trust_init(&trusted, NULL, 0);
 	check_forwarded(&alone, &trusted);
-	client_blocks_done(&trusted);
+	forwarded_trust_done(&trusted);
 }
 
 int main(void)
@@ -326,9 +236,6 @@ int main(void)
 		cmocka_unit_test(test_parse_and_format),
 		cmocka_unit_test(test_of_sockaddr),
 		cmocka_unit_test(test_same_ip),
-		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_bad_blocks),
-		cmocka_unit_test(test_none_is_in_no_block),
 		cmocka_unit_test(test_forwarded),
 		cmocka_unit_test(test_nobody_is_trusted),
 	};
