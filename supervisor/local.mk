@@ -174,5 +174,3 @@ supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
 	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
 		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
 	mv -f $@.tmp $@
-mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
-	$(YAML_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
