@@ -121,6 +121,7 @@ EXTRA_DIST += \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
+	tests/integration/tokens.py \
 	tests/integration/wire.py \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
