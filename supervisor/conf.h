@@ -114,6 +114,15 @@ struct conf_gateway {
 	char *peer_ca_file; /* by which the gateway knows us */
 };
 
+/* Where spans go: a collector that takes OTLP by HTTP. */
+struct conf_otlp {
+	char *url;          /* "": no spans are made */
+	char *headers_file; /* absolute; "": none */
+	char *ca_file;      /* the same */
+	unsigned sample;    /* percent of the calls of clients that do not say themselves */
+	int64_t interval_ms;
+};
+
 struct conf_limits {
 	unsigned sessions;
 	int64_t session_idle_ms;
@@ -295,6 +304,7 @@ struct conf {
 	struct conf_gateway gateway;
 	char *admin_listen;          /* for machines that look after it; "": nowhere */
 	struct conf_listener *admin; /* the same, read; NULL: nowhere */
+	struct conf_otlp otlp;
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
 	int64_t drain_ms;

@@ -390,6 +390,27 @@ static const struct conf_key table[] = {
 		.doc = "Where /metrics, /health and /ready are served for those who look after the "
 		       "daemon, as 127.0.0.1:9464; empty: /metrics nowhere." },
 
+	{ "otlp.url", FIELD(conf, otlp.url), .reload = CONF_RELOAD_LIVE, RANGE(0, 8192),
+		.def = "\"\"", .is_valid = is_url_or_empty,
+		.form = "http://HOST[:PORT][/PATH] or https://…",
+		.doc = "Where an OpenTelemetry collector takes spans by OTLP/HTTP, as "
+		       "http://127.0.0.1:4318/v1/traces; empty: no spans are made." },
+	{ "otlp.headers_file", FIELD(conf, otlp.headers_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "A file with lines Name: value, headers for the collector; others must not be "
+		       "able to read it." },
+	{ "otlp.ca_file", FIELD(conf, otlp.ca_file), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "Certificates (PEM) by which the collector is known; empty: those of the system." },
+	{ "otlp.sample", FIELD(conf, otlp.sample), .reload = CONF_RELOAD_LIVE, RANGE(0, 100),
+		.def = "100",
+		.doc = "Percent of the calls that become spans, where the client's traceparent does not "
+		       "say it itself." },
+	{ "otlp.interval", FIELD(conf, otlp.interval_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(100, HOUR), .def = "5s",
+		.doc = "How long spans wait at most until they are sent together." },
+
 	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 100000), .def = "1000",
 		.doc = "Sessions at one time; one more is answered with 503, over the local socket "

@@ -102,6 +102,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
+	supervisor/ops/aide.c supervisor/ops/aide.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
 	supervisor/ops/control_conn.c \
 	supervisor/ops/control_drill.c \
@@ -112,12 +113,12 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_sessions.c \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
+	supervisor/ops/courier.c supervisor/ops/courier.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/metrics.c supervisor/ops/metrics.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
-	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h

@@ -140,6 +140,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->health = health_new(d->loop, d->mcp, d->conf);
 	d->local = local_new(d->loop, d->mcp, &d->conf->limits);
 	main_make_registration(d);
+	d->courier = courier_new(d->loop, fleet_get_launcher(d->fleet), d->libexec);
 	main_make_status(d);
 	main_make_control(d);
 	d->metrics = metrics_new(d->loop, d->health, d->registration);
@@ -157,6 +158,7 @@ static int construct(struct daemon *d, struct fail *fail)
 		return r;
 	fleet_apply(d->fleet, d->conf, NULL);
 	registration_start(d->registration);
+	courier_set_conf(d->courier, d->conf);
 	if (notify_watchdog_ms() > 0)
 		timer_start(d->watchdog_timer, notify_watchdog_ms());
 	return 0;
@@ -176,6 +178,7 @@ static void destroy(struct daemon *d)
 	fleet_free(d->fleet);
 	registration_free(d->registration);
 	d->registration = NULL;
+	courier_free(d->courier);
 	mcp_free(d->mcp);
 	httpd_free(d->httpd);
 	httpd_free(d->admin);

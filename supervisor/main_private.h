@@ -10,6 +10,7 @@
 #include "supervisor/front/streamable.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/control.h"
+#include "supervisor/ops/courier.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/metrics.h"
 #include "supervisor/ops/notify.h"
@@ -34,6 +35,7 @@ struct daemon {
 	char *libexec;   /* where our programs lie */
 	char *state_dir; /* NULL: none */
 	struct registration *registration;
+	struct courier *courier; /* HTTP requests of our own */
 	struct status *status;
 	struct control *control;
 	struct log_ring *log;

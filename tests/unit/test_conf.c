@@ -305,12 +305,12 @@ static void test_bad_keys(void **state)
 		{ "domain: {}\n", "fleet.yaml:1:1: domain: unknown key; did you mean 'domains'?" },
 		{ "qqqqqqq: 1\n",
 			"fleet.yaml:1:1: qqqqqqq: unknown key; known here are auth, listen, "
-			"local, control, gateway, admin, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"local, control, gateway, admin, otlp, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 		{ "sse: {pings: 1s}\n", "fleet.yaml:1:7: sse.pings: unknown key; known here are "
 					"heartbeat" },
 		{ "limits.sessions: 5\n",
 			"fleet.yaml:1:1: limits.sessions: unknown key; known here "
-			"are auth, listen, local, control, gateway, admin, limits, sse, drain, state_dir, log, tools, "
+			"are auth, listen, local, control, gateway, admin, otlp, limits, sse, drain, state_dir, log, tools, "
 			"sandbox, domains" },
 		{ "domains: {git: {processes: {mix: 1}}}\n",
 			"fleet.yaml:1:29: domains.git.processes.mix: unknown key; did you mean "
@@ -324,7 +324,7 @@ static void test_bad_keys(void **state)
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
 			"fleet.yaml:1:1: a?b: unknown key; known here are auth, listen, "
-			"local, control, gateway, admin, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"local, control, gateway, admin, otlp, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
