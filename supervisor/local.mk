@@ -95,12 +95,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
+	supervisor/mcp/router_trace.c \
 	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
 	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/trace_span.c supervisor/mcp/trace_span.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/aide.c supervisor/ops/aide.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
@@ -118,6 +120,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/metrics.c supervisor/ops/metrics.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/otlp.c supervisor/ops/otlp.h \
+	supervisor/ops/otlp_json.c \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \

@@ -14,6 +14,7 @@
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/metrics.h"
 #include "supervisor/ops/notify.h"
+#include "supervisor/ops/otlp.h"
 #include "supervisor/ops/registration.h"
 #include "supervisor/ops/status.h"
 #include "supervisor/options.h"
@@ -36,6 +37,7 @@ struct daemon {
 	char *state_dir; /* NULL: none */
 	struct registration *registration;
 	struct courier *courier; /* HTTP requests of our own */
+	struct otlp *otlp;       /* spans */
 	struct status *status;
 	struct control *control;
 	struct log_ring *log;
@@ -70,6 +72,8 @@ void main_make_runtime_dir(const struct daemon *d);
 /* main_ops.c */
 void main_find_state_dir(struct daemon *d);
 void main_make_registration(struct daemon *d);
+void main_make_courier(struct daemon *d);
+void main_set_courier(struct daemon *d); /* as the settings have it */
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
 

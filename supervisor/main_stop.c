@@ -19,11 +19,18 @@ static void on_courier_stopped(void *arg)
 	loop_stop(d->loop);
 }
 
-static void on_registrar_stopped(void *arg)
+static void on_spans_sent(void *arg)
 {
 	struct daemon *d = arg;
 
 	courier_stop(d->courier, on_courier_stopped, d);
+}
+
+static void on_registrar_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	otlp_stop(d->otlp, on_spans_sent, d);
 }
 
 static void on_fleet_stopped(void *arg)

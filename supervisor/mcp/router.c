@@ -10,7 +10,6 @@
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
-#include "supervisor/mcp/trace.h"
 
 enum {
 	FIRST_BUCKETS = 256,
@@ -88,6 +87,7 @@ static void free_call(struct call *call)
 		free(call->ids);
 	free(call->label);
 	free(call->trace);
+	trace_span_free(call->span);
 	free(call->params);
 	free(call->worker_state);
 	free(call);
@@ -98,6 +98,7 @@ void router_remove(struct router *router, struct call *call)
 	uint64_t session_no = call->session_no;
 	bool was_parked = !call->session;
 
+	router_end_trace(router, call);
 	bridge_forget_call(router, call, "the request that this belongs to has ended");
 	client_roots_forget_call(router, call);
 	LIST_REMOVE(call, in_bucket);
@@ -136,6 +137,7 @@ static char *leave(struct router *router, struct call *call, struct origin *ret)
 	char *id = alloc_mem(call->ids, call->id_len);
 
 	*ret = call_origin(call);
+	router_note_leave(call);
 	ret->id.at = id;
 	router_remove(router, call);
 	return id;
@@ -147,6 +149,7 @@ void router_fail(
 	struct origin origin;
 	auto_free char *id = NULL;
 
+	router_note_error(call, code, message);
 	if (!call->session) { /* parked: nobody waits */
 		router_remove(router, call);
 		return;
@@ -243,19 +246,6 @@ static void keep_params(struct router *router, struct call *call, struct jspan p
 	router->kept_bytes += params.len;
 }
 
-/* NULL: the request belongs to no trace. */
-static char *get_trace_id(const struct origin *origin)
-{
-	const struct mcp_headers *headers = origin->headers;
-	char id[TRACE_ID_SIZE];
-	auto_trace trace = { 0 };
-
-	if (!origin->envelope->traceparent.at && !(headers && headers->traceparent.at))
-		return NULL;
-	trace_read(origin->envelope, headers, &trace);
-	return trace_get_id(&trace, id) ? alloc_str(id) : NULL;
-}
-
 static struct call *add_call(struct router *router, const struct forward *forward)
 {
 	const struct origin *origin = forward->origin;
@@ -282,7 +272,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->label = alloc_str(target->name);
 	call->since_ms = loop_now_ms(router->loop);
 	call->timeout_ms = target->timeout_ms;
-	call->trace = get_trace_id(origin);
+	router_begin_trace(router, call, forward);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
 	call->is_bridged = may_be_interrupted(forward);
@@ -505,6 +495,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 	if (!call)
 		return;
 	log_answer(router, call);
+	router_note_answer(router, call, rpc);
 	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
 		router_remove(router, call);
 	} else if (call->kind == FORWARD_TASK_LIST) {
@@ -674,6 +665,11 @@ void router_set_conf(struct router *router, const struct conf *conf)
 	router->conf = conf;
 	bridge_set_timeout(router, conf->limits.input_timeout_ms);
 	client_roots_set_timeout(router, conf->limits.input_timeout_ms);
+}
+
+void router_set_tracer(struct router *router, const struct tracer *tracer)
+{
+	router->tracer = *tracer;
 }
 
 unsigned router_count(const struct router *router)

@@ -357,6 +357,11 @@ bool session_is_stdio(const struct session *session)
 	return session->ops && session->ops->is_stdio;
 }
 
+const char *session_get_transport(const struct session *session)
+{
+	return session->ops && session->ops->name ? session->ops->name : "";
+}
+
 bool session_is_once(const struct session *session)
 {
 	return session->ops && session->ops->is_once;

@@ -135,6 +135,7 @@ unsigned session_count_calls(const struct session *session); /* in flight */
 unsigned session_count_early(const struct session *session); /* that wait for the lists */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
+const char *session_get_transport(const struct session *session); /* "sse", …; "": closed */
 bool session_answers_each(const struct session *session);
 
 /* Of one session. Texts are borrowed for the call, but for those inside. */
