@@ -12,6 +12,7 @@ shared_libshared_a_SOURCES = \
 	shared/histogram.c shared/histogram.h \
 	shared/kernel.c shared/kernel.h \
 	shared/header_name.c shared/header_name.h \
+	shared/ipnet.c shared/ipnet.h \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
 	shared/landlock.c shared/landlock.h \

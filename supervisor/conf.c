@@ -14,7 +14,7 @@
 #include "shared/strbuf.h"
 #include "supervisor/conf_decode.h"
 #include "supervisor/conf_domain.h"
-#include "supervisor/conf_files.h"
+#include "supervisor/conf_loader.h"
 #include "supervisor/conf_type.h"
 #include "supervisor/conf_value.h"
 #include "supervisor/conf_yaml.h"
@@ -28,22 +28,14 @@ enum {
 static const int64_t min_heartbeat_ms = 50;
 static const int64_t max_heartbeat_ms = INT64_C(3600) * 1000;
 
-struct loader {
-	const struct conf_sources *src;
-	struct conf *conf;
-	struct conf_files files;
-	unsigned default_port;
-	struct fail *fail;
-};
-
 /* --- environment --- */
 
-static const char *get_env(const struct loader *ld, const char *name)
+const char *conf_get_env(const struct conf_loader *ld, const char *name)
 {
 	return ld->src->get_env ? ld->src->get_env(name) : getenv(name);
 }
 
-static int read_transport_from(struct loader *ld, const char *where, const char *text)
+static int read_transport_from(struct conf_loader *ld, const char *where, const char *text)
 {
 	if (streq(text, "stdio"))
 		ld->conf->transport = CONF_TRANSPORT_STDIO;
@@ -58,9 +50,9 @@ static int read_transport_from(struct loader *ld, const char *where, const char 
 
 /* A wrong value in the environment is an error also where the command line overrides it: who wrote
  * it wanted something. */
-static int read_transport(struct loader *ld)
+static int read_transport(struct conf_loader *ld)
 {
-	const char *text = get_env(ld, "MCP_TRANSPORT");
+	const char *text = conf_get_env(ld, "MCP_TRANSPORT");
 	int r = text ? read_transport_from(ld, "MCP_TRANSPORT", text) : 0;
 
 	if (r == 0 && ld->src->transport)
@@ -68,9 +60,9 @@ static int read_transport(struct loader *ld)
 	return r;
 }
 
-static int read_port(struct loader *ld)
+static int read_port(struct conf_loader *ld)
 {
-	const char *text = get_env(ld, "PORT");
+	const char *text = conf_get_env(ld, "PORT");
 	int64_t port = DEFAULT_PORT;
 
 	if (text && (conf_parse_count(text, &port) < 0 || port < 1 || port > MAX_PORT))
@@ -80,9 +72,9 @@ static int read_port(struct loader *ld)
 	return 0;
 }
 
-static int read_heartbeat(struct loader *ld)
+static int read_heartbeat(struct conf_loader *ld)
 {
-	const char *text = get_env(ld, "SSE_HEARTBEAT_SECONDS");
+	const char *text = conf_get_env(ld, "SSE_HEARTBEAT_SECONDS");
 	int64_t ms = ld->conf->sse_heartbeat_ms;
 
 	if (text && (conf_parse_seconds(text, &ms) < 0 || ms < min_heartbeat_ms ||
@@ -95,7 +87,7 @@ static int read_heartbeat(struct loader *ld)
 	return 0;
 }
 
-static int read_environment(struct loader *ld)
+static int read_environment(struct conf_loader *ld)
 {
 	int r = read_transport(ld);
 
@@ -109,7 +101,7 @@ static int read_environment(struct loader *ld)
 /* --- domains --- */
 
 /* Adds a domain, which is part of conf from here on, also when it fails. */
-static int add_domain(struct loader *ld, const struct conf_node *node)
+static int add_domain(struct conf_loader *ld, const struct conf_node *node)
 {
 	struct conf *conf = ld->conf;
 	struct conf_domain *domain;
@@ -128,7 +120,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct conf_domain *)a)->name, ((const struct conf_domain *)b)->name);
 }
 
-static int read_domains(struct loader *ld, const struct conf_node *domains)
+static int read_domains(struct conf_loader *ld, const struct conf_node *domains)
 {
 	if (domains->kind != CONF_NODE_MAP)
 		return conf_node_fail(ld->fail, domains, false, "domains",
@@ -146,7 +138,7 @@ static int read_domains(struct loader *ld, const struct conf_node *domains)
 	return 0;
 }
 
-static int read_all_domains(struct loader *ld)
+static int read_all_domains(struct conf_loader *ld)
 {
 	static const char built_in[] = "{filesystem: {}, git: {}, network: {}, utils: {}}";
 	const struct conf_node *domains = conf_node_get(ld->files.tree, "domains");
@@ -170,7 +162,7 @@ const struct conf_domain *conf_find_domain(const struct conf *conf, const char *
 
 /* --- roots --- */
 
-static int roots_of_command_line(struct loader *ld, struct conf_domain *domain)
+static int roots_of_command_line(struct conf_loader *ld, struct conf_domain *domain)
 {
 	conf_clear_roots(&domain->roots);
 	for (size_t i = 0; i < ld->src->n_roots; i++) {
@@ -186,7 +178,7 @@ static int roots_of_command_line(struct loader *ld, struct conf_domain *domain)
 
 /* The current directory. A service's is often /, and nobody means to hand that out by saying
  * nothing. */
-static int default_root(struct loader *ld, struct conf_domain *domain)
+static int default_root(struct conf_loader *ld, struct conf_domain *domain)
 {
 	auto_free char *path = alloc_printf("domains.%s.roots", domain->name);
 	int r = conf_add_root(&domain->roots, ".", true);
@@ -202,7 +194,7 @@ static int default_root(struct loader *ld, struct conf_domain *domain)
 	return 0;
 }
 
-static int read_roots(struct loader *ld)
+static int read_roots(struct conf_loader *ld)
 {
 	for (size_t i = 0; i < ld->conf->n_domains; i++) {
 		struct conf_domain *domain = &ld->conf->domains[i];
@@ -220,124 +212,15 @@ static int read_roots(struct loader *ld)
 	return 0;
 }
 
-/* --- listeners --- */
-
-static int read_listeners(struct loader *ld)
-{
-	struct conf *conf = ld->conf;
-	auto_free char *address = NULL;
-
-	if (ld->src->n_listen)
-		conf_clear_listeners(conf);
-	for (size_t i = 0; i < ld->src->n_listen; i++) {
-		if (conf_add_listener(conf, ld->src->listen[i], NULL) < 0)
-			return fail_set(ld->fail, -EINVAL,
-				"--listen: '%.100s' is not " CONF_FORM_ADDRESS, ld->src->listen[i]);
-	}
-	if (conf->n_listeners)
-		return 0;
-	address = alloc_printf("127.0.0.1:%u", ld->default_port);
-	return conf_add_listener(conf, address, NULL);
-}
-
-static int fail_listener(struct loader *ld, size_t i, const char *fmt, ...) printf_like(3, 4);
-
-static int fail_listener(struct loader *ld, size_t i, const char *fmt, ...)
-{
-	const struct conf_node *list = conf_node_find(ld->files.tree, "listen");
-	auto_free char *words = NULL;
-	auto_free char *path = alloc_printf("listen[%zu]", i);
-	va_list args;
-
-	va_start(args, fmt);
-	if (vasprintf(&words, fmt, args) < 0)
-		abort();
-	va_end(args);
-	if (ld->src->n_listen)
-		return fail_set(ld->fail, -EINVAL, "--listen: %s", words);
-	if (list && i < list->n)
-		return conf_node_fail(ld->fail, list->items[i], false, path, "%s", words);
-	return fail_set(ld->fail, -EINVAL, "listen: %s", words);
-}
-
-static bool is_listed_before(const struct conf *conf, size_t i)
-{
-	const struct conf_listener *listener = &conf->listeners[i];
-
-	if (conf_port_of(&listener->sockaddr) == 0)
-		return false;
-	for (size_t k = 0; k < i; k++) {
-		if (streq(conf->listeners[k].address, listener->address))
-			return true;
-	}
-	return false;
-}
-
-bool conf_may_listen_on(const struct conf *conf, const struct sockaddr_storage *addr)
-{
-	return conf->auth == CONF_AUTH_NONE || addr->ss_family == AF_UNIX || conf_is_loopback(addr);
-}
-
-static int check_listener(struct loader *ld, size_t i)
-{
-	const struct conf *conf = ld->conf;
-	const struct conf_listener *listener = &conf->listeners[i];
-
-	if (is_listed_before(conf, i))
-		return fail_listener(ld, i, "%s is in the list already", listener->address);
-	if (listener->domain && !conf_find_domain(conf, listener->domain))
-		return fail_listener(ld, i, "there is no domain '%.100s'", listener->domain);
-	if (!conf_may_listen_on(conf, &listener->sockaddr))
-		return fail_listener(ld, i,
-			"%s is not a loopback address, and nothing asks its clients who they are: "
-			"listen on 127.0.0.1 or [::1], or write auth: none at the top level if whoever "
-			"can reach this address may use every tool",
-			listener->address);
-	return 0;
-}
-
-static int check_listeners(struct loader *ld)
-{
-	for (size_t i = 0; i < ld->conf->n_listeners; i++) {
-		int r = check_listener(ld, i);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* --- the listener for those who look after us --- */
-
-static int read_admin(struct loader *ld)
-{
-	struct conf *conf = ld->conf;
-	auto_free struct conf_listener *admin = NULL;
-
-	if (!*conf->admin_listen)
-		return 0;
-	admin = alloc_zero(sizeof(*admin));
-	if (conf_parse_address(conf->admin_listen, &admin->sockaddr, &admin->sockaddr_len) < 0)
-		return fail_set(ld->fail, -EINVAL, "admin.listen is not " CONF_FORM_ADDRESS);
-	if (!conf_may_listen_on(conf, &admin->sockaddr))
-		return fail_set(ld->fail, -EINVAL,
-			"admin.listen: %s is not a loopback address, and nothing asks its clients who "
-			"they are: listen on 127.0.0.1 or [::1], or write auth: none at the top level",
-			conf->admin_listen);
-	admin->address = conf_format_address(&admin->sockaddr);
-	conf->admin = TAKE(admin);
-	return 0;
-}
-
 /* --- the Unix sockets --- */
 
 /* Of the service manager, which lists several folders with colons, the first being the unit's own; else
  * where mcp-fleetctl looks for a daemon that was started by hand. */
-static void find_runtime_dir(struct loader *ld)
+static void find_runtime_dir(struct conf_loader *ld)
 {
 	struct conf *conf = ld->conf;
-	const char *folders = get_env(ld, "RUNTIME_DIRECTORY");
-	const char *own = get_env(ld, "XDG_RUNTIME_DIR");
+	const char *folders = conf_get_env(ld, "RUNTIME_DIRECTORY");
+	const char *own = conf_get_env(ld, "XDG_RUNTIME_DIR");
 	size_t len = folders ? strcspn(folders, ":") : 0;
 
 	if (conf->transport != CONF_TRANSPORT_SSE)
@@ -362,7 +245,7 @@ static char *find_socket(const struct conf *conf, const char *path, const char *
 	return alloc_printf("%s/%s", conf->runtime_dir, name);
 }
 
-static int read_sockets(struct loader *ld)
+static int read_sockets(struct conf_loader *ld)
 {
 	struct conf *conf = ld->conf;
 
@@ -378,10 +261,10 @@ static int read_sockets(struct loader *ld)
 
 /* --- the gateway --- */
 
-static int check_gateway_url(struct loader *ld)
+static int check_gateway_url(struct conf_loader *ld)
 {
 	struct conf_gateway *gateway = &ld->conf->gateway;
-	const char *text = get_env(ld, "MCP_GATEWAY_URL");
+	const char *text = conf_get_env(ld, "MCP_GATEWAY_URL");
 
 	if (!text || !*text)
 		return 0;
@@ -395,7 +278,7 @@ static int check_gateway_url(struct loader *ld)
 	return 0;
 }
 
-static int check_gateway_domains(struct loader *ld)
+static int check_gateway_domains(struct conf_loader *ld)
 {
 	const struct conf_strs *domains = &ld->conf->gateway.domains;
 
@@ -407,10 +290,10 @@ static int check_gateway_domains(struct loader *ld)
 	return 0;
 }
 
-static int read_gateway(struct loader *ld)
+static int read_gateway(struct conf_loader *ld)
 {
 	struct conf_gateway *gateway = &ld->conf->gateway;
-	const char *verify = get_env(ld, "GATEWAY_VERIFY_SSL");
+	const char *verify = conf_get_env(ld, "GATEWAY_VERIFY_SSL");
 	int r = check_gateway_url(ld);
 
 	if (r == 0)
@@ -435,7 +318,7 @@ static bool is_chosen(const struct conf_sources *src, const char *name)
 	return src->n_domains == 0;
 }
 
-static int fail_no_domain(struct loader *ld, const char *name)
+static int fail_no_domain(struct conf_loader *ld, const char *name)
 {
 	auto_strbuf list = { 0 };
 
@@ -477,7 +360,7 @@ static void drop_listeners(struct conf *conf, const struct conf_sources *src)
 	conf->n_listeners = n;
 }
 
-static int choose_domains(struct loader *ld)
+static int choose_domains(struct conf_loader *ld)
 {
 	const struct conf_sources *src = ld->src;
 
@@ -495,7 +378,7 @@ static int choose_domains(struct loader *ld)
 
 /* --- everything --- */
 
-static int check_limits(struct loader *ld)
+static int check_limits(struct conf_loader *ld)
 {
 	const struct conf *conf = ld->conf;
 	auto_free char *max = conf_format_size((int64_t)conf->tools.max_result_bytes);
@@ -512,7 +395,7 @@ static int check_limits(struct loader *ld)
 	return 0;
 }
 
-static int read_files(struct loader *ld)
+static int read_files(struct conf_loader *ld)
 {
 	const char *default_path =
 		ld->src->default_path ? ld->src->default_path : SYSCONFDIR "/mcp-fleet/fleet.yaml";
@@ -524,10 +407,10 @@ static int read_files(struct loader *ld)
 }
 
 /* Everything but the files, which are read. */
-static int read_all(struct loader *ld)
+static int read_all(struct conf_loader *ld)
 {
-	static int (*const steps[])(struct loader * ld) = { read_environment, read_all_domains,
-		read_listeners, check_listeners, read_admin, read_sockets, check_limits,
+	static int (*const steps[])(struct conf_loader * ld) = { read_environment, read_all_domains,
+		conf_read_auth, conf_read_listeners, conf_read_admin, read_sockets, check_limits,
 		read_gateway, choose_domains, read_roots };
 	int r;
 
@@ -553,7 +436,7 @@ static void clean_words(struct fail *fail)
 
 /* Reads the files unless `text` is given. */
 static int load(
-	struct loader *ld, const char *name, const char *text, size_t len, struct conf **ret)
+	struct conf_loader *ld, const char *name, const char *text, size_t len, struct conf **ret)
 {
 	auto_(conf_freep) struct conf *conf = alloc_zero(sizeof(*conf));
 	int r;
@@ -575,7 +458,7 @@ static int load(
 int conf_load(const struct conf_sources *src, struct conf **ret, struct fail *fail)
 {
 	struct fail unread = { 0 };
-	struct loader ld = { .src = src, .fail = fail ? fail : &unread };
+	struct conf_loader ld = { .src = src, .fail = fail ? fail : &unread };
 
 	return load(&ld, NULL, NULL, 0, ret);
 }
@@ -584,7 +467,7 @@ int conf_load_text(const struct conf_sources *src, const char *name, const char 
 	struct conf **ret, struct fail *fail)
 {
 	struct fail unread = { 0 };
-	struct loader ld = { .src = src, .fail = fail ? fail : &unread };
+	struct conf_loader ld = { .src = src, .fail = fail ? fail : &unread };
 
 	return load(&ld, name, bytes ? bytes : "", len, ret);
 }
@@ -600,6 +483,7 @@ void conf_free(struct conf *conf)
 	if (conf->admin)
 		free(conf->admin->address);
 	free(conf->admin);
+	free(conf->keys_path);
 	free(conf->local_socket);
 	free(conf->control_socket);
 	free(conf->runtime_dir);

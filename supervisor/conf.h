@@ -16,6 +16,7 @@
 #include "shared/cleanup.h"
 #include "shared/fail.h"
 #include "shared/log.h"
+#include "supervisor/conf_value.h"
 
 enum conf_transport {
 	CONF_TRANSPORT_STDIO,
@@ -38,14 +39,27 @@ enum conf_start {
 	CONF_START_LAZY, /* at the first call */
 };
 
-enum conf_auth {
-	CONF_AUTH_UNSET, /* loopback only */
-	CONF_AUTH_NONE,  /* "auth: none" is written out: any address may be listened on */
+enum conf_auth_mode {
+	CONF_AUTH_UNSET,    /* a credential is wanted where one can be shown; else loopback only */
+	CONF_AUTH_NONE,     /* "auth: none" is written out: any address may be listened on */
+	CONF_AUTH_REQUIRED, /* a credential is wanted, also while there is none yet */
 };
 
 /* A list of texts; never NULL inside, `items` is NULL when empty. */
 struct conf_strs {
 	char **items;
+	size_t n;
+};
+
+/* What a scope of a token allows. */
+struct conf_grant {
+	char *scope;
+	struct conf_strs domains; /* globs; empty: all */
+	struct conf_strs tools;   /* globs of names as they are listed; empty: all */
+};
+
+struct conf_grants {
+	struct conf_grant *items;
 	size_t n;
 };
 
@@ -70,8 +84,10 @@ struct conf_roots {
 };
 
 struct conf_listener {
-	char *address; /* "127.0.0.1:8000", "[::1]:8000"; port 0: the kernel chooses */
-	char *domain;  /* this domain at the listener's root; NULL: the whole fleet */
+	char *address;           /* "127.0.0.1:8000", "[::1]:8000"; port 0: the kernel chooses */
+	char *domain;            /* this domain at the listener's root; NULL: the whole fleet */
+	enum conf_scheme scheme; /* as it was written */
+	bool tls;                /* what follows from it */
 	struct sockaddr_storage sockaddr;
 	socklen_t sockaddr_len;
 };
@@ -114,12 +130,83 @@ struct conf_gateway {
 	char *peer_ca_file; /* by which the gateway knows us */
 };
 
-/* Where spans go: a collector that takes OTLP by HTTP. */
+/* Who may use the tools over HTTP; see front/guard.h. */
+struct conf_auth {
+	enum conf_auth_mode mode;
+	char *keys_file;           /* "auto", "" (none), or absolute: as it is written */
+	char *issuer;              /* of tokens; "": none are taken */
+	struct conf_strs audience; /* one of which a token must be for; empty: `resource` */
+	char *secret_file;         /* absolute; "", of each file: none */
+	char *jwks_file;
+	char *jwks_url;
+	char *jwks_ca_file;
+	char *resource; /* this server as its clients know it; "": as they ask for it */
+	struct conf_strs authorization_servers; /* empty: the issuer */
+	struct conf_grants scopes;              /* empty: any token allows all */
+	int64_t leeway_ms;
+};
+
+enum conf_client_certs {
+	CONF_CLIENT_CERTS_OPTIONAL,
+	CONF_CLIENT_CERTS_REQUIRED,
+};
+
+enum conf_tls_version {
+	CONF_TLS_1_2,
+	CONF_TLS_1_3,
+};
+
+enum conf_switch {
+	CONF_SWITCH_AUTO,
+	CONF_SWITCH_ON,
+	CONF_SWITCH_OFF,
+};
+
+struct conf_tls {
+	char *cert_file; /* absolute; "", of each: none */
+	char *key_file;
+	char *client_ca_file;
+	enum conf_client_certs client_certs;
+	enum conf_tls_version min_version;
+	enum conf_switch
+		passed; /* for sockets of the service manager; auto: as for a bare address */
+};
+
+struct conf_http {
+	struct conf_strs allowed_hosts;   /* "name", "name:port", or "*" */
+	struct conf_strs allowed_origins; /* "https://host[:port]", or "*" */
+	struct conf_strs trusted_proxies; /* addresses and networks (CIDR) */
+};
+
+/* What one key, or one address, may have of everything; 0: no limit. */
+struct conf_quota {
+	unsigned rate;  /* requests a second */
+	unsigned burst; /* that many at once; 0: twice the rate */
+	unsigned connections;
+	unsigned sessions;
+	unsigned streams;
+	unsigned calls;    /* in flight */
+	size_t bytes_rate; /* of requests, a second */
+};
+
+/* Who asks machines that look after us for a credential. */
+enum conf_admin_auth {
+	CONF_ADMIN_AUTH_AUTO, /* not on loopback */
+	CONF_ADMIN_AUTH_REQUIRED,
+	CONF_ADMIN_AUTH_NONE,
+};
+
+struct conf_audit {
+	char *target; /* "": nowhere; "log"; or a file's absolute path */
+	bool values;  /* those of arguments, too */
+};
+
+/* The collector of spans (OpenTelemetry's protocol over HTTP). */
 struct conf_otlp {
-	char *url;          /* "": no spans are made */
-	char *headers_file; /* absolute; "": none */
-	char *ca_file;      /* the same */
-	unsigned sample;    /* percent of the calls of clients that do not say themselves */
+	char *url; /* "": none */
+	char *headers_file;
+	char *ca_file;
+	unsigned sample; /* of the calls whose client has not decided, percent */
 	int64_t interval_ms;
 };
 
@@ -139,6 +226,13 @@ struct conf_limits {
 	int64_t header_timeout_ms;
 	int64_t body_timeout_ms;
 	int64_t keepalive_timeout_ms;
+	unsigned streams; /* event streams, of all sessions; 0: no limit of their own */
+	unsigned calls;   /* in flight, the same */
+	unsigned
+		unauthenticated; /* connections that have not shown a credential where one is wanted */
+	size_t min_rate;         /* of a body, bytes a second; 0: none */
+	struct conf_quota per_key;
+	struct conf_quota per_address;
 };
 
 struct conf_tools {
@@ -292,7 +386,10 @@ struct conf_domain {
 struct conf {
 	char *path; /* of the settings file that was read; NULL: the built-in default */
 	enum conf_transport transport;
-	enum conf_auth auth;
+	struct conf_auth auth;
+	char *keys_path; /* what auth.keys_file means here; NULL: no keys file */
+	struct conf_tls tls;
+	struct conf_http http;
 	struct conf_listener *listeners; /* at least one */
 	size_t n_listeners;
 	struct conf_local local;
@@ -304,6 +401,9 @@ struct conf {
 	struct conf_gateway gateway;
 	char *admin_listen;          /* for machines that look after it; "": nowhere */
 	struct conf_listener *admin; /* the same, read; NULL: nowhere */
+	enum conf_admin_auth admin_auth;
+	bool admin_public; /* the same paths on the listeners for clients */
+	struct conf_audit audit;
 	struct conf_otlp otlp;
 	struct conf_limits limits;
 	int64_t sse_heartbeat_ms;
@@ -344,9 +444,14 @@ int conf_load_text(const struct conf_sources *src, const char *name, const char 
 void conf_free(struct conf *conf);
 DEFINE_FREEP(struct conf, conf_free)
 
-/* Whether these settings allow to listen there: loopback and Unix addresses always, others with
- * auth: none. Listeners of the settings are checked already; ask for sockets that were passed in. */
+/* Whether these settings allow to listen there: loopback and Unix addresses always, others where a credential
+ * is wanted (conf_wants_credential()), or with auth: none. Listeners of the settings are checked already; ask
+ * for sockets that were passed in. */
 bool conf_may_listen_on(const struct conf *conf, const struct sockaddr_storage *addr);
+
+/* Who comes over HTTP has to show a key, token or certificate: one of them can be shown, or auth: required. The
+ * keys file counts when it exists, whatever is in it. Looks into the file system. */
+bool conf_wants_credential(const struct conf *conf);
 
 /* NULL when there is none of this name. */
 const struct conf_domain *conf_find_domain(const struct conf *conf, const char *name);
@@ -409,6 +514,7 @@ enum conf_type {
 	CONF_TYPE_ROOTS,     /* struct conf_roots */
 	CONF_TYPE_ENV,       /* struct conf_envs */
 	CONF_TYPE_OVERRIDES, /* struct conf_overrides */
+	CONF_TYPE_GRANTS,    /* struct conf_grants */
 	CONF_TYPE_LISTEN, /* listeners of struct conf; its parts are "listen.address" and "listen.domain" */
 };
 

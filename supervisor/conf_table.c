@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/un.h>
 
+#include "shared/ipnet.h"
 #include "shared/limits.h"
 #include "shared/uri.h"
 #include "supervisor/conf_value.h"
@@ -30,7 +31,8 @@ enum {
 	_Generic((field), bool: CONF_TYPE_BOOL, unsigned: CONF_TYPE_COUNT, size_t: CONF_TYPE_SIZE, \
 		int64_t: CONF_TYPE_DURATION, char *: CONF_TYPE_STRING,                             \
 		struct conf_strs: CONF_TYPE_STRINGS, struct conf_roots: CONF_TYPE_ROOTS,           \
-		struct conf_envs: CONF_TYPE_ENV, struct conf_overrides: CONF_TYPE_OVERRIDES)
+		struct conf_envs: CONF_TYPE_ENV, struct conf_overrides: CONF_TYPE_OVERRIDES,       \
+		struct conf_grants: CONF_TYPE_GRANTS)
 
 #define FIELD(owner, field)                                                                        \
 	.type = TYPE_OF(((struct owner *)0)->field), .offset = offsetof(struct owner, field)
@@ -41,6 +43,33 @@ enum {
 static const struct conf_choice auth_choices[] = {
 	{ "unset", CONF_AUTH_UNSET },
 	{ "none", CONF_AUTH_NONE },
+	{ "required", CONF_AUTH_REQUIRED },
+	{ 0 },
+};
+
+static const struct conf_choice client_certs_choices[] = {
+	{ "optional", CONF_CLIENT_CERTS_OPTIONAL },
+	{ "required", CONF_CLIENT_CERTS_REQUIRED },
+	{ 0 },
+};
+
+static const struct conf_choice tls_version_choices[] = {
+	{ "1.2", CONF_TLS_1_2 },
+	{ "1.3", CONF_TLS_1_3 },
+	{ 0 },
+};
+
+static const struct conf_choice switch_choices[] = {
+	{ "auto", CONF_SWITCH_AUTO },
+	{ "on", CONF_SWITCH_ON },
+	{ "off", CONF_SWITCH_OFF },
+	{ 0 },
+};
+
+static const struct conf_choice admin_auth_choices[] = {
+	{ "auto", CONF_ADMIN_AUTH_AUTO },
+	{ "required", CONF_ADMIN_AUTH_REQUIRED },
+	{ "none", CONF_ADMIN_AUTH_NONE },
 	{ 0 },
 };
 
@@ -261,9 +290,43 @@ static bool is_user_or_group(const char *text)
 static bool is_listen_address_or_empty(const char *text)
 {
 	struct sockaddr_storage addr;
+	enum conf_scheme scheme;
 	socklen_t len;
 
-	return !*text || conf_parse_address(text, &addr, &len) == 0;
+	return !*text || conf_parse_listen(text, &scheme, &addr, &len) == 0;
+}
+
+static bool is_line(const char *text)
+{
+	return *text && is_one_line(text);
+}
+
+static bool is_host_rule(const char *text)
+{
+	struct uri_authority parts;
+
+	return streq(text, "*") || uri_split_authority(text, strlen(text), &parts) == 0;
+}
+
+static bool is_origin_rule(const char *text)
+{
+	struct uri_target parts;
+
+	return streq(text, "*") ||
+	       (conf_is_url(text) && uri_split(text, strlen(text), &parts) == 0 &&
+		       parts.path.len == 0 && !parts.query.at);
+}
+
+static bool is_network(const char *text)
+{
+	struct ipnet network;
+
+	return ipnet_parse(text, &network) == 0;
+}
+
+static bool is_audit_target(const char *text)
+{
+	return streq(text, "log") || is_absolute_or_empty(text);
 }
 
 static bool is_not_empty(const char *text)
@@ -271,11 +334,119 @@ static bool is_not_empty(const char *text)
 	return *text != '\0';
 }
 
+/* What one key or one address may have of everything. */
+#define QUOTA_OF(section, field, who)                                                              \
+	{ section ".rate", FIELD(conf, field.rate), .reload = CONF_RELOAD_LIVE, RANGE(0, 1000000), \
+		.def = "0", .doc = "Requests of " who " a second; more are answered with 429." },  \
+		{ section ".burst", FIELD(conf, field.burst), .reload = CONF_RELOAD_LIVE,          \
+			RANGE(0, 1000000), .def = "0",                                             \
+			.doc = "That many at once after a pause; 0: twice the rate." },            \
+		{ section ".sessions", FIELD(conf, field.sessions), .reload = CONF_RELOAD_LIVE,    \
+			RANGE(0, 1000000), .def = "0",                                             \
+			.doc = "Sessions of " who "; one more is answered with 429." },            \
+		{ section ".streams", FIELD(conf, field.streams), .reload = CONF_RELOAD_LIVE,      \
+			RANGE(0, 1000000), .def = "0",                                             \
+			.doc = "Event streams of " who "; one more is answered with 429." },       \
+		{ section ".calls", FIELD(conf, field.calls), .reload = CONF_RELOAD_LIVE,          \
+			RANGE(0, 1000000), .def = "0",                                             \
+			.doc = "Calls of " who                                                     \
+			       " in flight; one more is answered with an error." },                \
+	{                                                                                          \
+		section ".bytes_rate", FIELD(conf, field.bytes_rate),                              \
+			.reload = CONF_RELOAD_LIVE, RANGE(0, INT64_C(1024) * MIB), .def = "0",     \
+			.doc = "Bytes of requests of " who                                         \
+			       " a second; more are answered with 429."                            \
+	}
+
 static const struct conf_key table[] = {
-	{ "auth", CHOICE(conf, auth, auth_choices), .reload = CONF_RELOAD_LIVE, .def = "unset",
-		.doc = "How clients show who they are. This release knows none: unset allows only "
-		       "loopback addresses to be listened on; none, written out, allows any address, "
-		       "and whoever can reach it may use every tool." },
+	{ "auth.mode", CHOICE(conf, auth.mode, auth_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "unset", .is_short = true,
+		.doc = "Who may use the tools over HTTP. unset: who shows a key, a token or a certificate, "
+		       "as soon as one of these is set up (the keys file exists, issuer or "
+		       "tls.client_ca_file is set); until then everybody, and only loopback addresses "
+		       "are listened on. required: the same, and nobody until then. none, written out: "
+		       "everybody, on any address." },
+	{ "auth.keys_file", FIELD(conf, auth.keys_file), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
+		.def = "auto", .is_valid = is_socket_path,
+		.form = "auto, an absolute path, or empty",
+		.doc = "The hashes of keys, as mcp-fleetctl key writes them; a change holds at once. auto: "
+		       "keys.json beside the settings file, else in the folder of the default one; "
+		       "empty: no keys." },
+	{ "auth.issuer", FIELD(conf, auth.issuer), .reload = CONF_RELOAD_LIVE, RANGE(0, 2048),
+		.def = "\"\"", .is_valid = is_one_line, .form = "one line",
+		.doc = "Who makes the tokens (JWT) that are taken: their claim iss; empty: none are taken." },
+	{ "auth.audience", FIELD(conf, auth.audience), .reload = CONF_RELOAD_LIVE, RANGE(0, 64),
+		.def = "[]", .is_valid = is_line, .form = "a text of one line",
+		.doc = "For whom a token must be, one of these: its claim aud; empty: for resource." },
+	{ "auth.secret_file", FIELD(conf, auth.secret_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "A file with the secret of HS256 tokens, 32 bytes or more; empty: none are taken." },
+	{ "auth.jwks_file", FIELD(conf, auth.jwks_file), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "A file with the public keys (JWKS) of RS256 and ES256 tokens; empty: none." },
+	{ "auth.jwks_url", FIELD(conf, auth.jwks_url), .reload = CONF_RELOAD_LIVE, RANGE(0, 8192),
+		.def = "\"\"", .is_valid = is_url_or_empty,
+		.form = "http://HOST[:PORT][/PATH] or https://…",
+		.doc = "Where these keys are fetched, and fetched again when they are old or a token "
+		       "names another; empty: nowhere." },
+	{ "auth.jwks_ca_file", FIELD(conf, auth.jwks_ca_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Certificates (PEM) by which that server is known; empty: those of the system." },
+	{ "auth.resource", FIELD(conf, auth.resource), .reload = CONF_RELOAD_LIVE, RANGE(0, 8192),
+		.def = "\"\"", .is_valid = is_url_or_empty,
+		.form = "http://HOST[:PORT][/PATH] or https://…",
+		.doc = "This server as its clients know it, for the metadata that tell them where tokens "
+		       "are had; empty: as the request names it." },
+	{ "auth.authorization_servers", FIELD(conf, auth.authorization_servers),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 16), .def = "[]", .is_valid = conf_is_url,
+		.form = "http://HOST[:PORT][/PATH] or https://…",
+		.doc = "Where clients are sent for a token; empty: to the issuer." },
+	{ "auth.scopes", FIELD(conf, auth.scopes), .reload = CONF_RELOAD_LIVE, RANGE(0, 256),
+		.def = "{}", .is_valid = is_glob, .form = "a name, with * and ?",
+		.doc = "What the scopes of a token allow: a mapping of scopes, each to domains and tools "
+		       "(lists of names, with * and ?; left out: all). Empty: each token allows all." },
+	{ "auth.leeway", FIELD(conf, auth.leeway_ms), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 10 * MINUTE), .def = "30s",
+		.doc = "How far the clock of the issuer may be from ours." },
+
+	{ "tls.cert_file", FIELD(conf, tls.cert_file), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "The certificate (PEM) and those between it and the root; a reload reads it "
+		       "again. Empty: HTTP without TLS, on loopback and where it is written out." },
+	{ "tls.key_file", FIELD(conf, tls.key_file), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
+		.doc = "Its key (PEM); empty: it is in cert_file." },
+	{ "tls.client_ca_file", FIELD(conf, tls.client_ca_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Certificates (PEM) that vouch for those of clients; empty: clients are not asked "
+		       "for one. Which key a certificate stands for is said in the keys file." },
+	{ "tls.client_certs", CHOICE(conf, tls.client_certs, client_certs_choices),
+		.reload = CONF_RELOAD_LIVE, .def = "optional",
+		.doc = "required: who shows no certificate is not talked to at all." },
+	{ "tls.min_version", CHOICE(conf, tls.min_version, tls_version_choices),
+		.reload = CONF_RELOAD_LIVE, .def = "\"1.2\"", .doc = "The oldest version of TLS." },
+	{ "tls.passed", CHOICE(conf, tls.passed, switch_choices), .reload = CONF_RELOAD_RESTART,
+		.def = "auto",
+		.doc = "TLS on sockets of the service manager. auto: where the address is not loopback, "
+		       "and none without a certificate is taken; off allows those." },
+
+	{ "http.allowed_hosts", FIELD(conf, http.allowed_hosts), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 256), .def = "[]", .is_valid = is_host_rule,
+		.form = "a host, HOST:PORT, or *",
+		.doc = "Names by which we may be asked (Host). Empty: on loopback listeners those of "
+		       "loopback, on others any. Loopback names are always taken on loopback." },
+	{ "http.allowed_origins", FIELD(conf, http.allowed_origins), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 256), .def = "[]", .is_valid = is_origin_rule,
+		.form = "http://HOST[:PORT], https://HOST[:PORT], or *",
+		.doc = "Web pages that may ask us (Origin), beside those that we are asked by the name "
+		       "of; they are granted it (CORS)." },
+	{ "http.trusted_proxies", FIELD(conf, http.trusted_proxies), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 256), .def = "[]", .is_valid = is_network,
+		.form = "an address or ADDRESS/BITS",
+		.doc = "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed." },
 	{ "listen", .type = CONF_TYPE_LISTEN, .reload = CONF_RELOAD_LISTENERS, RANGE(1, 64),
 		.def = "[{address: \"127.0.0.1:8000\"}]",
 		.doc = "The addresses to listen on. PORT in the environment changes the port of the "
@@ -283,7 +454,10 @@ static const struct conf_key table[] = {
 	{ "listen.address", .type = CONF_TYPE_STRING, .reload = CONF_RELOAD_LISTENERS,
 		.def = "127.0.0.1:8000",
 		.doc = "An IP address or localhost, and a port; an IPv6 address stands in brackets. "
-		       "With port 0 the kernel chooses one, and the log tells it." },
+		       "With port 0 the kernel chooses one, and the log tells it. http:// or https:// "
+		       "before it says whether it is served with TLS; without them it is where "
+		       "tls.cert_file is set and the address is not loopback, and an address that is "
+		       "not loopback is not listened on without TLS." },
 	{ "listen.domain", .type = CONF_TYPE_STRING, .reload = CONF_RELOAD_LISTENERS, .def = "\"\"",
 		.doc = "Serve this one domain at the root of the listener; empty: the whole fleet, and "
 		       "each domain below its name." },
@@ -386,30 +560,42 @@ static const struct conf_key table[] = {
 		       "is https and its own do not do." },
 
 	{ "admin.listen", FIELD(conf, admin_listen), .reload = CONF_RELOAD_RESTART, RANGE(0, 256),
-		.def = "\"\"", .is_valid = is_listen_address_or_empty, .form = CONF_FORM_ADDRESS,
-		.doc = "Where /metrics, /health and /ready are served for those who look after the "
-		       "daemon, as 127.0.0.1:9464; empty: /metrics nowhere." },
+		.def = "\"\"", .is_valid = is_listen_address_or_empty, .form = CONF_FORM_LISTEN,
+		.doc = "Where /metrics, /status, /health and /ready are served for those who look after "
+		       "the daemon, as 127.0.0.1:9464; empty: /metrics and /status nowhere." },
+	{ "admin.auth", CHOICE(conf, admin_auth, admin_auth_choices), .reload = CONF_RELOAD_LIVE,
+		.def = "auto",
+		.doc = "Whether a key that may administrate has to be shown for them; auto: not on "
+		       "loopback. /health and /ready are for everybody." },
+	{ "admin.public", FIELD(conf, admin_public), .reload = CONF_RELOAD_RESTART, .def = "false",
+		.doc = "Serve /metrics and /status on the listeners for clients, too." },
+
+	{ "audit.target", FIELD(conf, audit.target), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
+		.def = "\"\"", .is_valid = is_audit_target,
+		.form = "log, an absolute path, or empty",
+		.doc = "Where each call of a tool is recorded: who, which tool, names and sizes of its "
+		       "arguments, outcome, duration. log: in the log, with the field AUDIT; a path: as "
+		       "JSON lines in this file; empty: nowhere." },
+	{ "audit.values", FIELD(conf, audit.values), .reload = CONF_RELOAD_LIVE, .def = "false",
+		.doc = "Record the values of arguments, too; they may be secret." },
 
 	{ "otlp.url", FIELD(conf, otlp.url), .reload = CONF_RELOAD_LIVE, RANGE(0, 8192),
 		.def = "\"\"", .is_valid = is_url_or_empty,
 		.form = "http://HOST[:PORT][/PATH] or https://…",
-		.doc = "Where an OpenTelemetry collector takes spans by OTLP/HTTP, as "
-		       "http://127.0.0.1:4318/v1/traces; empty: no spans are made." },
+		.doc = "The collector to which a span of each call is sent (OTLP over HTTP), as "
+		       "http://127.0.0.1:4318/v1/traces; empty: none." },
 	{ "otlp.headers_file", FIELD(conf, otlp.headers_file), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
 		.form = "an absolute path",
-		.doc = "A file with lines Name: value, headers for the collector; others must not be "
-		       "able to read it." },
+		.doc = "A file with headers for it, one a line, as NAME: VALUE; empty: none." },
 	{ "otlp.ca_file", FIELD(conf, otlp.ca_file), .reload = CONF_RELOAD_LIVE, RANGE(0, 4096),
 		.def = "\"\"", .is_valid = is_absolute_or_empty, .form = "an absolute path",
-		.doc = "Certificates (PEM) by which the collector is known; empty: those of the system." },
+		.doc = "Certificates (PEM) by which it is known; empty: those of the system." },
 	{ "otlp.sample", FIELD(conf, otlp.sample), .reload = CONF_RELOAD_LIVE, RANGE(0, 100),
 		.def = "100",
-		.doc = "Percent of the calls that become spans, where the client's traceparent does not "
-		       "say it itself." },
+		.doc = "How many in a hundred traces are sent, of those whose client has not decided." },
 	{ "otlp.interval", FIELD(conf, otlp.interval_ms), .reload = CONF_RELOAD_LIVE,
-		RANGE(100, HOUR), .def = "5s",
-		.doc = "How long spans wait at most until they are sent together." },
+		RANGE(100, HOUR), .def = "5s", .doc = "How often spans are sent." },
 
 	{ "limits.sessions", FIELD(conf, limits.sessions), .reload = CONF_RELOAD_LIVE,
 		RANGE(1, 100000), .def = "1000",
@@ -461,6 +647,27 @@ static const struct conf_key table[] = {
 		.reload = CONF_RELOAD_LIVE, RANGE(100, HOUR), .def = "60s",
 		.doc = "A connection without a request for so long is closed, and one whose client reads "
 		       "nothing of its answer for so long." },
+	{ "limits.streams", FIELD(conf, limits.streams), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 1000000), .def = "0",
+		.doc = "Event streams at one time; one more is answered with 503. 0, here and in the keys "
+		       "that follow: no limit of its own." },
+	{ "limits.calls", FIELD(conf, limits.calls), .reload = CONF_RELOAD_LIVE, RANGE(0, 1000000),
+		.def = "0",
+		.doc = "Calls of all sessions in flight; one more is answered with an error." },
+	{ "limits.unauthenticated", FIELD(conf, limits.unauthenticated), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 1000000), .def = "256",
+		.doc = "Connections that have not shown a credential where one is wanted; one more takes "
+		       "the place of the oldest of the address that has the most." },
+	{ "limits.min_rate", FIELD(conf, limits.min_rate), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, MIB), .def = "256",
+		.doc = "Bytes a second that a request's body must come with, after the first seconds; "
+		       "slower ones are answered with 408." },
+	QUOTA_OF("limits.per_key", limits.per_key, "one key"),
+	QUOTA_OF("limits.per_address", limits.per_address, "one address"),
+	{ "limits.per_address.connections", FIELD(conf, limits.per_address.connections),
+		.reload = CONF_RELOAD_LIVE, RANGE(0, 1000000), .def = "0",
+		.doc = "Connections of one address at one time (of IPv6: of one network of 64 bits, here and "
+		       "above); one more is closed." },
 
 	{ "sse.heartbeat", FIELD(conf, sse_heartbeat_ms), .reload = CONF_RELOAD_LIVE,
 		RANGE(50, HOUR), .def = "15s",

@@ -10,6 +10,7 @@
 #include "shared/strbuf.h"
 #include "shared/utf8.h"
 #include "supervisor/conf_env.h"
+#include "supervisor/conf_grants.h"
 #include "supervisor/conf_override.h"
 #include "supervisor/conf_value.h"
 
@@ -247,7 +248,7 @@ static int check_item(const struct conf_decoder *dec, const struct conf_node *it
 	return check_text(dec, item);
 }
 
-static int decode_strings(const struct conf_decoder *dec, const struct conf_node *node, void *field)
+int conf_decode_strs(const struct conf_decoder *dec, const struct conf_node *node, void *field)
 {
 	struct conf_strs *list = field;
 	int r = check_items(dec, node, "a list of texts, such as [one, two]");
@@ -264,7 +265,7 @@ static int decode_strings(const struct conf_decoder *dec, const struct conf_node
 	return 0;
 }
 
-static bool equal_strings(const void *a, const void *b)
+bool conf_equal_strs(const void *a, const void *b)
 {
 	const struct conf_strs *x = a;
 	const struct conf_strs *y = b;
@@ -278,7 +279,7 @@ static bool equal_strings(const void *a, const void *b)
 	return true;
 }
 
-static json_t *json_of_strings(const void *field)
+json_t *conf_json_of_strs(const void *field)
 {
 	const struct conf_strs *list = field;
 	json_t *array = json_array();
@@ -491,7 +492,8 @@ int conf_add_listener(struct conf *conf, const char *address, const char *domain
 {
 	struct conf_listener listener = { 0 };
 
-	if (conf_parse_address(address, &listener.sockaddr, &listener.sockaddr_len) < 0)
+	if (conf_parse_listen(
+		    address, &listener.scheme, &listener.sockaddr, &listener.sockaddr_len) < 0)
 		return -EINVAL;
 	listener.address = conf_format_address(&listener.sockaddr);
 	listener.domain = domain && *domain ? alloc_str(domain) : NULL;
@@ -533,12 +535,12 @@ static int decode_listener(
 	}
 	if (!address)
 		return conf_node_fail(
-			dec->fail, node, false, dec->path, "no address: give " CONF_FORM_ADDRESS);
+			dec->fail, node, false, dec->path, "no address: give " CONF_FORM_LISTEN);
 	if (domain && !is_text(domain))
 		return conf_fail_form(dec, domain, "the name of a domain");
 	if (!is_text(address) ||
 		conf_add_listener(conf, address->text, domain ? domain->text : NULL) < 0)
-		return conf_fail_form(dec, address, CONF_FORM_ADDRESS);
+		return conf_fail_form(dec, address, CONF_FORM_LISTEN);
 	return 0;
 }
 
@@ -567,6 +569,7 @@ static bool equal_listen(const void *a, const void *b)
 		const char *other = y->listeners[i].domain;
 
 		if (!streq(x->listeners[i].address, y->listeners[i].address) ||
+			x->listeners[i].scheme != y->listeners[i].scheme ||
 			!streq(domain ? domain : "", other ? other : ""))
 			return false;
 	}
@@ -580,8 +583,9 @@ static json_t *json_of_listen(const void *field)
 
 	for (size_t i = 0; i < conf->n_listeners; i++)
 		(void)json_array_append_new(
-			array, json_pack("{s:s, s:s?}", "address", conf->listeners[i].address,
-				       "domain", conf->listeners[i].domain));
+			array, json_pack("{s:s, s:s?, s:b}", "address", conf->listeners[i].address,
+				       "domain", conf->listeners[i].domain, "tls",
+				       (int)conf->listeners[i].tls));
 	return array;
 }
 
@@ -600,12 +604,15 @@ static const struct type_ops types[] = {
 	[CONF_TYPE_SIZE] = { decode_size, NULL, equal_size, json_of_size },
 	[CONF_TYPE_DURATION] = { decode_duration, NULL, equal_duration, json_of_duration },
 	[CONF_TYPE_STRING] = { decode_string, clear_string, equal_string, json_of_string },
-	[CONF_TYPE_STRINGS] = { decode_strings, clear_strings, equal_strings, json_of_strings },
+	[CONF_TYPE_STRINGS] = { conf_decode_strs, clear_strings, conf_equal_strs,
+		conf_json_of_strs },
 	[CONF_TYPE_ENUM] = { decode_choice, NULL, equal_choice, NULL },
 	[CONF_TYPE_ROOTS] = { decode_roots, clear_roots, equal_roots, json_of_roots },
 	[CONF_TYPE_ENV] = { decode_env, clear_env, equal_env, NULL },
 	[CONF_TYPE_OVERRIDES] = { conf_overrides_decode, conf_overrides_clear, conf_overrides_equal,
 		NULL },
+	[CONF_TYPE_GRANTS] = { conf_grants_decode, conf_grants_clear, conf_grants_equal,
+		conf_grants_json },
 	[CONF_TYPE_LISTEN] = { decode_listen, clear_listen, equal_listen, json_of_listen },
 };
 

@@ -35,7 +35,7 @@ json_t *conf_key_json(const struct conf_key *key, const void *owner) must_check;
 /* "'fast' is not FORM", or what else stands there instead. Returns -EINVAL. */
 int conf_fail_form(const struct conf_decoder *dec, const struct conf_node *node, const char *form);
 
-/* Adds one more; `address` as conf_parse_address() takes it, `domain` may be NULL. 0 or -EINVAL. */
+/* Adds one more; `address` as conf_parse_listen() takes it, `domain` may be NULL. 0 or -EINVAL. */
 int conf_add_listener(struct conf *conf, const char *address, const char *domain) must_check;
 void conf_clear_listeners(struct conf *conf);
 
@@ -47,3 +47,9 @@ void conf_clear_roots(struct conf_roots *roots);
 const char *conf_root_error(int err);
 
 void conf_clear_strs(struct conf_strs *list);
+
+/* As the functions of the type: lists of texts inside of other types. */
+int conf_decode_strs(const struct conf_decoder *dec, const struct conf_node *node, void *field)
+	must_check;
+bool conf_equal_strs(const void *a, const void *b);
+json_t *conf_json_of_strs(const void *field) must_check;

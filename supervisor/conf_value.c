@@ -220,6 +220,31 @@ int conf_parse_address(const char *text, struct sockaddr_storage *ret_addr, sock
 	return 0;
 }
 
+int conf_parse_listen(const char *text, enum conf_scheme *ret_scheme,
+	struct sockaddr_storage *ret_addr, socklen_t *ret_len)
+{
+	static const struct {
+		const char *text;
+		enum conf_scheme scheme;
+	} schemes[] = { { "http://", CONF_SCHEME_HTTP }, { "https://", CONF_SCHEME_HTTPS } };
+	enum conf_scheme scheme = CONF_SCHEME_NONE;
+	int r;
+
+	for (size_t i = 0; i < N_ELEMENTS(schemes); i++) {
+		size_t len = strlen(schemes[i].text);
+
+		if (strncmp(text, schemes[i].text, len) != 0)
+			continue;
+		scheme = schemes[i].scheme;
+		text += len;
+		break;
+	}
+	r = conf_parse_address(text, ret_addr, ret_len);
+	if (r == 0)
+		*ret_scheme = scheme;
+	return r;
+}
+
 char *conf_format_address(const struct sockaddr_storage *addr)
 {
 	char host[INET6_ADDRSTRLEN] = "?";

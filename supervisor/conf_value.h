@@ -14,6 +14,8 @@
 #define CONF_FORM_ADDRESS                                                                          \
 	"an IP address or localhost, and a port, such as 127.0.0.1:8000 or [::1]:8000"
 
+#define CONF_FORM_LISTEN CONF_FORM_ADDRESS ", maybe with http:// or https:// before it"
+
 /* Digits only, no sign, no blanks. All: 0, -EINVAL for another form, -ERANGE beyond int64_t. */
 int conf_parse_count(const char *text, int64_t *ret) must_check;
 
@@ -34,6 +36,16 @@ char *conf_format_duration(int64_t ms) must_check;
  * No name is ever looked up. 0 or -EINVAL. */
 int conf_parse_address(const char *text, struct sockaddr_storage *ret_addr, socklen_t *ret_len)
 	must_check;
+
+/* The same, with "http://" or "https://" before it, or nothing. */
+enum conf_scheme {
+	CONF_SCHEME_NONE,
+	CONF_SCHEME_HTTP,
+	CONF_SCHEME_HTTPS,
+};
+
+int conf_parse_listen(const char *text, enum conf_scheme *ret_scheme,
+	struct sockaddr_storage *ret_addr, socklen_t *ret_len) must_check;
 
 /* The address in its one canonical form ("127.0.0.1:8000"): yours to free. */
 char *conf_format_address(const struct sockaddr_storage *addr) must_check;

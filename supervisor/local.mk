@@ -3,12 +3,15 @@ supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_C
 	$(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
 	supervisor/conf.c supervisor/conf.h \
+	supervisor/conf_auth.c \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
 	supervisor/conf_diff.c \
 	supervisor/conf_domain.c supervisor/conf_domain.h \
 	supervisor/conf_dump.c supervisor/conf_dump.h \
 	supervisor/conf_env.c supervisor/conf_env.h \
 	supervisor/conf_files.c supervisor/conf_files.h \
+	supervisor/conf_grants.c supervisor/conf_grants.h \
+	supervisor/conf_listen.c supervisor/conf_loader.h \
 	supervisor/conf_override.c supervisor/conf_override.h \
 	supervisor/conf_table.c \
 	supervisor/conf_type.c supervisor/conf_type.h \
@@ -90,6 +93,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/method.c supervisor/mcp/method.h \
 	supervisor/mcp/news.c supervisor/mcp/news.h \
 	supervisor/mcp/origin.c supervisor/mcp/origin.h \
+	supervisor/mcp/principal.c supervisor/mcp/principal.h \
 	supervisor/mcp/revision.c supervisor/mcp/revision.h \
 	supervisor/mcp/rewrite.c supervisor/mcp/rewrite.h \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
@@ -103,6 +107,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
 	supervisor/mcp/trace_span.c supervisor/mcp/trace_span.h \
+	supervisor/mcp/usage.c supervisor/mcp/usage.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
 	supervisor/ops/aide.c supervisor/ops/aide.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
@@ -125,7 +130,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
-	supervisor/options.c supervisor/options.h
+	supervisor/options.c supervisor/options.h \
+	supervisor/stats.c supervisor/stats.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \

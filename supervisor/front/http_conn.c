@@ -37,6 +37,7 @@ static void free_conn(void *arg)
 	strbuf_done(&conn->in);
 	strbuf_done(&conn->out);
 	http_conn_free_pending(conn->pending);
+	principal_unref(conn->caller.principal);
 	(void)fd_close(conn->fd);
 	free(conn);
 }
@@ -172,6 +173,11 @@ void http_shared_close_idle(struct http_shared *shared)
 	TAILQ_FOREACH(conn, &shared->conns, next)
 		if (conn->state == CONN_HEAD && conn->in.len == 0 && conn->out.len == 0)
 			http_conn_kill(conn);
+}
+
+const struct caller *http_conn_get_caller(const struct http_conn *conn)
+{
+	return &conn->caller;
 }
 
 bool http_shared_is_writing(const struct http_shared *shared)

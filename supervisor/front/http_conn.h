@@ -11,6 +11,7 @@
 #include "supervisor/front/http1.h"
 #include "supervisor/front/http_reply.h"
 
+struct caller;      /* mcp/principal.h */
 struct conf_limits; /* supervisor/conf.h */
 struct httpd;
 struct http_conn;
@@ -59,6 +60,9 @@ bool http_shared_is_writing(const struct http_shared *shared);
 void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const char *domain);
 
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
+
+/* Who sent the request that is being handled, held, or answered by a stream; borrowed until the next. */
+const struct caller *http_conn_get_caller(const struct http_conn *conn);
 
 /* {"error":"message"} with this status. */
 void http_conn_refuse(struct http_conn *conn, int status, const char *message);

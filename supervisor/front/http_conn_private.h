@@ -4,6 +4,7 @@
 
 #include "shared/limits.h"
 #include "supervisor/front/httpd.h"
+#include "supervisor/mcp/principal.h"
 
 enum conn_state {
 	CONN_HEAD,   /* between two requests, or in the middle of a head */
@@ -25,7 +26,8 @@ struct pending {
 struct http_conn {
 	TAILQ_ENTRY(http_conn) next;
 	struct http_shared *shared;
-	const char *domain; /* of the listener */
+	const char *domain;   /* of the listener */
+	struct caller caller; /* of the request; its principal is a reference of ours */
 	struct event *readable;
 	struct event *writable; /* only while something is kept */
 	struct strbuf in;

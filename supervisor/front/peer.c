@@ -114,7 +114,8 @@ void peers_set_conf(struct peers *peers, const struct conf *conf)
 	heartbeat_set_interval(peers->heartbeat, conf->sse_heartbeat_ms);
 }
 
-struct peer *peer_open(struct peers *peers, struct endpoint *endpoint, bool is_once)
+struct peer *peer_open(
+	struct peers *peers, struct endpoint *endpoint, const struct caller *caller, bool is_once)
 {
 	struct peer *peer = alloc_zero(sizeof(*peer));
 
@@ -122,7 +123,7 @@ struct peer *peer_open(struct peers *peers, struct endpoint *endpoint, bool is_o
 	peer->is_once = is_once;
 	TAILQ_INIT(&peer->exchanges);
 	peer->session = mcp_open(
-		peers->mcp, is_once ? &peer_once_sink_ops : &peer_sink_ops, peer, endpoint);
+		peers->mcp, is_once ? &peer_once_sink_ops : &peer_sink_ops, peer, endpoint, caller);
 	if (peer->session)
 		return peer;
 	free(peer);

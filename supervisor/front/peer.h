@@ -32,8 +32,9 @@ struct peers *peers_new(struct loop *loop, struct mcp *mcp, const struct conf *c
 void peers_free(struct peers *peers); /* after their sessions have ended */
 void peers_set_conf(struct peers *peers, const struct conf *conf);
 
-/* Opens a session. `is_once`: for one request of the stateless revision. NULL: as mcp_open(). */
-struct peer *peer_open(struct peers *peers, struct endpoint *endpoint, bool is_once);
+/* Opens a session, the caller's. `is_once`: for one request of the stateless revision. NULL: as mcp_open(). */
+struct peer *peer_open(
+	struct peers *peers, struct endpoint *endpoint, const struct caller *caller, bool is_once);
 
 /* The peer whose session has this id and was opened on this endpoint; NULL: none. */
 struct peer *peer_find(struct peers *peers, struct span id, const struct endpoint *endpoint);

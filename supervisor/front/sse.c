@@ -104,7 +104,8 @@ static void open_stream(struct sse *sse, struct http_conn *conn, const struct ht
 	struct endpoint *endpoint)
 {
 	struct sse_stream *stream = alloc_zero(sizeof(*stream));
-	struct session *session = mcp_open(sse->mcp, &sink_ops, stream, endpoint);
+	struct session *session =
+		mcp_open(sse->mcp, &sink_ops, stream, endpoint, http_conn_get_caller(conn));
 	char id[SESSION_ID_TEXT];
 	auto_strbuf first = { 0 };
 

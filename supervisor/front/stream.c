@@ -311,7 +311,7 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 	struct stream *stream = alloc_zero(sizeof(*stream));
 
 	stream->session =
-		mcp_open(mcp, hooks->get_peer ? &local_ops : &stdio_ops, stream, endpoint);
+		mcp_open(mcp, hooks->get_peer ? &local_ops : &stdio_ops, stream, endpoint, NULL);
 	if (!stream->session) {
 		free(stream);
 		return NULL;

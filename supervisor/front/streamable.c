@@ -254,7 +254,8 @@ static void open_and_hold(const struct post *post, bool is_once, struct exchange
 			"the domain is not available now; /ready says why");
 		return;
 	}
-	peer = peer_open(post->door->peers, post->endpoint, is_once);
+	peer = peer_open(
+		post->door->peers, post->endpoint, http_conn_get_caller(post->conn), is_once);
 	if (peer)
 		hold(post, peer, terms);
 	else

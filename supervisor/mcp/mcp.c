@@ -741,14 +741,16 @@ bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint)
 				 domain_get_state(domain) == DOMAIN_DOWN);
 }
 
-struct session *mcp_open(
-	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint)
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint, const struct caller *caller)
 {
 	struct session *session;
 
 	if (mcp->refuses)
 		return NULL;
 	session = session_open(mcp->sessions, ops, sink, endpoint);
+	if (session && caller)
+		session_set_caller(session, caller);
 	if (session)
 		mcp->hooks->changed(mcp->arg);
 	return session;

@@ -74,9 +74,9 @@ struct endpoint *mcp_find_endpoint(const struct mcp *mcp, const char *domain);
 /* The endpoint can serve at all: false for a domain that is parked. */
 bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint);
 
-/* NULL: limits.sessions is reached, or the fleet is stopping. */
-struct session *mcp_open(
-	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint);
+/* `caller` NULL: a local process. NULL: limits.sessions is reached, or the fleet is stopping. */
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint, const struct caller *caller);
 
 /* `reply` is set for the verdicts that say so. */
 enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,

@@ -106,7 +106,7 @@ void router_remove(struct router *router, struct call *call)
 	if (was_parked)
 		router->n_parked--;
 	else
-		session_get_info(call->session)->n_calls--;
+		session_remove_call(call->session);
 	router_stop_deadline(call);
 	router->kept_bytes -= call->params_len;
 	free_call(call);
@@ -288,7 +288,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 		grow(router);
 	LIST_INSERT_HEAD(bucket_of(router, call->no), call, in_bucket);
 	LIST_INSERT_HEAD(&info->calls, call, in_session);
-	info->n_calls++;
+	session_add_call(call->session);
 	router_set_deadline(router, call, target->timeout_ms);
 	return call;
 }

@@ -116,6 +116,9 @@ static void free_session(void *arg)
 		STAILQ_REMOVE_HEAD(&session->queue, next);
 		free(queued);
 	}
+	principal_unref(session->caller.principal);
+	for (int i = 0; i < USAGE_OFS; i++)
+		usage_unref(session->caller.usages[i]);
 	free(session->info.capabilities);
 	free(session->info.client_info);
 	free(session);
@@ -130,6 +133,8 @@ static void end_session(struct session *session)
 		sessions->n_sessions--;
 		sessions->totals.n_closed++;
 	}
+	for (int i = 0; i < USAGE_OFS && !session->ops->is_once; i++)
+		usage_give(session->caller.usages[i], USAGE_SESSIONS);
 	LIST_REMOVE(session, in_numbers);
 	sessions->n_all--;
 	session->ops = NULL;
@@ -309,6 +314,51 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 		if (memcmp(session->id, bytes, SESSION_ID_BYTES) == 0)
 			return session;
 	return NULL;
+}
+
+void session_set_caller(struct session *session, const struct caller *caller)
+{
+	struct principal *old = session->caller.principal;
+	bool is_new = !session->has_caller;
+
+	session->has_caller = true;
+	session->caller.principal = principal_ref(caller->principal);
+	principal_unref(old);
+	memcpy(session->caller.address, caller->address, sizeof(caller->address));
+	for (int i = 0; i < USAGE_OFS && is_new; i++) {
+		session->caller.usages[i] = usage_ref(caller->usages[i]);
+		if (!session->ops->is_once)
+			usage_add(caller->usages[i], USAGE_SESSIONS);
+	}
+}
+
+struct usage *session_get_usage(const struct session *session, enum usage_of of)
+{
+	return session->caller.usages[of];
+}
+
+void session_add_call(struct session *session)
+{
+	session->info.n_calls++;
+	for (int i = 0; i < USAGE_OFS; i++)
+		usage_add(session->caller.usages[i], USAGE_CALLS);
+}
+
+void session_remove_call(struct session *session)
+{
+	session->info.n_calls--;
+	for (int i = 0; i < USAGE_OFS; i++)
+		usage_give(session->caller.usages[i], USAGE_CALLS);
+}
+
+struct principal *session_get_principal(const struct session *session)
+{
+	return session->caller.principal;
+}
+
+const char *session_get_address(const struct session *session)
+{
+	return session->caller.address;
 }
 
 uint64_t session_get_number(const struct session *session)

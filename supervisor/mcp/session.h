@@ -10,6 +10,7 @@
 #include "supervisor/conf.h"
 #include "supervisor/loop.h"
 #include "supervisor/mcp/level.h"
+#include "supervisor/mcp/principal.h"
 #include "supervisor/mcp/revision.h"
 
 struct session;
@@ -119,6 +120,15 @@ void sessions_get_totals(const struct sessions *sessions, struct sessions_totals
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
 
+/* Whose it is: at its beginning, and again with each request of the same identity, since what a token or a key
+ * allows may have changed. Copied; whose limits it counts for is decided at its beginning. */
+void session_set_caller(struct session *session, const struct caller *caller);
+struct principal *session_get_principal(
+	const struct session *session); /* NULL: a local process; borrowed */
+struct usage *session_get_usage(
+	const struct session *session, enum usage_of of);       /* NULL: none; borrowed */
+const char *session_get_address(const struct session *session); /* "": none */
+
 /* By session_get_number(); NULL: it has ended. */
 struct session *session_find_number(struct sessions *sessions, uint64_t number);
 
@@ -132,6 +142,8 @@ struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);
 unsigned session_count_calls(const struct session *session); /* in flight */
+void session_add_call(struct session *session);
+void session_remove_call(struct session *session);
 unsigned session_count_early(const struct session *session); /* that wait for the lists */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);

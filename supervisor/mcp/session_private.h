@@ -19,6 +19,8 @@ struct session {
 	const struct sink_ops *ops; /* NULL: closed, about to be freed */
 	void *sink;
 	struct endpoint *endpoint;
+	bool has_caller;
+	struct caller caller; /* its principal and usages are references of ours */
 	STAILQ_HEAD(, queued) queue;
 	size_t queued_bytes;
 	unsigned n_queued;

@@ -28,12 +28,13 @@ struct asked {
 
 static bool is_needed(const struct conf *conf)
 {
-	return *conf->otlp.url != '\0';
+	return *conf->otlp.url || *conf->auth.jwks_url;
 }
 
 static char *make_plan(const struct conf *conf)
 {
-	const char *const files[] = { conf->otlp.headers_file, conf->otlp.ca_file };
+	const char *const files[] = { conf->otlp.headers_file, conf->otlp.ca_file,
+		conf->auth.jwks_ca_file };
 
 	return confine_make_courier_plan(files, N_ELEMENTS(files));
 }

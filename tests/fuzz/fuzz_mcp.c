@@ -254,7 +254,7 @@ static struct client *open_client(size_t i)
 
 	if (!client->session)
 		client->session = mcp_open(world.mcp, ops, client,
-			mcp_find_endpoint(world.mcp, i == 1 ? "ext" : NULL));
+			mcp_find_endpoint(world.mcp, i == 1 ? "ext" : NULL), NULL);
 	return client;
 }
 

@@ -75,8 +75,8 @@ struct sessions *mcp_get_sessions(const struct mcp *mcp)
 	return world.sessions;
 }
 
-struct session *mcp_open(
-	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint)
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint, const struct caller *caller)
 {
 	return session_open(world.sessions, ops, sink, endpoint);
 }

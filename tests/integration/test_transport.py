@@ -174,11 +174,15 @@ def test_unknown_domain_option(daemon):
 
 
 def test_a_public_address_needs_auth_none_written_out(daemon):
-    settings = "listen: [{address: '0.0.0.0:%d'}]\ndomains: {utils: {}}\n" % fleets.free_port()
-    ended = daemon("--check-config", settings=settings)
+    settings = "listen: [{address: '%s0.0.0.0:%d'}]\ndomains: {utils: {}}\n"
+    port = fleets.free_port()
+    ended = daemon("--check-config", settings=settings % ("http://", port))
     assert ended.returncode == 2
     assert b"auth" in ended.stderr
-    assert daemon("--check-config", settings=settings + "auth: none\n").returncode == 0
+    ended = daemon("--check-config", settings=settings % ("", port) + "auth: none\n")
+    assert ended.returncode == 2
+    assert b"TLS" in ended.stderr
+    assert daemon("--check-config", settings=settings % ("http://", port) + "auth: none\n").returncode == 0
 
 
 def test_a_port_that_is_taken(daemon):

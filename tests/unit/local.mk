@@ -88,6 +88,12 @@ tests_unit_test_uri_SOURCES = tests/unit/test_uri.c
 tests_unit_test_uri_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_uri_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_ipnet
+TESTS += tests/unit/test_ipnet
+tests_unit_test_ipnet_SOURCES = tests/unit/test_ipnet.c
+tests_unit_test_ipnet_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ipnet_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_schema
 TESTS += tests/unit/test_schema
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
@@ -553,6 +559,12 @@ TESTS += tests/unit/test_revision
 tests_unit_test_revision_SOURCES = tests/unit/test_revision.c
 tests_unit_test_revision_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_revision_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_usage
+TESTS += tests/unit/test_usage
+tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
+tests_unit_test_usage_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_usage_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_session
 TESTS += tests/unit/test_session

@@ -212,7 +212,8 @@ static struct conf conf = {
 
 static void open_with(struct client *client, const struct sink_ops *ops, const char *domain)
 {
-	client->session = mcp_open(world.mcp, ops, client, mcp_find_endpoint(world.mcp, domain));
+	client->session =
+		mcp_open(world.mcp, ops, client, mcp_find_endpoint(world.mcp, domain), NULL);
 	assert_non_null(client->session);
 }
 

@@ -186,7 +186,7 @@ static void test_values(void **state)
 		{ "log: {format: json}", "log.format", "\"json\"" },
 		{ "tools: {aliases: off}", "tools.aliases", "\"off\"" },
 		{ "tools: {aliases: \"listed\"}", "tools.aliases", "\"listed\"" },
-		{ "auth: none", "auth", "\"none\"" },
+		{ "auth: none", "auth.mode", "\"none\"" },
 		/* Texts and lists. */
 		{ "tools: {federation_prefix: sanctuary}", "tools.federation_prefix",
 			"\"sanctuary\"" },
@@ -304,13 +304,13 @@ static void test_bad_keys(void **state)
 		{ "limit: {}\n", "fleet.yaml:1:1: limit: unknown key; did you mean 'limits'?" },
 		{ "domain: {}\n", "fleet.yaml:1:1: domain: unknown key; did you mean 'domains'?" },
 		{ "qqqqqqq: 1\n",
-			"fleet.yaml:1:1: qqqqqqq: unknown key; known here are auth, listen, "
-			"local, control, gateway, admin, otlp, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"fleet.yaml:1:1: qqqqqqq: unknown key; known here are auth, tls, http, listen, "
+			"local, control, gateway, admin, audit, otlp, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 		{ "sse: {pings: 1s}\n", "fleet.yaml:1:7: sse.pings: unknown key; known here are "
 					"heartbeat" },
 		{ "limits.sessions: 5\n",
 			"fleet.yaml:1:1: limits.sessions: unknown key; known here "
-			"are auth, listen, local, control, gateway, admin, otlp, limits, sse, drain, state_dir, log, tools, "
+			"are auth, tls, http, listen, local, control, gateway, admin, audit, otlp, limits, sse, drain, state_dir, log, tools, "
 			"sandbox, domains" },
 		{ "domains: {git: {processes: {mix: 1}}}\n",
 			"fleet.yaml:1:29: domains.git.processes.mix: unknown key; did you mean "
@@ -323,8 +323,8 @@ static void test_bad_keys(void **state)
 		{ "domains: {x: {command: [y], roots: [.]}}\n",
 			"fleet.yaml:1:29: domains.x.roots: unknown key; did you mean 'tools'?" },
 		{ "\"a\\nb\": 1\n",
-			"fleet.yaml:1:1: a?b: unknown key; known here are auth, listen, "
-			"local, control, gateway, admin, otlp, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
+			"fleet.yaml:1:1: a?b: unknown key; known here are auth, tls, http, listen, "
+			"local, control, gateway, admin, audit, otlp, limits, sse, drain, state_dir, log, tools, sandbox, domains" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
@@ -361,7 +361,8 @@ static void test_bad_values(void **state)
 			"range: allowed are 1KiB to 64MiB" },
 		{ "log: {level: loud}", "fleet.yaml:1:14: log.level: 'loud' is not one of debug, "
 					"info, notice, warning, error" },
-		{ "auth: token", "fleet.yaml:1:7: auth: 'token' is not one of unset, none" },
+		{ "auth: token",
+			"fleet.yaml:1:7: auth: 'token' is not one of unset, none, required" },
 		{ "tools: {aliases: false}",
 			"fleet.yaml:1:18: tools.aliases: 'false' is not one of "
 			"off, hidden, listed" },
@@ -539,10 +540,15 @@ static void test_bad_domains(void **state)
 
 #define NOT_LOOPBACK                                                                               \
 	" is not a loopback address, and nothing asks its clients who they are: listen on "        \
-	"127.0.0.1 or [::1], or write auth: none at the top level if whoever can reach this "      \
+	"127.0.0.1 or [::1], make a key (mcp-fleetctl key add), set auth.issuer or "               \
+	"tls.client_ca_file, or write auth: none at the top level if whoever can reach this "      \
 	"address may use every tool"
 #define NOT_ADDRESS                                                                                \
-	" is not an IP address or localhost, and a port, such as 127.0.0.1:8000 or [::1]:8000"
+	" is not an IP address or localhost, and a port, such as 127.0.0.1:8000 or [::1]:8000, "   \
+	"maybe with http:// or https:// before it"
+#define NO_TLS(address)                                                                            \
+	address " is not a loopback address, and keys and answers would go there without TLS: "    \
+		"set tls.cert_file, or write http://" address " if the way there is safe"
 
 static void test_bad_listeners(void **state)
 {
@@ -557,7 +563,8 @@ static void test_bad_listeners(void **state)
 			"\"127.0.0.1:8000\"}" },
 		{ "listen: [{domain: git}]",
 			"fleet.yaml:1:10: listen: no address: give an IP address or localhost, and a "
-			"port, such as 127.0.0.1:8000 or [::1]:8000" },
+			"port, such as 127.0.0.1:8000 or [::1]:8000, maybe with http:// or https:// "
+			"before it" },
 		{ "listen: [{address: \"localhost\"}]",
 			"fleet.yaml:1:20: listen: 'localhost'" NOT_ADDRESS },
 		{ "listen: [{address: [x]}]", "fleet.yaml:1:20: listen: a list" NOT_ADDRESS },
@@ -573,6 +580,21 @@ static void test_bad_listeners(void **state)
 			"fleet.yaml:1:10: listen[0]: 0.0.0.0:80" NOT_LOOPBACK },
 		{ "auth: unset\nlisten: [{address: \"[::]:80\"}]",
 			"fleet.yaml:2:10: listen[0]: [::]:80" NOT_LOOPBACK },
+		{ "auth: none\nlisten: [{address: \"0.0.0.0:80\"}]",
+			"fleet.yaml:2:10: listen[0]: " NO_TLS("0.0.0.0:80") },
+		{ "listen: [{address: \"https://[::1]:80\"}]",
+			"fleet.yaml:1:10: listen[0]: [::1]:80 is to be served with TLS: set "
+			"tls.cert_file" },
+		{ "auth: none\nadmin: {listen: \"0.0.0.0:80\"}",
+			"admin.listen: " NO_TLS("0.0.0.0:80") },
+		{ "tls: {key_file: /k}",
+			"fleet.yaml:1:17: tls.key_file: without tls.cert_file it means nothing" },
+		{ "tls: {client_ca_file: /k}",
+			"fleet.yaml:1:23: tls.client_ca_file: certificates of clients need TLS: set "
+			"tls.cert_file" },
+		{ "tls: {cert_file: /c, client_certs: required}",
+			"fleet.yaml:1:36: tls.client_certs: required needs the certificates that "
+			"vouch for them: set tls.client_ca_file" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
@@ -582,7 +604,7 @@ static void test_listeners(void **state)
 {
 	auto_(conf_freep) struct conf *conf = load_text("auth: none\n"
 							"listen:\n"
-							"- address: 0.0.0.0:80\n"
+							"- address: http://0.0.0.0:80\n"
 							"- {address: \"[::1]:0\", domain: git}\n"
 							"- {address: \"[::1]:0\", domain: \"\"}\n");
 
@@ -592,6 +614,47 @@ static void test_listeners(void **state)
 	assert_string_equal(conf->listeners[1].domain, "git");
 	assert_int_equal(conf->listeners[1].sockaddr.ss_family, AF_INET6);
 	assert_null(conf->listeners[2].domain);
+	assert_false(conf->listeners[0].tls);
+}
+
+static void test_tls_of_listeners(void **state)
+{
+	auto_(conf_freep) struct conf *conf = load_text("auth: required\n"
+							"tls: {cert_file: /c}\n"
+							"listen:\n"
+							"- address: 0.0.0.0:80\n"
+							"- address: 127.0.0.1:81\n"
+							"- address: https://127.0.0.1:82\n"
+							"- address: http://0.0.0.0:83\n");
+	static const bool expected[] = { true, false, true, false };
+
+	assert_int_equal(conf->n_listeners, N_ELEMENTS(expected));
+	for (size_t i = 0; i < N_ELEMENTS(expected); i++)
+		assert_int_equal(conf->listeners[i].tls, expected[i]);
+}
+
+static void test_scopes(void **state)
+{
+	static const struct bad_case cases[] = {
+		{ "auth: {scopes: [a]}", "fleet.yaml:1:16: auth.scopes: a list is not a mapping of "
+					 "scopes, such as {\"fleet:git\": {domains: [git]}}" },
+		{ "auth: {scopes: {\"a b\": {}}}",
+			"fleet.yaml:1:17: auth.scopes: 'a b' is not a scope: 1 to 256 visible "
+			"characters without \" and \\" },
+		{ "auth: {scopes: {a: {tool: []}}}", "fleet.yaml:1:21: auth.scopes.a: unknown key "
+						     "'tool': known here are domains, tools" },
+		{ "auth: {scopes: {a: {tools: [\"ä\"]}}}",
+			"fleet.yaml:1:29: auth.scopes.a.tools: 'ä' is not a name, with * and ?" },
+	};
+	auto_(conf_freep) struct conf *conf =
+		load_text("auth: {scopes: {a: {domains: [git], tools: [git_*, x]}, b: {}}}");
+
+	assert_int_equal(conf->auth.mode, CONF_AUTH_UNSET);
+	assert_int_equal(conf->auth.scopes.n, 2);
+	assert_string_equal(conf->auth.scopes.items[0].scope, "a");
+	assert_string_equal(conf->auth.scopes.items[0].tools.items[1], "x");
+	assert_int_equal(conf->auth.scopes.items[1].domains.n, 0);
+	check_bad(cases, N_ELEMENTS(cases));
 }
 
 static void test_passed_sockets(void **state)
@@ -600,11 +663,16 @@ static void test_passed_sockets(void **state)
 	static const struct sockaddr_storage any = { .ss_family = AF_INET };
 	auto_(conf_freep) struct conf *strict = load_text("");
 	auto_(conf_freep) struct conf *open = load_text("auth: none");
+	auto_(conf_freep) struct conf *keyed = load_text("auth: {issuer: x}");
 
 	assert_true(conf_may_listen_on(strict, &local));
 	assert_false(conf_may_listen_on(strict, &any));
 	assert_true(conf_may_listen_on(strict, &strict->listeners[0].sockaddr));
 	assert_true(conf_may_listen_on(open, &any));
+	assert_true(conf_may_listen_on(keyed, &any));
+	assert_true(conf_wants_credential(keyed));
+	assert_false(conf_wants_credential(strict));
+	assert_false(conf_wants_credential(open));
 }
 
 static void test_built_in(void **state)
@@ -1305,6 +1373,8 @@ int main(void)
 		TEST(bad_domains),
 		TEST(bad_listeners),
 		TEST(listeners),
+		TEST(tls_of_listeners),
+		TEST(scopes),
 		TEST(passed_sockets),
 		TEST(built_in),
 		TEST(default_path),

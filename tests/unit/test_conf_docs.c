@@ -103,6 +103,9 @@ static void add_form(struct strbuf *out, const struct conf_key *key)
 	case CONF_TYPE_OVERRIDES:
 		strbuf_addf(out, "A mapping of at most %lld tools.", (long long)key->max);
 		break;
+	case CONF_TYPE_GRANTS:
+		strbuf_addf(out, "A mapping of at most %lld scopes.", (long long)key->max);
+		break;
 	case CONF_TYPE_LISTEN:
 		add_items(out, key, "listeners");
 		break;

@@ -88,6 +88,8 @@ static void use(char *url, char *file)
 	conf.otlp.url = url;
 	conf.otlp.headers_file = file;
 	conf.otlp.ca_file = text_none;
+	conf.auth.jwks_url = text_none;
+	conf.auth.jwks_ca_file = text_none;
 	courier_set_conf(courier, &conf);
 	turn();
 }

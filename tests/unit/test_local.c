@@ -38,8 +38,8 @@ static struct conf_limits limits;
 
 /* --- in the place of mcp.c: each line is sent back, "call" is not, until answer() --------------------- */
 
-struct session *mcp_open(
-	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint)
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint, const struct caller *caller)
 {
 	return session_open(world.sessions, ops, sink, endpoint);
 }

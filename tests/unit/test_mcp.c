@@ -236,7 +236,7 @@ static void test_cancel_is_answered(void **unused)
 	each = sink_ops;
 	each.answers_each = true;
 	client = (struct client){ .session = mcp_open(world.mcp, &each, &client,
-					  mcp_find_endpoint(world.mcp, NULL)) };
+					  mcp_find_endpoint(world.mcp, NULL), NULL) };
 	call_tool(&client, "\"x\"", "one_read");
 	(void)say(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
 			   "\"params\":{\"requestId\":\"x\"}}");
@@ -360,7 +360,8 @@ static void test_all_fail_at_the_end(void **unused)
 	assert_int_equal(world.n_idle, 1);
 	answer(1);
 	assert_heard(&world.a, "");
-	assert_null(mcp_open(world.mcp, &sink_ops, &world.a, mcp_find_endpoint(world.mcp, NULL)));
+	assert_null(
+		mcp_open(world.mcp, &sink_ops, &world.a, mcp_find_endpoint(world.mcp, NULL), NULL));
 }
 
 static void test_what_is_refused(void **unused)

@@ -59,6 +59,13 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 	strbuf_add(&conn->body, reply->body, reply->body_len);
 }
 
+const struct caller *http_conn_get_caller(const struct http_conn *conn)
+{
+	static const struct caller anybody;
+
+	return &anybody;
+}
+
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 {
 	const struct http_reply reply = { .status = status };
@@ -121,8 +128,8 @@ struct sessions *mcp_get_sessions(const struct mcp *mcp)
 	return world.sessions;
 }
 
-struct session *mcp_open(
-	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint)
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint, const struct caller *caller)
 {
 	return world.refuses ? NULL : session_open(world.sessions, ops, sink, endpoint);
 }

@@ -36,8 +36,8 @@ static const struct conf_limits limits = {
 };
 
 /* In the place of mcp.c: "refuse…" is refused, "big" has a big answer, the rest is sent back. */
-struct session *mcp_open(
-	struct mcp *mcp, const struct sink_ops *ops, void *sink, struct endpoint *endpoint)
+struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
+	struct endpoint *endpoint, const struct caller *caller)
 {
 	return session_open(world.sessions, ops, sink, endpoint);
 }
