@@ -114,14 +114,17 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
+	supervisor/mcp/router_trace.c \
 	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
 	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/trace_span.c supervisor/mcp/trace_span.h \
 	supervisor/mcp/usage.c supervisor/mcp/usage.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
+	supervisor/ops/aide.c supervisor/ops/aide.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
 	supervisor/ops/control_conn.c \
 	supervisor/ops/control_drill.c \
@@ -132,11 +135,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_sessions.c \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
+	supervisor/ops/courier.c supervisor/ops/courier.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/html.c supervisor/ops/html.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/metrics.c supervisor/ops/metrics.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/otlp.c supervisor/ops/otlp.h \
+	supervisor/ops/otlp_json.c \
 	supervisor/ops/page.c supervisor/ops/page.h supervisor/ops/page_private.h \
 	supervisor/ops/page_facts.c \
 	supervisor/ops/page_files.h \
@@ -145,7 +151,6 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/page_render.c supervisor/ops/page_render.h \
 	supervisor/ops/page_words.c supervisor/ops/page_words.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
-	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h \

@@ -144,6 +144,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->health = health_new(d->loop, d->mcp, d->conf);
 	d->local = local_new(d->loop, d->mcp, &d->conf->limits);
 	main_make_registration(d);
+	main_make_courier(d);
 	main_make_status(d);
 	main_make_control(d);
 	d->metrics = metrics_new(d->loop, d->health, d->registration);
@@ -166,6 +167,7 @@ static int construct(struct daemon *d, struct fail *fail)
 		return r;
 	fleet_apply(d->fleet, d->conf, NULL);
 	registration_start(d->registration);
+	main_set_courier(d);
 	if (notify_watchdog_ms() > 0)
 		timer_start(d->watchdog_timer, notify_watchdog_ms());
 	return 0;
@@ -175,9 +177,12 @@ static int construct(struct daemon *d, struct fail *fail)
  * SIGTERM) end first, while all that they and their calls lead to exists. */
 static void destroy(struct daemon *d)
 {
+	static const struct tracer nobody;
+
 	d->phase = PHASE_WORKERS;
 	sessions_close_all(mcp_get_sessions(d->mcp), "the supervisor ends");
 	loop_settle(d->loop);
+	mcp_set_tracer(d->mcp, &nobody);
 	stream_free(d->stream);
 	local_free(d->local);
 	control_free(d->control);
@@ -185,7 +190,9 @@ static void destroy(struct daemon *d)
 	fleet_free(d->fleet);
 	registration_free(d->registration);
 	d->registration = NULL;
+	courier_free(d->courier); /* and tells otlp */
 	mcp_free(d->mcp);
+	otlp_free(d->otlp); /* the last calls have ended */
 	httpd_free(d->httpd);
 	httpd_free(d->admin);
 	sse_free(d->sse);

@@ -94,6 +94,22 @@ void main_make_registration(struct daemon *d)
 	d->registration = registration_new(&parts);
 }
 
+void main_make_courier(struct daemon *d)
+{
+	d->courier = courier_new(d->loop, fleet_get_launcher(d->fleet), d->libexec);
+	d->otlp = otlp_new(d->loop, d->courier);
+}
+
+void main_set_courier(struct daemon *d)
+{
+	struct tracer tracer;
+
+	courier_set_conf(d->courier, d->conf);
+	otlp_set_conf(d->otlp, &d->conf->otlp);
+	otlp_get_tracer(d->otlp, &tracer);
+	mcp_set_tracer(d->mcp, &tracer);
+}
+
 void main_make_status(struct daemon *d)
 {
 	const struct status_parts parts = {

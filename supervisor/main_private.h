@@ -10,9 +10,11 @@
 #include "supervisor/front/streamable.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/control.h"
+#include "supervisor/ops/courier.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/metrics.h"
 #include "supervisor/ops/notify.h"
+#include "supervisor/ops/otlp.h"
 #include "supervisor/ops/page.h"
 #include "supervisor/ops/registration.h"
 #include "supervisor/ops/status.h"
@@ -35,6 +37,8 @@ struct daemon {
 	char *libexec;   /* where our programs lie */
 	char *state_dir; /* NULL: none */
 	struct registration *registration;
+	struct courier *courier; /* HTTP requests of our own */
+	struct otlp *otlp;       /* spans */
 	struct status *status;
 	struct control *control;
 	struct log_ring *log;
@@ -72,6 +76,8 @@ void main_make_runtime_dir(const struct daemon *d);
 /* main_ops.c */
 void main_find_state_dir(struct daemon *d);
 void main_make_registration(struct daemon *d);
+void main_make_courier(struct daemon *d);
+void main_set_courier(struct daemon *d); /* as the settings have it */
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
 

@@ -49,6 +49,7 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 		stream_set_max_line(d->stream, conf->limits.request_bytes);
 	fleet_apply(d->fleet, conf, diff);
 	registration_set_conf(d->registration, conf);
+	main_set_courier(d);
 	conf_free(old);
 }
 

@@ -78,4 +78,5 @@ void call_ended(struct router *router, struct call *call)
 		log_call(router, call, outcome, took_us);
 	audit_end(router->audit, call->audit, outcome, call->code, took_us);
 	call->audit = NULL;
+	router_end_trace(router, call);
 }

@@ -1,4 +1,4 @@
-/* What is told of a call when it has ended, whichever way: a line in the log, and a record for the audit.
+/* What is told of a call when it has ended, whichever way: a line in the log, a record for the audit, a span.
  * Called by router_remove(), once for each call. */
 #pragma once
 

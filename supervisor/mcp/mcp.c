@@ -672,6 +672,11 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 }
 
+void mcp_set_tracer(struct mcp *mcp, const struct tracer *tracer)
+{
+	router_set_tracer(mcp->router, tracer);
+}
+
 void mcp_refuse_new(struct mcp *mcp)
 {
 	mcp->refuses = true;

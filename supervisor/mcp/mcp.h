@@ -50,6 +50,10 @@ void mcp_set_fleet(struct mcp *mcp, struct fleet *fleet);
 /* New settings; the old ones are not used any more. */
 void mcp_set_conf(struct mcp *mcp, const struct conf *conf);
 
+/* Who hears of the spans of calls; copied, and replaces the one before. Nobody at first. */
+struct tracer; /* mcp/trace_span.h */
+void mcp_set_tracer(struct mcp *mcp, const struct tracer *tracer);
+
 /* No new requests from now on (MCP_BUSY), nor those that wait for the lists; those in flight go on,
  * but for those whose client would have to come back with an answer. */
 void mcp_refuse_new(struct mcp *mcp);

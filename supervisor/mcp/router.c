@@ -13,7 +13,6 @@
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
-#include "supervisor/mcp/trace.h"
 
 enum {
 	FIRST_BUCKETS = 256,
@@ -91,6 +90,7 @@ static void free_call(struct call *call)
 		free(call->ids);
 	free(call->label);
 	free(call->trace);
+	trace_span_free(call->span);
 	free(call->params);
 	free(call->worker_state);
 	free(call);
@@ -153,6 +153,7 @@ void router_fail(
 	auto_free char *id = NULL;
 
 	call->code = code;
+	router_note_error(call, message);
 	if (!call->session) { /* parked: nobody waits */
 		router_remove(router, call);
 		return;
@@ -249,19 +250,6 @@ static void keep_params(struct router *router, struct call *call, struct jspan p
 	router->kept_bytes += params.len;
 }
 
-/* NULL: the request belongs to no trace. */
-static char *get_trace_id(const struct origin *origin)
-{
-	const struct mcp_headers *headers = origin->headers;
-	char id[TRACE_ID_SIZE];
-	auto_trace trace = { 0 };
-
-	if (!origin->envelope->traceparent.at && !(headers && headers->traceparent.at))
-		return NULL;
-	trace_read(origin->envelope, headers, &trace);
-	return trace_get_id(&trace, id) ? alloc_str(id) : NULL;
-}
-
 static struct call *add_call(struct router *router, const struct forward *forward)
 {
 	const struct origin *origin = forward->origin;
@@ -288,7 +276,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->label = alloc_str(target->name);
 	call->since_us = clock_now_us();
 	call->timeout_ms = target->timeout_ms;
-	call->trace = get_trace_id(origin);
+	router_begin_trace(router, call, forward);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
 	call->is_bridged = may_be_interrupted(forward);
@@ -503,15 +491,14 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	answer_result(&origin, result, flags);
 }
 
-/* Of a worker's error object; what is no code of ours to know is an error all the same. */
+/* Of a worker's error object; what is no code at all is an error all the same. */
 static int code_of(struct jspan error)
 {
 	struct jspan code = jspan_member(error, "code", NULL);
-	char text[16] = "";
+	long value = jspan_is_integer(code) ? strtol(code.at, NULL, 10) : 0;
 
-	if (code.len < sizeof(text) && jspan_is_integer(code))
-		memcpy(text, code.at, code.len);
-	return atoi(text) ? atoi(text) : RPC_INTERNAL_ERROR;
+	return value >= INT32_MIN && value <= INT32_MAX && value != 0 ? (int)value
+								      : RPC_INTERNAL_ERROR;
 }
 
 /* That we are stopping is ours to say: a bridge (mcp-fleetctl stdio) would keep a call until we end that a worker,
@@ -534,6 +521,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 
 	if (!call)
 		return;
+	router_note_answer(router, call);
 	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
 		router_remove(router, call);
 	} else if (call->kind == FORWARD_TASK_LIST) {
@@ -710,6 +698,11 @@ void router_set_conf(struct router *router, const struct conf *conf)
 		router->audit = audit_new(conf);
 	bridge_set_timeout(router, conf->limits.input_timeout_ms);
 	client_roots_set_timeout(router, conf->limits.input_timeout_ms);
+}
+
+void router_set_tracer(struct router *router, const struct tracer *tracer)
+{
+	router->tracer = *tracer;
 }
 
 unsigned router_count(const struct router *router)

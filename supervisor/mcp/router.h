@@ -13,6 +13,7 @@
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/mcp/catalog.h"
 #include "supervisor/mcp/origin.h"
+#include "supervisor/mcp/trace_span.h"
 
 struct router;
 
@@ -29,6 +30,9 @@ struct router *router_new(struct loop *loop, const struct router_hooks *hooks, v
 void router_free(struct router *router);
 void router_set_fleet(struct router *router, struct fleet *fleet, const struct catalog *catalog);
 void router_set_conf(struct router *router, const struct conf *conf);
+
+/* Copied; for calls that come from now on. */
+void router_set_tracer(struct router *router, const struct tracer *tracer);
 
 unsigned router_count(const struct router *router);
 

@@ -154,7 +154,7 @@ tests_fuzz_fuzz_jsonc_LDADD = ctl/libctl.a $(fuzz_libs)
 # What a remote server sends as an event stream.
 fuzz_programs += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_fuzz_events_LDADD = workers/remote/libremote.a $(fuzz_libs)
+tests_fuzz_fuzz_events_LDADD = workers/remote/libremote.a workers/common/libhttp.a $(fuzz_libs)
 
 # The bridge of mcp-fleetctl stdio.
 fuzz_programs += tests/fuzz/fuzz_bridge
@@ -186,7 +186,7 @@ fuzz_programs += tests/fuzz/fuzz_complete
 tests_fuzz_fuzz_complete_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_complete_LDADD = $(ctl_libs) $(fuzz_libs)
 # The registrar: answers of a gateway, its state file.
-fuzz_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(fuzz_libs) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
+fuzz_registrar_libs = workers/registrar/libregistrar.a workers/common/libhttp.a workers/common/libworker.a $(fuzz_libs) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
 
 fuzz_programs += tests/fuzz/fuzz_gateway_answer
 tests_fuzz_fuzz_gateway_answer_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS)

@@ -651,6 +651,12 @@ tests_unit_test_registration_SOURCES = tests/unit/test_registration.c tests/unit
 tests_unit_test_registration_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_registration_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_courier
+TESTS += tests/unit/test_courier
+tests_unit_test_courier_SOURCES = tests/unit/test_courier.c tests/unit/fake_process.c tests/unit/fake_process.h
+tests_unit_test_courier_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_courier_LDADD = $(supervisor_unit_libs)
+
 # With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
 check_PROGRAMS += tests/unit/test_fleet_live
 TESTS += tests/unit/test_fleet_live
@@ -690,13 +696,13 @@ tests_unit_test_exec_limits_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_exec_limits_LDADD = workers/exec/libexec.a $(unit_libs) $(SECCOMP_LIBS)
 
 # mcp-fleet-remote: event streams, headers, URLs, lines.
-unit_remote_libs = workers/remote/libremote.a $(unit_libs) $(CURL_LIBS)
+unit_remote_libs = workers/remote/libremote.a workers/common/libhttp.a $(unit_libs) $(CURL_LIBS)
 
-check_PROGRAMS += tests/unit/test_remote_answer
-TESTS += tests/unit/test_remote_answer
-tests_unit_test_remote_answer_SOURCES = tests/unit/test_remote_answer.c
-tests_unit_test_remote_answer_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_remote_answer_LDADD = $(unit_remote_libs)
+check_PROGRAMS += tests/unit/test_http_head
+TESTS += tests/unit/test_http_head
+tests_unit_test_http_head_SOURCES = tests/unit/test_http_head.c
+tests_unit_test_http_head_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_head_LDADD = $(unit_remote_libs)
 
 check_PROGRAMS += tests/unit/test_remote_events
 TESTS += tests/unit/test_remote_events
@@ -997,7 +1003,7 @@ tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
 # The registrar.
-unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
+unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libhttp.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
 	$(CRYPTO_LIBS) -lm
 
 check_PROGRAMS += tests/unit/test_registrar_answer
@@ -1069,13 +1075,13 @@ check_PROGRAMS += tests/unit/test_principal
 TESTS += tests/unit/test_principal
 tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
 tests_unit_test_principal_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
-tests_unit_test_principal_LDADD = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS)
+tests_unit_test_principal_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_resource_meta
 TESTS += tests/unit/test_resource_meta
 tests_unit_test_resource_meta_SOURCES = tests/unit/test_resource_meta.c
 tests_unit_test_resource_meta_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
-tests_unit_test_resource_meta_LDADD = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+tests_unit_test_resource_meta_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_token_door
 TESTS += tests/unit/test_token_door

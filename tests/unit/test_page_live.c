@@ -84,7 +84,8 @@ static int connect_one(void)
 	assert_int_equal(fd_socketpair(pair), 0);
 	assert_int_equal(fd_set_nonblock(pair[0], true), 0);
 	assert_int_equal(fd_set_nonblock(pair[1], true), 0);
-	http_conn_new(&world.shared, pair[1], true, NULL);
+	http_conn_new(&world.shared, pair[1], &(struct client_addr){ 0 },
+		&(struct http_door){ .is_loopback = true });
 	return pair[0];
 }
 

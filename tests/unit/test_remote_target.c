@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <strings.h>
 
-#include "workers/remote/target.h"
+#include "workers/common/target.h"
 
 static void test_good(void **unused)
 {

@@ -1,11 +1,11 @@
-/* HTTP exchanges with the remote server: several at a time, in one thread, by libcurl.
+/* HTTP exchanges with a server: several at a time, in one thread, by libcurl.
  *
- * An exchange is one request and its answer, redirects within the origin included. Events of an answer
+ * An exchange is one request and its answer, redirects included. Events of an answer
  * that is an event stream are given out as they come; any other body is collected. Hooks run from
  * http_turn() only, where everything may be done, but for freeing the struct http.
  *
- * No proxy, cookie, netrc, compression or foreign origin. A request that may not be sent twice is not sent
- * again by libcurl when a kept connection turns out to be dead.
+ * No cookie, netrc or compression; a proxy and foreign origins only where it is said. A request that may not be sent
+ * twice is not sent again by libcurl when a kept connection turns out to be dead.
  *
  * Source: RFC 9110 sections 8.4, 9.2.2 and 15.4; MCP 2025-11-25 and 2026-07-28 basic/transports. */
 #pragma once
@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workers/remote/events.h"
-#include "workers/remote/target.h"
+#include "workers/common/events.h"
+#include "workers/common/target.h"
 
 enum {
 	HTTP_MAX_REDIRECTS = 3,
@@ -34,15 +34,25 @@ enum http_end {
 	HTTP_REFUSED,   /* there was an answer, which is not taken */
 };
 
+/* Where a redirect may lead. */
+enum http_redirects {
+	HTTP_SAME_ORIGIN,  /* RFC 6454: secrets among the headers go nowhere else */
+	HTTP_SAME_SCHEME,  /* anywhere, but not from https to http */
+	HTTP_NO_REDIRECTS, /* nowhere */
+};
+
 struct exchange_spec {
 	const char *method;
 	const struct target *target; /* copied */
 	struct curl_slist *headers;  /* taken over; further ones */
 	const char *body;            /* must stay until the end; NULL: none */
 	size_t body_bytes;
-	bool may_resend;    /* it does no harm when it comes twice */
-	int64_t timeout_ms; /* of the whole; 0: none */
-	/* A message of an event stream. False: no more is wanted of this exchange. */
+	bool may_resend;     /* it does no harm when it comes twice */
+	int64_t timeout_ms;  /* of the whole; 0: none */
+	size_t max_bytes;    /* of its answer, or of an event; 0: as the settings have it */
+	const char *ca_file; /* must stay until the end; NULL: as the settings have it */
+	enum http_redirects redirects;
+	/* A message of an event stream. */
 	void (*event)(void *arg, struct exchange *x, struct event *event);
 	/* Once, unless it was dropped before. The exchange is freed after it. */
 	void (*ended)(void *arg, struct exchange *x);
@@ -52,6 +62,7 @@ struct exchange_spec {
 struct http_settings {
 	const char *ca_file; /* NULL or "": those of the system */
 	size_t max_bytes;    /* of an answer, or of an event */
+	bool uses_proxy;     /* that of the environment (http_proxy, https_proxy, no_proxy) */
 };
 
 /* `settings` stays in use. NULL: libcurl cannot be used. */
@@ -80,6 +91,4 @@ struct strbuf *exchange_body(struct exchange *x);
 const char *exchange_session(const struct exchange *x); /* Mcp-Session-Id; NULL: none */
 const struct events *exchange_events(const struct exchange *x);
 int64_t exchange_retry_after_ms(const struct exchange *x); /* 0: none */
-
-/* Adds a header; aborts when there is no memory. */
-void http_add_header(struct curl_slist **list, const char *line);
+int64_t exchange_max_age_s(const struct exchange *x);      /* -1: it does not say */

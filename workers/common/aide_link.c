@@ -1,5 +1,5 @@
-/* See link.h. */
-#include "workers/registrar/link.h"
+/* See aide_link.h. */
+#include "workers/common/aide_link.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,13 +20,9 @@ enum {
 /* Newest last. */
 static const char *const revisions[] = { "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25" };
 
-static const char *const requests[] = { "registrar/register", "registrar/unregister",
-	"registrar/check", "registrar/reconcile" };
-static const char *const notifications[] = { "registrar/settings", "registrar/domain" };
-
 /* --- writing -------------------------------------------------------------------------------------- */
 
-void link_answer(struct link *link, struct jspan id, json_t *result)
+void aide_link_answer(struct aide_link *link, struct jspan id, json_t *result)
 {
 	auto_strbuf text = { 0 };
 	auto_strbuf line = { 0 };
@@ -37,7 +33,7 @@ void link_answer(struct link *link, struct jspan id, json_t *result)
 	lines_write(&link->lines, line.data, line.len);
 }
 
-void link_answer_error(struct link *link, struct jspan id, int code, const char *message)
+void aide_link_answer_error(struct aide_link *link, struct jspan id, int code, const char *message)
 {
 	auto_strbuf line = { 0 };
 
@@ -45,7 +41,7 @@ void link_answer_error(struct link *link, struct jspan id, int code, const char 
 	lines_write(&link->lines, line.data, line.len);
 }
 
-void link_notify(struct link *link, const char *method, json_t *params)
+void aide_link_notify(struct aide_link *link, const char *method, json_t *params)
 {
 	auto_strbuf line = { 0 };
 
@@ -57,40 +53,40 @@ void link_notify(struct link *link, const char *method, json_t *params)
 
 /* --- reading -------------------------------------------------------------------------------------- */
 
-static void on_initialize(struct link *link, const struct rpc *rpc)
+static void on_initialize(struct aide_link *link, const struct rpc *rpc)
 {
 	auto_strbuf asked = { 0 };
 	const char *revision = revisions[N_ELEMENTS(revisions) - 1];
 
 	if (!jspan_get_str(jspan_member(rpc->params, "protocolVersion", NULL), &asked)) {
-		link_answer_error(
+		aide_link_answer_error(
 			link, rpc->id, RPC_INVALID_PARAMS, "protocolVersion must be a string");
 		return;
 	}
 	for (size_t i = 0; i < N_ELEMENTS(revisions); i++)
 		if (streq(revisions[i], strbuf_get(&asked)))
 			revision = revisions[i];
-	link_answer(link, rpc->id,
+	aide_link_answer(link, rpc->id,
 		json_pack("{s:s, s:{}, s:{s:s, s:s}}", "protocolVersion", revision, "capabilities",
-			"serverInfo", "name", "mcp-fleet-registrar", "version", PACKAGE_VERSION));
+			"serverInfo", "name", link->kind->program, "version", PACKAGE_VERSION));
 }
 
-static bool is_one_of(struct jspan method, const char *const *names, size_t n)
+static bool is_one_of(struct jspan method, const char *const *names)
 {
-	for (size_t i = 0; i < n; i++)
-		if (jspan_is(method, names[i]))
+	for (; *names; names++)
+		if (jspan_is(method, *names))
 			return true;
 	return false;
 }
 
-static bool is_order(const struct rpc *rpc)
+static bool is_order(const struct aide_link *link, const struct rpc *rpc)
 {
-	return !jspan_is(rpc->method, "registrar/domain");
+	return !link->kind->news || !jspan_is(rpc->method, link->kind->news);
 }
 
-static void hold(struct link *link, struct span line)
+static void hold(struct aide_link *link, struct span line)
 {
-	struct note *note = alloc_zero(sizeof(*note));
+	struct aide_note *note = alloc_zero(sizeof(*note));
 	const char *why;
 
 	note->line = alloc_mem(line.at, line.len);
@@ -99,33 +95,32 @@ static void hold(struct link *link, struct span line)
 		abort(); /* it was read before */
 	TAILQ_INSERT_TAIL(&link->notes, note, next);
 	link->held_bytes += note->len;
-	link->n_orders += is_order(&note->rpc);
+	link->n_orders += is_order(link, &note->rpc);
 }
 
-static void on_request(struct link *link, struct span line, const struct rpc *rpc)
+static void on_request(struct aide_link *link, struct span line, const struct rpc *rpc)
 {
 	if (jspan_is(rpc->method, "ping"))
-		link_answer(link, rpc->id, json_object());
+		aide_link_answer(link, rpc->id, json_object());
 	else if (jspan_is(rpc->method, "initialize"))
 		on_initialize(link, rpc);
-	else if (is_one_of(rpc->method, requests, N_ELEMENTS(requests)))
+	else if (is_one_of(rpc->method, link->kind->requests))
 		hold(link, line);
 	else
-		link_answer_error(link, rpc->id, RPC_METHOD_NOT_FOUND, "no such method");
+		aide_link_answer_error(link, rpc->id, RPC_METHOD_NOT_FOUND, "no such method");
 }
 
-static void on_line(struct link *link, struct span line)
+static void on_line(struct aide_link *link, struct span line)
 {
 	const char *why = NULL;
 	struct rpc rpc = { 0 };
 	int code = rpc_parse(line.at, line.len, &rpc, &why);
 
 	if (code != 0)
-		link_answer_error(link, rpc.id, code, why);
+		aide_link_answer_error(link, rpc.id, code, why);
 	else if (rpc.kind == RPC_REQUEST)
 		on_request(link, line, &rpc);
-	else if (rpc.kind == RPC_NOTIFICATION &&
-		 is_one_of(rpc.method, notifications, N_ELEMENTS(notifications)))
+	else if (rpc.kind == RPC_NOTIFICATION && is_one_of(rpc.method, link->kind->notifications))
 		hold(link, line);
 }
 
@@ -136,18 +131,18 @@ static bool is_readable(int fd)
 	return poll(&ready, 1, 0) > 0;
 }
 
-static bool may_read(const struct link *link)
+static bool may_read(const struct aide_link *link)
 {
 	return !link->lines.eof && !lines_is_full(&link->lines) &&
 	       link->held_bytes < MAX_HELD_BYTES;
 }
 
-static bool has_line(const struct link *link)
+static bool has_line(const struct aide_link *link)
 {
 	return may_read(link) && link->lines.in.len > link->lines.scanned;
 }
 
-bool link_turn(struct link *link)
+bool aide_link_turn(struct aide_link *link)
 {
 	struct span line;
 
@@ -171,33 +166,34 @@ bool link_turn(struct link *link)
 	return !link->is_over;
 }
 
-void link_wait(struct link *link, CURLM *multi, int64_t timeout_ms)
+unsigned aide_link_get_fds(
+	const struct aide_link *link, struct curl_waitfd ret[AIDE_LINK_FDS], int64_t *timeout_ms)
 {
-	struct curl_waitfd fds[3] = { { .fd = link->signals, .events = CURL_WAIT_POLLIN } };
 	unsigned n = 1;
 
 	if (link->is_over || has_line(link))
-		timeout_ms = 0;
+		*timeout_ms = 0;
+	ret[0] = (struct curl_waitfd){ link->signals, CURL_WAIT_POLLIN, 0 };
 	if (may_read(link))
-		fds[n++] = (struct curl_waitfd){ link->lines.in_fd, CURL_WAIT_POLLIN, 0 };
+		ret[n++] = (struct curl_waitfd){ link->lines.in_fd, CURL_WAIT_POLLIN, 0 };
 	if (lines_has_unsent(&link->lines))
-		fds[n++] = (struct curl_waitfd){ link->lines.out_fd, CURL_WAIT_POLLOUT, 0 };
-	(void)curl_multi_poll(multi, fds, n, (int)timeout_ms, NULL);
+		ret[n++] = (struct curl_waitfd){ link->lines.out_fd, CURL_WAIT_POLLOUT, 0 };
+	return n;
 }
 
-struct note *link_take(struct link *link)
+struct aide_note *aide_link_take(struct aide_link *link)
 {
-	struct note *note = TAILQ_FIRST(&link->notes);
+	struct aide_note *note = TAILQ_FIRST(&link->notes);
 
 	if (!note)
 		return NULL;
 	TAILQ_REMOVE(&link->notes, note, next);
 	link->held_bytes -= note->len;
-	link->n_orders -= is_order(&note->rpc);
+	link->n_orders -= is_order(link, &note->rpc);
 	return note;
 }
 
-void note_free(struct note *note)
+void aide_note_free(struct aide_note *note)
 {
 	if (!note)
 		return;
@@ -207,9 +203,9 @@ void note_free(struct note *note)
 
 /* --- beginning and end ---------------------------------------------------------------------------- */
 
-int link_open(struct link *link, int in_fd, int out_fd)
+int aide_link_open(struct aide_link *link, const struct aide_kind *kind, int in_fd, int out_fd)
 {
-	*link = (struct link){ .signals = -1 };
+	*link = (struct aide_link){ .kind = kind, .signals = -1 };
 	TAILQ_INIT(&link->notes);
 	link->lines =
 		(struct lines){ .in_fd = in_fd, .out_fd = out_fd, .max_bytes = LIMIT_LINE_BYTES };
@@ -217,12 +213,12 @@ int link_open(struct link *link, int in_fd, int out_fd)
 	return link->signals < 0 ? link->signals : 0;
 }
 
-void link_done(struct link *link)
+void aide_link_done(struct aide_link *link)
 {
-	struct note *note;
+	struct aide_note *note;
 
-	while ((note = link_take(link)))
-		note_free(note);
+	while ((note = aide_link_take(link)))
+		aide_note_free(note);
 	lines_flush(&link->lines);
 	lines_done(&link->lines);
 	link->signals = fd_close(link->signals);

@@ -1,19 +1,18 @@
 /* See http.h. libcurl's callbacks only gather: what they start would have to start from inside libcurl,
  * which it forbids. http_turn() gives out what was gathered. */
-#include "workers/remote/http.h"
+#include "workers/common/http.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/queue.h>
 
 #include "shared/alloc.h"
-#include "workers/remote/answer.h"
-
-#include "config.h"
+#include "shared/clock.h"
+#include "workers/common/easy.h"
+#include "workers/common/http_head.h"
 
 enum {
 	KEEP_CONNECTIONS = 16,
-	KEEP_S = 30,
 	KEEPALIVE_S =
 		30, /* TCP's: a stream may be silent for hours, a dead peer is to be noticed */
 };
@@ -25,10 +24,11 @@ struct exchange {
 	CURL *easy;
 	struct target target; /* at first that of the spec, then where redirects lead */
 	unsigned n_redirects;
+	int64_t since_ms;
 	size_t sent; /* of the body */
 	char error[CURL_ERROR_SIZE];
 	/* The answer */
-	struct answer head;
+	struct http_head head;
 	int status;
 	struct strbuf body;  /* of an event stream: what was not looked at yet */
 	bool is_cut;         /* enough of an error's body */
@@ -48,15 +48,6 @@ struct http {
 	TAILQ_HEAD(, exchange) exchanges;
 };
 
-void http_add_header(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(*list, line);
-
-	if (!longer)
-		abort(); /* out of memory */
-	*list = longer;
-}
-
 /* --- libcurl's callbacks ---------------------------------------------------------------------- */
 
 static void forget_answer(struct exchange *x)
@@ -64,7 +55,7 @@ static void forget_answer(struct exchange *x)
 	x->status = 0;
 	x->is_cut = false;
 	x->refused = NULL;
-	answer_done(&x->head);
+	http_head_done(&x->head);
 	strbuf_cut(&x->body, 0);
 }
 
@@ -72,7 +63,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
 
-	if (answer_add_line(&x->head, line, size * n))
+	if (http_head_add_line(&x->head, line, size * n))
 		return size * n;
 	x->refused = "its headers are over 64 KiB";
 	return 0;
@@ -98,11 +89,17 @@ static size_t held_bytes(const struct http *http)
 	return sum;
 }
 
+static size_t max_bytes_of(const struct exchange *x)
+{
+	return x->spec.max_bytes ? x->spec.max_bytes : x->http->settings->max_bytes;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
 	size_t len = size * n;
-	size_t max = x->http->settings->max_bytes;
+	size_t held = HTTP_HELD_MESSAGES * x->http->settings->max_bytes;
+	size_t max = max_bytes_of(x);
 
 	x->status = ask_status(x);
 	if (x->is_dropped || x->refused)
@@ -111,8 +108,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 		x->refused = "its answer is compressed, which was not asked for";
 		return 0;
 	}
-	if (len > HTTP_HELD_MESSAGES * max ||
-		held_bytes(x->http) > HTTP_HELD_MESSAGES * max - len) {
+	if (len > held || held_bytes(x->http) > held - len) {
 		x->refused = "its answers under way are too big together";
 		return 0;
 	}
@@ -157,39 +153,19 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
-/* None is optional: without one of them more would be done than is meant. */
-static void require(CURLcode result)
-{
-	if (result != CURLE_OK)
-		abort();
-}
-
-#define SET(x, option, value) require(curl_easy_setopt((x)->easy, (option), (value)))
+#define SET(x, option, value) EASY_SET((x)->easy, option, value)
 
 static void set_safety(struct exchange *x)
 {
-	const char *ca_file = x->http->settings->ca_file;
-	const char *system_file = getenv("SSL_CERT_FILE");
+	const struct http_settings *settings = x->http->settings;
 
-	SET(x, CURLOPT_NOSIGNAL, 1L);
-	SET(x, CURLOPT_QUICK_EXIT, 1L); /* never wait for the thread of a name's look-up */
-	SET(x, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(x, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(x, CURLOPT_PROXY, "");
-	SET(x, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(x, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(x, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(x, CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(x, CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(x, CURLOPT_MAXAGE_CONN, (long)KEEP_S);
+	easy_set_safety(x->easy, x->spec.ca_file ? x->spec.ca_file : settings->ca_file);
+	if (!settings->uses_proxy)
+		SET(x, CURLOPT_PROXY, "");
 	SET(x, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(x, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
 	SET(x, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
 	SET(x, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
-	if (ca_file && *ca_file)
-		SET(x, CURLOPT_CAINFO, ca_file);
-	else if (system_file && *system_file)
-		SET(x, CURLOPT_CAINFO, system_file);
 }
 
 static void set_callbacks(struct exchange *x)
@@ -206,15 +182,22 @@ static void set_callbacks(struct exchange *x)
 	SET(x, CURLOPT_SEEKDATA, x);
 }
 
+/* Redirects are part of the exchange, and of its time. */
+static long left_ms(const struct exchange *x)
+{
+	int64_t left = x->since_ms + x->spec.timeout_ms - clock_now_ms();
+
+	return left > 0 ? (long)left : 1;
+}
+
 static void set_request(struct exchange *x)
 {
 	const char *method = x->spec.method;
 
 	SET(x, CURLOPT_URL, x->target.url);
-	SET(x, CURLOPT_USERAGENT, "mcp-fleet/" PACKAGE_VERSION);
 	SET(x, CURLOPT_HTTPHEADER, x->spec.headers);
 	if (x->spec.timeout_ms > 0)
-		SET(x, CURLOPT_TIMEOUT_MS, (long)x->spec.timeout_ms);
+		SET(x, CURLOPT_TIMEOUT_MS, left_ms(x));
 	if (streq(method, "POST")) {
 		SET(x, CURLOPT_POST, 1L);
 		SET(x, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->spec.body_bytes);
@@ -244,13 +227,14 @@ struct exchange *http_start(struct http *http, const struct exchange_spec *spec)
 	struct exchange *x = alloc_zero(sizeof(*x));
 
 	x->http = http;
+	x->since_ms = clock_now_ms();
 	x->spec = *spec;
 	target_copy(spec->target, &x->target);
-	x->events.max_bytes = http->settings->max_bytes;
+	x->events.max_bytes = max_bytes_of(x);
 	x->easy = curl_easy_init();
 	if (!x->easy)
 		abort();                              /* out of memory */
-	http_add_header(&x->spec.headers, "Expect:"); /* do not wait for a 100 */
+	easy_add_header(&x->spec.headers, "Expect:"); /* do not wait for a 100 */
 	TAILQ_INSERT_TAIL(&http->exchanges, x, next);
 	begin(http, x);
 	return x;
@@ -268,11 +252,9 @@ void http_drop(struct http *http, struct exchange *x)
 static void free_exchange(struct exchange *x)
 {
 	curl_easy_cleanup(x->easy);
-	for (struct curl_slist *at = x->spec.headers; at; at = at->next)
-		explicit_bzero(at->data, strlen(at->data));
-	curl_slist_free_all(x->spec.headers);
+	easy_free_headers(x->spec.headers);
 	target_done(&x->target);
-	answer_done(&x->head);
+	http_head_done(&x->head);
 	strbuf_done(&x->body);
 	events_done(&x->events);
 	free(x);
@@ -340,12 +322,26 @@ static bool may_follow(const struct exchange *x)
 	return streq(x->spec.method, "GET") || x->status == 307 || x->status == 308;
 }
 
+static int resolve(const struct exchange *x, struct target *ret, struct fail *fail)
+{
+	const char *location = x->head.location;
+
+	return x->spec.redirects == HTTP_SAME_SCHEME
+		       ? target_resolve_any(&x->target, location, ret, fail)
+		       : target_resolve(&x->target, location, ret, fail);
+}
+
 /* False: it is not followed, and over. */
 static bool follow(struct http *http, struct exchange *x)
 {
 	auto_target to = { 0 };
 	struct fail fail = { 0 };
 
+	if (x->spec.redirects == HTTP_NO_REDIRECTS) {
+		refuse(http, x,
+			"it redirects, which is not followed: write the URL where it leads");
+		return false;
+	}
 	if (x->n_redirects == HTTP_MAX_REDIRECTS) {
 		refuse(http, x, "it redirects more than 3 times");
 		return false;
@@ -354,7 +350,7 @@ static bool follow(struct http *http, struct exchange *x)
 		refuse(http, x, "it redirects in a way that would make a GET of a POST");
 		return false;
 	}
-	if (target_resolve(&x->target, x->head.location, &to, &fail) < 0) {
+	if (resolve(x, &to, &fail) < 0) {
 		auto_free char *why =
 			alloc_printf("a redirect of it is not followed: %s", fail.text);
 
@@ -370,24 +366,9 @@ static bool follow(struct http *http, struct exchange *x)
 	return true;
 }
 
-/* libcurl's own words where they say more, but not those that tell how long it took: the same cause is to
- * have the same words. */
-static const char *words_of(const struct exchange *x)
-{
-	long err = 0;
-
-	(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &err);
-	if (x->result == CURLE_COULDNT_CONNECT && err > 0)
-		return strerror((int)err);
-	if (!x->error[0] || x->result == CURLE_COULDNT_CONNECT ||
-		x->result == CURLE_OPERATION_TIMEDOUT)
-		return curl_easy_strerror(x->result);
-	return x->error;
-}
-
 static void judge(struct exchange *x)
 {
-	const char *words = words_of(x);
+	const char *words = easy_words(x->easy, x->result, x->error);
 
 	if (x->result == CURLE_OK || x->is_cut) {
 		x->end = HTTP_ANSWERED;
@@ -533,4 +514,9 @@ const struct events *exchange_events(const struct exchange *x)
 int64_t exchange_retry_after_ms(const struct exchange *x)
 {
 	return x->head.retry_after_ms;
+}
+
+int64_t exchange_max_age_s(const struct exchange *x)
+{
+	return x->head.has_max_age ? x->head.max_age_s : -1;
 }

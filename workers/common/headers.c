@@ -1,5 +1,5 @@
 /* See headers.h. */
-#include "workers/remote/headers.h"
+#include "workers/common/headers.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* See target.h. */
-#include "workers/remote/target.h"
+#include "workers/common/target.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -113,22 +113,44 @@ int target_parse(const char *text, struct target *ret, struct fail *fail)
 	return take(url, ret, fail) ? 0 : -EINVAL;
 }
 
-int target_resolve(
+static int resolve(
 	const struct target *base, const char *reference, struct target *ret, struct fail *fail)
 {
 	auto_(curl_url_cleanupp) CURLU *url = curl_url();
-	auto_target found = { 0 };
 
 	if (!url || curl_url_set(url, CURLUPART_URL, base->url, 0) != CURLUE_OK)
 		abort(); /* out of memory: it was read before */
 	if (!is_plain(reference) ||
 		curl_url_set(url, CURLUPART_URL, reference, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		return fail_set(fail, -EINVAL, "it cannot be read");
-	if (!take(url, &found, fail))
-		return -EINVAL;
+	return take(url, ret, fail) ? 0 : -EINVAL;
+}
+
+int target_resolve(
+	const struct target *base, const char *reference, struct target *ret, struct fail *fail)
+{
+	auto_target found = { 0 };
+	int r = resolve(base, reference, &found, fail);
+
+	if (r < 0)
+		return r;
 	if (!target_same_origin(base, &found))
 		return fail_set(fail, -EPERM, "it has another origin, %s://%s:%s", found.scheme,
 			found.host, found.port);
+	move(ret, &found);
+	return 0;
+}
+
+int target_resolve_any(
+	const struct target *base, const char *reference, struct target *ret, struct fail *fail)
+{
+	auto_target found = { 0 };
+	int r = resolve(base, reference, &found, fail);
+
+	if (r < 0)
+		return r;
+	if (strcasecmp(base->scheme, "https") == 0 && strcasecmp(found.scheme, "https") != 0)
+		return fail_set(fail, -EPERM, "it leads from https to http");
 	move(ret, &found);
 	return 0;
 }

@@ -1,8 +1,8 @@
-/* Where requests go: the URL of the remote server, and what it may lead to.
+/* Where requests go: the URL of a server, and what it may lead to.
  *
- * Only http and https, no user name, no fragment; what libcurl understood must be what is written. A redirect
- * and the endpoint of an HTTP+SSE server must have the origin of the URL: the headers of the operator go
- * there, and nowhere else.
+ * Only http and https, no user name, no fragment; what libcurl understood must be what is written. Where requests
+ * carry headers of the operator, a redirect and the endpoint of an HTTP+SSE server must have the origin of the URL:
+ * they go there, and nowhere else.
  *
  * Source: RFC 3986; RFC 6454 section 5; MCP 2024-11-05 basic/transports, "HTTP with SSE". */
 #pragma once
@@ -29,6 +29,10 @@ int target_parse(const char *text, struct target *ret, struct fail *fail) must_c
 /* What `reference` (a Location, the data of an endpoint event) means at `base`. -EINVAL: it cannot be
  * read; -EPERM: it has another origin. */
 int target_resolve(const struct target *base, const char *reference, struct target *ret,
+	struct fail *fail) must_check;
+
+/* The same where any origin will do, but for http when `base` is https. */
+int target_resolve_any(const struct target *base, const char *reference, struct target *ret,
 	struct fail *fail) must_check;
 
 void target_copy(const struct target *from, struct target *ret);

@@ -1,5 +1,5 @@
 /* See events.h. */
-#include "workers/remote/events.h"
+#include "workers/common/events.h"
 
 #include <errno.h>
 
