@@ -271,8 +271,7 @@ static bool on_meta(void *arg, struct http_conn *conn, struct http_ask *ask)
 	return false;
 }
 
-void resource_meta_get_routes(
-	struct conf *const *conf, struct http_route ret[RESOURCE_META_ROUTES])
+void resource_meta_get_routes(struct conf *const *conf, struct http_route ret[RESOURCE_META_ROUTES])
 {
 	ret[0] = (struct http_route){
 		.path = RESOURCE_META_PATH,
