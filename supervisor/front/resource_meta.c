@@ -164,15 +164,22 @@ bool resource_add_meta(
 
 /* --- challenges ---------------------------------------------------------------------------------- */
 
+static bool may_be_quoted(char c)
+{
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
 /* A parameter with a quoted text; what must not stand in one becomes '. */
 static void add_parameter(
 	struct strbuf *out, const char *separator, const char *name, const char *value)
 {
 	strbuf_addf(out, "%s%s=\"", separator, name);
-	for (; *value; value++)
-		strbuf_addc(out, *value < ' ' || *value > '~' || *value == '"' || *value == '\\'
-					 ? '\''
-					 : *value);
+	for (; *value; value++) {
+		if (may_be_quoted(*value))
+			strbuf_addc(out, *value);
+		else
+			strbuf_addc(out, '\'');
+	}
 	strbuf_addc(out, '"');
 }
 

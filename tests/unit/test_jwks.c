@@ -107,17 +107,17 @@ static void test_vectors(void **unused)
 /* r = s = 0 was right for any text once, in a library of somebody else; r and s at the order of the curve. */
 static void test_psychic_signature(void **unused)
 {
-	static const char order[] =
-		"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xbc\xe6\xfa\xad\xa7\x17"
-		"\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51";
+	static const unsigned char order[32] = { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+		0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
 	auto_(jwks_freep) struct jwks *set = parse("{\"keys\":[" RFC_EC "]}");
 	const struct jwks_key *key = jwks_find(set, JOSE_ES256, NULL);
 	struct span text = { .at = "a.b", .len = 3 };
 	char signature[64] = { 0 };
 
 	assert_false(jwks_verify(key, text, (struct span){ signature, sizeof(signature) }));
-	memcpy(signature, order, 32);
-	memcpy(signature + 32, order, 32);
+	memcpy(signature, order, sizeof(order));
+	memcpy(signature + sizeof(order), order, sizeof(order));
 	assert_false(jwks_verify(key, text, (struct span){ signature, sizeof(signature) }));
 	assert_false(jwks_verify(key, text, (struct span){ signature, 0 }));
 }

@@ -18,9 +18,10 @@
 
 enum {
 	NOW = 1700000000,
-	SECOND = 1000,
-	MINUTE = 60 * SECOND,
 };
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
 
 static char folder[] = "/tmp/test_token_door.XXXXXX";
 static struct token_world world;
