@@ -162,7 +162,8 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 	supervisor/main_ops.c \
 	supervisor/main_reload.c \
 	supervisor/main_stop.c \
-	supervisor/main_tls.c
+	supervisor/main_tls.c \
+	supervisor/main_tokens.c
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)

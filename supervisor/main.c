@@ -75,6 +75,8 @@ static int serve_sse(struct daemon *d, struct fail *fail)
 	sse_get_routes(d->sse, d->routes);
 	streamable_get_routes(d->streamable, d->routes + SSE_ROUTES);
 	health_get_routes(d->health, d->routes + SSE_ROUTES + STREAMABLE_ROUTES);
+	resource_meta_get_routes(
+		&d->conf, d->routes + SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES);
 	d->httpd = httpd_new(d->loop, &d->conf->limits, d->routes, is_domain, d);
 	httpd_set_trusted(
 		d->httpd, d->conf->http.trusted_proxies.items, d->conf->http.trusted_proxies.n);
@@ -145,6 +147,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->local = local_new(d->loop, d->mcp, &d->conf->limits);
 	main_make_registration(d);
 	main_make_courier(d);
+	main_make_tokens(d);
 	main_make_status(d);
 	main_make_control(d);
 	d->metrics = metrics_new(d->loop, d->health, d->registration);
@@ -155,6 +158,8 @@ static int construct(struct daemon *d, struct fail *fail)
 		r = main_load_tls(d->conf, &tls, fail);
 	if (r == 0)
 		main_use_tls(d, tls);
+	if (r == 0)
+		r = token_door_prepare(d->tokens, d->conf, fail);
 	if (r == 0)
 		r = main_open_control(d, fail);
 	if (r == 0)
@@ -168,6 +173,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	fleet_apply(d->fleet, d->conf, NULL);
 	registration_start(d->registration);
 	main_set_courier(d);
+	token_door_commit(d->tokens);
 	if (notify_watchdog_ms() > 0)
 		timer_start(d->watchdog_timer, notify_watchdog_ms());
 	return 0;
@@ -195,6 +201,7 @@ static void destroy(struct daemon *d)
 	otlp_free(d->otlp); /* the last calls have ended */
 	httpd_free(d->httpd);
 	httpd_free(d->admin);
+	token_door_free(d->tokens); /* the courier tells it no more */
 	sse_free(d->sse);
 	streamable_free(d->streamable);
 	metrics_free(d->metrics);

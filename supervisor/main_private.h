@@ -5,9 +5,11 @@
 
 #include "supervisor/front/httpd.h"
 #include "supervisor/front/local.h"
+#include "supervisor/front/resource_meta.h"
 #include "supervisor/front/sse.h"
 #include "supervisor/front/stream.h"
 #include "supervisor/front/streamable.h"
+#include "supervisor/front/token_door.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/control.h"
 #include "supervisor/ops/courier.h"
@@ -47,7 +49,9 @@ struct daemon {
 	struct streamable *streamable; /* transport sse */
 	struct stream *stream;         /* transport stdio */
 	struct local *local;           /* the Unix socket, if any, beside either transport */
-	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
+	struct token_door *tokens;     /* who bearer tokens stand for */
+	struct http_route
+		routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + RESOURCE_META_ROUTES + 1];
 	struct httpd *admin; /* NULL: admin.listen is empty */
 	struct metrics *metrics;
 	struct page *page;
@@ -72,6 +76,9 @@ int main_open_control(struct daemon *d, struct fail *fail) must_check;
 int main_listen_anew(struct daemon *d, const struct conf *conf, struct fail *fail) must_check;
 int main_open_admin(struct daemon *d, struct fail *fail) must_check;
 void main_make_runtime_dir(const struct daemon *d);
+
+/* main_tokens.c */
+void main_make_tokens(struct daemon *d);
 
 /* main_ops.c */
 void main_find_state_dir(struct daemon *d);

@@ -50,6 +50,7 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 	fleet_apply(d->fleet, conf, diff);
 	registration_set_conf(d->registration, conf);
 	main_set_courier(d);
+	token_door_commit(d->tokens);
 	conf_free(old);
 }
 
@@ -85,6 +86,8 @@ static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 		r = confine_check_required(conf, fleet_get_support(d->fleet), fail);
 	if (r == 0)
 		r = main_load_tls(conf, &tls, fail);
+	if (r == 0)
+		r = token_door_prepare(d->tokens, conf, fail);
 	if (r < 0)
 		return r;
 	conf_diff(d->conf, conf, &diff);
@@ -98,6 +101,8 @@ static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 			note_new_cert(*ret);
 		main_use_tls(d, TAKE(tls));
 		apply(d, TAKE(conf), &diff);
+	} else {
+		token_door_abandon(d->tokens);
 	}
 	conf_diff_done(&diff);
 	return r;

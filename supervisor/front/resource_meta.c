@@ -244,7 +244,7 @@ bool resource_add_needed_scopes(const struct conf *conf, const struct principal 
 
 static bool on_meta(void *arg, struct http_conn *conn, struct http_ask *ask)
 {
-	const struct conf *const *conf = arg;
+	struct conf *const *conf = arg;
 	auto_strbuf path = { 0 };
 	auto_strbuf body = { 0 };
 	struct resource_place place = { .is_https = ask->origin->is_https,
@@ -272,7 +272,7 @@ static bool on_meta(void *arg, struct http_conn *conn, struct http_ask *ask)
 }
 
 void resource_meta_get_routes(
-	const struct conf *const *conf, struct http_route ret[RESOURCE_META_ROUTES])
+	struct conf *const *conf, struct http_route ret[RESOURCE_META_ROUTES])
 {
 	ret[0] = (struct http_route){
 		.path = RESOURCE_META_PATH,

@@ -51,4 +51,4 @@ void resource_add_audiences(const struct conf *conf, struct conf_strs *ret);
 /* The route: `*conf` is borrowed and is read with each request, so that a reload may change it. */
 enum { RESOURCE_META_ROUTES = 1 };
 void resource_meta_get_routes(
-	const struct conf *const *conf, struct http_route ret[RESOURCE_META_ROUTES]);
+	struct conf *const *conf, struct http_route ret[RESOURCE_META_ROUTES]);

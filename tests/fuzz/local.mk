@@ -106,6 +106,15 @@ tests_fuzz_fuzz_texts_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_texts_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a $(fuzz_libs) \
 	$(CRYPTO_LIBS) -lm
 
+# Bearer tokens, and the keys that they are checked with.
+fuzz_programs += tests/fuzz/fuzz_token
+tests_fuzz_fuzz_token_CPPFLAGS = $(fuzz_cppflags) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_token_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(CRYPTO_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_jwks
+tests_fuzz_fuzz_jwks_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_jwks_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(CRYPTO_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_uri_LDADD = $(fuzz_libs)

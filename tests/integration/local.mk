@@ -117,10 +117,12 @@ EXTRA_DIST += \
 	tests/integration/test_status_page.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
+	tests/integration/test_tokens.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
+	tests/integration/tokens.py \
 	tests/integration/wire.py \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \

@@ -226,7 +226,7 @@ static void test_route(void **unused)
 {
 	static const struct conf_limits limits = { .request_bytes = 1000, .connections = 1 };
 	auto_(conf_freep) struct conf *conf = load("");
-	const struct conf *borrowed = conf;
+	struct conf *borrowed = conf;
 	struct http_route routes[RESOURCE_META_ROUTES + 1] = { 0 };
 	struct loop *loop = loop_new_fake();
 	struct httpd *httpd;
