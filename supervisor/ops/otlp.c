@@ -119,6 +119,12 @@ static void tell_stopped(struct otlp *otlp)
 		loop_defer(otlp->loop, fn, otlp->on_stopped_arg);
 }
 
+static bool is_batch_full(const struct otlp *otlp)
+{
+	return otlp->stats.n_waiting >= OTLP_BATCH_SPANS ||
+	       otlp->stats.waiting_bytes >= OTLP_BATCH_BYTES;
+}
+
 /* Nothing is under way any more. */
 static void go_on(struct otlp *otlp)
 {
@@ -126,7 +132,7 @@ static void go_on(struct otlp *otlp)
 		tell_stopped(otlp);
 	else if (otlp->is_waiting)
 		return;
-	else if (otlp->is_stopping || otlp->stats.n_waiting >= OTLP_BATCH_SPANS)
+	else if (otlp->is_stopping || is_batch_full(otlp))
 		send_batch(otlp);
 	else if (otlp->stats.n_waiting > 0 && !timer_is_running(otlp->timer))
 		timer_start(otlp->timer, otlp->interval_ms);

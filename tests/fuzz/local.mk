@@ -151,6 +151,15 @@ fuzz_programs += tests/fuzz/fuzz_jsonc
 tests_fuzz_fuzz_jsonc_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_jsonc_LDADD = ctl/libctl.a $(fuzz_libs)
 
+# What the courier answers, and what it reads.
+fuzz_programs += tests/fuzz/fuzz_courier_answer
+tests_fuzz_fuzz_courier_answer_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_courier_answer_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_http_head
+tests_fuzz_fuzz_http_head_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_http_head_LDADD = workers/common/libhttp.a $(fuzz_libs)
+
 # What a remote server sends as an event stream.
 fuzz_programs += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)

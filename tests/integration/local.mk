@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/collector.py \
 	tests/integration/conformance.py \
 	tests/integration/control.py \
 	tests/integration/conftest.py \
@@ -69,6 +70,7 @@ EXTRA_DIST += \
 	tests/integration/test_control.py \
 	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
+	tests/integration/test_courier.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_ctl_completion.py \
 	tests/integration/test_ctl_doctor.py \
@@ -98,6 +100,7 @@ EXTRA_DIST += \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_one_catalog.py \
+	tests/integration/test_otlp.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \

@@ -651,6 +651,18 @@ tests_unit_test_registration_SOURCES = tests/unit/test_registration.c tests/unit
 tests_unit_test_registration_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_registration_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_otlp
+TESTS += tests/unit/test_otlp
+tests_unit_test_otlp_SOURCES = tests/unit/test_otlp.c
+tests_unit_test_otlp_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_otlp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_trace_span
+TESTS += tests/unit/test_trace_span
+tests_unit_test_trace_span_SOURCES = tests/unit/test_trace_span.c
+tests_unit_test_trace_span_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_trace_span_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_courier
 TESTS += tests/unit/test_courier
 tests_unit_test_courier_SOURCES = tests/unit/test_courier.c tests/unit/fake_process.c tests/unit/fake_process.h
