@@ -8,6 +8,7 @@
 #include "shared/alloc.h"
 #include "shared/jx.h"
 #include "supervisor/ops/control_private.h"
+#include "supervisor/stats.h"
 
 struct status {
 	struct status_parts parts;
@@ -246,6 +247,30 @@ static json_t *tls_of(const struct status *status)
 		"truncated", (json_int_t)counts->truncated);
 }
 
+/* How often each limit was reached, of those that were. */
+static json_t *limits_of(void)
+{
+	json_t *json = json_object();
+
+	for (int i = 0; i < STATS_LIMITS; i++)
+		if (stats_get_limit((enum stats_limit)i) > 0)
+			(void)json_object_set_new(json, stats_limit_name((enum stats_limit)i),
+				number(stats_get_limit((enum stats_limit)i)));
+	return json;
+}
+
+/* The same of what was refused at the door. */
+static json_t *refusals_of(void)
+{
+	json_t *json = json_object();
+
+	for (int i = 0; i < STATS_REFUSALS; i++)
+		if (stats_get_refusal((enum stats_refusal)i) > 0)
+			(void)json_object_set_new(json, stats_refusal_name((enum stats_refusal)i),
+				number(stats_get_refusal((enum stats_refusal)i)));
+	return json;
+}
+
 static void add_paths(const struct status *status, json_t *json)
 {
 	(void)json_object_set_new(json, "settings", jx_text(status->settings));
@@ -281,6 +306,8 @@ json_t *status_make(const struct status *status)
 	(void)json_object_set_new(json, "sandbox", json_string(strbuf_get(&sandbox)));
 	(void)json_object_set_new(json, "tls", tls_of(status));
 	(void)json_object_set_new(json, "sessions", sessions_of(status));
+	(void)json_object_set_new(json, "limits", limits_of());
+	(void)json_object_set_new(json, "refusals", refusals_of());
 	(void)json_object_set_new(json, "tools", number(count_tools(status, NULL)));
 	(void)json_object_set_new(json, "domains", domains_of(status));
 	(void)json_object_set_new(json, "gateway", report ? report : json_null());
