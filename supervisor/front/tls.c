@@ -1,4 +1,6 @@
 /* See tls.h: the certificate, its key, the authorities of clients, the rules. */
+#include "supervisor/front/tls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
