@@ -110,6 +110,23 @@ def test_a_deadline(start, collector):
     assert span.status.code == ERROR and span.status.message == answer["error"]["message"][:256]
 
 
+def test_nobody_waits_any_more(start, collector):
+    """A call that is cancelled, and one whose client is gone."""
+    fleet = start()
+    session = fleet.session()
+    for number in (70, 71):
+        session.post({"jsonrpc": "2.0", "id": number, "method": "tools/call",
+                      "params": {"name": "fake_sleep", "arguments": {"seconds": 0.5 if number == 70 else 30}}})
+    session.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 70}})
+    first = collector.wait(1)[0]
+    session.close()
+    second = collector.wait(2)[1]
+    for span, number in ((first, "70"), (second, "71")):
+        assert span.attributes["jsonrpc.request.id"] == number and span.status.code == ERROR
+        assert span.attributes["error.type"] == "cancelled" and "mcp_fleet.worker" not in span.attributes
+        assert span.attributes["mcp_fleet.transport"] == "sse"
+
+
 def test_the_clients_choice(start, collector):
     opened = door(start(sample=0))
     assert ask(opened) == {}
