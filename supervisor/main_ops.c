@@ -63,6 +63,13 @@ static const char *get_control_socket(void *arg)
 	return d->control ? control_get_path(d->control) : NULL;
 }
 
+static const struct tls *get_tls(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->tls;
+}
+
 static void on_report(void *arg)
 {
 	struct daemon *d = arg;
@@ -113,6 +120,7 @@ void main_make_status(struct daemon *d)
 		.conf = d->conf,
 		.state_dir = d->state_dir,
 		.add_addresses = add_addresses,
+		.get_tls = get_tls,
 		.get_local_socket = get_local_socket,
 		.get_control_socket = get_control_socket,
 		.arg = d,

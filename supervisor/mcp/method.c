@@ -5,6 +5,7 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
+#include "supervisor/mcp/audit.h"
 #include "supervisor/mcp/bridge.h"
 #include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/tasks.h"
@@ -228,13 +229,27 @@ static bool is_over_limit(const struct method_context *c)
 	return true;
 }
 
+static void refused_tool(const struct method_context *c, const char *tool, const char *domain,
+	struct jspan arguments, int code)
+{
+	const struct audit_ask ask = { .tool = tool, .domain = domain, .arguments = arguments };
+
+	router_refused_tool(c->router, c->origin, &ask, code);
+}
+
 /* Sends it on its way, unless there is too much under way. */
 static void forward(const struct method_context *c, const struct forward *forward)
 {
 	const struct catalog_target *target = forward->target;
 
-	if (bridge_resume(c->router, forward) || is_over_limit(c))
+	if (bridge_resume(c->router, forward))
 		return;
+	if (is_over_limit(c)) {
+		if (forward->kind == FORWARD_TOOL)
+			refused_tool(c, target->name, target->domain,
+				jspan_member(forward->params, "arguments", NULL), RPC_OVERLOADED);
+		return;
+	}
 	if (c->origin->is_modern && c->origin->level < LEVEL_NONE && !target->takes_modern &&
 		!target->native)
 		lower_level(c, target->domain);
@@ -335,6 +350,7 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 	}
 	if (!get_text(name, &text) ||
 		!endpoint_find_tool(endpoint_of(c), strbuf_get(&text), &target)) {
+		refused_tool(c, strbuf_get(&text), NULL, arguments, RPC_INVALID_PARAMS);
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 		return;
 	}

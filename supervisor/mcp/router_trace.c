@@ -72,50 +72,22 @@ void router_begin_trace(
 }
 
 /* Of a deadline, a worker's death, a full queue …: an answer of our own. */
-void router_note_error(struct call *call, int code, const char *message)
+void router_note_error(struct call *call, const char *message)
 {
 	struct trace_span *span = call->span;
 
 	if (!span)
 		return;
-	span->code = code;
-	span->end = SPAN_ERROR;
 	free(span->message);
 	span->message = trace_span_text(message, strlen(message));
 }
 
-static int code_of(struct jspan error)
-{
-	struct jspan code = jspan_member(error, "code", NULL);
-	long value = jspan_is_integer(code) ? strtol(code.at, NULL, 10) : 0;
-
-	return value >= INT32_MIN && value <= INT32_MAX && value != 0 ? (int)value
-								      : RPC_INTERNAL_ERROR;
-}
-
-void router_note_answer(const struct router *router, struct call *call, const struct rpc *rpc)
+void router_note_answer(const struct router *router, struct call *call)
 {
 	const struct domain *domain = fleet_get(router->fleet, call->domain);
-	struct trace_span *span = call->span;
-	bool is_error = false;
 
-	if (!span)
-		return;
-	span->worker = domain ? domain_get_answering(domain) : 0;
-	if (rpc->kind == RPC_ERROR) {
-		span->code = code_of(rpc->error);
-		span->end = SPAN_ERROR;
-	} else if (call->kind == FORWARD_TOOL &&
-		   jspan_get_bool(jspan_member(rpc->result, "isError", NULL), &is_error) &&
-		   is_error) {
-		span->end = SPAN_TOOL_ERROR;
-	}
-}
-
-void router_note_leave(struct call *call)
-{
-	if (call->span && call->span->end == SPAN_CANCELLED)
-		call->span->end = SPAN_ANSWERED;
+	if (call->span)
+		call->span->worker = domain ? domain_get_answering(domain) : 0;
 }
 
 void router_end_trace(const struct router *router, struct call *call)
@@ -124,6 +96,13 @@ void router_end_trace(const struct router *router, struct call *call)
 
 	if (!span)
 		return;
+	span->code = call->code;
+	if (!call->is_answered)
+		span->end = SPAN_CANCELLED;
+	else if (call->code)
+		span->end = SPAN_ERROR;
+	else
+		span->end = call->is_tool_error ? SPAN_TOOL_ERROR : SPAN_ANSWERED;
 	trace_span_end(span);
 	if (router->tracer.is_on)
 		router->tracer.ended(router->tracer.arg, span);

@@ -13,6 +13,7 @@
 enum {
 	FIRST_BUCKETS = 64,
 	SLOW_LOG_BURST = 20,
+	END_LOG_BURST = 100,
 };
 
 LIST_HEAD(bucket, session);
@@ -33,6 +34,7 @@ struct sessions {
 	struct sessions_totals totals;
 	struct log_limit slow_log;
 	struct log_limit full_log;
+	struct log_limit end_log;
 };
 
 /* --- the maps ---------------------------------------------------------------------------------- */
@@ -124,11 +126,33 @@ static void free_session(void *arg)
 	free(session);
 }
 
-static void end_session(struct session *session)
+/* One line a session: who it was, how long, how much. Peers can make many. */
+static void log_end(struct session *session, const char *reason)
+{
+	const struct principal *principal = session->caller.principal;
+	struct sessions *sessions = session->owner;
+	struct session_report report;
+
+	if (!log_limit_ok(&sessions->end_log, END_LOG_BURST, "ended sessions"))
+		return;
+	session_get_report(session, &report);
+	const struct log_about about = { .session = report.id,
+		.client = session->caller.address,
+		.key = principal ? principal->name : NULL,
+		.domain = report.domain,
+		.duration_us = (loop_now_ms(sessions->loop) - session->opened_ms) * 1000 };
+
+	log_info_about(&about, "session ended: %s (%s, %s%s%llu messages)", reason,
+		report.transport, report.client_name, *report.client_name ? ", " : "",
+		(unsigned long long)session->n_received);
+}
+
+static void end_session(struct session *session, const char *reason)
 {
 	struct sessions *sessions = session->owner;
 
 	if (!session->ops->is_once) {
+		log_end(session, reason);
 		LIST_REMOVE(session, in_ids);
 		sessions->n_sessions--;
 		sessions->totals.n_closed++;
@@ -146,7 +170,7 @@ static void end_session(struct session *session)
 void session_gone(struct session *session)
 {
 	if (session->ops)
-		end_session(session);
+		end_session(session, "its client has left");
 }
 
 void session_close(struct session *session, const char *reason)
@@ -155,7 +179,7 @@ void session_close(struct session *session, const char *reason)
 
 	if (!ops)
 		return;
-	end_session(session);
+	end_session(session, reason);
 	ops->close(session->sink, reason);
 }
 
@@ -407,11 +431,6 @@ bool session_is_stdio(const struct session *session)
 	return session->ops && session->ops->is_stdio;
 }
 
-const char *session_get_transport(const struct session *session)
-{
-	return session->ops && session->ops->name ? session->ops->name : "";
-}
-
 bool session_is_once(const struct session *session)
 {
 	return session->ops && session->ops->is_once;
@@ -445,6 +464,7 @@ unsigned session_count_early(const struct session *session)
 void session_touch(struct session *session)
 {
 	session->active_ms = loop_now_ms(session->owner->loop);
+	session->n_received++;
 }
 
 static void close_slow(struct session *session)

@@ -147,7 +147,6 @@ void session_remove_call(struct session *session);
 unsigned session_count_early(const struct session *session); /* that wait for the lists */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
-const char *session_get_transport(const struct session *session); /* "sse", …; "": closed */
 bool session_answers_each(const struct session *session);
 
 /* Of one session. Texts are borrowed for the call, but for those inside. */
@@ -170,6 +169,9 @@ struct session_report {
 };
 
 void session_get_report(const struct session *session, struct session_report *ret);
+
+/* The name of its transport; "" for one that is closed. */
+const char *session_get_transport(const struct session *session);
 
 /* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
 bool session_has_ops(const struct session *session, const struct sink_ops *ops);

@@ -27,6 +27,7 @@ struct session {
 	struct session_info info;
 	int64_t opened_ms;
 	int64_t active_ms;
+	uint64_t n_received; /* texts of the client */
 	uint64_t number;
 	const char *closes; /* why it will be closed when this turn ends; NULL: it will not */
 	uint8_t id[SESSION_ID_BYTES];

@@ -23,7 +23,9 @@ EXTRA_DIST += \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
+	tests/integration/browser.py \
 	tests/integration/clients/bridge.py \
+	tests/integration/clients/browser.mjs \
 	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/gateway_calls.py \
 	tests/integration/clients/rounds.py \
@@ -114,12 +116,16 @@ EXTRA_DIST += \
 	tests/integration/test_sse_handshake.py \
 	tests/integration/test_streamable.py \
 	tests/integration/test_stateless.py \
+	tests/integration/test_status_browser.py \
+	tests/integration/test_status_page.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
+	tests/integration/test_tokens.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
+	tests/integration/tokens.py \
 	tests/integration/wire.py \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
@@ -142,6 +148,12 @@ check-integration: all
 	cd $(srcdir)/tests/integration && \
 	PYTHONDONTWRITEBYTECODE=1 MCP_FLEET_ENVS="$$envs" MCP_FLEET_BUILD="$(abs_top_builddir)" \
 	"$$envs/venv-test/bin/python" -m pytest $(PYTEST_ARGS)
+
+# The picture of doc/status-page.md.
+.PHONY: status-screenshot
+status-screenshot:
+	MCP_FLEET_STATUS_SCREENSHOT="$(abs_top_srcdir)/doc/status.png" \
+		$(MAKE) $(AM_MAKEFLAGS) check-integration PYTEST_ARGS="test_status_browser.py -k screenshot"
 
 # The tests that also run under sanitizers, here under valgrind: minutes, not seconds.
 .PHONY: check-valgrind

@@ -52,6 +52,12 @@ tests_unit_test_token_SOURCES = tests/unit/test_token.c
 tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_keys_file
+TESTS += tests/unit/test_keys_file
+tests_unit_test_keys_file_SOURCES = tests/unit/test_keys_file.c
+tests_unit_test_keys_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_keys_file_LDADD = $(unit_libs) $(CRYPTO_LIBS)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
@@ -483,7 +489,7 @@ tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_sr
 tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 
 # The supervisor.
-supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
 
 check_PROGRAMS += tests/unit/test_backoff
@@ -548,6 +554,12 @@ tests_unit_test_expiry_SOURCES = tests/unit/test_expiry.c
 tests_unit_test_expiry_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_expiry_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_client_addr
+TESTS += tests/unit/test_client_addr
+tests_unit_test_client_addr_SOURCES = tests/unit/test_client_addr.c
+tests_unit_test_client_addr_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
@@ -607,6 +619,24 @@ TESTS += tests/unit/test_health
 tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_html
+TESTS += tests/unit/test_html
+tests_unit_test_html_SOURCES = tests/unit/test_html.c
+tests_unit_test_html_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_html_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_live
+TESTS += tests/unit/test_page_live
+tests_unit_test_page_live_SOURCES = tests/unit/test_page_live.c
+tests_unit_test_page_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_live_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_render
+TESTS += tests/unit/test_page_render
+tests_unit_test_page_render_SOURCES = tests/unit/test_page_render.c
+tests_unit_test_page_render_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_render_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_control
 TESTS += tests/unit/test_control
@@ -1035,4 +1065,39 @@ TESTS += tests/unit/test_registrar_token
 tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
 tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
 tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
+
+# Tokens: an issuer of the tests' own signs them.
+unit_token_sources = tests/unit/token_world.c tests/unit/token_world.h
+unit_token_cppflags = $(unit_cppflags) $(CRYPTO_CFLAGS)
+unit_token_libs = supervisor/libsupervisor.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_jwks
+TESTS += tests/unit/test_jwks
+tests_unit_test_jwks_SOURCES = tests/unit/test_jwks.c $(unit_token_sources)
+tests_unit_test_jwks_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_jwks_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_front_token
+TESTS += tests/unit/test_front_token
+tests_unit_test_front_token_SOURCES = tests/unit/test_front_token.c $(unit_token_sources)
+tests_unit_test_front_token_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_front_token_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_principal
+TESTS += tests/unit/test_principal
+tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
+tests_unit_test_principal_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_principal_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_resource_meta
+TESTS += tests/unit/test_resource_meta
+tests_unit_test_resource_meta_SOURCES = tests/unit/test_resource_meta.c
+tests_unit_test_resource_meta_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_resource_meta_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_token_door
+TESTS += tests/unit/test_token_door
+tests_unit_test_token_door_SOURCES = tests/unit/test_token_door.c $(unit_token_sources)
+tests_unit_test_token_door_CPPFLAGS = $(unit_token_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_token_door_LDADD = $(unit_token_libs) $(EVENT_LIBS) $(YAML_LIBS)
 endif
