@@ -15,11 +15,13 @@ static bool says_trace(const struct origin *origin)
 
 static void take_session(const struct origin *origin, struct trace_span *span)
 {
+	const char *address = session_get_address(origin->session);
 	char id[SESSION_ID_TEXT] = "";
 
 	if (!session_is_once(origin->session))
 		session_get_id(origin->session, id);
 	(void)snprintf(span->session, sizeof(span->session), "%.*s", SPAN_SESSION_SIZE - 1, id);
+	span->address = trace_span_text(address, strlen(address));
 	span->transport = session_get_transport(origin->session);
 	span->revision = revision_name(
 		origin->is_modern ? REV_2026_07_28 : session_get_info(origin->session)->revision);

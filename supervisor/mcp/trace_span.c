@@ -77,6 +77,7 @@ void trace_span_free(struct trace_span *span)
 	free(span->target);
 	free(span->uri);
 	free(span->request_id);
+	free(span->address);
 	free(span->domain);
 	free(span->message);
 	free(span);

@@ -40,6 +40,7 @@ struct trace_span {
 	char *uri;             /* of a resource */
 	char *request_id;      /* as the client chose it */
 	const char *transport; /* "sse", "streamable", "stdio", "local" */
+	char *address;         /* of the client */
 	const char *revision;  /* of MCP */
 	char session[SPAN_SESSION_SIZE];
 	char *domain;

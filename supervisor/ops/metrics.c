@@ -12,6 +12,8 @@ struct metrics {
 	struct loop *loop;
 	const struct health *health;
 	const struct registration *registration;
+	const struct otlp *otlp; /* NULL: nobody makes spans */
+	const struct courier *courier;
 	int64_t began_ms;
 };
 
@@ -132,6 +134,27 @@ static void add_gateway(struct strbuf *out, json_t *report)
 			json_object_get(json_object_get(report, "process"), "restarts")));
 }
 
+static void add_spans(const struct metrics *metrics, struct strbuf *out)
+{
+	struct otlp_stats stats;
+
+	otlp_get_stats(metrics->otlp, &stats);
+	add_plain(out, "spans_total", "counter", "Spans that were made.", (json_int_t)stats.n_made);
+	add_plain(out, "spans_sent_total", "counter", "Spans that the collector has taken.",
+		(json_int_t)stats.n_sent);
+	add_plain(out, "spans_dropped_total", "counter",
+		"Spans that were lost: no room, refused, or switched off.",
+		(json_int_t)stats.n_dropped);
+	add_plain(out, "spans_waiting", "gauge", "Spans on their way to the collector.",
+		(json_int_t)stats.n_waiting);
+	add_plain(out, "span_requests_failed_total", "counter",
+		"Requests to the collector that failed or were refused.",
+		(json_int_t)stats.n_failures);
+	add_plain(out, "courier_restarts_total", "counter",
+		"How often the courier's process was replaced because it had died.",
+		(json_int_t)courier_get_restarts(metrics->courier));
+}
+
 /* --- the whole ---------------------------------------------------------------------------------- */
 
 static void add_fleet(const struct metrics *metrics, struct strbuf *out)
@@ -154,6 +177,8 @@ static bool on_metrics(void *arg, struct http_conn *conn, struct http_ask *ask)
 	add_fleet(metrics, &out);
 	if (report)
 		add_gateway(&out, report);
+	if (metrics->otlp)
+		add_spans(metrics, &out);
 	const struct http_reply reply = { .status = 200,
 		.content_type = CONTENT_TYPE,
 		.body = out.data,
@@ -174,6 +199,13 @@ struct metrics *metrics_new(
 	metrics->registration = registration;
 	metrics->began_ms = loop_now_ms(loop);
 	return metrics;
+}
+
+void metrics_use_spans(
+	struct metrics *metrics, const struct otlp *otlp, const struct courier *courier)
+{
+	metrics->otlp = otlp;
+	metrics->courier = courier;
 }
 
 void metrics_free(struct metrics *metrics)

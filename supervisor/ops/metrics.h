@@ -5,6 +5,7 @@
 #pragma once
 
 #include "supervisor/ops/health.h"
+#include "supervisor/ops/otlp.h"
 #include "supervisor/ops/registration.h"
 
 struct metrics;
@@ -12,6 +13,9 @@ struct metrics;
 /* All is borrowed and must outlive it. */
 struct metrics *metrics_new(
 	struct loop *loop, const struct health *health, const struct registration *registration);
+/* Those of spans and of the courier are shown from now on. */
+void metrics_use_spans(
+	struct metrics *metrics, const struct otlp *otlp, const struct courier *courier);
 void metrics_free(struct metrics *metrics);
 
 /* Fills one route. */

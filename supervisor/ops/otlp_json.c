@@ -101,6 +101,7 @@ static void add_attributes(struct strbuf *out, const struct trace_span *span)
 	add_target(out, span);
 	add_attribute(out, "network.transport", network_of(span));
 	add_attribute(out, "network.protocol.name", is_http(span) ? "http" : NULL);
+	add_attribute(out, "client.address", span->address);
 	add_attribute(out, "mcp_fleet.transport", span->transport);
 	add_worker(out, span);
 	add_end(out, span);

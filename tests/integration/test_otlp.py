@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fleet as fleets
+import metrics
 import streamable
 from collector import Collector, make_certificate
 
@@ -77,12 +78,13 @@ def test_what_a_span_says(start, collector):
     [span] = collector.wait(1)
     assert (span.name, span.kind, span.status.code, span.parent) == ("tools/call meta_meta", 2, 0, "")
     assert 0 < span.end - span.start < 60e9 and len(span.trace_id) == 32
-    assert {key: value for key, value in span.attributes.items() if key != "jsonrpc.request.id"} == {
+    assert span.attributes.pop("jsonrpc.request.id")
+    assert span.attributes.pop("client.address", "127.0.0.1") == "127.0.0.1"
+    assert span.attributes == {
         "mcp.method.name": "tools/call", "mcp.protocol.version": "2025-11-25", "mcp.session.id": opened.id[:8],
         "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "meta_meta", "network.transport": "tcp",
         "network.protocol.name": "http", "mcp_fleet.transport": "streamable", "mcp_fleet.domain": "meta",
         "mcp_fleet.worker": "meta/1"}
-    assert span.attributes["jsonrpc.request.id"]
     assert (span.resource["service.name"], len(span.resource["service.instance.id"])) == ("mcp-fleet", 36)
     assert span.resource["service.version"]
     path, headers = collector.requests[0]
@@ -108,6 +110,23 @@ def test_a_deadline(start, collector):
     [span] = collector.wait(1)
     assert span.attributes["rpc.response.status_code"] == span.attributes["error.type"] == "-31002"
     assert span.status.code == ERROR and span.status.message == answer["error"]["message"][:256]
+
+
+def test_nobody_waits_any_more(start, collector):
+    """A call that is cancelled, and one whose client is gone."""
+    fleet = start()
+    session = fleet.session()
+    for number in (70, 71):
+        session.post({"jsonrpc": "2.0", "id": number, "method": "tools/call",
+                      "params": {"name": "fake_sleep", "arguments": {"seconds": 0.5 if number == 70 else 30}}})
+    session.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 70}})
+    first = collector.wait(1)[0]
+    session.close()
+    second = collector.wait(2)[1]
+    for span, number in ((first, "70"), (second, "71")):
+        assert span.attributes["jsonrpc.request.id"] == number and span.status.code == ERROR
+        assert span.attributes["error.type"] == "cancelled" and "mcp_fleet.worker" not in span.attributes
+        assert span.attributes["mcp_fleet.transport"] == "sse"
 
 
 def test_the_clients_choice(start, collector):
@@ -175,6 +194,23 @@ def test_the_courier_is_killed(start, collector):
     fleets.wait_until(lambda: any(span.trace_id == TRACE_ID for span in collector.spans), 20, "the second span")
     assert [pid] != courier_of(fleet)
     assert ask(opened)["traceparent"]
+
+
+def test_metrics(start_fleet, collector):
+    admin = fleets.free_port()
+    collector.answers = [(400, {}), (503, {})]
+    fleet = start_fleet(settings={"admin": {"listen": f"127.0.0.1:{admin}"},
+                                  "otlp": {"url": collector.url, "interval": "100ms"}})
+    opened = door(fleet)
+    for count in (1, 2):
+        opened.post(opened.call("calculator_add", {"a": 1, "b": 1}))
+        fleets.wait_until(lambda: len(collector.requests) >= count, what="the request")
+    collector.wait(1)
+    fleets.wait_until(lambda: metrics.read(admin)["mcp_fleet_spans_sent_total"] == 1, what="the counter")
+    samples = metrics.read(admin)
+    assert [samples[f"mcp_fleet_{name}"] for name in (
+        "spans_total", "spans_dropped_total", "spans_waiting", "span_requests_failed_total",
+        "courier_restarts_total")] == [2, 1, 0, 2, 0]
 
 
 def test_reload(start, collector):

@@ -81,6 +81,31 @@ static void test_values(void **unused)
 	http_head_done(&head);
 }
 
+/* Of several words the strictest holds, and one that cannot be read says nothing. */
+static void test_how_long_it_may_be_kept(void **unused)
+{
+	static const struct {
+		const char *value;
+		int64_t max_age_s; /* -1: it is not said */
+	} cases[] = { { "max-age=300", 300 }, { "public, MAX-AGE=300 , must-revalidate", 300 },
+		{ "max-age=300, no-cache", 0 }, { "no-store", 0 }, { "max-age=0", 0 },
+		{ "max-age=9, max-age=5, max-age=7", 5 }, { "", -1 }, { ",,", -1 },
+		{ "max-age=", -1 }, { "max-age=-1", -1 }, { "max-age=\"9\"", -1 },
+		{ "x-max-age=9", -1 }, { "s-maxage=9", -1 }, { "no-cache=\"x\"", -1 },
+		{ "max-age=99999999999999999999999", HTTP_HEAD_MAX_AGE_S } };
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct http_head head = { 0 };
+		auto_strbuf line = { 0 };
+
+		strbuf_addf(&line, "cache-control: %s\r\n", cases[i].value);
+		add(&head, line.data);
+		if ((head.has_max_age ? head.max_age_s : -1) != cases[i].max_age_s)
+			fail_msg("%s: %d", cases[i].value, (int)head.max_age_s);
+		http_head_done(&head);
+	}
+}
+
 static void test_bounds(void **unused)
 {
 	struct http_head head = { 0 };
@@ -103,6 +128,7 @@ int main(void)
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_interim_answers_count_for_nothing),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_how_long_it_may_be_kept),
 		cmocka_unit_test(test_bounds),
 	};
 

@@ -158,6 +158,7 @@ static void test_a_span_as_json(void **unused)
 	static char state[] = "a=\"1\"";
 	static char id[] = "7";
 	static char domain[] = "git";
+	static char address[] = "192.0.2.1";
 	const struct trace_span span = { .trace_id = "0af7651916cd43dd8448eb211c80319c",
 		.id = "00f067aa0ba902b7",
 		.parent_id = "b7ad6b7169203331",
@@ -170,6 +171,7 @@ static void test_a_span_as_json(void **unused)
 		.transport = "streamable",
 		.revision = "2025-11-25",
 		.session = "12345678",
+		.address = address,
 		.domain = domain,
 		.worker = 2,
 		.end = SPAN_ANSWERED };
@@ -185,8 +187,8 @@ static void test_a_span_as_json(void **unused)
 			"7") "," TEXT("gen_ai.operation.name",
 			"execute_tool") "," TEXT("gen_ai.tool.name",
 			"git_status") "," TEXT("network.transport",
-			"tcp") "," TEXT("network.protocol.name",
-			"http") "," TEXT("mcp_fleet.transport",
+			"tcp") "," TEXT("network.protocol.name", "http") "," TEXT("client.address",
+			"192.0.2.1") "," TEXT("mcp_fleet.transport",
 			"streamable") "," TEXT("mcp_fleet.domain",
 			"git") "," TEXT("mcp_fleet.worker", "git/2") "]}");
 }

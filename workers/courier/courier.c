@@ -2,6 +2,7 @@
 #include "workers/courier/courier.h"
 
 #include <errno.h>
+#include <sys/queue.h>
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
@@ -29,11 +30,13 @@ struct courier {
 	struct aide_link link;
 	struct http_settings settings;
 	struct http *http;
+	TAILQ_HEAD(, job) jobs;
 	unsigned n_jobs;
 };
 
 /* An order under way. */
 struct job {
+	TAILQ_ENTRY(job) next;
 	struct courier *courier;
 	struct order order;
 	char *id; /* JSON, of the request */
@@ -42,6 +45,7 @@ struct job {
 
 static void free_job(struct job *job)
 {
+	TAILQ_REMOVE(&job->courier->jobs, job, next);
 	job->courier->n_jobs--;
 	order_done(&job->order);
 	target_done(&job->target);
@@ -180,6 +184,7 @@ static void take(struct courier *courier, const struct aide_note *note)
 
 	job->courier = courier;
 	job->id = alloc_mem(note->rpc.id.at, note->rpc.id.len);
+	TAILQ_INSERT_TAIL(&courier->jobs, job, next);
 	courier->n_jobs++;
 	if (courier->n_jobs > MAX_JOBS) {
 		answer_failure(job, RPC_OVERLOADED, "too many orders at a time");
@@ -221,7 +226,9 @@ int courier_run(int in_fd, int out_fd, struct fail *fail)
 		.settings = { .max_bytes = ORDER_MAX_BYTES, .uses_proxy = true },
 	};
 	int r = aide_link_open(&courier.link, &kind, in_fd, out_fd);
+	struct job *job;
 
+	TAILQ_INIT(&courier.jobs);
 	if (r < 0) {
 		(void)fail_set(fail, r, "no signalfd: %s", strerror(-r));
 	} else {
@@ -232,6 +239,8 @@ int courier_run(int in_fd, int out_fd, struct fail *fail)
 			r = fail_set(fail, -EINVAL, "libcurl cannot be used");
 	}
 	http_free(courier.http);
+	while ((job = TAILQ_FIRST(&courier.jobs))) /* nobody is left to hear of it */
+		free_job(job);
 	aide_link_done(&courier.link);
 	return r;
 }
