@@ -394,6 +394,12 @@ tests_unit_test_server_yaml_SOURCES = tests/unit/test_server_yaml.c
 tests_unit_test_server_yaml_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_server_yaml_LDADD = supervisor/libsupervisor.a $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_amount
+TESTS += tests/unit/test_amount
+tests_unit_test_amount_SOURCES = tests/unit/test_amount.c
+tests_unit_test_amount_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_amount_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
