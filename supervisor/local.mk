@@ -2,6 +2,7 @@ noinst_LIBRARIES += supervisor/libsupervisor.a
 supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) \
 	$(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
+	supervisor/client_addr.c supervisor/client_addr.h \
 	supervisor/conf.c supervisor/conf.h \
 	supervisor/conf_auth.c \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
@@ -50,6 +51,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
+	supervisor/front/forwarded.c supervisor/front/forwarded.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/http1.c supervisor/front/http1.h \

@@ -144,16 +144,26 @@ void http_shared_done(struct http_shared *shared)
 	expiry_free(shared->body_expiry);
 	expiry_free(shared->idle_expiry);
 	expiry_free(shared->linger_expiry);
+	client_blocks_done(&shared->trusted);
 }
 
-void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const char *domain)
+void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, size_t n)
+{
+	client_blocks_done(&shared->trusted);
+	client_blocks_init(&shared->trusted, blocks, n);
+}
+
+void http_conn_new(struct http_shared *shared, int fd, const struct client_addr *peer,
+	const struct http_door *door)
 {
 	struct http_conn *conn = alloc_zero(sizeof(*conn));
 
 	conn->shared = shared;
 	conn->fd = fd;
-	conn->is_loopback = is_loopback;
-	conn->domain = domain;
+	conn->peer = *peer;
+	conn->origin.addr = *peer;
+	conn->is_loopback = door->is_loopback;
+	conn->domain = door->domain;
 	conn->readable =
 		loop_watch(shared->loop, fd, EV_READ | EV_PERSIST, http_conn_on_readable, conn);
 	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
@@ -163,6 +173,16 @@ void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const c
 		http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
 	else
 		http_conn_set_deadline(conn, shared->head_expiry);
+}
+
+const struct client_origin *http_conn_get_origin(const struct http_conn *conn)
+{
+	return &conn->origin;
+}
+
+const struct client_addr *http_conn_get_peer(const struct http_conn *conn)
+{
+	return &conn->peer;
 }
 
 void http_shared_close_idle(struct http_shared *shared)

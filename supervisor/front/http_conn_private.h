@@ -41,6 +41,8 @@ struct http_conn {
 	struct expiry_entry deadline;
 	size_t lingered;
 	int fd;
+	struct client_addr peer;
+	struct client_origin origin; /* of the last request */
 	enum conn_state state;
 	bool is_loopback : 1;
 	bool keep_alive : 1; /* of the request being answered */

@@ -102,8 +102,10 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 	const struct http_route *route;
 	const char *why;
 	size_t prefix_len;
-	int status = guard_check(req, conn->is_loopback, &why);
+	int status;
 
+	forwarded_find_client(&conn->peer, false, req, &conn->shared->trusted, &conn->origin);
+	status = guard_check(req, conn->is_loopback, &why);
 	if (status) {
 		http_conn_refuse(conn, status, why);
 		return false;
@@ -120,6 +122,7 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 		domain = alloc_str(prefix + 1);
 	ask->request = req;
 	ask->prefix = prefix;
+	ask->origin = &conn->origin;
 	ask->domain = domain ? domain : conn->domain;
 	*ret_route = route;
 	return route->head(route->arg, conn, ask);

@@ -21,9 +21,8 @@ struct listener {
 	struct httpd *httpd;
 	struct event *acceptable;
 	char *address; /* as it was asked for; NULL: adopted */
-	char *domain;
 	int fd;
-	bool is_loopback;
+	struct http_door door;
 	bool keep; /* mark while the set is compared */
 };
 
@@ -89,7 +88,11 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 	struct httpd *httpd = listener->httpd;
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
+		socklen_t len = sizeof(addr);
+		int conn =
+			accept4(fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct client_addr peer;
 
 		if (conn < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
@@ -99,7 +102,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 			pause_accepting(httpd, errno);
 			return;
 		}
-		http_conn_new(&httpd->shared, conn, listener->is_loopback, listener->domain);
+		peer = client_addr_of(&addr);
+		http_conn_new(&httpd->shared, conn, &peer, &listener->door);
 	}
 }
 
@@ -111,7 +115,7 @@ static void listener_free(struct listener *listener)
 	free(listener);
 }
 
-static char *keep_name(struct httpd *httpd, const char *name)
+static const char *keep_name(struct httpd *httpd, const char *name)
 {
 	struct domain_name *kept;
 
@@ -138,8 +142,8 @@ static struct listener *listener_new(
 	listener->httpd = httpd;
 	listener->fd = fd;
 	listener->address = alloc_str(address);
-	listener->domain = keep_name(httpd, domain);
-	listener->is_loopback = is_loopback_address(&addr);
+	listener->door = (struct http_door){ .domain = keep_name(httpd, domain),
+		.is_loopback = is_loopback_address(&addr) };
 	listener->acceptable =
 		loop_watch(httpd->loop, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 	return listener;
@@ -175,14 +179,18 @@ static int open_socket(const struct conf_listener *conf)
 	return TAKE_FD(fd);
 }
 
+static bool same_domain(const char *a, const char *b)
+{
+	return a && b ? streq(a, b) : !a == !b;
+}
+
 static struct listener *find_listener(const struct httpd *httpd, const struct conf_listener *conf)
 {
 	struct listener *listener;
 
 	TAILQ_FOREACH(listener, &httpd->listeners, next)
 		if (listener->address && streq(listener->address, conf->address) &&
-			(listener->domain && conf->domain ? streq(listener->domain, conf->domain)
-							  : !listener->domain == !conf->domain))
+			same_domain(listener->door.domain, conf->domain))
 			return listener;
 	return NULL;
 }
@@ -339,7 +347,7 @@ void httpd_add_url(const struct httpd *httpd, struct strbuf *out)
 	TAILQ_FOREACH(listener, &httpd->listeners, next) {
 		auto_strbuf authority = { 0 };
 
-		if (listener->domain || !get_authority(listener->fd, &authority))
+		if (listener->door.domain || !get_authority(listener->fd, &authority))
 			continue;
 		strbuf_addf(out, "http://%s", authority.data);
 		return;
@@ -414,6 +422,11 @@ void httpd_free(struct httpd *httpd)
 void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits)
 {
 	http_shared_set_limits(&httpd->shared, limits);
+}
+
+void httpd_set_trusted(struct httpd *httpd, char *const *blocks, size_t n)
+{
+	http_shared_set_trusted(&httpd->shared, blocks, n);
 }
 
 void httpd_close_idle(struct httpd *httpd)

@@ -38,6 +38,9 @@ void httpd_free(struct httpd *httpd); /* closes all connections */
 
 void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits);
 
+/* Proxies whose X-Forwarded-For and -Proto are believed from now on: "10.0.0.0/8", "::1". */
+void httpd_set_trusted(struct httpd *httpd, char *const *blocks, size_t n);
+
 /* Listens on what is not listened on yet, and stops listening on what is no more in the list;
  * connections stay. 0, or -errno with words: then nothing has changed. */
 int httpd_listen(struct httpd *httpd, const struct conf_listener *listeners, size_t n_listeners,

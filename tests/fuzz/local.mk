@@ -33,6 +33,10 @@ fuzz_programs += tests/fuzz/fuzz_catalog
 tests_fuzz_fuzz_catalog_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_catalog_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
 
+fuzz_programs += tests/fuzz/fuzz_forwarded
+tests_fuzz_fuzz_forwarded_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_forwarded_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)

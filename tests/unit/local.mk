@@ -542,6 +542,12 @@ tests_unit_test_expiry_SOURCES = tests/unit/test_expiry.c
 tests_unit_test_expiry_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_expiry_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_client_addr
+TESTS += tests/unit/test_client_addr
+tests_unit_test_client_addr_SOURCES = tests/unit/test_client_addr.c
+tests_unit_test_client_addr_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
