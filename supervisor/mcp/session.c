@@ -356,6 +356,14 @@ void session_set_caller(struct session *session, const struct caller *caller)
 	}
 }
 
+void session_set_principal(struct session *session, struct principal *principal)
+{
+	struct principal *old = session->caller.principal;
+
+	session->caller.principal = principal_ref(principal);
+	principal_unref(old);
+}
+
 struct usage *session_get_usage(const struct session *session, enum usage_of of)
 {
 	return session->caller.usages[of];

@@ -123,6 +123,8 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 /* Whose it is: at its beginning, and again with each request of the same identity, since what a token or a key
  * allows may have changed. Copied; whose limits it counts for is decided at its beginning. */
 void session_set_caller(struct session *session, const struct caller *caller);
+/* What its principal allows has changed. */
+void session_set_principal(struct session *session, struct principal *principal);
 struct principal *session_get_principal(
 	const struct session *session); /* NULL: a local process; borrowed */
 struct usage *session_get_usage(

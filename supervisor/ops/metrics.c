@@ -215,7 +215,9 @@ void metrics_free(struct metrics *metrics)
 
 void metrics_get_routes(struct metrics *metrics, struct http_route ret[METRICS_ROUTES])
 {
-	ret[0] = (struct http_route){
-		.path = "/metrics", .methods = HTTPD_GET, .head = on_metrics, .arg = metrics
-	};
+	ret[0] = (struct http_route){ .path = "/metrics",
+		.zone = GUARD_ZONE_ADMIN,
+		.methods = HTTPD_GET,
+		.head = on_metrics,
+		.arg = metrics };
 }

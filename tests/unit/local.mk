@@ -560,6 +560,18 @@ tests_unit_test_client_addr_SOURCES = tests/unit/test_client_addr.c
 tests_unit_test_client_addr_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_cors
+TESTS += tests/unit/test_cors
+tests_unit_test_cors_SOURCES = tests/unit/test_cors.c
+tests_unit_test_cors_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_cors_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_credential
+TESTS += tests/unit/test_credential
+tests_unit_test_credential_SOURCES = tests/unit/test_credential.c
+tests_unit_test_credential_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_credential_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
@@ -607,6 +619,18 @@ TESTS += tests/unit/test_http_reply
 tests_unit_test_http_reply_SOURCES = tests/unit/test_http_reply.c
 tests_unit_test_http_reply_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_http_reply_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_hosts
+TESTS += tests/unit/test_hosts
+tests_unit_test_hosts_SOURCES = tests/unit/test_hosts.c
+tests_unit_test_hosts_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_hosts_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_owner
+TESTS += tests/unit/test_owner
+tests_unit_test_owner_SOURCES = tests/unit/test_owner.c
+tests_unit_test_owner_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_owner_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_sse
 TESTS += tests/unit/test_sse
