@@ -271,7 +271,7 @@ static void set_up(void)
 	world.sessions = sessions_new(world.loop, &conf.limits, on_session_closed, NULL);
 	world.door = streamable_new(world.loop, NULL, &conf);
 	streamable_get_routes(world.door, world.routes);
-	world.guard = guard_new(&conf);
+	world.guard = guard_new(&(struct guard_parts){ 0 }, &conf);
 	http_shared_init(&world.shared, world.loop, NULL, world.guard);
 	http_shared_set_limits(&world.shared, &conf.limits);
 	open_one();

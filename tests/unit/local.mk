@@ -584,6 +584,12 @@ tests_unit_test_revision_SOURCES = tests/unit/test_revision.c
 tests_unit_test_revision_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_revision_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_keys
+TESTS += tests/unit/test_keys
+tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
+tests_unit_test_keys_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_keys_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_usage
 TESTS += tests/unit/test_usage
 tests_unit_test_usage_SOURCES = tests/unit/test_usage.c

@@ -21,6 +21,9 @@ static struct conf make_conf(enum conf_auth_mode mode)
 
 static const struct client_origin here;
 
+static struct loop *loop;
+static struct guard_parts parts;
+
 /* What the guard makes of a head with these fields. */
 static void judge(
 	struct guard *guard, const char *start, struct guard_ask ask, struct guard_verdict *ret)
@@ -81,7 +84,7 @@ static void test_zones(void **unused)
 		int status;
 
 		required.admin_auth = none.admin_auth = cases[i].admin;
-		guard = guard_new(&required);
+		guard = guard_new(&parts, &required);
 		status = status_of(guard, GET, ask);
 		if (status != cases[i].when_wanted)
 			fail_msg("case %zu: %d where a credential is wanted", i, status);
@@ -119,7 +122,7 @@ static void test_order(void **unused)
 			STATS_REFUSED_BAD_REQUEST },
 	};
 	struct conf conf = make_conf(CONF_AUTH_REQUIRED);
-	auto_(guard_freep) struct guard *guard = guard_new(&conf);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
 	const struct guard_ask ask = { .is_loopback = true };
 
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
@@ -136,7 +139,7 @@ static void test_order(void **unused)
 static void test_without_wanting(void **unused)
 {
 	struct conf conf = make_conf(CONF_AUTH_NONE);
-	auto_(guard_freep) struct guard *guard = guard_new(&conf);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
 	const struct guard_ask ask = { .is_loopback = true };
 
 	assert_int_equal(status_of(guard, GET "Authorization: Bearer\r\n", ask), 0);
@@ -147,7 +150,7 @@ static void test_without_wanting(void **unused)
 static void test_the_refusal_names_the_setting(void **unused)
 {
 	struct conf conf = make_conf(CONF_AUTH_NONE);
-	auto_(guard_freep) struct guard *guard = guard_new(&conf);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
 	auto_guard_verdict host = { 0 };
 	auto_guard_verdict origin = { 0 };
 
@@ -163,7 +166,7 @@ static void test_the_refusal_names_the_setting(void **unused)
 static void test_grants(void **unused)
 {
 	struct conf conf = make_conf(CONF_AUTH_REQUIRED);
-	auto_(guard_freep) struct guard *guard = guard_new(&conf);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
 	auto_guard_verdict refused = { 0 };
 	auto_guard_verdict plain = { 0 };
 
@@ -184,7 +187,7 @@ static void test_wanting_stays(void **unused)
 	struct conf with = make_conf(CONF_AUTH_UNSET);
 	struct conf without = make_conf(CONF_AUTH_UNSET);
 	struct conf none = make_conf(CONF_AUTH_NONE);
-	auto_(guard_freep) struct guard *guard = guard_new(&without);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &without);
 
 	with.auth.issuer = issuer;
 	with.keys_path = without.keys_path = path;
@@ -199,9 +202,28 @@ static void test_wanting_stays(void **unused)
 	assert_false(guard_wants_credential(guard));
 }
 
+static void on_change(void *arg)
+{
+}
+
+static void fetch_nothing(void *arg, uint64_t number, const char *url, const char *ca_file)
+{
+}
+
 static int set_up(void **unused)
 {
 	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	loop = loop_new_fake();
+	parts = (struct guard_parts){ .keys = keys_new(loop, on_change, NULL),
+		.tokens = token_door_new(loop, fetch_nothing, NULL) };
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	token_door_free(parts.tokens);
+	keys_free(parts.keys);
+	loop_free(loop);
 	return 0;
 }
 
@@ -216,5 +238,5 @@ int main(void)
 		cmocka_unit_test(test_wanting_stays),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

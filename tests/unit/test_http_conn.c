@@ -200,7 +200,7 @@ static int set_up(void **unused)
 {
 	world = (struct world){ .loop = loop_new_fake() };
 	loop_fake_advance(world.loop, 1000);
-	world.guard = guard_new(&open_conf);
+	world.guard = guard_new(&(struct guard_parts){ 0 }, &open_conf); /* nobody is asked */
 	http_shared_init(&world.shared, world.loop, NULL, world.guard);
 	http_shared_set_limits(&world.shared, &limits);
 	world.client = connect_one();
@@ -455,7 +455,9 @@ static void test_grants(void **unused)
 /* Without a credential where one is wanted: each path and method alike, and what is malformed as ever. */
 static void test_refused_by_the_guard(void **unused)
 {
-	static const struct conf wanting = { .auth.mode = CONF_AUTH_REQUIRED };
+	static char nothing[] = "";
+	static const struct conf wanting = { .auth = { .mode = CONF_AUTH_REQUIRED,
+						     .issuer = nothing } };
 	static const char *const starts[] = { "GET /get", "HEAD /get", "GET /none", "POST /get",
 		"DELETE /hold", "OPTIONS /hold", "PUT /none", "GET /%2f", "OPTIONS *" };
 
