@@ -6,6 +6,7 @@
 static struct {
 	uint64_t limits[STATS_LIMITS];
 	uint64_t refusals[STATS_REFUSALS];
+	uint64_t audit_lost;
 } stats;
 
 static const char *const limit_names[STATS_LIMITS] = {
@@ -76,6 +77,16 @@ uint64_t stats_get_refusal(enum stats_refusal refusal)
 const char *stats_refusal_name(enum stats_refusal refusal)
 {
 	return refusal_names[refusal];
+}
+
+void stats_audit_lost(void)
+{
+	stats.audit_lost++;
+}
+
+uint64_t stats_get_audit_lost(void)
+{
+	return stats.audit_lost;
 }
 
 void stats_reset(void)

@@ -60,5 +60,9 @@ void stats_refused(enum stats_refusal refusal);
 uint64_t stats_get_refusal(enum stats_refusal refusal);
 const char *stats_refusal_name(enum stats_refusal refusal);
 
+/* Records of the audit that could not be written (mcp/audit.h). */
+void stats_audit_lost(void);
+uint64_t stats_get_audit_lost(void);
+
 /* All is 0 again; for tests. */
 void stats_reset(void);

@@ -75,10 +75,10 @@ static void answer_array(struct exchange *x)
 
 static void close_slow(struct peer *peer)
 {
-	char id[SESSION_ID_TEXT];
+	char id[SESSION_SHOWN_TEXT];
 
-	session_get_id(peer->session, id);
-	const struct log_about about = { .session = peer->is_once ? NULL : id };
+	session_get_shown_id(peer->session, id);
+	const struct log_about about = { .session = id };
 	if (log_limit_ok(&peer->peers->slow_log, SLOW_LOG_BURST, "slow clients"))
 		log_warn_about(&about,
 			"client does not read its event streams; closing the session "

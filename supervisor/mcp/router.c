@@ -363,13 +363,6 @@ static void begin_audit(
 	call->audit = audit_begin(router->audit, call->session, &ask);
 }
 
-void router_refused_tool(
-	struct router *router, const struct origin *origin, const struct audit_ask *ask, int code)
-{
-	audit_end(router->audit, audit_begin(router->audit, origin->session, ask),
-		call_outcome_name(true, false, code), code, 0);
-}
-
 void router_call(struct router *router, const struct forward *forward)
 {
 	struct call *call;

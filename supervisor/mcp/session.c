@@ -132,11 +132,13 @@ static void log_end(struct session *session, const char *reason)
 	const struct principal *principal = session->caller.principal;
 	struct sessions *sessions = session->owner;
 	struct session_report report;
+	char id[SESSION_SHOWN_TEXT];
 
 	if (!log_limit_ok(&sessions->end_log, END_LOG_BURST, "ended sessions"))
 		return;
 	session_get_report(session, &report);
-	const struct log_about about = { .session = report.id,
+	session_get_shown_id(session, id);
+	const struct log_about about = { .session = id,
 		.client = session->caller.address,
 		.key = principal ? principal->name : NULL,
 		.domain = report.domain,
@@ -424,6 +426,17 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT])
 	ret[SESSION_ID_TEXT - 1] = '\0';
 }
 
+void session_get_shown_id(const struct session *session, char ret[SESSION_SHOWN_TEXT])
+{
+	char id[SESSION_ID_TEXT];
+	bool has_id =
+		session->id[6] != 0; /* the version, where make_id() was; also after the end */
+
+	session_get_id(session, id);
+	memcpy(ret, id, SESSION_SHOWN_TEXT - 1);
+	ret[has_id ? SESSION_SHOWN_TEXT - 1 : 0] = '\0';
+}
+
 struct endpoint *session_get_endpoint(const struct session *session)
 {
 	return session->endpoint;
@@ -477,9 +490,9 @@ void session_touch(struct session *session)
 
 static void close_slow(struct session *session)
 {
-	char id[SESSION_ID_TEXT];
+	char id[SESSION_SHOWN_TEXT];
 
-	session_get_id(session, id);
+	session_get_shown_id(session, id);
 	const struct log_about about = { .session = id };
 	if (log_limit_ok(&session->owner->slow_log, SLOW_LOG_BURST, "slow clients"))
 		log_warn_about(&about,

@@ -140,6 +140,11 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 /* Of no other session of this process, ever; never 0. */
 uint64_t session_get_number(const struct session *session);
 void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT]);
+
+/* The first part of its id, for the log and the audit: enough to find it, too little to speak for it. "" for one
+ * that is_once. */
+enum { SESSION_SHOWN_TEXT = 9 };
+void session_get_shown_id(const struct session *session, char ret[SESSION_SHOWN_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
 struct session_info *session_get_info(struct session *session);

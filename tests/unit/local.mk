@@ -596,6 +596,12 @@ tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
 tests_unit_test_usage_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_usage_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_audit
+TESTS += tests/unit/test_audit
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
+tests_unit_test_audit_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_audit_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_session
 TESTS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
