@@ -118,14 +118,21 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_watch.c \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
-	supervisor/ops/metrics.c supervisor/ops/metrics.h \
+	supervisor/ops/metrics.c supervisor/ops/metrics.h supervisor/ops/metrics_private.h \
+	supervisor/ops/metrics_fleet.c \
+	supervisor/ops/metrics_front.c \
+	supervisor/ops/metrics_gateway.c \
+	supervisor/ops/metrics_process.c \
+	supervisor/ops/metrics_table.c \
+	supervisor/ops/metrics_text.c supervisor/ops/metrics_text.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
 	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h \
-	supervisor/stats.c supervisor/stats.h
+	supervisor/stats.c supervisor/stats.h \
+	supervisor/stats_door.c supervisor/stats_door.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \

@@ -142,7 +142,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_registration(d);
 	main_make_status(d);
 	main_make_control(d);
-	d->metrics = metrics_new(d->loop, d->health, d->registration);
+	main_make_metrics(d);
 	main_make_runtime_dir(d);
 	r = check_sandbox(d, fail);
 	if (r == 0)

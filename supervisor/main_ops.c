@@ -120,3 +120,16 @@ void main_make_control(struct daemon *d)
 
 	d->control = control_new(&parts, &control_hooks, d);
 }
+
+void main_make_metrics(struct daemon *d)
+{
+	const struct metrics_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.conf = d->conf,
+		.health = d->health,
+		.registration = d->registration,
+	};
+
+	d->metrics = metrics_new(&parts);
+}

@@ -70,6 +70,7 @@ void main_find_state_dir(struct daemon *d);
 void main_make_registration(struct daemon *d);
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
+void main_make_metrics(struct daemon *d);
 
 /* main_reload.c: the hook of ops/control.h, and the same for SIGHUP. */
 int main_reload(void *arg, json_t **ret, struct fail *fail);

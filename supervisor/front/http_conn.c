@@ -7,6 +7,7 @@
 #include "shared/fd.h"
 #include "supervisor/conf.h"
 #include "supervisor/front/http_conn_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	LINGER_MS = 2000,
@@ -32,6 +33,7 @@ static void free_conn(void *arg)
 
 	TAILQ_REMOVE(&conn->shared->conns, conn, next);
 	conn->shared->n_conns--;
+	stats_connection_closed();
 	ev_free(conn->readable);
 	ev_free(conn->writable);
 	strbuf_done(&conn->in);
@@ -79,6 +81,8 @@ static void on_head_expired(struct expiry_entry *entry, void *arg)
 
 	conn->expiry = NULL;
 	if (conn->in.len > 0)
+		stats_limit_reached(STATS_LIMIT_HEADER_TIMEOUT);
+	if (conn->in.len > 0)
 		http_conn_refuse_and_close(conn, 408, "the head of the request came too slowly");
 	else
 		http_conn_kill(conn);
@@ -90,6 +94,7 @@ static void on_body_expired(struct expiry_entry *entry, void *arg)
 		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, deadline));
 
 	conn->expiry = NULL;
+	stats_limit_reached(STATS_LIMIT_BODY_TIMEOUT);
 	http_conn_free_pending(TAKE(conn->pending));
 	http_conn_refuse_and_close(conn, 408, "the body of the request came too slowly");
 }
@@ -158,11 +163,14 @@ void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const c
 		loop_watch(shared->loop, fd, EV_READ | EV_PERSIST, http_conn_on_readable, conn);
 	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
 	shared->n_conns++;
+	stats_connection_opened();
 	(void)event_add(conn->readable, NULL);
-	if (shared->n_conns > shared->max_conns)
-		http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
-	else
+	if (shared->n_conns <= shared->max_conns) {
 		http_conn_set_deadline(conn, shared->head_expiry);
+		return;
+	}
+	stats_limit_reached(STATS_LIMIT_CONNECTIONS);
+	http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
 }
 
 void http_shared_close_idle(struct http_shared *shared)

@@ -14,6 +14,7 @@
 #include "shared/alloc.h"
 #include "supervisor/front/guard.h"
 #include "supervisor/front/http_conn_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	SCRATCH_BYTES = 64 * KIB,
@@ -105,6 +106,7 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 	int status = guard_check(req, conn->is_loopback, &why);
 
 	if (status) {
+		stats_refused(status == 421 ? STATS_REFUSED_HOST : STATS_REFUSED_ORIGIN);
 		http_conn_refuse(conn, status, why);
 		return false;
 	}
@@ -158,6 +160,18 @@ static bool has_whole_body(const struct http1_request *req, size_t available)
 	return !req->chunked && req->content_length <= available;
 }
 
+/* A request that cannot be read; which limit it was shows in the status. */
+static void refuse_unread(struct http_conn *conn, int status, const char *why)
+{
+	if (status == 413)
+		stats_limit_reached(STATS_LIMIT_REQUEST_BYTES);
+	else if (status == 414 || status == 431)
+		stats_limit_reached(STATS_LIMIT_HEADER_BYTES);
+	else if (status == 400)
+		stats_refused(STATS_REFUSED_BAD_REQUEST);
+	http_conn_refuse_and_close(conn, status, why);
+}
+
 /* One head at `buf`. Returns the bytes used, 0: more is needed. */
 static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 {
@@ -171,7 +185,7 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 		return 0;
 	conn->is_head = req.method == HTTP1_HEAD;
 	if (used < 0) {
-		http_conn_refuse_and_close(conn, (int)-used, req.why);
+		refuse_unread(conn, (int)-used, req.why);
 		return len;
 	}
 	body_len = (size_t)req.content_length;
@@ -205,7 +219,7 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		return used;
 	conn->pending = NULL;
 	if (r < 0) {
-		http_conn_refuse_and_close(conn, -r, pending->body.why);
+		refuse_unread(conn, -r, pending->body.why);
 		used = len;
 	} else {
 		(void)strbuf_reserve(&pending->data, 0);

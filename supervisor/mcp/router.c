@@ -11,6 +11,7 @@
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/trace.h"
+#include "supervisor/stats.h"
 
 enum {
 	FIRST_BUCKETS = 256,
@@ -86,6 +87,7 @@ static void free_call(struct call *call)
 {
 	if (call->ids != call->own_ids)
 		free(call->ids);
+	stats_series_unref(call->timing.series);
 	free(call->label);
 	free(call->trace);
 	free(call->params);
@@ -124,6 +126,7 @@ struct origin call_origin(const struct call *call)
 		.is_modern = call->is_modern,
 		.level = call->level,
 		.client = call->client,
+		.timing = call->timing,
 	};
 }
 
@@ -256,6 +259,22 @@ static char *get_trace_id(const struct origin *origin)
 	return trace_get_id(&trace, id) ? alloc_str(id) : NULL;
 }
 
+/* Under the domain that serves it, whichever endpoint it came to. */
+void router_time(struct call *call, const struct forward *forward)
+{
+	const struct stats_timing *asked = &forward->origin->timing;
+	const char *tool = forward->kind == FORWARD_TOOL ? forward->target->name : NULL;
+	struct stats_series *before = call->timing.series;
+
+	if (!asked->series)
+		return;
+	call->timing.since_us = asked->since_us;
+	call->timing.series = stats_series_ref(
+		stats_find_series(stats_door_beside(asked->series->door, forward->target->domain),
+			asked->series->method, tool));
+	stats_series_unref(before);
+}
+
 static struct call *add_call(struct router *router, const struct forward *forward)
 {
 	const struct origin *origin = forward->origin;
@@ -283,6 +302,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->since_ms = loop_now_ms(router->loop);
 	call->timeout_ms = target->timeout_ms;
 	call->trace = get_trace_id(origin);
+	router_time(call, forward);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
 	call->is_bridged = may_be_interrupted(forward);
@@ -340,6 +360,7 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
+		stats_limit_reached(STATS_LIMIT_DOMAIN_QUEUE);
 		message = alloc_printf(
 			"the queue of domain %s is full (domains.%s.queue, queue_bytes), or other "
 			"sessions have all its processes (isolation, processes.max); try again later",
@@ -437,6 +458,7 @@ static void refuse_result(struct router *router, struct call *call, size_t len)
 		"the answer of %s has %zu bytes; tools.max_result_bytes allows %zu. Ask for less",
 		call->label, len, router->conf->tools.max_result_bytes);
 
+	stats_limit_reached(STATS_LIMIT_RESULT_BYTES);
 	log_warn("call %llu: %s", (unsigned long long)call->no, message);
 	router_fail(router, call, RPC_INTERNAL_ERROR, message, NULL);
 }
@@ -448,6 +470,16 @@ static void log_answer(const struct router *router, const struct call *call)
 	log_debug_about(&about, "call %llu: %s answered after %lld ms",
 		(unsigned long long)call->no, call->label,
 		(long long)(loop_now_ms(router->loop) - call->since_ms));
+}
+
+/* What the tool says of itself, for whoever watches. */
+static void note_tool_error(const struct call *call, struct jspan result)
+{
+	bool is_error = false;
+
+	if (call->kind == FORWARD_TOOL && call->timing.series &&
+		jspan_get_bool(jspan_member(result, "isError", NULL), &is_error) && is_error)
+		stats_failed(call->timing.series->door, STATS_TOOL_ERROR);
 }
 
 static const struct catalog_naming *naming_of(const struct router *router, const struct call *call)
@@ -468,6 +500,7 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	auto_strbuf rewritten = { 0 };
 	auto_free char *id = NULL;
 
+	note_tool_error(call, result);
 	if (naming)
 		rewrite_result(&splices, naming, result);
 	if (!tasks_take_result(router, call, result, &splices))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "supervisor/mcp/session.h"
+#include "supervisor/stats_door.h"
 
 enum { SESSION_ID_BYTES = 16 };
 
@@ -19,7 +20,8 @@ struct session {
 	const struct sink_ops *ops; /* NULL: closed, about to be freed */
 	void *sink;
 	struct endpoint *endpoint;
-	struct caller caller; /* its principal is a reference of ours */
+	struct stats_door *door; /* a reference of ours */
+	struct caller caller;    /* its principal is a reference of ours */
 	STAILQ_HEAD(, queued) queue;
 	size_t queued_bytes;
 	unsigned n_queued;

@@ -554,6 +554,18 @@ tests_unit_test_revision_SOURCES = tests/unit/test_revision.c
 tests_unit_test_revision_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_revision_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_stats_door
+TESTS += tests/unit/test_stats_door
+tests_unit_test_stats_door_SOURCES = tests/unit/test_stats_door.c
+tests_unit_test_stats_door_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_stats_door_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_metrics_text
+TESTS += tests/unit/test_metrics_text
+tests_unit_test_metrics_text_SOURCES = tests/unit/test_metrics_text.c
+tests_unit_test_metrics_text_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_metrics_text_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_session
 TESTS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
