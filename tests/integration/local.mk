@@ -92,6 +92,7 @@ EXTRA_DIST += \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \
+	tests/integration/test_metrics_move.py \
 	tests/integration/test_network_hostile.py \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
