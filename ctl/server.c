@@ -13,7 +13,7 @@
 #include "shared/uri.h"
 #include "shared/utf8.h"
 
-/* As supervisor/conf_*.c and workers/remote/headers.c have them. */
+/* As supervisor/conf_*.c and workers/common/headers.c have them. */
 enum {
 	MAX_ARGUMENTS = 256,
 	MAX_ARGUMENT = 4096,

@@ -48,7 +48,9 @@ static uint8_t mask_of(unsigned bits, unsigned i)
 {
 	if (bits >= (i + 1) * 8)
 		return 0xff;
-	return bits <= i * 8 ? 0 : (uint8_t)(0xff << (8 - (bits - i * 8)));
+	if (bits <= i * 8)
+		return 0;
+	return (uint8_t)(0xffU << (8 - (bits - i * 8)) & 0xffU);
 }
 
 int ipnet_parse(const char *text, struct ipnet *ret)

@@ -1,5 +1,5 @@
 noinst_LIBRARIES += shared/libshared.a
-shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
+shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS) $(CRYPTO_CFLAGS)
 shared_libshared_a_SOURCES = \
 	shared/alloc.c shared/alloc.h \
 	shared/ascii.h \
@@ -15,6 +15,9 @@ shared_libshared_a_SOURCES = \
 	shared/ipnet.c shared/ipnet.h \
 	shared/jspan.c shared/jspan.h \
 	shared/jx.c shared/jx.h \
+	shared/key_text.c shared/key_text.h \
+	shared/keys_file.c shared/keys_file.h \
+	shared/keys_file_read.c \
 	shared/landlock.c shared/landlock.h \
 	shared/libexec.c shared/libexec.h \
 	shared/limits.h \

@@ -13,7 +13,7 @@
 #include "shared/fd.h"
 #include "shared/utf8.h"
 
-enum { LIMIT_WINDOW_MS = 10000, MAX_FIELDS = 16 };
+enum { LIMIT_WINDOW_MS = 10000, MAX_FIELDS = 24 };
 
 static struct {
 	const char *ident;
@@ -104,10 +104,11 @@ static void each_field(const struct log_about *about,
 		const char *value;
 	} texts[] = { { "domain", about->domain }, { "worker", about->worker },
 		{ "session_id", about->session }, { "tool", about->tool },
-		{ "client_ip", about->client }, { "trace_id", about->trace } };
+		{ "client_ip", about->client }, { "key", about->key }, { "trace_id", about->trace },
+		{ "audit", about->audit } };
 
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
-		if (texts[i].value)
+		if (texts[i].value && *texts[i].value)
 			add(out, texts[i].name, texts[i].value);
 	if (about->call) {
 		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)about->call);
@@ -117,11 +118,16 @@ static void each_field(const struct log_about *about,
 		(void)snprintf(number, sizeof(number), "%lld", (long long)about->pid);
 		add(out, "worker_pid", number);
 	}
+	if (about->duration_us) {
+		(void)snprintf(number, sizeof(number), "%.6f", (double)about->duration_us / 1e6);
+		add(out, "duration", number);
+	}
 }
 
 static void add_text_field(struct strbuf *out, const char *name, const char *value)
 {
-	strbuf_addf(out, " %s=%s", name, value);
+	strbuf_addf(out, " %s=", name);
+	log_add_clean(out, value);
 }
 
 static void add_json_field(struct strbuf *out, const char *name, const char *value)

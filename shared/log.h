@@ -37,10 +37,13 @@ struct log_about {
 	const char *worker; /* "git/2" */
 	const char *session;
 	const char *tool;
-	const char *client;
-	const char *trace; /* the trace id of W3C Trace Context, 32 hexadecimal digits */
+	const char *client; /* its address */
+	const char *key;    /* the name of the key, or of a token's subject, that it has shown */
+	const char *trace;  /* the trace id of W3C Trace Context, 32 hexadecimal digits */
+	const char *audit;  /* a record of the audit, JSON */
 	uint64_t call;
 	int64_t pid;
+	int64_t duration_us; /* told in seconds */
 };
 
 /* Lets LOG_TARGET_JOURNAL work (without this it is text): call it before log_init(). It stands in

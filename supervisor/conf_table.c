@@ -388,8 +388,8 @@ static const struct conf_key table[] = {
 	{ "auth.jwks_url", FIELD(conf, auth.jwks_url), .reload = CONF_RELOAD_LIVE, RANGE(0, 8192),
 		.def = "\"\"", .is_valid = is_url_or_empty,
 		.form = "http://HOST[:PORT][/PATH] or https://…",
-		.doc = "Where these keys are fetched, and fetched again when they are old or a token "
-		       "names another; empty: nowhere." },
+		.doc = "Where these keys are fetched (https, or http on this machine), and fetched again "
+		       "when they are old or a token names another; empty: nowhere." },
 	{ "auth.jwks_ca_file", FIELD(conf, auth.jwks_ca_file), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
 		.form = "an absolute path",
@@ -398,7 +398,8 @@ static const struct conf_key table[] = {
 		.def = "\"\"", .is_valid = is_url_or_empty,
 		.form = "http://HOST[:PORT][/PATH] or https://…",
 		.doc = "This server as its clients know it, for the metadata that tell them where tokens "
-		       "are had; empty: as the request names it." },
+		       "are had; without a path each endpoint is a resource below it. Empty: as the "
+		       "request names it." },
 	{ "auth.authorization_servers", FIELD(conf, auth.authorization_servers),
 		.reload = CONF_RELOAD_LIVE, RANGE(0, 16), .def = "[]", .is_valid = conf_is_url,
 		.form = "http://HOST[:PORT][/PATH] or https://…",

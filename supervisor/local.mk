@@ -1,7 +1,8 @@
 noinst_LIBRARIES += supervisor/libsupervisor.a
 supervisor_libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) \
-	$(SYSTEMD_CFLAGS)
+	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
 supervisor_libsupervisor_a_SOURCES = \
+	supervisor/client_addr.c supervisor/client_addr.h \
 	supervisor/conf.c supervisor/conf.h \
 	supervisor/conf_auth.c \
 	supervisor/conf_decode.c supervisor/conf_decode.h \
@@ -50,6 +51,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
+	supervisor/front/forwarded.c supervisor/front/forwarded.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
@@ -58,25 +60,38 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http_conn_private.h \
 	supervisor/front/http_conn_read.c \
 	supervisor/front/http_conn_write.c \
+	supervisor/front/http_io.c supervisor/front/http_io.h \
 	supervisor/front/http_kept.c supervisor/front/http_kept.h \
 	supervisor/front/http_reply.c supervisor/front/http_reply.h \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
+	supervisor/front/jose.c supervisor/front/jose.h \
+	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/peer_private.h \
 	supervisor/front/peer_send.c \
 	supervisor/front/peer_stream.c \
+	supervisor/front/resource_meta.c supervisor/front/resource_meta.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
+	supervisor/front/tls.c supervisor/front/tls.h supervisor/front/tls_private.h \
+	supervisor/front/tls_conn.c \
+	supervisor/front/tls_names.c \
+	supervisor/front/token.c supervisor/front/token.h \
+	supervisor/front/token_cache.c supervisor/front/token_cache.h \
+	supervisor/front/token_door.c supervisor/front/token_door.h \
 	supervisor/loop.c supervisor/loop.h \
+	supervisor/mcp/audit.c supervisor/mcp/audit.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/bridge_ask.c \
 	supervisor/mcp/bridge_input.c \
 	supervisor/mcp/bridge_park.c \
 	supervisor/mcp/bridge_private.h \
+	supervisor/mcp/call_end.c supervisor/mcp/call_end.h \
 	supervisor/mcp/catalog.c supervisor/mcp/catalog.h supervisor/mcp/catalog_private.h \
 	supervisor/mcp/catalog_find.c \
 	supervisor/mcp/catalog_index.c supervisor/mcp/catalog_index.h \
@@ -99,13 +114,17 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/router.c supervisor/mcp/router.h \
 	supervisor/mcp/router_line.c \
 	supervisor/mcp/router_private.h \
+	supervisor/mcp/router_trace.c \
 	supervisor/mcp/session.c supervisor/mcp/session.h supervisor/mcp/session_private.h \
 	supervisor/mcp/session_report.c \
 	supervisor/mcp/splice.c supervisor/mcp/splice.h \
 	supervisor/mcp/tasks.c supervisor/mcp/tasks.h supervisor/mcp/tasks_private.h \
 	supervisor/mcp/tasks_ask.c \
 	supervisor/mcp/trace.c supervisor/mcp/trace.h \
+	supervisor/mcp/trace_span.c supervisor/mcp/trace_span.h \
+	supervisor/mcp/usage.c supervisor/mcp/usage.h \
 	supervisor/mcp/watches.c supervisor/mcp/watches.h \
+	supervisor/ops/aide.c supervisor/ops/aide.h \
 	supervisor/ops/control.c supervisor/ops/control.h supervisor/ops/control_private.h \
 	supervisor/ops/control_conn.c \
 	supervisor/ops/control_drill.c \
@@ -116,18 +135,29 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/control_sessions.c \
 	supervisor/ops/control_tools.c \
 	supervisor/ops/control_watch.c \
+	supervisor/ops/courier.c supervisor/ops/courier.h \
 	supervisor/ops/health.c supervisor/ops/health.h \
+	supervisor/ops/html.c supervisor/ops/html.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
 	supervisor/ops/metrics.c supervisor/ops/metrics.h supervisor/ops/metrics_private.h \
 	supervisor/ops/metrics_fleet.c \
 	supervisor/ops/metrics_front.c \
 	supervisor/ops/metrics_gateway.c \
+	supervisor/ops/metrics_outward.c \
 	supervisor/ops/metrics_process.c \
 	supervisor/ops/metrics_table.c \
 	supervisor/ops/metrics_text.c supervisor/ops/metrics_text.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
+	supervisor/ops/otlp.c supervisor/ops/otlp.h \
+	supervisor/ops/otlp_json.c \
+	supervisor/ops/page.c supervisor/ops/page.h supervisor/ops/page_private.h \
+	supervisor/ops/page_facts.c \
+	supervisor/ops/page_files.h \
+	supervisor/ops/page_fleet.c \
+	supervisor/ops/page_live.c \
+	supervisor/ops/page_render.c supervisor/ops/page_render.h \
+	supervisor/ops/page_words.c supervisor/ops/page_words.h \
 	supervisor/ops/registration.c supervisor/ops/registration.h supervisor/ops/registration_private.h \
-	supervisor/ops/registration_setup.c \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h \
@@ -139,7 +169,22 @@ mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
 	supervisor/main_listen.c \
 	supervisor/main_ops.c \
 	supervisor/main_reload.c \
-	supervisor/main_stop.c
+	supervisor/main_stop.c \
+	supervisor/main_tls.c \
+	supervisor/main_tokens.c
 mcp_fleetd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
-mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) \
+mcp_fleetd_LDADD = supervisor/libsupervisor.a shared/libshared.a $(EVENT_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) \
 	$(YAML_LIBS) $(SYSTEMD_LIBS)
+
+# The files of the status page, as text in the program.
+nodist_supervisor_libsupervisor_a_SOURCES = supervisor/ops/page_files.c
+page_files = $(srcdir)/supervisor/ops/page/status.html $(srcdir)/supervisor/ops/page/status.css \
+	$(srcdir)/supervisor/ops/page/status.js
+EXTRA_DIST += supervisor/ops/page/embed supervisor/ops/page/status.html supervisor/ops/page/status.css \
+	supervisor/ops/page/status.js
+CLEANFILES += supervisor/ops/page_files.c supervisor/ops/page_files.c.tmp
+supervisor/ops/page_files.c: $(srcdir)/supervisor/ops/page/embed $(page_files)
+	$(AM_V_GEN)$(MKDIR_P) supervisor/ops && \
+	$(SHELL) $(srcdir)/supervisor/ops/page/embed html=$(srcdir)/supervisor/ops/page/status.html \
+		css=$(srcdir)/supervisor/ops/page/status.css js=$(srcdir)/supervisor/ops/page/status.js >$@.tmp && \
+	mv -f $@.tmp $@

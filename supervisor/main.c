@@ -75,7 +75,12 @@ static int serve_sse(struct daemon *d, struct fail *fail)
 	sse_get_routes(d->sse, d->routes);
 	streamable_get_routes(d->streamable, d->routes + SSE_ROUTES);
 	health_get_routes(d->health, d->routes + SSE_ROUTES + STREAMABLE_ROUTES);
+	resource_meta_get_routes(
+		&d->conf, d->routes + SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES);
 	d->httpd = httpd_new(d->loop, &d->conf->limits, d->routes, is_domain, d);
+	httpd_set_trusted(
+		d->httpd, d->conf->http.trusted_proxies.items, d->conf->http.trusted_proxies.n);
+	main_share_tls(d);
 	r = main_open_listeners(d, fail);
 	if (r == 0)
 		r = main_open_local(d, fail);
@@ -123,6 +128,7 @@ static int check_sandbox(const struct daemon *d, struct fail *fail)
 
 static int construct(struct daemon *d, struct fail *fail)
 {
+	struct tls *tls = NULL;
 	int r = 0;
 
 	d->loop = loop_new();
@@ -140,11 +146,20 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->health = health_new(d->loop, d->mcp, d->conf);
 	d->local = local_new(d->loop, d->mcp, &d->conf->limits);
 	main_make_registration(d);
+	main_make_courier(d);
+	main_make_tokens(d);
 	main_make_status(d);
 	main_make_control(d);
 	main_make_metrics(d);
+	d->page = page_new(d->loop, d->status);
 	main_make_runtime_dir(d);
 	r = check_sandbox(d, fail);
+	if (r == 0)
+		r = main_load_tls(d->conf, &tls, fail);
+	if (r == 0)
+		main_use_tls(d, tls);
+	if (r == 0)
+		r = token_door_prepare(d->tokens, d->conf, fail);
 	if (r == 0)
 		r = main_open_control(d, fail);
 	if (r == 0)
@@ -157,6 +172,8 @@ static int construct(struct daemon *d, struct fail *fail)
 		return r;
 	fleet_apply(d->fleet, d->conf, NULL);
 	registration_start(d->registration);
+	main_set_courier(d);
+	token_door_commit(d->tokens);
 	if (notify_watchdog_ms() > 0)
 		timer_start(d->watchdog_timer, notify_watchdog_ms());
 	return 0;
@@ -166,9 +183,12 @@ static int construct(struct daemon *d, struct fail *fail)
  * SIGTERM) end first, while all that they and their calls lead to exists. */
 static void destroy(struct daemon *d)
 {
+	static const struct tracer nobody;
+
 	d->phase = PHASE_WORKERS;
 	sessions_close_all(mcp_get_sessions(d->mcp), "the supervisor ends");
 	loop_settle(d->loop);
+	mcp_set_tracer(d->mcp, &nobody);
 	stream_free(d->stream);
 	local_free(d->local);
 	control_free(d->control);
@@ -176,16 +196,22 @@ static void destroy(struct daemon *d)
 	fleet_free(d->fleet);
 	registration_free(d->registration);
 	d->registration = NULL;
+	courier_free(d->courier); /* and tells otlp */
 	mcp_free(d->mcp);
+	otlp_free(d->otlp); /* the last calls have ended */
 	httpd_free(d->httpd);
 	httpd_free(d->admin);
+	token_door_free(d->tokens); /* the courier tells it no more */
 	sse_free(d->sse);
 	streamable_free(d->streamable);
 	metrics_free(d->metrics);
+	page_free(d->page);
 	status_free(d->status);
 	health_free(d->health);
 	for (size_t i = 0; i < N_ELEMENTS(d->signals); i++)
 		ev_free(d->signals[i]);
+	tls_unref(d->tls);
+	timer_free(d->tls_timer);
 	timer_free(d->status_timer);
 	timer_free(d->watchdog_timer);
 	timer_free(d->drain_timer);
@@ -216,6 +242,13 @@ static int run(const struct options *options, struct conf *conf)
 
 static int check_config(const struct conf *conf)
 {
+	auto_(tls_unrefp) struct tls *tls = NULL;
+	struct fail fail = { 0 };
+
+	if (main_load_tls(conf, &tls, &fail) < 0) {
+		(void)fprintf(stderr, "mcp-fleetd: %s\n", fail.text);
+		return EXIT_SETTINGS;
+	}
 	(void)printf("the settings are right: %s, domains: %zu, listeners: %zu\n",
 		conf->path ? conf->path : "the built-in default", conf->n_domains,
 		conf->n_listeners);

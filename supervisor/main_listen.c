@@ -7,6 +7,7 @@
 
 #include "shared/fd.h"
 #include "shared/log.h"
+#include "supervisor/conf_value.h"
 #include "supervisor/main_private.h"
 
 /* Sockets that nobody asked for, in a folder that nobody made, are done without when they cannot be had:
@@ -35,26 +36,53 @@ int main_listen_anew(struct daemon *d, const struct conf *conf, struct fail *fai
 	return r;
 }
 
+/* tls.passed, for one socket. */
+static int choose_tls(const struct conf *conf, const struct sockaddr_storage *addr,
+	const char *name, bool *ret, struct fail *fail)
+{
+	bool is_near = addr->ss_family == AF_UNIX || conf_is_loopback(addr);
+	bool has_cert = *conf->tls.cert_file;
+
+	if (conf->tls.passed == CONF_SWITCH_ON && !has_cert)
+		return fail_set(fail, -EINVAL,
+			"the passed socket '%s' is to be served with TLS (tls.passed): set tls.cert_file",
+			name);
+	if (conf->tls.passed == CONF_SWITCH_AUTO && !is_near && !has_cert)
+		return fail_set(fail, -EACCES,
+			"the passed socket '%s' is not on loopback, and keys and answers would go there "
+			"without TLS: set tls.cert_file, or tls.passed: off if the way there is safe",
+			name);
+	*ret = conf->tls.passed == CONF_SWITCH_ON ||
+	       (conf->tls.passed == CONF_SWITCH_AUTO && !is_near);
+	return 0;
+}
+
 /* Promise 7 holds for a socket that was passed in as for one of ours. */
 static int adopt(struct daemon *d, struct notify_socket *passed, struct fail *fail)
 {
 	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
 	bool names_domain = conf_find_domain(d->conf, passed->name) != NULL;
+	bool has_tls = false;
+	int r;
 
 	if (getsockname(passed->fd, (struct sockaddr *)&addr, &len) < 0)
 		return fail_set(fail, -errno, "cannot tell the address of a passed socket");
 	if (!conf_may_listen_on(d->conf, &addr))
 		return fail_set(fail, -EACCES,
-			"the passed socket '%s' is not on loopback, and there are no keys: write 'auth: none' "
-			"into the settings if everybody who reaches it may use the tools",
+			"the passed socket '%s' is not on loopback, and nothing asks its clients who they "
+			"are: make a key (mcp-fleetctl key add), or write 'auth: none' into the settings if "
+			"everybody who reaches it may use the tools",
 			passed->name);
 	if (addr.ss_family == AF_UNIX && streq(passed->name, "local")) {
 		local_adopt(d->local, TAKE_FD(passed->fd));
 		return 0;
 	}
+	r = choose_tls(d->conf, &addr, passed->name, &has_tls, fail);
+	if (r < 0)
+		return r;
 	d->has_passed_sockets = true;
-	httpd_adopt(d->httpd, TAKE_FD(passed->fd), names_domain ? passed->name : NULL);
+	httpd_adopt(d->httpd, TAKE_FD(passed->fd), names_domain ? passed->name : NULL, has_tls);
 	return 0;
 }
 
@@ -110,6 +138,10 @@ int main_open_admin(struct daemon *d, struct fail *fail)
 		return 0;
 	metrics_get_routes(d->metrics, d->admin_routes);
 	health_get_routes(d->health, d->admin_routes + METRICS_ROUTES);
+	page_get_routes(d->page, d->admin_routes + METRICS_ROUTES + HEALTH_ROUTES);
 	d->admin = httpd_new(d->loop, &d->conf->limits, d->admin_routes, is_no_domain, NULL);
+	httpd_set_trusted(
+		d->admin, d->conf->http.trusted_proxies.items, d->conf->http.trusted_proxies.n);
+	main_share_tls(d);
 	return httpd_listen(d->admin, d->conf->admin, 1, fail);
 }

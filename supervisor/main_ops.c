@@ -63,6 +63,13 @@ static const char *get_control_socket(void *arg)
 	return d->control ? control_get_path(d->control) : NULL;
 }
 
+static const struct tls *get_tls(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->tls;
+}
+
 static void on_report(void *arg)
 {
 	struct daemon *d = arg;
@@ -87,6 +94,22 @@ void main_make_registration(struct daemon *d)
 	d->registration = registration_new(&parts);
 }
 
+void main_make_courier(struct daemon *d)
+{
+	d->courier = courier_new(d->loop, fleet_get_launcher(d->fleet), d->libexec);
+	d->otlp = otlp_new(d->loop, d->courier);
+}
+
+void main_set_courier(struct daemon *d)
+{
+	struct tracer tracer;
+
+	courier_set_conf(d->courier, d->conf);
+	otlp_set_conf(d->otlp, &d->conf->otlp);
+	otlp_get_tracer(d->otlp, &tracer);
+	mcp_set_tracer(d->mcp, &tracer);
+}
+
 void main_make_status(struct daemon *d)
 {
 	const struct status_parts parts = {
@@ -97,6 +120,7 @@ void main_make_status(struct daemon *d)
 		.conf = d->conf,
 		.state_dir = d->state_dir,
 		.add_addresses = add_addresses,
+		.get_tls = get_tls,
 		.get_local_socket = get_local_socket,
 		.get_control_socket = get_control_socket,
 		.arg = d,
@@ -129,6 +153,10 @@ void main_make_metrics(struct daemon *d)
 		.conf = d->conf,
 		.health = d->health,
 		.registration = d->registration,
+		.otlp = d->otlp,
+		.courier = d->courier,
+		.get_tls = get_tls,
+		.arg = d,
 	};
 
 	d->metrics = metrics_new(&parts);

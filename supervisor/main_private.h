@@ -5,14 +5,19 @@
 
 #include "supervisor/front/httpd.h"
 #include "supervisor/front/local.h"
+#include "supervisor/front/resource_meta.h"
 #include "supervisor/front/sse.h"
 #include "supervisor/front/stream.h"
 #include "supervisor/front/streamable.h"
+#include "supervisor/front/token_door.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/control.h"
+#include "supervisor/ops/courier.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/metrics.h"
 #include "supervisor/ops/notify.h"
+#include "supervisor/ops/otlp.h"
+#include "supervisor/ops/page.h"
 #include "supervisor/ops/registration.h"
 #include "supervisor/ops/status.h"
 #include "supervisor/options.h"
@@ -34,6 +39,8 @@ struct daemon {
 	char *libexec;   /* where our programs lie */
 	char *state_dir; /* NULL: none */
 	struct registration *registration;
+	struct courier *courier; /* HTTP requests of our own */
+	struct otlp *otlp;       /* spans */
 	struct status *status;
 	struct control *control;
 	struct log_ring *log;
@@ -42,11 +49,16 @@ struct daemon {
 	struct streamable *streamable; /* transport sse */
 	struct stream *stream;         /* transport stdio */
 	struct local *local;           /* the Unix socket, if any, beside either transport */
-	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + 1];
+	struct token_door *tokens;     /* who bearer tokens stand for */
+	struct http_route
+		routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + RESOURCE_META_ROUTES + 1];
 	struct httpd *admin; /* NULL: admin.listen is empty */
 	struct metrics *metrics;
-	struct http_route admin_routes[METRICS_ROUTES + HEALTH_ROUTES + 1];
+	struct page *page;
+	struct http_route admin_routes[METRICS_ROUTES + HEALTH_ROUTES + PAGE_ROUTES + 1];
 	struct event *signals[3];
+	struct tls *tls;         /* NULL: tls.cert_file is empty */
+	struct timer *tls_timer; /* NULL: not needed yet */
 	struct timer *status_timer;
 	struct timer *watchdog_timer;
 	struct timer *drain_timer;
@@ -65,9 +77,14 @@ int main_listen_anew(struct daemon *d, const struct conf *conf, struct fail *fai
 int main_open_admin(struct daemon *d, struct fail *fail) must_check;
 void main_make_runtime_dir(const struct daemon *d);
 
+/* main_tokens.c */
+void main_make_tokens(struct daemon *d);
+
 /* main_ops.c */
 void main_find_state_dir(struct daemon *d);
 void main_make_registration(struct daemon *d);
+void main_make_courier(struct daemon *d);
+void main_set_courier(struct daemon *d); /* as the settings have it */
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
 void main_make_metrics(struct daemon *d);
@@ -75,6 +92,11 @@ void main_make_metrics(struct daemon *d);
 /* main_reload.c: the hook of ops/control.h, and the same for SIGHUP. */
 int main_reload(void *arg, json_t **ret, struct fail *fail);
 void main_on_reload_signal(evutil_socket_t signo, short what, void *arg);
+
+/* main_tls.c: what the settings name, NULL where they name none; 0 or -errno with words. */
+int main_load_tls(const struct conf *conf, struct tls **ret, struct fail *fail) must_check;
+void main_use_tls(struct daemon *d, struct tls *tls); /* takes over the reference */
+void main_share_tls(struct daemon *d); /* with the listeners, where those came later */
 
 /* main_stop.c: what may begin or carry on the end. */
 extern const struct stream_hooks main_stream_hooks;

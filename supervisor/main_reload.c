@@ -5,7 +5,7 @@
 #include "supervisor/conf_dump.h"
 #include "supervisor/main_private.h"
 
-static void log_reload(const struct conf_diff *diff)
+static void log_reload(const struct conf_diff *diff, bool has_new_cert)
 {
 	for (size_t i = 0; i < diff->keys.n; i++)
 		log_info("reload: %s changed", diff->keys.items[i]);
@@ -13,8 +13,16 @@ static void log_reload(const struct conf_diff *diff)
 		log_info("reload: domain %s changed", diff->domains[i].name);
 	for (size_t i = 0; i < diff->restart.n; i++)
 		log_warn("reload: %s holds only after a restart", diff->restart.items[i]);
-	if (diff->keys.n == 0 && diff->n_domains == 0)
+	if (has_new_cert)
+		log_info("reload: the certificate in tls.cert_file is another");
+	if (diff->keys.n == 0 && diff->n_domains == 0 && !has_new_cert)
 		log_info("reload: nothing changed");
+}
+
+static void set_httpd_conf(struct httpd *httpd, const struct conf *conf)
+{
+	httpd_set_limits(httpd, &conf->limits);
+	httpd_set_trusted(httpd, conf->http.trusted_proxies.items, conf->http.trusted_proxies.n);
 }
 
 static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *diff)
@@ -31,9 +39,9 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 	control_set_conf(d->control, conf);
 	local_set_limits(d->local, &conf->limits);
 	if (d->admin)
-		httpd_set_limits(d->admin, &conf->limits);
+		set_httpd_conf(d->admin, conf);
 	if (d->httpd)
-		httpd_set_limits(d->httpd, &conf->limits);
+		set_httpd_conf(d->httpd, conf);
 	if (d->sse)
 		sse_set_heartbeat(d->sse, conf->sse_heartbeat_ms);
 	if (d->streamable)
@@ -42,13 +50,31 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 		stream_set_max_line(d->stream, conf->limits.request_bytes);
 	fleet_apply(d->fleet, conf, diff);
 	registration_set_conf(d->registration, conf);
+	main_set_courier(d);
+	token_door_commit(d->tokens);
 	conf_free(old);
+}
+
+/* The setting is what it was, but not what is in its file. */
+static void note_new_cert(json_t *changes)
+{
+	static const char key[] = "tls.cert_file";
+	json_t *changed = json_object_get(changes, "changed");
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(changed, i, item)
+		if (streq(json_string_value(item), key))
+			return;
+	(void)json_array_append_new(changed, json_string(key));
 }
 
 /* Read, check, compare; then change only what differs. On an error the old set stays. */
 static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 {
 	auto_(conf_freep) struct conf *conf = NULL;
+	auto_(tls_unrefp) struct tls *tls = NULL;
+	bool has_new_cert;
 	struct conf_sources sources = d->options->sources;
 	struct conf_diff diff;
 	int r;
@@ -59,15 +85,25 @@ static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 	r = conf_load(&sources, &conf, fail);
 	if (r == 0)
 		r = confine_check_required(conf, fleet_get_support(d->fleet), fail);
+	if (r == 0)
+		r = main_load_tls(conf, &tls, fail);
+	if (r == 0)
+		r = token_door_prepare(d->tokens, conf, fail);
 	if (r < 0)
 		return r;
 	conf_diff(d->conf, conf, &diff);
 	if (diff.listeners)
 		r = main_listen_anew(d, conf, fail);
 	if (r == 0) {
-		log_reload(&diff);
+		has_new_cert = d->tls && tls && !tls_has_same_cert(d->tls, tls);
+		log_reload(&diff, has_new_cert);
 		*ret = conf_dump_diff(&diff);
+		if (has_new_cert)
+			note_new_cert(*ret);
+		main_use_tls(d, TAKE(tls));
 		apply(d, TAKE(conf), &diff);
+	} else {
+		token_door_abandon(d->tokens);
 	}
 	conf_diff_done(&diff);
 	return r;

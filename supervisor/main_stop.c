@@ -1,5 +1,5 @@
 /* The end of the daemon. It has three phases: calls (no new requests; those in flight may finish for `drain`),
- * output (what was answered is written), workers (all processes end, the registrar's last). A second SIGTERM
+ * output (what was answered is written), workers (all processes end, the registrar and the courier last). A second SIGTERM
  * skips what is left. */
 #include <signal.h>
 #include <string.h>
@@ -12,11 +12,25 @@ enum {
 	WORKERS_DRAIN_MS = 500,
 };
 
-static void on_registrar_stopped(void *arg)
+static void on_courier_stopped(void *arg)
 {
 	struct daemon *d = arg;
 
 	loop_stop(d->loop);
+}
+
+static void on_spans_sent(void *arg)
+{
+	struct daemon *d = arg;
+
+	courier_stop(d->courier, on_courier_stopped, d);
+}
+
+static void on_registrar_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	otlp_stop(d->otlp, on_spans_sent, d);
 }
 
 static void on_fleet_stopped(void *arg)

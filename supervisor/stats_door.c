@@ -69,6 +69,7 @@ static const struct {
 } ends[] = {
 	{ "its client has ended it", STATS_END_CLIENT },
 	{ "the client is gone", STATS_END_CLIENT },
+	{ "its client has left", STATS_END_CLIENT },
 	{ "idle for limits.session_idle", STATS_END_IDLE },
 	{ "slow client", STATS_END_SLOW },
 	{ "closed by an operator", STATS_END_OPERATOR },

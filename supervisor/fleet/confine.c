@@ -314,19 +314,15 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
 	return text;
 }
 
-char *confine_make_registrar_plan(const char *state_dir)
+/* Of a process of ours that serves no domain; `read` and `write` are taken over. */
+static char *make_aide_plan(const char *profile, json_t *read, json_t *write)
 {
-	json_t *read = json_array();
-	json_t *write = json_array();
 	json_t *connect = json_array();
 	json_auto_t *plan = NULL;
 	char *text;
 
-	add(read, "/"); /* an order may name any file with a token */
-	if (state_dir)
-		add_existing(write, state_dir);
 	add(connect, ANY);
-	plan = json_pack("{s:s, s:o, s:o, s:o, s:[], s:I, s:I, s:I, s:s}", "profile", "registrar",
+	plan = json_pack("{s:s, s:o, s:o, s:o, s:[], s:I, s:I, s:I, s:s}", "profile", profile,
 		"read", read, "write", write, "connect", connect, "programs", "memory",
 		(json_int_t)NATIVE_MEMORY, "files", (json_int_t)NATIVE_FILES, "processes",
 		(json_int_t)0, "directory", "/");
@@ -334,6 +330,44 @@ char *confine_make_registrar_plan(const char *state_dir)
 	if (!text)
 		abort(); /* out of memory: a path that is no UTF-8 is left out */
 	return text;
+}
+
+char *confine_make_registrar_plan(const char *state_dir)
+{
+	json_t *read = json_array();
+	json_t *write = json_array();
+
+	add(read, "/"); /* an order may name any file with a token */
+	if (state_dir)
+		add_existing(write, state_dir);
+	return make_aide_plan("registrar", read, write);
+}
+
+/* Also what it is in the end: a link may lead out of the folder. */
+static void add_with_folder(json_t *list, const char *path)
+{
+	auto_free char *folder = alloc_str(path);
+	char *slash = strrchr(folder, '/');
+
+	add_existing(list, path);
+	if (!slash || slash == folder)
+		return;
+	*slash = '\0';
+	add_existing(list, folder);
+}
+
+char *confine_make_courier_plan(const char *const *files, size_t n)
+{
+	const char *const certificates[] = { getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR") };
+	json_t *read = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i] && *files[i])
+			add_with_folder(read, files[i]);
+	for (size_t i = 0; i < N_ELEMENTS(certificates); i++)
+		if (certificates[i] && *certificates[i] == '/')
+			add_existing(read, certificates[i]);
+	return make_aide_plan("courier", read, json_array());
 }
 
 void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *ret)

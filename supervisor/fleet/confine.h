@@ -34,6 +34,10 @@ char *confine_make_plan(const struct conf_domain *domain, const struct confine_s
  * nowhere) only. */
 char *confine_make_registrar_plan(const char *state_dir) must_check;
 
+/* The same for mcp-fleet-courier: it reads the folders of these files, so that one may be replaced by another ("" and
+ * NULL are none), writes nowhere, and connects to anywhere. */
+char *confine_make_courier_plan(const char *const *files, size_t n) must_check;
+
 void confine_get_limits(const struct conf_domain *domain, struct cgroup_limits *ret);
 
 /* Appends what of the domain's confinement this system cannot enforce, separated by "; ".

@@ -1,6 +1,8 @@
 /* See http_accept.h. */
 #include "supervisor/front/http_accept.h"
 
+enum { HTTP_WEIGHT_MAX = 1000 };
+
 /* How exactly a range fits, and nothing of it. */
 enum fit {
 	FIT_NOT,
@@ -53,42 +55,52 @@ static enum fit fit_of(struct span range, const char *type)
 	return FIT_NOT;
 }
 
-/* "q=0", "q=0.0": refused. Any other weight is one. */
-static bool is_refusal(struct span param)
+/* "q=0.25" in thousandths: 250. -1: no weight; what is none in form counts as none. */
+static int weight_of(struct span param)
 {
 	struct span name = cut(&param, '=');
-	struct span weight = trim(param);
+	struct span text = trim(param);
+	int unit = 100;
+	int weight;
 
-	if (!span_is_nocase(name, "q") || weight.len == 0 || *weight.at != '0')
-		return false;
-	for (size_t i = 1; i < weight.len; i++)
-		if (weight.at[i] != '0' && !(i == 1 && weight.at[i] == '.'))
-			return false;
-	return true;
+	if (!span_is_nocase(name, "q") || text.len == 0 || text.len > 5 ||
+		(text.len > 1 && text.at[1] != '.') || (*text.at != '0' && *text.at != '1'))
+		return -1;
+	weight = (*text.at - '0') * HTTP_WEIGHT_MAX;
+	for (size_t i = 2; i < text.len; i++, unit /= 10) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return -1;
+		weight += (text.at[i] - '0') * unit;
+	}
+	return weight > HTTP_WEIGHT_MAX ? -1 : weight;
 }
 
 struct judgement {
 	const char *type;
 	enum fit fit;
-	bool is_accepted;
+	int weight; /* of the most exact range that fits */
 };
 
 static void judge_range(struct judgement *judgement, struct span element)
 {
 	struct span rest = element;
 	enum fit fit = fit_of(cut(&rest, ';'), judgement->type);
-	bool is_accepted = true;
+	int weight = HTTP_WEIGHT_MAX;
 
 	if (fit == FIT_NOT || fit < judgement->fit)
 		return;
-	while (rest.len > 0)
-		is_accepted &= !is_refusal(cut(&rest, ';'));
-	/* The same range twice: one that accepts is enough. */
-	judgement->is_accepted = is_accepted || (fit == judgement->fit && judgement->is_accepted);
+	while (rest.len > 0) {
+		int given = weight_of(cut(&rest, ';'));
+
+		weight = given >= 0 && given < weight ? given : weight;
+	}
+	/* The same range twice: the greater weight is enough. */
+	if (fit > judgement->fit || weight > judgement->weight)
+		judgement->weight = weight;
 	judgement->fit = fit;
 }
 
-bool http_accepts(const struct http1_request *req, const char *type)
+static struct judgement judge(const struct http1_request *req, const char *type)
 {
 	struct judgement judgement = { .type = type };
 	bool has_accept = false;
@@ -102,7 +114,23 @@ bool http_accepts(const struct http1_request *req, const char *type)
 		while (rest.len > 0)
 			judge_range(&judgement, cut(&rest, ','));
 	}
-	return !has_accept || judgement.is_accepted;
+	if (!has_accept)
+		judgement.weight = HTTP_WEIGHT_MAX;
+	return judgement;
+}
+
+bool http_accepts(const struct http1_request *req, const char *type)
+{
+	return judge(req, type).weight > 0;
+}
+
+bool http_prefers(const struct http1_request *req, const char *type, const char *other)
+{
+	struct judgement first = judge(req, type);
+	struct judgement second = judge(req, other);
+
+	return first.weight > second.weight ||
+	       (first.weight == second.weight && first.weight > 0 && first.fit > second.fit);
 }
 
 bool http_is_type(struct span content_type, const char *type)

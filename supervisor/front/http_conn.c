@@ -1,8 +1,6 @@
 /* See http_conn.h. A connection's life: how it begins, its deadlines, how it ends. */
 #include "supervisor/front/http_conn.h"
 
-#include <sys/socket.h>
-
 #include "shared/alloc.h"
 #include "shared/fd.h"
 #include "supervisor/conf.h"
@@ -36,11 +34,11 @@ static void free_conn(void *arg)
 	stats_connection_closed();
 	ev_free(conn->readable);
 	ev_free(conn->writable);
+	http_io_done(&conn->io, conn->out.len == 0);
 	strbuf_done(&conn->in);
 	strbuf_done(&conn->out);
 	http_conn_free_pending(conn->pending);
 	principal_unref(conn->caller.principal);
-	(void)fd_close(conn->fd);
 	free(conn);
 }
 
@@ -67,7 +65,7 @@ void http_conn_kill(struct http_conn *conn)
 
 void http_conn_linger(struct http_conn *conn)
 {
-	(void)shutdown(conn->fd, SHUT_WR);
+	http_io_end(&conn->io);
 	conn->state = CONN_LINGER;
 	strbuf_done(&conn->in);
 	http_conn_set_deadline(conn, conn->shared->linger_expiry);
@@ -149,16 +147,41 @@ void http_shared_done(struct http_shared *shared)
 	expiry_free(shared->body_expiry);
 	expiry_free(shared->idle_expiry);
 	expiry_free(shared->linger_expiry);
+	forwarded_trust_done(&shared->trusted);
+	tls_unref(TAKE(shared->tls));
 }
 
-void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const char *domain)
+void http_shared_set_tls(struct http_shared *shared, struct tls *tls)
 {
-	struct http_conn *conn = alloc_zero(sizeof(*conn));
+	tls_unref(shared->tls);
+	shared->tls = tls;
+}
 
+void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, size_t n)
+{
+	forwarded_trust_done(&shared->trusted);
+	forwarded_trust_init(&shared->trusted, blocks, n);
+}
+
+void http_conn_new(struct http_shared *shared, int fd, const struct client_addr *peer,
+	const struct http_door *door)
+{
+	struct http_conn *conn;
+	struct http_io io;
+
+	if (door->has_tls && !shared->tls) {
+		(void)fd_close(fd);
+		return;
+	}
+	if (http_io_init(&io, fd, door->has_tls ? shared->tls : NULL) < 0)
+		return;
+	conn = alloc_zero(sizeof(*conn));
 	conn->shared = shared;
-	conn->fd = fd;
-	conn->is_loopback = is_loopback;
-	conn->domain = domain;
+	conn->io = io;
+	conn->peer = *peer;
+	conn->origin.addr = *peer;
+	conn->is_loopback = door->is_loopback;
+	conn->domain = door->domain;
 	conn->readable =
 		loop_watch(shared->loop, fd, EV_READ | EV_PERSIST, http_conn_on_readable, conn);
 	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
@@ -170,7 +193,26 @@ void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const c
 		return;
 	}
 	stats_limit_reached(STATS_LIMIT_CONNECTIONS);
-	http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
+	/* Words over TLS would cost the handshake, which is what a flood is about. */
+	if (door->has_tls)
+		http_conn_kill(conn);
+	else
+		http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
+}
+
+const struct client_origin *http_conn_get_origin(const struct http_conn *conn)
+{
+	return &conn->origin;
+}
+
+const struct client_addr *http_conn_get_peer(const struct http_conn *conn)
+{
+	return &conn->peer;
+}
+
+const struct tls_names *http_conn_get_cert_names(const struct http_conn *conn)
+{
+	return conn->io.tls ? tls_conn_get_names(conn->io.tls) : NULL;
 }
 
 void http_shared_close_idle(struct http_shared *shared)

@@ -8,7 +8,8 @@
 #include <sys/uio.h>
 
 #include "supervisor/expiry.h"
-#include "supervisor/front/http1.h"
+#include "supervisor/front/forwarded.h"
+#include "supervisor/front/http_io.h"
 #include "supervisor/front/http_reply.h"
 
 struct caller;      /* mcp/principal.h */
@@ -20,8 +21,9 @@ struct http_route;
 /* A request as a handler sees it; borrowed for the time of the call. */
 struct http_ask {
 	const struct http1_request *request;
-	const char *domain; /* NULL: the whole fleet */
-	const char *prefix; /* what stood before the route's path: "" or "/git" */
+	const char *domain;                 /* NULL: the whole fleet */
+	const char *prefix;                 /* what stood before the route's path: "" or "/git" */
+	const struct client_origin *origin; /* who asks, as far as trusted proxies say */
 	void *note; /* what the head handler leaves for the body handler: see struct http_route */
 };
 
@@ -29,6 +31,13 @@ struct http_stream_hooks {
 	void (*drained)(void *arg); /* all is written */
 	void (*closed)(
 		void *arg); /* the client is gone; the connection must not be used any more */
+};
+
+/* What a listener gives to its connections; borrowed from it while one begins. */
+struct http_door {
+	const char *domain; /* outlives the connections */
+	bool is_loopback;
+	bool has_tls;
 };
 
 /* What all connections share. */
@@ -43,7 +52,9 @@ struct http_shared {
 	TAILQ_HEAD(, http_conn) conns;
 	unsigned n_conns;
 	unsigned max_conns;
-	bool stopping; /* each answer closes its connection */
+	struct forwarded_trust trusted; /* proxies */
+	struct tls *tls;                /* for those that begin; NULL: none */
+	bool stopping;                  /* each answer closes its connection */
 };
 
 void http_shared_init(struct http_shared *shared, struct loop *loop, struct httpd *httpd);
@@ -56,8 +67,24 @@ void http_shared_close_idle(struct http_shared *shared);
 /* Some connection still has something to write. */
 bool http_shared_is_writing(const struct http_shared *shared);
 
-/* Takes over `fd`. `domain`: of the listener, borrowed for the life of the connection. */
-void http_conn_new(struct http_shared *shared, int fd, bool is_loopback, const char *domain);
+/* For connections that begin from now on, by doors with TLS; takes over the reference. */
+void http_shared_set_tls(struct http_shared *shared, struct tls *tls);
+
+/* The proxies that are believed from now on: addresses and blocks, borrowed for the call. */
+void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, size_t n);
+
+/* Takes over `fd`. A door with TLS, where none is set, has nobody behind it: the descriptor is closed. */
+void http_conn_new(struct http_shared *shared, int fd, const struct client_addr *peer,
+	const struct http_door *door);
+
+/* Of the request that is being handled, or was last: it stays where it is while the connection does. */
+const struct client_origin *http_conn_get_origin(const struct http_conn *conn);
+
+/* Who is at the other end of the connection itself: a proxy, maybe. */
+const struct client_addr *http_conn_get_peer(const struct http_conn *conn);
+
+/* Of the certificate that the client has shown: see tls_conn_get_names(). NULL: none. */
+const struct tls_names *http_conn_get_cert_names(const struct http_conn *conn);
 
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 

@@ -40,7 +40,9 @@ struct http_conn {
 	struct expiry *expiry; /* the queue that `deadline` is in */
 	struct expiry_entry deadline;
 	size_t lingered;
-	int fd;
+	struct http_io io;
+	struct client_addr peer;
+	struct client_origin origin; /* of the last request */
 	enum conn_state state;
 	bool is_loopback : 1;
 	bool keep_alive : 1; /* of the request being answered */
@@ -76,6 +78,16 @@ void http_conn_process(void *arg);
 
 /* Of the event `readable`. */
 void http_conn_on_readable(evutil_socket_t fd, short what, void *arg);
+
+/* Waits until something can be written: for what is kept, or for what reading waits for (TLS). */
+void http_conn_await_writing(struct http_conn *conn);
+
+/* Goes on with what is kept. */
+void http_conn_write_on(struct http_conn *conn);
+
+/* Reads again, in the next turn at the latest when the connection holds bytes that the descriptor does not tell
+ * of. */
+void http_conn_resume_reading(struct http_conn *conn);
 
 /* Frees a request whose body was not all there, with what its head handler left. NULL is fine. */
 void http_conn_free_pending(struct pending *pending);

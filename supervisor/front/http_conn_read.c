@@ -56,7 +56,14 @@ static void update_reading(struct http_conn *conn)
 	if (conn->has_fin || is_full(conn))
 		(void)event_del(conn->readable);
 	else
-		(void)event_add(conn->readable, NULL);
+		http_conn_resume_reading(conn);
+}
+
+void http_conn_resume_reading(struct http_conn *conn)
+{
+	(void)event_add(conn->readable, NULL);
+	if (http_io_has_pending(&conn->io))
+		event_active(conn->readable, EV_READ, 0);
 }
 
 static unsigned method_bit(enum http1_method method)
@@ -103,8 +110,11 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 	const struct http_route *route;
 	const char *why;
 	size_t prefix_len;
-	int status = guard_check(req, conn->is_loopback, &why);
+	int status;
 
+	forwarded_find_client(
+		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
+	status = guard_check(req, conn->is_loopback, &why);
 	if (status) {
 		stats_refused(status == 421 ? STATS_REFUSED_HOST : STATS_REFUSED_ORIGIN);
 		http_conn_refuse(conn, status, why);
@@ -122,6 +132,7 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 		domain = alloc_str(prefix + 1);
 	ask->request = req;
 	ask->prefix = prefix;
+	ask->origin = &conn->origin;
 	ask->domain = domain ? domain : conn->domain;
 	*ret_route = route;
 	return route->head(route->arg, conn, ask);
@@ -322,26 +333,74 @@ static void take_fin(struct http_conn *conn)
 	(void)event_del(conn->readable);
 }
 
+/* Speaks in plain text to who spoke in plain text. */
+static void refuse_plain_http(struct http_conn *conn)
+{
+	stats_refused(STATS_REFUSED_TLS);
+	http_conn_refuse_and_close(
+		conn, 400, "this port speaks HTTPS: write https:// in the place of http://");
+}
+
+/* The peer reads why (an alert), and no reset, when what it has sent besides is read and dropped. */
+static void end_tls(struct http_conn *conn, bool was_established)
+{
+	char client[CLIENT_ADDR_TEXT_SIZE];
+
+	tls_conn_log_failure(conn->io.tls, client_addr_format(&conn->peer, client));
+	if (was_established) {
+		http_conn_kill(conn);
+		return;
+	}
+	stats_refused(STATS_REFUSED_TLS);
+	http_conn_linger(conn);
+}
+
+static void take_error(struct http_conn *conn, int error)
+{
+	if (error == -EPROTONOSUPPORT)
+		refuse_plain_http(conn);
+	else if (error == -EPROTO)
+		end_tls(conn, tls_conn_is_established(conn->io.tls));
+	else
+		http_conn_kill(
+			conn); /* TLS that is cut off too: more may have been meant to come */
+}
+
+/* What was read, or why nothing was. True: more may be there. */
+static bool take_read(struct http_conn *conn, ssize_t n)
+{
+	if (n == -EAGAIN) {
+		if (conn->io.reader_waits_to_write)
+			http_conn_await_writing(conn);
+		return false;
+	}
+	if (n < 0)
+		take_error(conn, (int)n);
+	else if (n == 0)
+		take_fin(conn);
+	else if (goes_on(conn))
+		take_bytes(conn, scratch, (size_t)n);
+	else
+		drop_bytes(conn, (size_t)n);
+	return n > 0 && conn->state != CONN_DEAD;
+}
+
 void http_conn_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *conn = arg;
 
-	for (int i = 0; i < READS_PER_TURN && conn->state != CONN_DEAD; i++) {
-		ssize_t n = read(fd, scratch, sizeof(scratch));
+	if (conn->io.writer_waits_to_read) {
+		http_conn_write_on(conn);
+		return;
+	}
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		ssize_t n = http_io_read(&conn->io, scratch, sizeof(scratch));
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (!take_read(conn, n) || conn->out.len > 0 || is_full(conn))
 			return;
-		if (n < 0)
-			http_conn_kill(conn);
-		if (n == 0)
-			take_fin(conn);
-		if (n <= 0)
-			return;
-		if (goes_on(conn))
-			take_bytes(conn, scratch, (size_t)n);
-		else
-			drop_bytes(conn, (size_t)n);
-		if ((size_t)n < sizeof(scratch) || conn->out.len > 0 || is_full(conn))
+		if ((size_t)n < sizeof(scratch) && !http_io_has_pending(&conn->io))
 			return;
 	}
+	if (http_io_has_pending(&conn->io) && event_pending(conn->readable, EV_READ, NULL))
+		http_conn_resume_reading(conn);
 }

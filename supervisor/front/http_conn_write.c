@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "supervisor/front/http_conn_private.h"
 #include "supervisor/stats.h"
@@ -11,6 +10,18 @@ enum {
 	MAX_PIECES = 8,
 	CHUNK_HEAD_BYTES = 20,
 };
+
+/* What is kept waits for the socket to take it; with TLS it may have to be read first. */
+static void await_io(struct http_conn *conn)
+{
+	if (!conn->io.writer_waits_to_read) {
+		http_conn_await_writing(conn);
+		return;
+	}
+	if (conn->writable)
+		(void)event_del(conn->writable);
+	(void)event_add(conn->readable, NULL);
+}
 
 static void after_write(struct http_conn *conn)
 {
@@ -25,13 +36,13 @@ static void after_write(struct http_conn *conn)
 	}
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+void http_conn_write_on(struct http_conn *conn)
 {
-	struct http_conn *conn = arg;
-	ssize_t n =
-		send(fd, conn->out.data + conn->out_at, conn->out.len - conn->out_at, MSG_NOSIGNAL);
+	const struct iovec rest =
+		http_conn_piece(conn->out.data + conn->out_at, conn->out.len - conn->out_at);
+	ssize_t n = http_io_write(&conn->io, &rest, 1);
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+	if (n < 0) {
 		http_conn_kill(conn);
 		return;
 	}
@@ -40,12 +51,37 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		http_conn_set_deadline(
 			conn, conn->expiry); /* it reads: however slowly, it is there */
 	}
-	if (conn->out_at < conn->out.len)
+	if (conn->out_at < conn->out.len) {
+		await_io(conn);
 		return;
+	}
 	strbuf_done(&conn->out);
 	conn->out_at = 0;
-	(void)event_del(conn->writable);
+	if (conn->writable)
+		(void)event_del(conn->writable);
 	after_write(conn);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	if (conn->io.reader_waits_to_write) {
+		conn->io.reader_waits_to_write = false;
+		if (conn->out.len == 0)
+			(void)event_del(conn->writable);
+		http_conn_on_readable(fd, EV_READ, conn);
+		return;
+	}
+	http_conn_write_on(conn);
+}
+
+void http_conn_await_writing(struct http_conn *conn)
+{
+	if (!conn->writable)
+		conn->writable = loop_watch(
+			conn->shared->loop, conn->io.fd, EV_WRITE | EV_PERSIST, on_writable, conn);
+	(void)event_add(conn->writable, NULL);
 }
 
 static void keep_rest(struct http_conn *conn, const struct iovec *iov, int n, size_t sent)
@@ -60,32 +96,24 @@ static void keep_rest(struct http_conn *conn, const struct iovec *iov, int n, si
 	}
 	if (conn->out.len == 0)
 		return;
-	if (!conn->writable)
-		conn->writable = loop_watch(
-			conn->shared->loop, conn->fd, EV_WRITE | EV_PERSIST, on_writable, conn);
-	(void)event_add(conn->writable, NULL);
 	if (conn->state != CONN_STREAM)
 		(void)event_del(conn->readable);
+	await_io(conn);
 }
 
 int http_conn_write(struct http_conn *conn, const struct iovec *iov, int n)
 {
-	union {
-		const struct iovec *in;
-		struct iovec *out;
-	} pieces = { iov };
-	const struct msghdr msg = { .msg_iov = pieces.out, .msg_iovlen = (size_t)n };
 	ssize_t sent = 0;
 
 	if (conn->state == CONN_DEAD)
 		return -EPIPE;
 	if (conn->out.len == 0)
-		sent = sendmsg(conn->fd, &msg, MSG_NOSIGNAL);
-	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		sent = http_io_write(&conn->io, iov, n);
+	if (sent < 0) {
 		http_conn_kill(conn);
 		return -EPIPE;
 	}
-	keep_rest(conn, iov, n, sent > 0 ? (size_t)sent : 0);
+	keep_rest(conn, iov, n, (size_t)sent);
 	return 0;
 }
 

@@ -21,10 +21,10 @@ struct listener {
 	struct httpd *httpd;
 	struct event *acceptable;
 	char *address; /* as it was asked for; NULL: adopted */
-	char *domain;
 	int fd;
-	bool is_loopback;
-	bool keep; /* mark while the set is compared */
+	struct http_door door;
+	bool keep; /* marks while the set is compared */
+	bool will_have_tls;
 };
 
 /* Connections point to the domain of their listener, which may be closed before them. */
@@ -89,7 +89,11 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 	struct httpd *httpd = listener->httpd;
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
+		socklen_t len = sizeof(addr);
+		int conn =
+			accept4(fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct client_addr peer;
 
 		if (conn < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
@@ -99,7 +103,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 			pause_accepting(httpd, errno);
 			return;
 		}
-		http_conn_new(&httpd->shared, conn, listener->is_loopback, listener->domain);
+		peer = client_addr_of(&addr);
+		http_conn_new(&httpd->shared, conn, &peer, &listener->door);
 	}
 }
 
@@ -111,7 +116,7 @@ static void listener_free(struct listener *listener)
 	free(listener);
 }
 
-static char *keep_name(struct httpd *httpd, const char *name)
+static const char *keep_name(struct httpd *httpd, const char *name)
 {
 	struct domain_name *kept;
 
@@ -128,7 +133,7 @@ static char *keep_name(struct httpd *httpd, const char *name)
 }
 
 static struct listener *listener_new(
-	struct httpd *httpd, int fd, const char *address, const char *domain)
+	struct httpd *httpd, int fd, const char *address, const char *domain, bool has_tls)
 {
 	struct listener *listener = alloc_zero(sizeof(*listener));
 	struct sockaddr_storage addr = { 0 };
@@ -138,8 +143,9 @@ static struct listener *listener_new(
 	listener->httpd = httpd;
 	listener->fd = fd;
 	listener->address = alloc_str(address);
-	listener->domain = keep_name(httpd, domain);
-	listener->is_loopback = is_loopback_address(&addr);
+	listener->door = (struct http_door){ .domain = keep_name(httpd, domain),
+		.is_loopback = is_loopback_address(&addr),
+		.has_tls = has_tls };
 	listener->acceptable =
 		loop_watch(httpd->loop, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 	return listener;
@@ -175,18 +181,23 @@ static int open_socket(const struct conf_listener *conf)
 	return TAKE_FD(fd);
 }
 
+static bool same_domain(const char *a, const char *b)
+{
+	return a && b ? streq(a, b) : !a == !b;
+}
+
 static struct listener *find_listener(const struct httpd *httpd, const struct conf_listener *conf)
 {
 	struct listener *listener;
 
 	TAILQ_FOREACH(listener, &httpd->listeners, next)
 		if (listener->address && streq(listener->address, conf->address) &&
-			(listener->domain && conf->domain ? streq(listener->domain, conf->domain)
-							  : !listener->domain == !conf->domain))
+			same_domain(listener->door.domain, conf->domain))
 			return listener;
 	return NULL;
 }
 
+/* The new set holds. */
 static void drop_unkept(struct httpd *httpd)
 {
 	struct listener *listener;
@@ -194,8 +205,10 @@ static void drop_unkept(struct httpd *httpd)
 
 	for (listener = TAILQ_FIRST(&httpd->listeners); listener; listener = after) {
 		after = TAILQ_NEXT(listener, next);
-		if (listener->keep || !listener->address)
+		if (listener->keep || !listener->address) {
+			listener->door.has_tls = listener->will_have_tls;
 			continue;
+		}
 		TAILQ_REMOVE(&httpd->listeners, listener, next);
 		listener_free(listener);
 	}
@@ -212,6 +225,7 @@ static int open_missing(struct httpd *httpd, const struct conf_listener *confs, 
 
 		if (listener) {
 			listener->keep = true;
+			listener->will_have_tls = confs[i].tls;
 			continue;
 		}
 		fd = open_socket(&confs[i]);
@@ -222,7 +236,7 @@ static int open_missing(struct httpd *httpd, const struct conf_listener *confs, 
 					? "; another program uses it: end that, or listen elsewhere "
 					  "(--listen, or `listen` in the settings)"
 					: "");
-		listener = listener_new(httpd, fd, confs[i].address, confs[i].domain);
+		listener = listener_new(httpd, fd, confs[i].address, confs[i].domain, confs[i].tls);
 		listener->keep = true;
 		TAILQ_INSERT_TAIL(fresh, listener, next);
 	}
@@ -236,8 +250,10 @@ int httpd_listen(
 	struct listener *listener;
 	int r;
 
-	TAILQ_FOREACH(listener, &httpd->listeners, next)
+	TAILQ_FOREACH(listener, &httpd->listeners, next) {
 		listener->keep = false;
+		listener->will_have_tls = listener->door.has_tls;
+	}
 	r = open_missing(httpd, confs, n, &fresh, fail);
 	if (r == 0)
 		drop_unkept(httpd);
@@ -253,9 +269,9 @@ int httpd_listen(
 	return r;
 }
 
-void httpd_adopt(struct httpd *httpd, int fd, const char *domain)
+void httpd_adopt(struct httpd *httpd, int fd, const char *domain, bool has_tls)
 {
-	struct listener *listener = listener_new(httpd, fd, NULL, domain);
+	struct listener *listener = listener_new(httpd, fd, NULL, domain, has_tls);
 	int on = 1;
 
 	(void)fd_set_nonblock(fd, true);
@@ -306,6 +322,8 @@ void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out)
 	TAILQ_FOREACH(listener, &httpd->listeners, next) {
 		if (listener != TAILQ_FIRST(&httpd->listeners))
 			strbuf_adds(out, ", ");
+		if (listener->door.has_tls)
+			strbuf_adds(out, "https://");
 		add_address(out, listener->fd);
 	}
 }
@@ -339,9 +357,10 @@ void httpd_add_url(const struct httpd *httpd, struct strbuf *out)
 	TAILQ_FOREACH(listener, &httpd->listeners, next) {
 		auto_strbuf authority = { 0 };
 
-		if (listener->domain || !get_authority(listener->fd, &authority))
+		if (listener->door.domain || !get_authority(listener->fd, &authority))
 			continue;
-		strbuf_addf(out, "http://%s", authority.data);
+		strbuf_addf(
+			out, "%s://%s", listener->door.has_tls ? "https" : "http", authority.data);
 		return;
 	}
 }
@@ -357,6 +376,14 @@ static size_t domain_prefix(const struct httpd *httpd, const char *path)
 	return path[len] == '/' && httpd->is_domain(httpd->arg, name) ? len : 0;
 }
 
+static bool is_at(const struct http_route *route, const char *path)
+{
+	size_t len = strlen(route->path);
+
+	return strncmp(route->path, path, len) == 0 &&
+	       (path[len] == '\0' || (route->is_prefix && path[len] == '/'));
+}
+
 const struct http_route *httpd_find_route(
 	const struct httpd *httpd, const char *path, size_t *ret_prefix)
 {
@@ -365,7 +392,7 @@ const struct http_route *httpd_find_route(
 
 	*ret_prefix = 0;
 	for (route = httpd->routes; route->path; route++)
-		if (streq(route->path, path))
+		if (is_at(route, path))
 			return route;
 	prefix = domain_prefix(httpd, path);
 	if (prefix == 0)
@@ -414,6 +441,16 @@ void httpd_free(struct httpd *httpd)
 void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits)
 {
 	http_shared_set_limits(&httpd->shared, limits);
+}
+
+void httpd_set_tls(struct httpd *httpd, struct tls *tls)
+{
+	http_shared_set_tls(&httpd->shared, tls);
+}
+
+void httpd_set_trusted(struct httpd *httpd, char *const *blocks, size_t n)
+{
+	http_shared_set_trusted(&httpd->shared, blocks, n);
 }
 
 void httpd_close_idle(struct httpd *httpd)

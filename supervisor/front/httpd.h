@@ -19,6 +19,7 @@ struct http_route {
 	const char *path;
 	unsigned methods;
 	bool per_domain; /* "/<domain><path>" too */
+	bool is_prefix;  /* all paths below it, too: the handler looks at what is there */
 	/* The head is here (and for GET that is all): answer it, begin a stream, or let the body come
 	 * by returning true (POST only). ask->note, where it is set, goes to body(), and to free_note()
 	 * in any case, whether the body comes or not. */
@@ -38,6 +39,13 @@ void httpd_free(struct httpd *httpd); /* closes all connections */
 
 void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits);
 
+/* For connections that begin from now on, to listeners with TLS; takes over the reference. NULL: none is taken
+ * there. */
+void httpd_set_tls(struct httpd *httpd, struct tls *tls);
+
+/* Proxies whose X-Forwarded-For and -Proto are believed from now on: "10.0.0.0/8", "::1". */
+void httpd_set_trusted(struct httpd *httpd, char *const *blocks, size_t n);
+
 /* Listens on what is not listened on yet, and stops listening on what is no more in the list;
  * connections stay. 0, or -errno with words: then nothing has changed. */
 int httpd_listen(struct httpd *httpd, const struct conf_listener *listeners, size_t n_listeners,
@@ -45,7 +53,7 @@ int httpd_listen(struct httpd *httpd, const struct conf_listener *listeners, siz
 
 /* Takes a listening socket that somebody else opened (socket activation). `domain` (may be NULL) is
  * served at its root. */
-void httpd_adopt(struct httpd *httpd, int fd, const char *domain);
+void httpd_adopt(struct httpd *httpd, int fd, const char *domain, bool has_tls);
 
 /* No new connections. */
 void httpd_stop_listening(struct httpd *httpd);
@@ -56,10 +64,10 @@ void httpd_close_idle(struct httpd *httpd);
 /* Connections that still have something to write. */
 bool httpd_is_writing(const struct httpd *httpd);
 
-/* "127.0.0.1:8000, [::1]:8000", with the port the kernel chose; appended. */
+/* "127.0.0.1:8000, https://[::1]:8443", with the port the kernel chose; appended. */
 void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out);
 
-/* Appends "http://127.0.0.1:8000", how the first TCP listener for the whole fleet is reached from this
+/* Appends "http://127.0.0.1:8000" (or https), how the first TCP listener for the whole fleet is reached from this
  * machine; nothing without one. */
 void httpd_add_url(const struct httpd *httpd, struct strbuf *out);
 

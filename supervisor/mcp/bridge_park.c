@@ -54,7 +54,7 @@ static void park(struct router *router, struct call *call)
 	make_token(call->parked_token);
 	add_input_required(call, &text);
 	LIST_REMOVE(call, in_session);
-	session_get_info(call->session)->n_calls--;
+	session_remove_call(call->session);
 	call->session = NULL;
 	LIST_INSERT_HEAD(&router->parked, call, in_session);
 	router->n_parked++;
@@ -188,7 +188,7 @@ static void attach(struct router *router, struct call *call, const struct forwar
 	LIST_REMOVE(call, in_session);
 	router->n_parked--;
 	LIST_INSERT_HEAD(&info->calls, call, in_session);
-	info->n_calls++;
+	session_add_call(origin->session);
 	info->is_known_below = true;
 	call->session_no = no;
 	call->session = origin->session;

@@ -761,6 +761,11 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 }
 
+void mcp_set_tracer(struct mcp *mcp, const struct tracer *tracer)
+{
+	router_set_tracer(mcp->router, tracer);
+}
+
 void mcp_refuse_new(struct mcp *mcp)
 {
 	mcp->refuses = true;
@@ -783,6 +788,11 @@ unsigned mcp_count_pending(const struct mcp *mcp)
 unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session)
 {
 	return session_count_calls(session) + session_count_early(session);
+}
+
+uint64_t mcp_count_unaudited(const struct mcp *mcp)
+{
+	return router_count_unaudited(mcp->router);
 }
 
 bool mcp_is_settled(const struct mcp *mcp)

@@ -50,6 +50,10 @@ void mcp_set_fleet(struct mcp *mcp, struct fleet *fleet);
 /* New settings; the old ones are not used any more. */
 void mcp_set_conf(struct mcp *mcp, const struct conf *conf);
 
+/* Who hears of the spans of calls; copied, and replaces the one before. Nobody at first. */
+struct tracer; /* mcp/trace_span.h */
+void mcp_set_tracer(struct mcp *mcp, const struct tracer *tracer);
+
 /* No new requests from now on (MCP_BUSY), nor those that wait for the lists; those in flight go on,
  * but for those whose client would have to come back with an answer. */
 void mcp_refuse_new(struct mcp *mcp);
@@ -58,6 +62,9 @@ unsigned mcp_count_pending(const struct mcp *mcp);
 
 /* Requests of this session that have no answer yet, those that wait for the lists included. */
 unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session);
+
+/* Records of the audit log that were lost. */
+uint64_t mcp_count_unaudited(const struct mcp *mcp);
 bool mcp_is_settled(const struct mcp *mcp);
 
 struct sessions *mcp_get_sessions(const struct mcp *mcp);

@@ -5,6 +5,7 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
+#include "supervisor/mcp/audit.h"
 #include "supervisor/mcp/bridge.h"
 #include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/tasks.h"
@@ -200,19 +201,53 @@ static void lower_level(const struct method_context *c, const char *domain)
 	news_set_level(c->news, c->origin->session, domain, level);
 }
 
-/* Sends it on its way, unless the session has too much under way. */
+/* Who has too much under way hears which limit it is. True: it was answered. */
+static bool is_over_limit(const struct method_context *c)
+{
+	const struct conf_limits *limits = &c->conf->limits;
+	struct session *session = c->origin->session;
+	const char *limit = NULL;
+	auto_free char *message = NULL;
+
+	if (session_get_info(session)->n_calls >= limits->calls_per_session) {
+		stats_limit_reached(STATS_LIMIT_CALLS_PER_SESSION);
+		limit = stats_limit_name(STATS_LIMIT_CALLS_PER_SESSION);
+	} else if (limits->calls > 0 && router_count(c->router) >= limits->calls) {
+		stats_limit_reached(STATS_LIMIT_CALLS);
+		limit = stats_limit_name(STATS_LIMIT_CALLS);
+	}
+	for (int i = 0; !limit && i < USAGE_OFS; i++) {
+		struct usage *usage = session_get_usage(session, (enum usage_of)i);
+
+		if (usage_is_full(usage, USAGE_CALLS))
+			limit = usage_limit_name(usage, USAGE_CALLS);
+	}
+	if (!limit)
+		return false;
+	message = alloc_printf("too many calls in flight (%s); wait for one to be answered", limit);
+	fail(c, RPC_OVERLOADED, message);
+	return true;
+}
+
+static void refused_tool(const struct method_context *c, const char *tool, const char *domain,
+	struct jspan arguments, int code)
+{
+	const struct audit_ask ask = { .tool = tool, .domain = domain, .arguments = arguments };
+
+	router_refused_tool(c->router, c->origin, &ask, code);
+}
+
+/* Sends it on its way, unless there is too much under way. */
 static void forward(const struct method_context *c, const struct forward *forward)
 {
 	const struct catalog_target *target = forward->target;
-	struct session *session = c->origin->session;
 
 	if (bridge_resume(c->router, forward))
 		return;
-	if (session_get_info(session)->n_calls >= c->conf->limits.calls_per_session) {
-		stats_limit_reached(STATS_LIMIT_CALLS_PER_SESSION);
-		fail(c, RPC_OVERLOADED,
-			"too many calls in flight in this session (limits.calls_per_session); "
-			"wait for one to be answered");
+	if (is_over_limit(c)) {
+		if (forward->kind == FORWARD_TOOL)
+			refused_tool(c, target->name, target->domain,
+				jspan_member(forward->params, "arguments", NULL), RPC_OVERLOADED);
 		return;
 	}
 	if (c->origin->is_modern && c->origin->level < LEVEL_NONE && !target->takes_modern &&
@@ -315,6 +350,7 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 	}
 	if (!get_text(name, &text) ||
 		!endpoint_find_tool(endpoint_of(c), strbuf_get(&text), &target)) {
+		refused_tool(c, strbuf_get(&text), NULL, arguments, RPC_INVALID_PARAMS);
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 		return;
 	}

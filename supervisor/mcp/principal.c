@@ -12,6 +12,13 @@ static void clear_strs(struct conf_strs *list)
 	free(list->items);
 }
 
+static void clear_grant(struct conf_grant *grant)
+{
+	free(grant->scope);
+	clear_strs(&grant->domains);
+	clear_strs(&grant->tools);
+}
+
 struct principal *principal_new(enum principal_kind kind, const char *name, const char *identity)
 {
 	struct principal *principal = alloc_zero(sizeof(*principal));
@@ -38,7 +45,33 @@ void principal_unref(struct principal *principal)
 	free(principal->identity);
 	clear_strs(&principal->domains);
 	clear_strs(&principal->tools);
+	for (size_t i = 0; i < principal->grants.n; i++)
+		clear_grant(&principal->grants.items[i]);
+	free(principal->grants.items);
 	free(principal);
+}
+
+static struct conf_strs copy_strs(const struct conf_strs *list)
+{
+	struct conf_strs copy = { .n = list->n };
+
+	if (list->n > 0)
+		copy.items = alloc_zero(list->n * sizeof(*copy.items));
+	for (size_t i = 0; i < list->n; i++)
+		copy.items[i] = alloc_str(list->items[i]);
+	return copy;
+}
+
+void principal_add_grant(struct principal *principal, const struct conf_grant *grant)
+{
+	struct conf_grants *grants = &principal->grants;
+
+	grants->items = alloc_resize(grants->items, grants->n + 1, sizeof(*grants->items));
+	grants->items[grants->n++] = (struct conf_grant){
+		.scope = alloc_str(grant->scope),
+		.domains = copy_strs(&grant->domains),
+		.tools = copy_strs(&grant->tools),
+	};
 }
 
 const char *principal_kind_name(enum principal_kind kind)
@@ -67,19 +100,44 @@ static bool matches(const struct conf_strs *globs, const char *name)
 	return globs->n == 0;
 }
 
+bool principal_is_granted(const struct conf_grant *grant, const char *domain, const char *tool)
+{
+	return matches(&grant->domains, domain) && (!tool || matches(&grant->tools, tool));
+}
+
+static bool some_grants(const struct conf_grants *grants, const char *domain, const char *tool)
+{
+	for (size_t i = 0; i < grants->n; i++) {
+		if (principal_is_granted(&grants->items[i], domain, tool))
+			return true;
+	}
+	return grants->n == 0;
+}
+
 bool principal_allows_domain(const struct principal *principal, const char *domain)
 {
-	return !principal || (!principal->has_nothing && matches(&principal->domains, domain));
+	return !principal || (!principal->has_nothing && matches(&principal->domains, domain) &&
+				     some_grants(&principal->grants, domain, NULL));
 }
 
 bool principal_allows_tool(const struct principal *principal, const char *domain, const char *tool)
 {
-	return principal_allows_domain(principal, domain) &&
-	       (!principal || matches(&principal->tools, tool));
+	return !principal || (!principal->has_nothing && matches(&principal->domains, domain) &&
+				     matches(&principal->tools, tool) &&
+				     some_grants(&principal->grants, domain, tool));
+}
+
+static bool grants_all(const struct conf_grants *grants)
+{
+	for (size_t i = 0; i < grants->n; i++) {
+		if (grants->items[i].domains.n == 0 && grants->items[i].tools.n == 0)
+			return true;
+	}
+	return grants->n == 0;
 }
 
 bool principal_allows_all(const struct principal *principal)
 {
-	return !principal ||
-	       (!principal->has_nothing && principal->domains.n == 0 && principal->tools.n == 0);
+	return !principal || (!principal->has_nothing && principal->domains.n == 0 &&
+				     principal->tools.n == 0 && grants_all(&principal->grants));
 }

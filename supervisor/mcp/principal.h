@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "shared/cleanup.h"
-#include "supervisor/conf.h"
+#include "supervisor/mcp/usage.h"
 
 enum principal_kind {
 	PRINCIPAL_ANYBODY, /* no credential is wanted */
@@ -28,8 +28,10 @@ struct principal {
 	char *identity; /* the same for the same key or subject, of no other: "key:ci" */
 	struct conf_strs domains; /* globs; empty: all */
 	struct conf_strs tools;   /* globs of names as they are listed; empty: all */
-	bool has_nothing;         /* it may reach no domain and no tool, whatever the two say */
-	bool is_admin;            /* may see /metrics and /status */
+	struct conf_grants
+		grants;   /* of a token's scopes: one of them allows it, too; empty: no matter */
+	bool has_nothing; /* it may reach no domain and no tool, whatever they say */
+	bool is_admin;    /* may see /metrics and /status */
 	struct conf_quota
 		quota;     /* of its own, in the place of limits.per_key where a number is not 0 */
 	int64_t expires_s; /* wall clock; 0: never */
@@ -40,6 +42,13 @@ struct principal *principal_new(enum principal_kind kind, const char *name, cons
 struct principal *principal_ref(struct principal *principal);
 void principal_unref(struct principal *principal); /* NULL is fine */
 DEFINE_FREEP(struct principal, principal_unref)
+
+/* One more grant, copied. Two grants are two ways in: what is of the domains of one and of the tools of the other is
+ * allowed by neither. */
+void principal_add_grant(struct principal *principal, const struct conf_grant *grant);
+
+/* Whether this grant by itself allows the domain, and the tool of it where `tool` is not NULL. */
+bool principal_is_granted(const struct conf_grant *grant, const char *domain, const char *tool);
 
 const char *principal_kind_name(enum principal_kind kind);
 
@@ -60,6 +69,7 @@ enum { CALLER_ADDRESS_SIZE = 48 };
 /* Who is at the other end, as the front end found out; borrowed for a call. */
 struct caller {
 	struct principal *principal;
-	char address
-		[CALLER_ADDRESS_SIZE]; /* of the client, behind trusted proxies too: "192.0.2.7"; "": none */
+	struct usage *usages[USAGE_OFS]; /* of the key (or subject), of the address; NULL: none */
+	/* Of the client, behind trusted proxies too: "192.0.2.7"; "": none. */
+	char address[CALLER_ADDRESS_SIZE];
 };

@@ -4,13 +4,15 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/limits.h"
 #include "shared/log.h"
+#include "supervisor/mcp/audit.h"
+#include "supervisor/mcp/call_end.h"
 #include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
-#include "supervisor/mcp/trace.h"
 #include "supervisor/stats.h"
 
 enum {
@@ -90,6 +92,7 @@ static void free_call(struct call *call)
 	stats_series_unref(call->timing.series);
 	free(call->label);
 	free(call->trace);
+	trace_span_free(call->span);
 	free(call->params);
 	free(call->worker_state);
 	free(call);
@@ -100,6 +103,7 @@ void router_remove(struct router *router, struct call *call)
 	uint64_t session_no = call->session_no;
 	bool was_parked = !call->session;
 
+	call_ended(router, call);
 	bridge_forget_call(router, call, "the request that this belongs to has ended");
 	client_roots_forget_call(router, call);
 	LIST_REMOVE(call, in_bucket);
@@ -107,7 +111,7 @@ void router_remove(struct router *router, struct call *call)
 	if (was_parked)
 		router->n_parked--;
 	else
-		session_get_info(call->session)->n_calls--;
+		session_remove_call(call->session);
 	router_stop_deadline(call);
 	router->kept_bytes -= call->params_len;
 	free_call(call);
@@ -140,6 +144,7 @@ static char *leave(struct router *router, struct call *call, struct origin *ret)
 
 	*ret = call_origin(call);
 	ret->id.at = id;
+	call->is_answered = true;
 	router_remove(router, call);
 	return id;
 }
@@ -150,6 +155,8 @@ void router_fail(
 	struct origin origin;
 	auto_free char *id = NULL;
 
+	call->code = code;
+	router_note_error(call, message);
 	if (!call->session) { /* parked: nobody waits */
 		router_remove(router, call);
 		return;
@@ -246,19 +253,6 @@ static void keep_params(struct router *router, struct call *call, struct jspan p
 	router->kept_bytes += params.len;
 }
 
-/* NULL: the request belongs to no trace. */
-static char *get_trace_id(const struct origin *origin)
-{
-	const struct mcp_headers *headers = origin->headers;
-	char id[TRACE_ID_SIZE];
-	auto_trace trace = { 0 };
-
-	if (!origin->envelope->traceparent.at && !(headers && headers->traceparent.at))
-		return NULL;
-	trace_read(origin->envelope, headers, &trace);
-	return trace_get_id(&trace, id) ? alloc_str(id) : NULL;
-}
-
 /* Under the domain that serves it, whichever endpoint it came to. */
 void router_time(struct call *call, const struct forward *forward)
 {
@@ -299,10 +293,10 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->level = origin->level;
 	call->client = origin->client;
 	call->label = alloc_str(target->name);
-	call->since_ms = loop_now_ms(router->loop);
+	call->since_us = clock_now_us();
 	call->timeout_ms = target->timeout_ms;
-	call->trace = get_trace_id(origin);
 	router_time(call, forward);
+	router_begin_trace(router, call, forward);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
 	call->is_bridged = may_be_interrupted(forward);
@@ -318,7 +312,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 		grow(router);
 	LIST_INSERT_HEAD(bucket_of(router, call->no), call, in_bucket);
 	LIST_INSERT_HEAD(&info->calls, call, in_session);
-	info->n_calls++;
+	session_add_call(call->session);
 	router_set_deadline(router, call, target->timeout_ms);
 	return call;
 }
@@ -378,6 +372,25 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 	router_fail(router, call, RPC_UNAVAILABLE, message, NULL);
 }
 
+static void begin_audit(
+	const struct router *router, struct call *call, const struct forward *forward)
+{
+	const struct audit_ask ask = { .domain = forward->target->domain,
+		.tool = call->label,
+		.arguments = jspan_member(forward->params, "arguments", NULL),
+		.trace = call->trace,
+		.call = call->no };
+
+	call->audit = audit_begin(router->audit, call->session, &ask);
+}
+
+void router_refused_tool(
+	struct router *router, const struct origin *origin, const struct audit_ask *ask, int code)
+{
+	audit_end(router->audit, audit_begin(router->audit, origin->session, ask),
+		call_outcome_name(true, false, code), code, 0);
+}
+
 void router_call(struct router *router, const struct forward *forward)
 {
 	struct call *call;
@@ -387,6 +400,8 @@ void router_call(struct router *router, const struct forward *forward)
 	if (!client_roots_admit(router, forward))
 		return;
 	call = add_call(router, forward);
+	if (forward->kind == FORWARD_TOOL)
+		begin_audit(router, call, forward);
 	no = call->no;
 	r = router_send(router, call, forward, NULL);
 	if (r < 0)
@@ -463,25 +478,6 @@ static void refuse_result(struct router *router, struct call *call, size_t len)
 	router_fail(router, call, RPC_INTERNAL_ERROR, message, NULL);
 }
 
-static void log_answer(const struct router *router, const struct call *call)
-{
-	const struct log_about about = { .call = call->no, .trace = call->trace };
-
-	log_debug_about(&about, "call %llu: %s answered after %lld ms",
-		(unsigned long long)call->no, call->label,
-		(long long)(loop_now_ms(router->loop) - call->since_ms));
-}
-
-/* What the tool says of itself, for whoever watches. */
-static void note_tool_error(const struct call *call, struct jspan result)
-{
-	bool is_error = false;
-
-	if (call->kind == FORWARD_TOOL && call->timing.series &&
-		jspan_get_bool(jspan_member(result, "isError", NULL), &is_error) && is_error)
-		stats_failed(call->timing.series->door, STATS_TOOL_ERROR);
-}
-
 static const struct catalog_naming *naming_of(const struct router *router, const struct call *call)
 {
 	const struct domain *domain = fleet_get(router->fleet, call->domain);
@@ -500,7 +496,6 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 	auto_strbuf rewritten = { 0 };
 	auto_free char *id = NULL;
 
-	note_tool_error(call, result);
 	if (naming)
 		rewrite_result(&splices, naming, result);
 	if (!tasks_take_result(router, call, result, &splices))
@@ -513,8 +508,19 @@ static void finish_result(struct router *router, struct call *call, struct jspan
 		refuse_result(router, call, result.len);
 		return;
 	}
+	(void)jspan_get_bool(jspan_member(result, "isError", NULL), &call->is_tool_error);
 	id = leave(router, call, &origin);
 	answer_result(&origin, result, flags);
+}
+
+/* Of a worker's error object; what is no code at all is an error all the same. */
+static int code_of(struct jspan error)
+{
+	struct jspan code = jspan_member(error, "code", NULL);
+	long value = jspan_is_integer(code) ? strtol(code.at, NULL, 10) : 0;
+
+	return value >= INT32_MIN && value <= INT32_MAX && value != 0 ? (int)value
+								      : RPC_INTERNAL_ERROR;
 }
 
 /* That we are stopping is ours to say: a bridge (mcp-fleetctl stdio) would keep a call until we end that a worker,
@@ -537,7 +543,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 
 	if (!call)
 		return;
-	log_answer(router, call);
+	router_note_answer(router, call);
 	if (!call->session) { /* parked, and nobody has come back: what it asked has lost its use */
 		router_remove(router, call);
 	} else if (call->kind == FORWARD_TASK_LIST) {
@@ -555,6 +561,7 @@ void router_answered(struct router *router, uint64_t no, const struct rpc *rpc)
 			pass_stopping(router, call, body);
 			return;
 		}
+		call->code = code_of(body);
 		id = leave(router, call, &origin);
 		answer_error_object(&origin, body);
 	} else if (!kinds[call->kind].may_ask || !bridge_take_input_required(router, call, body)) {
@@ -683,9 +690,11 @@ void router_free(struct router *router)
 	while ((call = LIST_FIRST(&router->parked))) { /* nobody is left to hear of it */
 		LIST_REMOVE(call, in_session);
 		router_stop_deadline(call);
+		call_ended(router, call);
 		free_call(call);
 	}
 	tasks_free(router->tasks);
+	audit_free(router->audit);
 	client_roots_done(router);
 	while ((queue = router->deadlines)) {
 		router->deadlines = queue->next;
@@ -705,11 +714,25 @@ void router_set_fleet(struct router *router, struct fleet *fleet, const struct c
 void router_set_conf(struct router *router, const struct conf *conf)
 {
 	router->conf = conf;
+	if (router->audit)
+		audit_set_conf(router->audit, conf);
+	else
+		router->audit = audit_new(conf);
 	bridge_set_timeout(router, conf->limits.input_timeout_ms);
 	client_roots_set_timeout(router, conf->limits.input_timeout_ms);
+}
+
+void router_set_tracer(struct router *router, const struct tracer *tracer)
+{
+	router->tracer = *tracer;
 }
 
 unsigned router_count(const struct router *router)
 {
 	return router->n_calls;
+}
+
+uint64_t router_count_unaudited(const struct router *router)
+{
+	return audit_count_dropped(router->audit);
 }

@@ -23,6 +23,11 @@ static const char *const methods[] = {
 	[FORWARD_TASK_LIST] = "tasks/get",
 };
 
+const char *router_method(enum forward_kind kind)
+{
+	return kind == FORWARD_TASK_LIST ? "tasks/list" : methods[kind];
+}
+
 /* Members of a request's _meta that are for us: the envelope, and what we write anew. */
 static bool is_hop_member(struct jspan name)
 {
@@ -49,14 +54,20 @@ static bool has_trace(const struct envelope *e, const struct mcp_headers *h)
 	return e->traceparent.at || e->baggage.at || (h && (h->traceparent.at || h->baggage.at));
 }
 
-static void add_trace(
-	const struct envelope *e, const struct mcp_headers *headers, struct strbuf *out)
+/* A call with a span of ours is the parent of what the worker does. */
+static void add_trace(const struct call *call, const struct envelope *e,
+	const struct mcp_headers *headers, struct strbuf *out)
 {
+	char parent[SPAN_PARENT_SIZE];
 	auto_trace trace = { 0 };
 
-	if (!has_trace(e, headers))
-		return;
-	trace_read(e, headers, &trace);
+	if (e && has_trace(e, headers))
+		trace_read(e, headers, &trace);
+	if (call->span) {
+		trace_span_get_parent(call->span, parent);
+		free(trace.parent);
+		trace.parent = alloc_str(parent);
+	}
 	add_text(out, "traceparent", trace.parent);
 	add_text(out, "tracestate", trace.state);
 	add_text(out, "baggage", trace.baggage);
@@ -89,8 +100,7 @@ static void make_meta(const struct call *call, const struct origin *origin, stru
 
 	if (call->token_len)
 		strbuf_addf(out, "\"progressToken\":%llu", (unsigned long long)call->no);
-	if (e)
-		add_trace(e, origin->headers, out);
+	add_trace(call, e, origin->headers, out);
 	if (jspan_type(meta) != JSPAN_OBJECT)
 		return;
 	while (jspan_next(meta, &cursor, &name, &value)) {

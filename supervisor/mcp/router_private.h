@@ -29,12 +29,17 @@ struct call {
 	bool may_rerun;
 	enum level level;
 	unsigned client;
-	char *label; /* the tool's name as it is listed, a URI, … */
-	int64_t since_ms;
+	char *label;      /* the tool's name as it is listed, a URI, … */
+	int64_t since_us; /* clock_now_us() */
 	int64_t timeout_ms;
 	struct stats_timing timing; /* its series is a reference of ours */
 	char *trace;                /* NULL: none */
-	struct domain_call held;    /* waits for the client's roots; line NULL: it does not */
+	bool is_answered;           /* how it ends: call_end.h */
+	bool is_tool_error;
+	int code;                 /* of a JSON-RPC error; 0: none */
+	struct trace_span *span;  /* NULL: it has none */
+	struct audit_call *audit; /* NULL: not recorded */
+	struct domain_call held;  /* waits for the client's roots; line NULL: it does not */
 
 	/* What a call needs that a worker interrupts to ask something. */
 	bool is_bridged; /* it can: its client and its worker are of different eras */
@@ -81,8 +86,10 @@ struct router {
 	unsigned n_calls;
 	uint64_t last_no;
 	struct deadline_queue *deadlines;
+	struct tracer tracer;
 	size_t kept_bytes; /* of all calls' params */
 	struct tasks *tasks;
+	struct audit *audit;
 	struct call_list parked;
 	unsigned n_parked;
 	struct ask_list asks; /* all, in no order */
@@ -126,6 +133,16 @@ void router_time(struct call *call, const struct forward *forward);
 /* A call that is sent again is another one for the worker. */
 void router_renumber(struct router *router, struct call *call);
 void router_refuse_send(struct router *router, uint64_t no, int err);
+
+/* router_trace.c: the trace that a call belongs to, and its span, which ends with the call. */
+void router_begin_trace(
+	const struct router *router, struct call *call, const struct forward *forward);
+void router_note_error(struct call *call, const char *message);
+void router_note_answer(const struct router *router, struct call *call);
+void router_end_trace(const struct router *router, struct call *call);
+
+/* router_line.c: the name of the method that the client asked for. */
+const char *router_method(enum forward_kind kind);
 
 /* router_line.c: the line for a worker, and where the envelope goes in. `more`: members for params
  * ("" or NULL: none). */

@@ -15,6 +15,7 @@
 enum {
 	FIRST_BUCKETS = 64,
 	SLOW_LOG_BURST = 20,
+	END_LOG_BURST = 100,
 };
 
 LIST_HEAD(bucket, session);
@@ -36,6 +37,7 @@ struct sessions {
 	size_t queued_bytes; /* of all */
 	struct log_limit slow_log;
 	struct log_limit full_log;
+	struct log_limit end_log;
 };
 
 /* --- the maps ---------------------------------------------------------------------------------- */
@@ -121,9 +123,32 @@ static void free_session(void *arg)
 	}
 	stats_door_unref(session->door);
 	principal_unref(session->caller.principal);
+	for (int i = 0; i < USAGE_OFS; i++)
+		usage_unref(session->caller.usages[i]);
 	free(session->info.capabilities);
 	free(session->info.client_info);
 	free(session);
+}
+
+/* One line a session: who it was, how long, how much. Peers can make many. */
+static void log_end(struct session *session, const char *reason)
+{
+	const struct principal *principal = session->caller.principal;
+	struct sessions *sessions = session->owner;
+	struct session_report report;
+
+	if (!log_limit_ok(&sessions->end_log, END_LOG_BURST, "ended sessions"))
+		return;
+	session_get_report(session, &report);
+	const struct log_about about = { .session = report.id,
+		.client = session->caller.address,
+		.key = principal ? principal->name : NULL,
+		.domain = report.domain,
+		.duration_us = (loop_now_ms(sessions->loop) - session->opened_ms) * 1000 };
+
+	log_info_about(&about, "session ended: %s (%s, %s%s%llu messages)", reason,
+		report.transport, report.client_name, *report.client_name ? ", " : "",
+		(unsigned long long)session->n_received);
 }
 
 static void end_session(struct session *session, const char *reason)
@@ -131,6 +156,7 @@ static void end_session(struct session *session, const char *reason)
 	struct sessions *sessions = session->owner;
 
 	if (!session->ops->is_once) {
+		log_end(session, reason);
 		LIST_REMOVE(session, in_ids);
 		sessions->n_sessions--;
 		sessions->totals.n_closed++;
@@ -139,6 +165,8 @@ static void end_session(struct session *session, const char *reason)
 	}
 	sessions->queued_bytes -= session->queued_bytes;
 	session->queued_bytes = 0;
+	for (int i = 0; i < USAGE_OFS && !session->ops->is_once; i++)
+		usage_give(session->caller.usages[i], USAGE_SESSIONS);
 	LIST_REMOVE(session, in_numbers);
 	sessions->n_all--;
 	session->ops = NULL;
@@ -150,7 +178,7 @@ static void end_session(struct session *session, const char *reason)
 void session_gone(struct session *session)
 {
 	if (session->ops)
-		end_session(session, session->closes);
+		end_session(session, session->closes ? session->closes : "its client has left");
 }
 
 void session_close(struct session *session, const char *reason)
@@ -331,10 +359,36 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 void session_set_caller(struct session *session, const struct caller *caller)
 {
 	struct principal *old = session->caller.principal;
+	bool is_new = !session->has_caller;
 
-	session->caller = *caller;
-	(void)principal_ref(caller->principal);
+	session->has_caller = true;
+	session->caller.principal = principal_ref(caller->principal);
 	principal_unref(old);
+	memcpy(session->caller.address, caller->address, sizeof(caller->address));
+	for (int i = 0; i < USAGE_OFS && is_new; i++) {
+		session->caller.usages[i] = usage_ref(caller->usages[i]);
+		if (!session->ops->is_once)
+			usage_add(caller->usages[i], USAGE_SESSIONS);
+	}
+}
+
+struct usage *session_get_usage(const struct session *session, enum usage_of of)
+{
+	return session->caller.usages[of];
+}
+
+void session_add_call(struct session *session)
+{
+	session->info.n_calls++;
+	for (int i = 0; i < USAGE_OFS; i++)
+		usage_add(session->caller.usages[i], USAGE_CALLS);
+}
+
+void session_remove_call(struct session *session)
+{
+	session->info.n_calls--;
+	for (int i = 0; i < USAGE_OFS; i++)
+		usage_give(session->caller.usages[i], USAGE_CALLS);
 }
 
 struct principal *session_get_principal(const struct session *session)
@@ -431,6 +485,7 @@ unsigned session_count_early(const struct session *session)
 void session_touch(struct session *session)
 {
 	session->active_ms = loop_now_ms(session->owner->loop);
+	session->n_received++;
 }
 
 static void close_slow(struct session *session)

@@ -125,10 +125,12 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 	struct endpoint *endpoint);
 
 /* Whose it is: at its beginning, and again with each request of the same identity, since what a token or a key
- * allows may have changed. Copied. */
+ * allows may have changed. Copied; whose limits it counts for is decided at its beginning. */
 void session_set_caller(struct session *session, const struct caller *caller);
 struct principal *session_get_principal(
 	const struct session *session); /* NULL: a local process; borrowed */
+struct usage *session_get_usage(
+	const struct session *session, enum usage_of of);       /* NULL: none; borrowed */
 const char *session_get_address(const struct session *session); /* "": none */
 
 /* By session_get_number(); NULL: it has ended. */
@@ -146,6 +148,8 @@ struct stats_door *session_get_door(
 	const struct session *session); /* what it is counted under; borrowed */
 struct session_info *session_get_info(struct session *session);
 unsigned session_count_calls(const struct session *session); /* in flight */
+void session_add_call(struct session *session);
+void session_remove_call(struct session *session);
 unsigned session_count_early(const struct session *session); /* that wait for the lists */
 bool session_is_stdio(const struct session *session);
 bool session_is_once(const struct session *session);
@@ -171,6 +175,9 @@ struct session_report {
 };
 
 void session_get_report(const struct session *session, struct session_report *ret);
+
+/* The name of its transport; "" for one that is closed. */
+const char *session_get_transport(const struct session *session);
 
 /* Whether its transport is the one with these operations: what session_get_sink() is is known then. */
 bool session_has_ops(const struct session *session, const struct sink_ops *ops);

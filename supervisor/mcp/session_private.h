@@ -21,13 +21,15 @@ struct session {
 	void *sink;
 	struct endpoint *endpoint;
 	struct stats_door *door; /* a reference of ours */
-	struct caller caller;    /* its principal is a reference of ours */
+	bool has_caller;
+	struct caller caller; /* its principal and usages are references of ours */
 	STAILQ_HEAD(, queued) queue;
 	size_t queued_bytes;
 	unsigned n_queued;
 	struct session_info info;
 	int64_t opened_ms;
 	int64_t active_ms;
+	uint64_t n_received; /* texts of the client */
 	uint64_t number;
 	const char *closes; /* why it will be closed when this turn ends; NULL: it will not */
 	uint8_t id[SESSION_ID_BYTES];

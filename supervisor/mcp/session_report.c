@@ -34,16 +34,20 @@ static void get_member(const char *json, const char *name, char *ret, size_t siz
 		copy_clean(ret, size, &text);
 }
 
+const char *session_get_transport(const struct session *session)
+{
+	return session->ops && session->ops->name ? session->ops->name : "";
+}
+
 void session_get_report(const struct session *session, struct session_report *ret)
 {
 	const struct session_info *info = &session->info;
 	const struct sink_ops *ops = session->ops;
-	const char *transport = ops ? ops->name : NULL;
 
 	*ret = (struct session_report){
 		.number = session->number,
 		.domain = session->endpoint ? endpoint_get_domain(session->endpoint) : NULL,
-		.transport = transport ? transport : "",
+		.transport = session_get_transport(session),
 		.revision = info->initialized ? revision_name(info->revision) : "",
 		.opened_ms = session->opened_ms,
 		.active_ms = session->active_ms,

@@ -11,6 +11,7 @@ enum {
 	PARENT_ID_AT = 36,
 	PARENT_ID_LEN = 16,
 	FLAGS_AT = 53,
+	FLAG_SAMPLED = 1,
 	MAX_ESCAPE = 6, /* bytes of JSON for one of the text */
 };
 
@@ -143,4 +144,15 @@ bool trace_get_id(const struct trace *trace, char ret[TRACE_ID_SIZE])
 	memcpy(ret, trace->parent + TRACE_ID_AT, TRACE_ID_LEN);
 	ret[TRACE_ID_LEN] = '\0';
 	return true;
+}
+
+bool trace_is_sampled(const struct trace *trace)
+{
+	return trace->parent && (ascii_hex_value(trace->parent[FLAGS_AT + 1]) & FLAG_SAMPLED);
+}
+
+void trace_get_parent_id(const struct trace *trace, char ret[PARENT_ID_LEN + 1])
+{
+	memcpy(ret, trace->parent + PARENT_ID_AT, PARENT_ID_LEN);
+	ret[PARENT_ID_LEN] = '\0';
 }

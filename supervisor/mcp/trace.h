@@ -1,6 +1,7 @@
 /* Trace context: which trace a request belongs to, said in `_meta` or in HTTP headers.
  *
- * It only goes through: to the worker, and its trace id into the log. What is malformed is as if it
+ * Unless we make spans of our own (mcp/trace_span.h) it only goes through: to the worker, and its trace id into the
+ * log. What is malformed is as if it
  * were not there, as its source wants it; no request fails for it.
  *
  * Source: W3C Trace Context (level 1), sections 3.2 and 3.3; W3C Baggage, section 3; MCP 2026-07-28
@@ -33,6 +34,12 @@ bool trace_is_baggage(struct span text);
  * a header. Nothing is taken when a key comes twice. */
 void trace_read(
 	const struct envelope *envelope, const struct mcp_headers *headers, struct trace *ret);
+
+/* Its sender records it; false also where there is none. */
+bool trace_is_sampled(const struct trace *trace);
+
+/* The id of the span that is the parent: 16 hexadecimal digits and a NUL; only where there is one. */
+void trace_get_parent_id(const struct trace *trace, char ret[17]);
 
 /* The trace id, for the log. False: there is none. */
 bool trace_get_id(const struct trace *trace, char ret[TRACE_ID_SIZE]);

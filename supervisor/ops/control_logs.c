@@ -65,6 +65,9 @@ static json_t *describe(const struct control_conn *conn, const struct log_line *
 			json_stringn(line->about.session,
 				strnlen(line->about.session, CONTROL_SHOWN_ID)));
 	add_text(json, "tool", line->about.tool);
+	add_text(json, "client_ip", line->about.client);
+	add_text(json, "key", line->about.key);
+	add_text(json, "trace_id", line->about.trace);
 	add_text(json, "text", line->text);
 	return json;
 }

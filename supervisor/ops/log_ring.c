@@ -7,7 +7,7 @@
 enum { HOOK_AFTER_MS = 50 }; /* for all lines that come until then */
 
 /* The fields of struct log_about that are texts. */
-enum { DOMAIN, WORKER, SESSION, TOOL, CLIENT, TRACE, TEXTS };
+enum { DOMAIN, WORKER, SESSION, TOOL, CLIENT, KEY, TRACE, TEXTS };
 
 struct entry {
 	struct log_line line;
@@ -70,6 +70,7 @@ static struct entry *make_entry(
 		[SESSION] = from->session,
 		[TOOL] = from->tool,
 		[CLIENT] = from->client,
+		[KEY] = from->key,
 		[TRACE] = from->trace };
 	const char *kept[TEXTS] = { 0 };
 	size_t at[TEXTS] = { 0 };
@@ -91,9 +92,11 @@ static struct entry *make_entry(
 		.session = kept[SESSION],
 		.tool = kept[TOOL],
 		.client = kept[CLIENT],
+		.key = kept[KEY],
 		.trace = kept[TRACE],
 		.call = from->call,
-		.pid = from->pid };
+		.pid = from->pid,
+		.duration_us = from->duration_us };
 	return entry;
 }
 

@@ -49,6 +49,7 @@ void metrics_write(const struct metrics *metrics, bool is_open, struct strbuf *o
 	metrics_add_domains(metrics, &text);
 	add_loop(metrics, &text);
 	metrics_add_process(&text);
+	metrics_add_outward(metrics, &text);
 	metrics_add_gateway(metrics, &text);
 	metrics_end(&text);
 }

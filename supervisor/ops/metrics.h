@@ -7,6 +7,7 @@
 
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/health.h"
+#include "supervisor/ops/otlp.h"
 #include "supervisor/ops/registration.h"
 
 struct metrics;
@@ -18,6 +19,10 @@ struct metrics_parts {
 	const struct conf *conf;
 	const struct health *health;
 	const struct registration *registration;
+	const struct otlp *otlp;
+	const struct courier *courier;
+	const struct tls *(*get_tls)(void *arg); /* NULL: no certificate is used */
+	void *arg;
 };
 
 struct metrics *metrics_new(const struct metrics_parts *parts);

@@ -1,5 +1,6 @@
 /* The inside of /metrics: shared by metrics.c (the route, the daemon as a whole), metrics_front.c (what clients do),
- * metrics_fleet.c (domains), metrics_process.c (what the kernel knows) and metrics_gateway.c. */
+ * metrics_fleet.c (domains), metrics_process.c (what the kernel knows), metrics_outward.c (TLS,
+ * audit, spans) and metrics_gateway.c. */
 #pragma once
 
 #include "supervisor/ops/metrics.h"
@@ -17,6 +18,7 @@ void metrics_add_front(const struct metrics *metrics, struct metrics_text *text)
 void metrics_add_limits(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_domains(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_process(struct metrics_text *text);
+void metrics_add_outward(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_gateway(const struct metrics *metrics, struct metrics_text *text);
 
 /* What the kernel knows of a process. */

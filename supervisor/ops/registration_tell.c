@@ -60,7 +60,7 @@ void registration_tell_settings(struct registration *reg)
 	auto_free char *text = json_dumps(json, JSON_COMPACT);
 
 	if (text)
-		worker_notify(reg->worker, "registrar/settings", text);
+		aide_tell(reg->aide, "registrar/settings", text);
 }
 
 /* The items of a page's list, behind those of the pages before. */
@@ -102,7 +102,7 @@ static void tell_domain(struct registration *reg, const char *name, const char *
 	if (endpoint)
 		endpoint_each_page(endpoint, CATALOG_TOOLS, add_page, &text);
 	strbuf_adds(&text, "]}");
-	worker_notify(reg->worker, "registrar/domain", text.data);
+	aide_tell(reg->aide, "registrar/domain", text.data);
 }
 
 /* True: it is to be told, and counts as told now. */
@@ -173,6 +173,6 @@ void registration_tell(void *arg)
 {
 	struct registration *reg = arg;
 
-	if (reg->is_ready && !reg->is_stopping)
+	if (aide_is_ready(reg->aide) && !reg->is_stopping)
 		fleet_each(mcp_get_fleet(reg->parts.mcp), look_at_domain, reg);
 }

@@ -8,6 +8,7 @@
 #include "shared/alloc.h"
 #include "shared/jx.h"
 #include "supervisor/ops/control_private.h"
+#include "supervisor/stats.h"
 
 struct status {
 	struct status_parts parts;
@@ -186,16 +187,35 @@ static json_t *listeners_of(const struct status *status)
 	return list;
 }
 
+static void count_transport(void *arg, struct session *session)
+{
+	const char *name = session_get_transport(session);
+	json_int_t n = json_integer_value(json_object_get(arg, name));
+
+	if (*name && !session_is_once(session))
+		(void)json_object_set_new(arg, name, json_integer(n + 1));
+}
+
+/* Those that are open; a transport without any is left out. */
+static json_t *transports_of(struct sessions *sessions)
+{
+	json_t *json = json_object();
+
+	sessions_each(sessions, count_transport, json);
+	return json;
+}
+
 static json_t *sessions_of(const struct status *status)
 {
-	const struct sessions *sessions = mcp_get_sessions(status->parts.mcp);
+	struct sessions *sessions = mcp_get_sessions(status->parts.mcp);
 	struct sessions_totals totals;
 
 	sessions_get_totals(sessions, &totals);
-	return json_pack("{s:i, s:i, s:I, s:I, s:I}", "open", (int)sessions_count(sessions),
-		"limit", (int)status->parts.conf->limits.sessions, "opened_total",
-		(json_int_t)totals.n_opened, "refused_total", (json_int_t)totals.n_refused,
-		"stateless_total", (json_int_t)totals.n_once);
+	return json_pack("{s:i, s:i, s:o, s:I, s:I, s:I}", "open", (int)sessions_count(sessions),
+		"limit", (int)status->parts.conf->limits.sessions, "by_transport",
+		transports_of(sessions), "opened_total", (json_int_t)totals.n_opened,
+		"refused_total", (json_int_t)totals.n_refused, "stateless_total",
+		(json_int_t)totals.n_once);
 }
 
 static json_t *domains_of(const struct status *status)
@@ -209,6 +229,46 @@ static json_t *domains_of(const struct status *status)
 static const char *transport_of(const struct status *status)
 {
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
+}
+
+static json_t *tls_of(const struct status *status)
+{
+	const struct status_parts *parts = &status->parts;
+	const struct tls *tls = parts->get_tls ? parts->get_tls(parts->arg) : NULL;
+	const struct tls_counts *counts = tls_get_counts();
+
+	if (!tls)
+		return json_null();
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "subject",
+		tls_get_subject(tls), "serial", tls_get_serial(tls), "not_before",
+		(json_int_t)tls_get_not_before(tls), "not_after",
+		(json_int_t)tls_get_not_after(tls), "handshakes", (json_int_t)counts->handshakes,
+		"failed", (json_int_t)counts->failed, "plain_http", (json_int_t)counts->plain_http,
+		"truncated", (json_int_t)counts->truncated);
+}
+
+/* How often each limit was reached, of those that were. */
+static json_t *limits_of(void)
+{
+	json_t *json = json_object();
+
+	for (int i = 0; i < STATS_LIMITS; i++)
+		if (stats_get_limit((enum stats_limit)i) > 0)
+			(void)json_object_set_new(json, stats_limit_name((enum stats_limit)i),
+				number(stats_get_limit((enum stats_limit)i)));
+	return json;
+}
+
+/* The same of what was refused at the door. */
+static json_t *refusals_of(void)
+{
+	json_t *json = json_object();
+
+	for (int i = 0; i < STATS_REFUSALS; i++)
+		if (stats_get_refusal((enum stats_refusal)i) > 0)
+			(void)json_object_set_new(json, stats_refusal_name((enum stats_refusal)i),
+				number(stats_get_refusal((enum stats_refusal)i)));
+	return json;
 }
 
 static void add_paths(const struct status *status, json_t *json)
@@ -244,7 +304,10 @@ json_t *status_make(const struct status *status)
 	confine_describe(fleet_get_support(mcp_get_fleet(parts->mcp)), &sandbox);
 	add_places(status, json);
 	(void)json_object_set_new(json, "sandbox", json_string(strbuf_get(&sandbox)));
+	(void)json_object_set_new(json, "tls", tls_of(status));
 	(void)json_object_set_new(json, "sessions", sessions_of(status));
+	(void)json_object_set_new(json, "limits", limits_of());
+	(void)json_object_set_new(json, "refusals", refusals_of());
 	(void)json_object_set_new(json, "tools", number(count_tools(status, NULL)));
 	(void)json_object_set_new(json, "domains", domains_of(status));
 	(void)json_object_set_new(json, "gateway", report ? report : json_null());

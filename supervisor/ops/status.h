@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "supervisor/front/tls.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/health.h"
 #include "supervisor/ops/registration.h"
@@ -20,6 +21,8 @@ struct status_parts {
 	const char *state_dir;   /* NULL: none */
 	/* Appends "127.0.0.1:8000, …"; NULL: there are no listeners. */
 	void (*add_addresses)(void *arg, struct strbuf *out);
+	/* The certificate that is shown; NULL, as the hook itself: none. */
+	const struct tls *(*get_tls)(void *arg);
 	/* The paths of the Unix sockets that are open; NULL: none. */
 	const char *(*get_local_socket)(void *arg);
 	const char *(*get_control_socket)(void *arg);

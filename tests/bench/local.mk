@@ -1,8 +1,12 @@
 # The load generator and what drives it: `make bench BENCH_ARGS="--seconds 10"`. Not installed.
-EXTRA_PROGRAMS = tests/bench/load
-CLEANFILES += tests/bench/load
+EXTRA_PROGRAMS = tests/bench/load tests/bench/keys_timing
+CLEANFILES += tests/bench/load tests/bench/keys_timing
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = shared/libshared.a -lm
+tests_bench_keys_timing_SOURCES = tests/bench/keys_timing.c tests/unit/token_world.c tests/unit/token_world.h
+tests_bench_keys_timing_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(EVENT_CFLAGS) $(CRYPTO_CFLAGS)
+tests_bench_keys_timing_LDADD = supervisor/libsupervisor.a shared/libshared.a $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+	$(SYSTEMD_LIBS) -lm
 EXTRA_DIST += tests/bench/bench tests/bench/big.py tests/bench/fleet.yaml tests/bench/package.json \
 	tests/bench/peers/python_sdk_sse.py tests/bench/peers/python_sdk_stdio.py \
 	tests/bench/register.py \
@@ -19,4 +23,8 @@ bench-big: all
 bench-register: all
 	@envs="$${MCP_FLEET_ENVS:-$${XDG_CACHE_HOME:-$$HOME/.cache}/mcp-fleet-check}"; \
 	"$$envs/venv-test/bin/python" $(srcdir)/tests/bench/register.py --build . --envs "$$envs" $(BENCH_ARGS)
-.PHONY: bench bench-big bench-register
+
+# What a token costs, and whether the time of a refusal tells about the secret.
+bench-keys-timing: tests/bench/keys_timing
+	./tests/bench/keys_timing
+.PHONY: bench bench-big bench-register bench-keys-timing

@@ -97,6 +97,16 @@ void session_get_report(const struct session *session, struct session_report *re
 	*ret = (struct session_report){ .id = "s", .transport = "sse", .revision = "" };
 }
 
+bool session_is_once(const struct session *session)
+{
+	return false;
+}
+
+const char *session_get_transport(const struct session *session)
+{
+	return "sse";
+}
+
 void session_close_later(struct session *session, const char *reason)
 {
 	world.n_orders++;

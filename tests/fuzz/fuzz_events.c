@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "workers/remote/events.h"
+#include "workers/common/events.h"
 
 enum { MAX_BYTES = 256 };
 

@@ -594,7 +594,10 @@ static struct conf_domain conf_domains[] = {
 		.tools_allow = { .items = any_items, .n = 1 } },
 };
 
+static char no_text[] = "";
+
 static const struct conf conf = {
+	.audit.target = no_text,
 	.limits = { .sessions = 10,
 		.session_idle_ms = 3600000,
 		.sweep_ms = 300000,

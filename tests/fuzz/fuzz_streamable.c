@@ -128,7 +128,8 @@ static void connect_client(struct client *client)
 	CHECK(fd_socketpair(pair) == 0);
 	CHECK(fd_set_nonblock(pair[0], true) == 0 && fd_set_nonblock(pair[1], true) == 0);
 	*client = (struct client){ .fd = pair[0] };
-	http_conn_new(&world.shared, pair[1], true, NULL);
+	http_conn_new(&world.shared, pair[1], &(struct client_addr){ 0 },
+		&(struct http_door){ .is_loopback = true });
 }
 
 static void turn(void)

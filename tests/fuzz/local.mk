@@ -33,6 +33,10 @@ fuzz_programs += tests/fuzz/fuzz_catalog
 tests_fuzz_fuzz_catalog_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_catalog_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(YAML_LIBS)
 
+fuzz_programs += tests/fuzz/fuzz_forwarded
+tests_fuzz_fuzz_forwarded_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_forwarded_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
+
 fuzz_programs += tests/fuzz/fuzz_http1
 tests_fuzz_fuzz_http1_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http1_LDADD = supervisor/libsupervisor.a $(fuzz_libs)
@@ -58,6 +62,11 @@ tests_fuzz_fuzz_patterns_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a workers/common/libworker.a \
 	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
 
+# The keys file, and the text of a key.
+fuzz_programs += tests/fuzz/fuzz_keys_file
+tests_fuzz_fuzz_keys_file_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_keys_file_LDADD = $(fuzz_libs) $(CRYPTO_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_libs)
@@ -81,7 +90,7 @@ tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_streamable
 tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)
@@ -96,6 +105,15 @@ fuzz_programs += tests/fuzz/fuzz_texts
 tests_fuzz_fuzz_texts_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_texts_LDADD = workers/utils/libutils_tools.a workers/common/libworker.a $(fuzz_libs) \
 	$(CRYPTO_LIBS) -lm
+
+# Bearer tokens, and the keys that they are checked with.
+fuzz_programs += tests/fuzz/fuzz_token
+tests_fuzz_fuzz_token_CPPFLAGS = $(fuzz_cppflags) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_token_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(CRYPTO_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_jwks
+tests_fuzz_fuzz_jwks_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_jwks_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_CPPFLAGS = $(fuzz_cppflags)
@@ -133,10 +151,19 @@ fuzz_programs += tests/fuzz/fuzz_jsonc
 tests_fuzz_fuzz_jsonc_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_jsonc_LDADD = ctl/libctl.a $(fuzz_libs)
 
+# What the courier answers, and what it reads.
+fuzz_programs += tests/fuzz/fuzz_courier_answer
+tests_fuzz_fuzz_courier_answer_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_courier_answer_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+
+fuzz_programs += tests/fuzz/fuzz_http_head
+tests_fuzz_fuzz_http_head_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_http_head_LDADD = workers/common/libhttp.a $(fuzz_libs)
+
 # What a remote server sends as an event stream.
 fuzz_programs += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_fuzz_events_LDADD = workers/remote/libremote.a $(fuzz_libs)
+tests_fuzz_fuzz_events_LDADD = workers/remote/libremote.a workers/common/libhttp.a $(fuzz_libs)
 
 # The bridge of mcp-fleetctl stdio.
 fuzz_programs += tests/fuzz/fuzz_bridge
@@ -158,7 +185,7 @@ tests_fuzz_fuzz_replace_LDADD = workers/filesystem/libfilesystem_tools.a workers
 # Both sides of the control socket.
 fuzz_programs += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS)
+tests_fuzz_fuzz_control_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_control_client
 tests_fuzz_fuzz_control_client_CPPFLAGS = $(fuzz_cppflags)
@@ -168,7 +195,7 @@ fuzz_programs += tests/fuzz/fuzz_complete
 tests_fuzz_fuzz_complete_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_complete_LDADD = $(ctl_libs) $(fuzz_libs)
 # The registrar: answers of a gateway, its state file.
-fuzz_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(fuzz_libs) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
+fuzz_registrar_libs = workers/registrar/libregistrar.a workers/common/libhttp.a workers/common/libworker.a $(fuzz_libs) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
 
 fuzz_programs += tests/fuzz/fuzz_gateway_answer
 tests_fuzz_fuzz_gateway_answer_CPPFLAGS = $(fuzz_cppflags) $(CURL_CFLAGS)

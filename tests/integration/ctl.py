@@ -152,6 +152,9 @@ class FakeDaemon:
     """Listens as a daemon does; `answers` maps a method to its result, to a function of params, or to an Error.
 
     `notices` are sent behind the answer of the method that is their key. hello is answered by itself.
+
+    A message that was answered is in `asked` once its client has the answer. One that gets none (a notification,
+    the answer to a question) is there when the client has ended and settle() or close() has returned.
     """
 
     class Error(Exception):
@@ -164,6 +167,7 @@ class FakeDaemon:
 
     def __init__(self, path, answers=None, notices=None, hello=None, listen=True):
         self.path, self.asked, self.connections = str(path), [], []
+        self.serving = set()  # the connections from which somebody still reads
         self.answers = answers or {}
         self.notices = notices or {}
         self.hello = {"version": "9.9.9", "protocol": 1, "pid": os.getpid(), "may_change": True,
@@ -180,7 +184,18 @@ class FakeDaemon:
     def __exit__(self, *exception):
         self.close()
 
+    def settle(self):
+        """Waits until all that the clients have sent is in `asked`: they must have ended, or are about to."""
+        fleets.wait_until(lambda: not self.serving, 10, "the clients of the fake daemon have ended")
+
     def close(self):
+        """What clients that have ended left behind is read first."""
+        try:
+            self.settle()
+        finally:
+            self.shut()
+
+    def shut(self):
         for each in [self.listener, *self.connections]:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -193,13 +208,21 @@ class FakeDaemon:
             while True:
                 connection, _ = self.listener.accept()
                 self.connections.append(connection)
-                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+                self.serving.add(connection)
+                threading.Thread(target=self.serve_one, args=(connection,), daemon=True).start()
+
+    def serve_one(self, connection):
+        try:
+            self.serve(connection)
+        finally:
+            self.serving.discard(connection)
 
     def serve(self, connection):
         """May be replaced by what a test needs."""
         with contextlib.suppress(OSError, ValueError), connection.makefile("rb") as lines:
             for line in lines:
-                self.answer(connection, json.loads(line))
+                with contextlib.suppress(OSError):  # the client may be gone, and more of its lines still be here
+                    self.answer(connection, json.loads(line))
 
     def methods(self):
         return [message["method"] for message in self.asked]

@@ -24,12 +24,15 @@ EXTRA_DIST += \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
+	tests/integration/browser.py \
 	tests/integration/clients/bridge.py \
+	tests/integration/clients/browser.mjs \
 	tests/integration/clients/fastmcp_client.py \
 	tests/integration/clients/gateway_calls.py \
 	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/collector.py \
 	tests/integration/conformance.py \
 	tests/integration/control.py \
 	tests/integration/conftest.py \
@@ -68,6 +71,7 @@ EXTRA_DIST += \
 	tests/integration/test_control.py \
 	tests/integration/test_disabled.py \
 	tests/integration/test_eras.py \
+	tests/integration/test_courier.py \
 	tests/integration/test_crossing.py \
 	tests/integration/test_ctl_completion.py \
 	tests/integration/test_ctl_doctor.py \
@@ -98,6 +102,7 @@ EXTRA_DIST += \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
 	tests/integration/test_one_catalog.py \
+	tests/integration/test_otlp.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \
@@ -113,12 +118,16 @@ EXTRA_DIST += \
 	tests/integration/test_sse_handshake.py \
 	tests/integration/test_streamable.py \
 	tests/integration/test_stateless.py \
+	tests/integration/test_status_browser.py \
+	tests/integration/test_status_page.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
+	tests/integration/test_tokens.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
+	tests/integration/tokens.py \
 	tests/integration/wire.py \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
@@ -141,6 +150,12 @@ check-integration: all
 	cd $(srcdir)/tests/integration && \
 	PYTHONDONTWRITEBYTECODE=1 MCP_FLEET_ENVS="$$envs" MCP_FLEET_BUILD="$(abs_top_builddir)" \
 	"$$envs/venv-test/bin/python" -m pytest $(PYTEST_ARGS)
+
+# The picture of doc/status-page.md.
+.PHONY: status-screenshot
+status-screenshot:
+	MCP_FLEET_STATUS_SCREENSHOT="$(abs_top_srcdir)/doc/status.png" \
+		$(MAKE) $(AM_MAKEFLAGS) check-integration PYTEST_ARGS="test_status_browser.py -k screenshot"
 
 # The tests that also run under sanitizers, here under valgrind: minutes, not seconds.
 .PHONY: check-valgrind

@@ -538,6 +538,7 @@ def test_token_that_cannot_be_handed_over(socket_path, tmp_path):
             result = ctl.run("register", socket=socket_path, env=env)
             assert result.code == 1
             assert "--token-file" in result.err and "secret" not in result.err
+            daemon.settle()
             assert "gateway/register" not in daemon.methods()
     with registering(socket_path, report(), state_dir=str(tmp_path)):
         assert "is no token" in ctl.run("register", socket=socket_path, env={"MCPGATEWAY_BEARER_TOKEN": "a b"}).err
@@ -574,6 +575,7 @@ def test_names_that_are_no_text(verb, socket_path):
     with ctl.FakeDaemon(socket_path) as daemon:
         result = ctl.run(verb, *option, "\udcff", socket=socket_path)
         assert result.code == (1 if verb == "restart" else 2)
+        daemon.settle()
         assert set(daemon.methods()) <= {"hello"}
 
 

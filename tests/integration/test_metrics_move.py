@@ -422,7 +422,7 @@ def expressions_of(dashboard):
 
 
 def test_what_rules_and_dashboard_name_is_there(start_fleet, admin, tmp_path):
-    """In a fleet with a gateway (which does not answer, so no token's end is known)."""
+    """In a fleet with a gateway (which does not answer, so no token's end is known) and without TLS."""
     token = tmp_path / "token"
     token.touch(mode=0o600)
     token.write_text("secret-of-the-gateway\n")
@@ -431,7 +431,8 @@ def test_what_rules_and_dashboard_name_is_there(start_fleet, admin, tmp_path):
         "gateway": {"url": f"http://127.0.0.1:{fleets.free_port()}", "token_file": str(token), "interval": "1s"}})
     fleet.check_fds = False
     fleets.wait_until(lambda: "mcp_fleet_gateway_connected" in metrics.fetch(admin), 10, "the registrar reports")
-    known = {"mcp_fleet_gateway_token_days_left"}
+    known = {"mcp_fleet_gateway_token_days_left", "mcp_fleet_tls_certificate_end_timestamp_seconds",
+             "mcp_fleet_tls_handshakes_total"}
     for family in metrics.families(metrics.fetch(admin)):
         known.add(family.name + "_total" if family.type == "counter" else family.name)
         if family.type == "histogram":

@@ -52,6 +52,12 @@ tests_unit_test_token_SOURCES = tests/unit/test_token.c
 tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_token_LDADD = $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_keys_file
+TESTS += tests/unit/test_keys_file
+tests_unit_test_keys_file_SOURCES = tests/unit/test_keys_file.c
+tests_unit_test_keys_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_keys_file_LDADD = $(unit_libs) $(CRYPTO_LIBS)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
@@ -87,6 +93,12 @@ TESTS += tests/unit/test_uri
 tests_unit_test_uri_SOURCES = tests/unit/test_uri.c
 tests_unit_test_uri_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_uri_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ipnet
+TESTS += tests/unit/test_ipnet
+tests_unit_test_ipnet_SOURCES = tests/unit/test_ipnet.c
+tests_unit_test_ipnet_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ipnet_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_schema
 TESTS += tests/unit/test_schema
@@ -477,7 +489,7 @@ tests_unit_test_ctl_docs_CPPFLAGS = $(unit_cppflags) -DTOP_SRCDIR='"$(abs_top_sr
 tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 
 # The supervisor.
-supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS)
+supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
 
 check_PROGRAMS += tests/unit/test_backoff
@@ -542,6 +554,12 @@ tests_unit_test_expiry_SOURCES = tests/unit/test_expiry.c
 tests_unit_test_expiry_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_expiry_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_client_addr
+TESTS += tests/unit/test_client_addr
+tests_unit_test_client_addr_SOURCES = tests/unit/test_client_addr.c
+tests_unit_test_client_addr_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
@@ -565,6 +583,12 @@ TESTS += tests/unit/test_metrics_text
 tests_unit_test_metrics_text_SOURCES = tests/unit/test_metrics_text.c
 tests_unit_test_metrics_text_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_metrics_text_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_usage
+TESTS += tests/unit/test_usage
+tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
+tests_unit_test_usage_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_usage_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_session
 TESTS += tests/unit/test_session
@@ -608,6 +632,24 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_health_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_html
+TESTS += tests/unit/test_html
+tests_unit_test_html_SOURCES = tests/unit/test_html.c
+tests_unit_test_html_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_html_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_live
+TESTS += tests/unit/test_page_live
+tests_unit_test_page_live_SOURCES = tests/unit/test_page_live.c
+tests_unit_test_page_live_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_live_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_page_render
+TESTS += tests/unit/test_page_render
+tests_unit_test_page_render_SOURCES = tests/unit/test_page_render.c
+tests_unit_test_page_render_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_page_render_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_control
 TESTS += tests/unit/test_control
 tests_unit_test_control_SOURCES = tests/unit/test_control.c tests/unit/control_world.c tests/unit/control_world.h \
@@ -620,6 +662,24 @@ TESTS += tests/unit/test_registration
 tests_unit_test_registration_SOURCES = tests/unit/test_registration.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_registration_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_registration_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_otlp
+TESTS += tests/unit/test_otlp
+tests_unit_test_otlp_SOURCES = tests/unit/test_otlp.c
+tests_unit_test_otlp_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_otlp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_trace_span
+TESTS += tests/unit/test_trace_span
+tests_unit_test_trace_span_SOURCES = tests/unit/test_trace_span.c
+tests_unit_test_trace_span_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_trace_span_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_courier
+TESTS += tests/unit/test_courier
+tests_unit_test_courier_SOURCES = tests/unit/test_courier.c tests/unit/fake_process.c tests/unit/fake_process.h
+tests_unit_test_courier_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_courier_LDADD = $(supervisor_unit_libs)
 
 # With real processes: tests/probe/worker-probe, started by mcp-fleet-exec.
 check_PROGRAMS += tests/unit/test_fleet_live
@@ -660,13 +720,13 @@ tests_unit_test_exec_limits_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_exec_limits_LDADD = workers/exec/libexec.a $(unit_libs) $(SECCOMP_LIBS)
 
 # mcp-fleet-remote: event streams, headers, URLs, lines.
-unit_remote_libs = workers/remote/libremote.a $(unit_libs) $(CURL_LIBS)
+unit_remote_libs = workers/remote/libremote.a workers/common/libhttp.a $(unit_libs) $(CURL_LIBS)
 
-check_PROGRAMS += tests/unit/test_remote_answer
-TESTS += tests/unit/test_remote_answer
-tests_unit_test_remote_answer_SOURCES = tests/unit/test_remote_answer.c
-tests_unit_test_remote_answer_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_remote_answer_LDADD = $(unit_remote_libs)
+check_PROGRAMS += tests/unit/test_http_head
+TESTS += tests/unit/test_http_head
+tests_unit_test_http_head_SOURCES = tests/unit/test_http_head.c
+tests_unit_test_http_head_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_head_LDADD = $(unit_remote_libs)
 
 check_PROGRAMS += tests/unit/test_remote_events
 TESTS += tests/unit/test_remote_events
@@ -967,7 +1027,7 @@ tests_unit_test_trace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_trace_LDADD = supervisor/libsupervisor.a $(unit_libs)
 
 # The registrar.
-unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
+unit_registrar_libs = workers/registrar/libregistrar.a workers/common/libhttp.a workers/common/libworker.a $(unit_libs) $(CURL_LIBS) \
 	$(CRYPTO_LIBS) -lm
 
 check_PROGRAMS += tests/unit/test_registrar_answer
@@ -1017,4 +1077,39 @@ TESTS += tests/unit/test_registrar_token
 tests_unit_test_registrar_token_SOURCES = tests/unit/test_registrar_token.c
 tests_unit_test_registrar_token_CPPFLAGS = $(unit_cppflags) $(CURL_CFLAGS)
 tests_unit_test_registrar_token_LDADD = $(unit_registrar_libs)
+
+# Tokens: an issuer of the tests' own signs them.
+unit_token_sources = tests/unit/token_world.c tests/unit/token_world.h
+unit_token_cppflags = $(unit_cppflags) $(CRYPTO_CFLAGS)
+unit_token_libs = supervisor/libsupervisor.a $(unit_libs) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_jwks
+TESTS += tests/unit/test_jwks
+tests_unit_test_jwks_SOURCES = tests/unit/test_jwks.c $(unit_token_sources)
+tests_unit_test_jwks_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_jwks_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_front_token
+TESTS += tests/unit/test_front_token
+tests_unit_test_front_token_SOURCES = tests/unit/test_front_token.c $(unit_token_sources)
+tests_unit_test_front_token_CPPFLAGS = $(unit_token_cppflags)
+tests_unit_test_front_token_LDADD = $(unit_token_libs)
+
+check_PROGRAMS += tests/unit/test_principal
+TESTS += tests/unit/test_principal
+tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
+tests_unit_test_principal_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_principal_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_resource_meta
+TESTS += tests/unit/test_resource_meta
+tests_unit_test_resource_meta_SOURCES = tests/unit/test_resource_meta.c
+tests_unit_test_resource_meta_CPPFLAGS = $(unit_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_resource_meta_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_token_door
+TESTS += tests/unit/test_token_door
+tests_unit_test_token_door_SOURCES = tests/unit/test_token_door.c $(unit_token_sources)
+tests_unit_test_token_door_CPPFLAGS = $(unit_token_cppflags) $(EVENT_CFLAGS)
+tests_unit_test_token_door_LDADD = $(unit_token_libs) $(EVENT_LIBS) $(YAML_LIBS)
 endif

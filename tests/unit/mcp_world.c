@@ -198,7 +198,10 @@ static struct conf_domain conf_domains[] = {
 	{ .name = name_ext, .call_timeout_ms = 5000, .tools_allow = ANY },
 };
 
+static char no_text[] = "";
+
 static struct conf conf = {
+	.audit.target = no_text,
 	.limits = { .sessions = 10,
 		.session_idle_ms = 3600000,
 		.sweep_ms = 300000,

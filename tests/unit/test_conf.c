@@ -657,13 +657,50 @@ static void test_scopes(void **state)
 	check_bad(cases, N_ELEMENTS(cases));
 }
 
+/* What must hold between the settings of tokens. */
+static void test_tokens(void **state)
+{
+	static const struct bad_case cases[] = {
+		{ "auth: {issuer: x, audience: [y]}",
+			"fleet.yaml:1:16: auth.issuer: nothing can be checked without its keys: set "
+			"auth.jwks_url, auth.jwks_file or auth.secret_file" },
+		{ "auth: {secret_file: /s}",
+			"fleet.yaml:1:21: auth.secret_file: tokens are taken only from the issuer that "
+			"is set: set auth.issuer" },
+		{ "auth: {issuer: x, audience: [y], secret_file: /s, jwks_url: \"https://x\"}",
+			"fleet.yaml:1:61: auth.jwks_url: of auth.secret_file, auth.jwks_file and "
+			"auth.jwks_url only one can be set: an issuer signs its tokens in one way" },
+		{ "auth: {issuer: x, secret_file: /s}",
+			"fleet.yaml:1:16: auth.issuer: a token for somebody else must not be taken: set "
+			"auth.audience, or auth.resource to the address of this server" },
+		{ "auth: {issuer: x, audience: [y], jwks_url: \"http://localhost.example.org\"}",
+			"fleet.yaml:1:44: auth.jwks_url: whoever is between could give us other keys: "
+			"https:// is wanted, http:// only on 127.0.0.1, [::1] and localhost" },
+		{ "auth: {issuer: x, audience: [y], jwks_file: /s, jwks_ca_file: /c}",
+			"fleet.yaml:1:63: auth.jwks_ca_file: without an auth.jwks_url of https:// it "
+			"means nothing" },
+	};
+	static const char *const good[] = {
+		"auth: {issuer: x, resource: \"https://x\", jwks_url: \"http://127.0.0.1:8/k\"}",
+		"auth: {issuer: x, audience: [y], jwks_url: \"http://[::1]/k\"}",
+		"auth: {issuer: x, audience: [y], jwks_url: \"https://x/k\", jwks_ca_file: /c}",
+		"auth: {issuer: x, audience: [y], jwks_file: /s}",
+		"auth: {audience: [y], scopes: {a: {}}}",
+	};
+
+	check_bad(cases, N_ELEMENTS(cases));
+	for (size_t i = 0; i < N_ELEMENTS(good); i++)
+		conf_free(load_text(good[i]));
+}
+
 static void test_passed_sockets(void **state)
 {
 	static const struct sockaddr_storage local = { .ss_family = AF_UNIX };
 	static const struct sockaddr_storage any = { .ss_family = AF_INET };
 	auto_(conf_freep) struct conf *strict = load_text("");
 	auto_(conf_freep) struct conf *open = load_text("auth: none");
-	auto_(conf_freep) struct conf *keyed = load_text("auth: {issuer: x}");
+	auto_(conf_freep) struct conf *keyed =
+		load_text("auth: {issuer: x, audience: [y], secret_file: /s}");
 
 	assert_true(conf_may_listen_on(strict, &local));
 	assert_false(conf_may_listen_on(strict, &any));
@@ -1375,6 +1412,7 @@ int main(void)
 		TEST(listeners),
 		TEST(tls_of_listeners),
 		TEST(scopes),
+		TEST(tokens),
 		TEST(passed_sockets),
 		TEST(built_in),
 		TEST(default_path),

@@ -340,6 +340,30 @@ static void test_required_without_a_profile(void **unused)
 	assert_int_equal(check(&domain, false, &full), 0);
 }
 
+/* It reads where its files lie, so that one may be replaced by another, and nothing else. */
+static void test_courier(void **unused)
+{
+	static const char *const files[] = { "/etc/ssl/openssl.cnf", "", NULL, "/nowhere/x" };
+	auto_free char *text = NULL;
+	json_auto_t *plan = NULL;
+	json_t *read;
+	json_t *path;
+	size_t i;
+
+	(void)unsetenv("SSL_CERT_FILE"); /* they are added */
+	(void)unsetenv("SSL_CERT_DIR");
+	text = confine_make_courier_plan(files, N_ELEMENTS(files));
+	plan = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	read = json_object_get(plan, "read");
+	assert_string_equal(json_string_value(json_object_get(plan, "profile")), "courier");
+	assert_int_equal(json_array_size(json_object_get(plan, "write")), 0);
+	assert_int_equal(json_array_size(json_object_get(plan, "programs")), 0);
+	assert_int_equal(json_array_size(json_object_get(plan, "connect")), 1);
+	json_array_foreach(read, i, path)
+		assert_int_equal(strncmp(json_string_value(path), "/etc/ssl", 8), 0);
+	assert_true(json_array_size(read) <= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_description),
 		cmocka_unit_test(test_required),
 		cmocka_unit_test(test_required_without_a_profile),
+		cmocka_unit_test(test_courier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

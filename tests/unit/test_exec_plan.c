@@ -72,8 +72,8 @@ static void test_refused(void **unused)
 
 static void test_profiles(void **unused)
 {
-	static const char *const native[] = { "git", "filesystem", "network", "registrar", "remote",
-		"utils" };
+	static const char *const native[] = { "git", "filesystem", "network", "courier",
+		"registrar", "remote", "utils" };
 	static const char *const others[] = { "strict", "node", "python" };
 
 	for (size_t i = 0; i < N_ELEMENTS(native); i++) {

@@ -74,6 +74,53 @@ static void test_accept(void **unused)
 	assert_int_equal(accepted("text/html", "image/png"), 0);
 }
 
+/* JSON rather than HTML? */
+static bool prefers(const char *value)
+{
+	struct http1_request req = { 0 };
+
+	if (value)
+		req.fields[req.n_fields++] =
+			(struct http1_field){ .name = span_of("Accept"), .value = span_of(value) };
+	return http_prefers(&req, "application/json", "text/html");
+}
+
+static void test_preference(void **unused)
+{
+	static const struct {
+		const char *value;
+		bool is_json;
+	} cases[] = {
+		{ NULL, false },
+		{ "*/*", false },
+		{ "application/json", true },
+		{ "text/html", false },
+		{ "application/json, text/html", false },
+		{ "application/json, text/plain, */*", true },
+		{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", false },
+		{ "application/json, text/html;q=0.999", true },
+		{ "application/json;q=0.5, text/html;q=0.51", false },
+		{ "application/json;q=0.2, text/html;q=0.1", true },
+		{ "application/json;q=0.2, */*;q=0.1", true },
+		{ "application/*, text/html;q=0.9", true },
+		{ "application/json;q=0, text/html;q=0", false },
+		{ "image/png", false },
+		/* no weights in form: as if there were none */
+		{ "application/json;q=2, text/html;q=0.9", true },
+		{ "application/json;q=1.5, text/html;q=0.9", true },
+		{ "application/json;q=0.1234, text/html;q=0.9", true },
+		{ "application/json;q=0,5, text/html;q=0.9", false },
+		{ "application/json;q=.5, text/html;q=0.9", true },
+		{ "application/json;q=0.5x, text/html;q=0.9", true },
+		{ "application/json;q=-1, text/html;q=0.9", true },
+		{ "application/json;q=, text/html;q=0.9", true },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		if (prefers(cases[i].value) != cases[i].is_json)
+			fail_msg("'%s'", cases[i].value ? cases[i].value : "none");
+}
+
 static void test_type(void **unused)
 {
 	static const char *const right[] = { "application/json", "Application/JSON",
@@ -93,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_preference),
 		cmocka_unit_test(test_type),
 	};
 

@@ -30,6 +30,8 @@ static struct world {
 	struct http_conn *held;
 	enum http_fin fin;
 	bool answers_at_once;
+	char client_ip[CLIENT_ADDR_TEXT_SIZE]; /* of the last GET */
+	bool client_is_https;
 } world;
 
 static const struct conf_limits limits = {
@@ -47,6 +49,8 @@ static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 {
 	const struct http_reply reply = { .status = 200, .body = "hello", .body_len = 5 };
 
+	(void)client_addr_format(&ask->origin->addr, world.client_ip);
+	world.client_is_https = ask->origin->is_https;
 	http_conn_answer(conn, &reply);
 	return false;
 }
@@ -172,6 +176,9 @@ const struct http_route *httpd_find_route(
 	return NULL;
 }
 
+static const struct client_addr client_addr = { .ip = { [10] = 0xff, 0xff, 10, 0, 0, 1 },
+	.port = 4711 };
+
 static int connect_one(void)
 {
 	int pair[2];
@@ -179,7 +186,8 @@ static int connect_one(void)
 	assert_int_equal(fd_socketpair(pair), 0);
 	assert_int_equal(fd_set_nonblock(pair[0], true), 0);
 	assert_int_equal(fd_set_nonblock(pair[1], true), 0);
-	http_conn_new(&world.shared, pair[1], true, NULL);
+	http_conn_new(
+		&world.shared, pair[1], &client_addr, &(struct http_door){ .is_loopback = true });
 	return pair[0];
 }
 
@@ -894,6 +902,30 @@ static void test_notes_are_freed(void **unused)
 	(void)fd_close(client);
 }
 
+/* Each request of a connection has its own client when a trusted proxy carries it. */
+static void test_origin(void **unused)
+{
+	static const char get[] = "GET /get HTTP/1.1\r\n" HOST
+				  "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n";
+	char block[] = "10.0.0.0/8";
+	char *const blocks[] = { block };
+
+	say(get);
+	(void)hear();
+	assert_string_equal(world.client_ip, "10.0.0.1");
+	assert_false(world.client_is_https);
+
+	http_shared_set_trusted(&world.shared, blocks, 1);
+	say(get);
+	(void)hear();
+	assert_string_equal(world.client_ip, "192.0.2.7");
+	assert_true(world.client_is_https);
+	say("GET /get HTTP/1.1\r\n" HOST "\r\n");
+	(void)hear();
+	assert_string_equal(world.client_ip, "10.0.0.1");
+	assert_false(world.client_is_https);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -942,6 +974,7 @@ int main(void)
 		TEST(test_chunked_backlog_is_bounded_in_time),
 		TEST(test_stopping_with_a_stream),
 		TEST(test_notes_are_freed),
+		TEST(test_origin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

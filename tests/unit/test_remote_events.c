@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "workers/remote/events.h"
+#include "workers/common/events.h"
 
 enum { MAX_BYTES = 64 };
 

@@ -12,7 +12,7 @@
 
 #include "shared/alloc.h"
 #include "shared/fd.h"
-#include "workers/remote/headers.h"
+#include "workers/common/headers.h"
 
 static void test_good(void **unused)
 {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <strings.h>
 
-#include "workers/remote/target.h"
+#include "workers/common/target.h"
 
 static void test_good(void **unused)
 {
@@ -100,12 +100,42 @@ static void test_resolve(void **unused)
 	}
 }
 
+/* To another host, but never where what was safe on its way would not be any more. */
+static void test_resolve_any(void **unused)
+{
+	static const struct step steps[] = {
+		{ "http://h/a", "b", "http://h/b", 0 },
+		{ "http://h/a", "http://other:8/b", "http://other:8/b", 0 },
+		{ "http://h/a", "https://other/b", "https://other/b", 0 },
+		{ "https://h/a", "//other/b", "https://other/b", 0 },
+		{ "https://h/a", "http://h/b", NULL, -EPERM },
+		{ "https://h/a", "HTTP://other/b", NULL, -EPERM },
+		{ "https://h/a", "file:///etc/passwd", NULL, -EINVAL },
+		{ "https://h/a", "https://u:p@other/b", NULL, -EINVAL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(steps); i++) {
+		auto_target base = { 0 };
+		auto_target target = { 0 };
+		struct fail fail = { 0 };
+
+		assert_int_equal(target_parse(steps[i].base, &base, NULL), 0);
+		if (target_resolve_any(&base, steps[i].reference, &target, &fail) != steps[i].r)
+			fail_msg("%s from %s: %s", steps[i].reference, steps[i].base, fail.text);
+		if (steps[i].url)
+			assert_string_equal(target.url, steps[i].url);
+		else
+			assert_null(target.url);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_resolve),
+		cmocka_unit_test(test_resolve_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

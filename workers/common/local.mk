@@ -17,3 +17,17 @@ workers_common_libworker_a_SOURCES = \
 	workers/common/server.c workers/common/server.h \
 	workers/common/settings.c workers/common/settings.h \
 	workers/common/worker.c workers/common/worker.h
+
+# What the programs of ours that speak HTTP by libcurl share (not the network worker, whose rules are its own): one
+# exchange or many, the headers that an operator gives, the link of those that mcp-fleetd has for itself. Linked
+# before libworker.a.
+noinst_LIBRARIES += workers/common/libhttp.a
+workers_common_libhttp_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
+workers_common_libhttp_a_SOURCES = \
+	workers/common/aide_link.c workers/common/aide_link.h \
+	workers/common/easy.c workers/common/easy.h \
+	workers/common/events.c workers/common/events.h \
+	workers/common/headers.c workers/common/headers.h \
+	workers/common/http.c workers/common/http.h \
+	workers/common/http_head.c workers/common/http_head.h \
+	workers/common/target.c workers/common/target.h

@@ -6,18 +6,14 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "workers/common/easy.h"
 #include "workers/registrar/pace.h"
 
-#include "config.h"
-
-enum {
-	KEEP_S = 30,
-	WAIT_MS = 60000,
-};
+enum { WAIT_MS = 60000 };
 
 struct http {
 	CURLM *multi;
-	struct link *link;
+	struct aide_link *link;
 };
 
 /* What is filled while it runs. */
@@ -47,103 +43,55 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 
 /* --- setting up ----------------------------------------------------------------------------------- */
 
-/* None is optional: without one of them more would be done than is meant. */
-static void require(CURLcode result)
-{
-	if (result != CURLE_OK)
-		abort();
-}
-
-#define SET(easy, option, value) require(curl_easy_setopt((easy), (option), (value)))
-
-static void add_header(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(*list, line);
-
-	if (!longer)
-		abort(); /* out of memory */
-	*list = longer;
-}
-
 static struct curl_slist *make_headers(const struct http_request *request)
 {
 	struct curl_slist *headers = NULL;
 	auto_strbuf line = { 0 };
 
 	strbuf_addf(&line, "%s: Bearer %s", request->auth_header, request->token);
-	add_header(&headers, line.data);
+	easy_add_header(&headers, line.data);
 	explicit_bzero(line.data, line.size);
-	add_header(&headers, "Accept: application/json");
-	add_header(&headers, "Expect:"); /* do not wait for a 100 */
+	easy_add_header(&headers, "Accept: application/json");
+	easy_add_header(&headers, "Expect:"); /* do not wait for a 100 */
 	if (request->body)
-		add_header(&headers, "Content-Type: application/json");
+		easy_add_header(&headers, "Content-Type: application/json");
 	return headers;
 }
 
 static void set_safety(CURL *easy, const struct http_request *request)
 {
-	const char *system_file = getenv("SSL_CERT_FILE");
-
-	SET(easy, CURLOPT_NOSIGNAL, 1L);
-	SET(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for the thread of a name's look-up */
-	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(easy, CURLOPT_MAXAGE_CONN, (long)KEEP_S);
-	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(easy, CURLOPT_SSL_VERIFYPEER, request->verify ? 1L : 0L);
-	SET(easy, CURLOPT_SSL_VERIFYHOST, request->verify ? 2L : 0L);
-	SET(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
-	if (*request->ca_file)
-		SET(easy, CURLOPT_CAINFO, request->ca_file);
-	else if (system_file && *system_file)
-		SET(easy, CURLOPT_CAINFO, system_file);
+	easy_set_safety(easy, request->ca_file);
+	EASY_SET(easy, CURLOPT_SSL_VERIFYPEER, request->verify ? 1L : 0L);
+	EASY_SET(easy, CURLOPT_SSL_VERIFYHOST, request->verify ? 2L : 0L);
 	if (*request->client_cert)
-		SET(easy, CURLOPT_SSLCERT, request->client_cert);
+		EASY_SET(easy, CURLOPT_SSLCERT, request->client_cert);
 	if (*request->client_key)
-		SET(easy, CURLOPT_SSLKEY, request->client_key);
+		EASY_SET(easy, CURLOPT_SSLKEY, request->client_key);
 }
 
 static void set_request(struct transfer *transfer, const struct http_request *request)
 {
 	CURL *easy = transfer->easy;
 
-	SET(easy, CURLOPT_URL, request->url);
-	SET(easy, CURLOPT_USERAGENT, "mcp-fleet/" PACKAGE_VERSION);
-	SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
-	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
-	SET(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
-	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
-	SET(easy, CURLOPT_WRITEDATA, transfer);
-	SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	EASY_SET(easy, CURLOPT_URL, request->url);
+	EASY_SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
+	EASY_SET(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	EASY_SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	EASY_SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+	EASY_SET(easy, CURLOPT_WRITEDATA, transfer);
+	EASY_SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	/* On a kept connection that turns out to be dead libcurl sends once more, whatever became of it. */
-	SET(easy, CURLOPT_FRESH_CONNECT, streq(request->method, "GET") ? 0L : 1L);
+	EASY_SET(easy, CURLOPT_FRESH_CONNECT, streq(request->method, "GET") ? 0L : 1L);
 	if (request->body) {
-		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
-		SET(easy, CURLOPT_POSTFIELDS, request->body);
+		EASY_SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
+		EASY_SET(easy, CURLOPT_POSTFIELDS, request->body);
 	} else if (streq(request->method, "POST")) {
-		SET(easy, CURLOPT_POSTFIELDS, "");
+		EASY_SET(easy, CURLOPT_POSTFIELDS, "");
 	}
 }
 
 /* --- the transfer --------------------------------------------------------------------------------- */
-
-/* libcurl's own words where they say more, but not those that tell how long it took: the same cause is to
- * have the same words. */
-static const char *words_of(const struct transfer *transfer, CURLcode result)
-{
-	long err = 0;
-
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &err);
-	if (result == CURLE_COULDNT_CONNECT && err > 0)
-		return strerror((int)err);
-	if (!transfer->error[0] || result == CURLE_COULDNT_CONNECT ||
-		result == CURLE_OPERATION_TIMEDOUT)
-		return curl_easy_strerror(result);
-	return transfer->error;
-}
 
 /* Seconds, or a date (RFC 9110 section 10.2.3): libcurl reads both. */
 static int64_t get_retry_after(CURL *easy)
@@ -179,7 +127,8 @@ static void judge(struct transfer *transfer, CURLcode result)
 	else
 		answer->end = result == CURLE_OPERATION_TIMEDOUT ? HTTP_LATE : HTTP_BROKEN;
 	(void)snprintf(answer->cause, sizeof(answer->cause), "%s",
-		transfer->is_too_big ? "its answer is over 16 MiB" : words_of(transfer, result));
+		transfer->is_too_big ? "its answer is over 16 MiB"
+				     : easy_words(transfer->easy, result, transfer->error));
 }
 
 /* Has it ended? */
@@ -196,6 +145,15 @@ static bool take_result(struct http *http, struct transfer *transfer)
 	return false;
 }
 
+/* On the link, and on what is under way. */
+static void wait_for_more(struct http *http, int64_t timeout_ms)
+{
+	struct curl_waitfd fds[AIDE_LINK_FDS];
+	unsigned n = aide_link_get_fds(http->link, fds, &timeout_ms);
+
+	(void)curl_multi_poll(http->multi, fds, n, (int)timeout_ms, NULL);
+}
+
 static void run(struct http *http, struct transfer *transfer)
 {
 	int n_running;
@@ -203,11 +161,11 @@ static void run(struct http *http, struct transfer *transfer)
 	transfer->answer->end = HTTP_STOPPED;
 	if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK)
 		abort(); /* out of memory */
-	while (link_turn(http->link)) {
+	while (aide_link_turn(http->link)) {
 		(void)curl_multi_perform(http->multi, &n_running);
 		if (take_result(http, transfer))
 			break;
-		link_wait(http->link, http->multi, WAIT_MS);
+		wait_for_more(http, WAIT_MS);
 	}
 	(void)curl_multi_remove_handle(http->multi, transfer->easy);
 }
@@ -225,9 +183,7 @@ void http_ask(struct http *http, const struct http_request *request, struct http
 	set_request(&transfer, request);
 	run(http, &transfer);
 	curl_easy_cleanup(transfer.easy);
-	for (struct curl_slist *at = transfer.headers; at; at = at->next)
-		explicit_bzero(at->data, strlen(at->data));
-	curl_slist_free_all(transfer.headers);
+	easy_free_headers(transfer.headers);
 }
 
 void http_answer_done(struct http_answer *answer)
@@ -239,13 +195,13 @@ static bool serve(struct http *http, int64_t until_ms, bool stops_for_notes)
 {
 	int n_running;
 
-	while (link_turn(http->link)) {
+	while (aide_link_turn(http->link)) {
 		int64_t now = clock_now_ms();
 
 		if (now >= until_ms || (stops_for_notes && !TAILQ_EMPTY(&http->link->notes)))
 			return true;
 		(void)curl_multi_perform(http->multi, &n_running); /* kept connections may end */
-		link_wait(http->link, http->multi, until_ms - now);
+		wait_for_more(http, until_ms - now);
 	}
 	return false;
 }
@@ -260,7 +216,7 @@ bool http_sleep(struct http *http, int64_t until_ms)
 	return serve(http, until_ms, false);
 }
 
-struct http *http_new(struct link *link)
+struct http *http_new(struct aide_link *link)
 {
 	struct http *http;
 

@@ -4,7 +4,7 @@
  * (http_proxy, https_proxy, no_proxy). An answer is bounded, in bytes and in time. */
 #pragma once
 
-#include "workers/registrar/link.h"
+#include "workers/common/aide_link.h"
 
 enum {
 	HTTP_CONNECT_MS = 10000,
@@ -47,7 +47,7 @@ struct http_answer {
 struct http;
 
 /* NULL: libcurl cannot be used. */
-struct http *http_new(struct link *link) must_check;
+struct http *http_new(struct aide_link *link) must_check;
 void http_free(struct http *http);
 
 /* http_answer_done() in any case. */

@@ -9,7 +9,6 @@ workers_registrar_libregistrar_a_SOURCES = \
 	workers/registrar/http.c workers/registrar/http.h \
 	workers/registrar/instance.c \
 	workers/registrar/keep.c workers/registrar/keep.h \
-	workers/registrar/link.c workers/registrar/link.h \
 	workers/registrar/orders.c \
 	workers/registrar/pace.c workers/registrar/pace.h \
 	workers/registrar/peer.c \
@@ -28,7 +27,7 @@ workers_registrar_libregistrar_a_SOURCES = \
 	workers/registrar/token.c workers/registrar/token.h \
 	workers/registrar/toolset.c workers/registrar/toolset.h
 
-registrar_libs = workers/registrar/libregistrar.a workers/common/libworker.a shared/libshared.a $(JANSSON_LIBS) \
+registrar_libs = workers/registrar/libregistrar.a workers/common/libhttp.a workers/common/libworker.a shared/libshared.a $(JANSSON_LIBS) \
 	$(CURL_LIBS) $(CRYPTO_LIBS) -lm
 
 pkglibexec_PROGRAMS += mcp-fleet-registrar

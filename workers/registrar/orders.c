@@ -92,12 +92,12 @@ static void take_domain(struct registrar *registrar, json_t *params)
 
 static void answer_fail(struct registrar *registrar, struct jspan id, int code, const char *text)
 {
-	link_answer_error(&registrar->link, id, code, text);
+	aide_link_answer_error(&registrar->link, id, code, text);
 }
 
 static void answer_report(struct registrar *registrar, struct jspan id)
 {
-	link_answer(&registrar->link, id, report_make(registrar));
+	aide_link_answer(&registrar->link, id, report_make(registrar));
 }
 
 static json_t *names_of(const struct str_list *list)
@@ -338,7 +338,7 @@ static const struct {
 	{ "registrar/reconcile", on_reconcile },
 };
 
-void orders_take(struct registrar *registrar, const struct note *note)
+void orders_take(struct registrar *registrar, const struct aide_note *note)
 {
 	json_auto_t *params = read_params(&note->rpc);
 

@@ -7,6 +7,16 @@
 
 #include "shared/log.h"
 
+static const char *const requests[] = { "registrar/register", "registrar/unregister",
+	"registrar/check", "registrar/reconcile", NULL };
+static const char *const notifications[] = { "registrar/settings", "registrar/domain", NULL };
+static const struct aide_kind kind = {
+	.program = "mcp-fleet-registrar",
+	.requests = requests,
+	.notifications = notifications,
+	.news = "registrar/domain", /* whatever else comes ends a round early */
+};
+
 enum {
 	IDLE_MS = 60000,
 	WARN_DAYS = 7, /* before the token's end */
@@ -94,11 +104,11 @@ static int64_t next_ms(const struct registrar *registrar)
 
 static void turn(struct registrar *registrar, int64_t *told)
 {
-	struct note *note;
+	struct aide_note *note;
 
-	while ((note = link_take(&registrar->link))) {
+	while ((note = aide_link_take(&registrar->link))) {
 		orders_take(registrar, note);
-		note_free(note);
+		aide_note_free(note);
 	}
 	look_at_token(registrar);
 	if (is_due(registrar)) {
@@ -122,7 +132,7 @@ static void free_registrar(struct registrar *registrar)
 	domains_done(&registrar->domains);
 	target_done(registrar);
 	http_free(registrar->gateway.http);
-	link_done(&registrar->link);
+	aide_link_done(&registrar->link);
 	json_decref(registrar->drift);
 	free(registrar->error);
 	free(registrar->remedy);
@@ -135,7 +145,7 @@ static void free_registrar(struct registrar *registrar)
 int registrar_run(int in_fd, int out_fd, struct fail *fail)
 {
 	struct registrar registrar = { .drift = json_array(), .contact = CONTACT_UNKNOWN };
-	int r = link_open(&registrar.link, in_fd, out_fd);
+	int r = aide_link_open(&registrar.link, &kind, in_fd, out_fd);
 
 	TAILQ_INIT(&registrar.domains);
 	TAILQ_INIT(&registrar.waiters);

@@ -57,7 +57,7 @@ struct virtual_server {
 };
 
 struct registrar {
-	struct link link;
+	struct aide_link link;
 	struct gateway gateway;
 	struct token token;
 	struct settings settings;
@@ -109,7 +109,7 @@ void registrar_try_anew(struct registrar *registrar);
 uint32_t registrar_random(void);
 
 /* --- orders.c --- */
-void orders_take(struct registrar *registrar, const struct note *note);
+void orders_take(struct registrar *registrar, const struct aide_note *note);
 
 /* Answers who has waited enough. */
 void orders_settle(struct registrar *registrar);

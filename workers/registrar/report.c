@@ -158,6 +158,6 @@ void report_publish(struct registrar *registrar, bool always)
 		return;
 	free(registrar->published);
 	registrar->published = TAKE(part);
-	link_notify(&registrar->link, "registrar/state", report);
-	(void)link_turn(&registrar->link);
+	aide_link_notify(&registrar->link, "registrar/state", report);
+	(void)aide_link_turn(&registrar->link);
 }

@@ -83,7 +83,7 @@ static void on_ended(void *arg, struct exchange *x)
 		remote_tell(
 			remote, "its stream of notifications is not read: %s", exchange_cause(x));
 	if (is_worth_retrying(status) && (!exchange_is_ok(x) || exchange_is_events(x)))
-		open_later(remote, exchange_retry_after_ms(x));
+		open_later(remote, remote_retry_after_ms(x));
 	/* 405 and its like: the server has no such stream. */
 }
 
@@ -143,7 +143,7 @@ static void on_sse_ended(void *arg, struct exchange *x)
 		words = exchange_is_events(x) ? alloc_str("the event stream ended")
 					      : post_describe(x);
 	if (remote->state == SESSION_OPENING)
-		session_fail(remote, exchange_retry_after_ms(x), "%s%s",
+		session_fail(remote, remote_retry_after_ms(x), "%s%s",
 			exchange_end(x) == HTTP_UNREACHED ? "cannot be reached: " : "", words);
 	else
 		session_lost(remote, "%s", words);

@@ -3,11 +3,7 @@
 noinst_LIBRARIES += workers/remote/libremote.a
 workers_remote_libremote_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 workers_remote_libremote_a_SOURCES = \
-	workers/remote/answer.c workers/remote/answer.h \
 	workers/remote/client.c \
-	workers/remote/events.c workers/remote/events.h \
-	workers/remote/headers.c workers/remote/headers.h \
-	workers/remote/http.c workers/remote/http.h \
 	workers/remote/listen.c \
 	workers/remote/mirrors.c workers/remote/mirrors.h \
 	workers/remote/patience.c \
@@ -15,10 +11,9 @@ workers_remote_libremote_a_SOURCES = \
 	workers/remote/remote.c workers/remote/remote.h \
 	workers/remote/request.c \
 	workers/remote/session.c \
-	workers/remote/settings.c workers/remote/settings.h \
-	workers/remote/target.c workers/remote/target.h
+	workers/remote/settings.c workers/remote/settings.h
 
 pkglibexec_PROGRAMS += mcp-fleet-remote
 mcp_fleet_remote_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 mcp_fleet_remote_SOURCES = workers/remote/main.c
-mcp_fleet_remote_LDADD = workers/remote/libremote.a shared/libshared.a $(JANSSON_LIBS) $(CURL_LIBS)
+mcp_fleet_remote_LDADD = workers/remote/libremote.a workers/common/libhttp.a shared/libshared.a $(JANSSON_LIBS) $(CURL_LIBS)

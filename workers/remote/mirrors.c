@@ -4,7 +4,7 @@
 #include "shared/alloc.h"
 #include "shared/base64.h"
 #include "shared/header_name.h"
-#include "workers/remote/headers.h"
+#include "workers/common/headers.h"
 
 static const char sentinel[] = "=?base64?";
 static const char sentinel_end[] = "?=";

@@ -249,12 +249,20 @@ static void free_remote(struct remote *remote)
 	free(remote->stream_last_id);
 }
 
+int64_t remote_retry_after_ms(const struct exchange *x)
+{
+	int64_t ms = exchange_retry_after_ms(x);
+
+	return ms < MAX_RETRY_AFTER_MS ? ms : MAX_RETRY_AFTER_MS;
+}
+
 int remote_run(const struct settings *settings, struct fail *fail)
 {
 	struct remote remote = {
 		.settings = settings,
 		.signals = -1,
-		.http_settings = { settings->ca_file, (size_t)settings->max_bytes },
+		.http_settings = { .ca_file = settings->ca_file,
+			.max_bytes = (size_t)settings->max_bytes },
 		.lines = { .in_fd = STDIN_FILENO,
 			.out_fd = STDOUT_FILENO,
 			.max_bytes = (size_t)settings->max_bytes,

@@ -23,11 +23,11 @@
 #include "shared/lines.h"
 #include "shared/log.h"
 #include "shared/rpc.h"
-#include "workers/remote/headers.h"
-#include "workers/remote/http.h"
+#include "workers/common/headers.h"
+#include "workers/common/http.h"
+#include "workers/common/target.h"
 #include "workers/remote/mirrors.h"
 #include "workers/remote/settings.h"
-#include "workers/remote/target.h"
 
 enum {
 	MAX_POSTS = 64,      /* at one time */
@@ -39,6 +39,7 @@ enum {
 	STABLE_MS = 10000, /* a session that lived so long is opened again at once */
 	HOLD_MS =
 		3000, /* requests wait so long for a session that is being opened again, unless set */
+	MAX_RETRY_AFTER_MS = 30000, /* whatever the server says */
 	HURRY_MS = 3000, /* a request makes the next attempt come at once, but not more often */
 	OPEN_MS = 30000, /* for one attempt to open it */
 	ENDPOINT_MS = 10000,
@@ -185,6 +186,9 @@ struct curl_slist *request_headers(struct remote *remote, const struct post *pos
 struct curl_slist *request_stream_headers(struct remote *remote, const char *last_id);
 
 /* The version in a request's _meta; false: it is of the older kind. */
+/* How long the server asks to be left alone, as far as it is obeyed; 0: it does not. */
+int64_t remote_retry_after_ms(const struct exchange *x);
+
 bool request_modern_version(const struct rpc *rpc, struct strbuf *ret);
 
 /* --- patience.c --- */

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
+#include "workers/common/easy.h"
 #include "workers/remote/remote.h"
 
 static const char version_key[] = "io.modelcontextprotocol/protocolVersion";
@@ -19,12 +20,12 @@ static void add(struct curl_slist **list, const char *name, const char *value, s
 
 	strbuf_addf(&line, "%s: ", name);
 	mirrors_add_value(&line, value, len);
-	http_add_header(list, strbuf_get(&line));
+	easy_add_header(list, strbuf_get(&line));
 }
 
 static void add_line(void *arg, const char *line)
 {
-	http_add_header(arg, line);
+	easy_add_header(arg, line);
 }
 
 /* The operator's own. When the file is replaced by one that our sandbox does not let us read, the old ones
@@ -40,7 +41,7 @@ static void add_file(struct remote *remote, struct headers_file *file, struct cu
 	if (r == -EACCES && file->is_read)
 		remote->must_leave = true;
 	for (size_t i = 0; i < file->headers.n; i++)
-		http_add_header(list, file->headers.items[i]);
+		easy_add_header(list, file->headers.items[i]);
 }
 
 static void add_own(struct remote *remote, struct curl_slist **list)
@@ -84,7 +85,7 @@ static void add_session(struct remote *remote, struct curl_slist **list)
 	if (remote->session_id) { /* visible ASCII, and its very bytes, whatever they look like */
 		auto_free char *line = alloc_printf("Mcp-Session-Id: %s", remote->session_id);
 
-		http_add_header(list, line);
+		easy_add_header(list, line);
 	}
 	if (remote->version)
 		add(list, "MCP-Protocol-Version", remote->version, strlen(remote->version));
@@ -94,8 +95,8 @@ struct curl_slist *request_headers(struct remote *remote, const struct post *pos
 {
 	struct curl_slist *list = NULL;
 
-	http_add_header(&list, "Content-Type: application/json");
-	http_add_header(&list, "Accept: application/json, text/event-stream");
+	easy_add_header(&list, "Content-Type: application/json");
+	easy_add_header(&list, "Accept: application/json, text/event-stream");
 	if (post && post->is_modern)
 		add_modern(remote, post, &list);
 	else
@@ -108,12 +109,12 @@ struct curl_slist *request_stream_headers(struct remote *remote, const char *las
 {
 	struct curl_slist *list = NULL;
 
-	http_add_header(&list, "Accept: text/event-stream");
+	easy_add_header(&list, "Accept: text/event-stream");
 	add_session(remote, &list);
 	if (last_id) {
 		auto_free char *line = alloc_printf("Last-Event-ID: %s", last_id);
 
-		http_add_header(&list, line);
+		easy_add_header(&list, line);
 	}
 	add_own(remote, &list);
 	return list;

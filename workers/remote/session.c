@@ -198,7 +198,7 @@ static void on_opening_ended(void *arg, struct exchange *x)
 	}
 	auto_free char *words = post_describe(x);
 
-	session_fail(remote, exchange_retry_after_ms(x), "it did not answer initialize: %s", words);
+	session_fail(remote, remote_retry_after_ms(x), "it did not answer initialize: %s", words);
 }
 
 void session_ask(struct remote *remote)

@@ -5,7 +5,7 @@
 
 #include "shared/limits.h"
 #include "shared/schema.h"
-#include "workers/remote/target.h"
+#include "workers/common/target.h"
 
 enum { MAX_PATH = 4096, MAX_WAIT_MS = 86400000 };
 

@@ -52,7 +52,19 @@ async function connect(plan) {
 		tell?.(revision);
 	};
 	await client.connect(transport);
+	deliverSingly(transport);
 	return client;
+}
+
+/* Hands the SDK each message in a turn of its own. It puts a notification off to the end of the turn but takes an answer at
+ * once, and forgets who wants the progress: the last progress is lost when both come in one read. */
+function deliverSingly(transport) {
+	const deliver = transport.onmessage;
+	let before = Promise.resolve();
+	const turn = () => new Promise((resolve) => setImmediate(resolve));
+	transport.onmessage = (...args) => {
+		before = before.then(turn).then(() => deliver.apply(transport, args));
+	};
 }
 
 async function call(client, tool, args, options) {

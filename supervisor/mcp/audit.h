@@ -1,0 +1,37 @@
+/* The audit log: who called which tool, with which arguments (their names and sizes), what became of it and how long it
+ * took. One record a call, when it ends, refused ones too.
+ *
+ * A record is a JSON object on one line: in the log, as the field AUDIT, or behind each other in a file, which is opened
+ * again at each reload (log rotation). Records that cannot be written are counted and said in the log; calls go on. */
+#pragma once
+
+#include "supervisor/mcp/session.h"
+
+struct audit;
+struct audit_call; /* what is known when a call begins */
+
+struct audit *audit_new(const struct conf *conf);
+void audit_free(struct audit *audit);
+
+/* Opens the file anew. */
+void audit_set_conf(struct audit *audit, const struct conf *conf);
+
+/* What is asked for. All is borrowed. */
+struct audit_ask {
+	const char *domain; /* NULL: none serves it */
+	const char *tool;   /* as it is listed; of an unknown one: what was asked for */
+	struct jspan arguments;
+	const char *trace; /* NULL: none */
+	uint64_t call;     /* 0: it was refused before it was one */
+};
+
+/* NULL: nothing is recorded. */
+struct audit_call *audit_begin(
+	const struct audit *audit, const struct session *session, const struct audit_ask *ask);
+
+/* Records and frees it; NULL is fine. `outcome` is "ok" or what went wrong, `code` that of a JSON-RPC error or 0. */
+void audit_end(struct audit *audit, struct audit_call *call, const char *outcome, int code,
+	int64_t duration_us);
+
+/* Records that could not be written, since the start. */
+uint64_t audit_count_dropped(const struct audit *audit);
