@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 
@@ -298,6 +299,33 @@ def test_reload(fleet, admin):
     samples = metrics.read(admin)
     assert samples["mcp_fleet_sessions_limit"] == 77
     assert total(samples, "request_duration_seconds_count", domain="fake", tool="fake_echo") == 1
+
+
+def test_tls(start_fleet, admin, tmp_path):
+    port = fleets.free_port()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
+                   check=True, capture_output=True, timeout=60)
+    start_fleet({"utils": {}}, {
+        "admin": {"listen": f"127.0.0.1:{admin}"},
+        "listen": [{"address": f"https://127.0.0.1:{port}"}],
+        "tls": {"cert_file": str(tmp_path / "cert.pem"), "key_file": str(tmp_path / "key.pem")}}, wait=False)
+    fleets.wait_until(lambda: answers(admin), 20, "it listens")
+    watch = Watch(admin)
+    left = metrics.read(admin)["mcp_fleet_tls_certificate_end_timestamp_seconds"] - time.time()
+    assert 29 * 86400 < left <= 30 * 86400
+    context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    with socket.create_connection(("127.0.0.1", port), 10) as raw, context.wrap_socket(raw, server_hostname="localhost"):
+        watch.check(("mcp_fleet_tls_handshakes_total", {"outcome": "completed"}, 1))
+    with socket.create_connection(("127.0.0.1", port), 10) as raw:
+        raw.sendall(b"\x16\x03\x01\x00\x05hello")
+        watch.check(("mcp_fleet_tls_handshakes_total", {"outcome": "failed"}, 1),
+                    ("mcp_fleet_refusals_total", {"reason": "tls"}, 1))
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_process(fleet, admin):
