@@ -1,5 +1,5 @@
 /* See metrics.h. */
-#include "supervisor/ops/metrics_private.h"
+#include "supervisor/ops/metrics.h"
 
 #include "config.h"
 
@@ -7,6 +7,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "supervisor/front/http_accept.h"
+#include "supervisor/ops/metrics_private.h"
 
 #define TYPE_TEXT "text/plain; version=0.0.4; charset=utf-8"
 #define TYPE_OPEN "application/openmetrics-text; version=1.0.0; charset=utf-8"
