@@ -144,7 +144,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/html.c supervisor/ops/html.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
-	supervisor/ops/metrics.c supervisor/ops/metrics.h \
+	supervisor/ops/metrics.c supervisor/ops/metrics.h supervisor/ops/metrics_private.h \
+	supervisor/ops/metrics_fleet.c \
+	supervisor/ops/metrics_front.c \
+	supervisor/ops/metrics_gateway.c \
+	supervisor/ops/metrics_outward.c \
+	supervisor/ops/metrics_process.c \
+	supervisor/ops/metrics_table.c \
+	supervisor/ops/metrics_text.c supervisor/ops/metrics_text.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/otlp.c supervisor/ops/otlp.h \
 	supervisor/ops/otlp_json.c \
@@ -159,7 +166,8 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h \
-	supervisor/stats.c supervisor/stats.h
+	supervisor/stats.c supervisor/stats.h \
+	supervisor/stats_door.c supervisor/stats_door.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \

@@ -175,8 +175,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_status(d);
 	main_make_control(d);
 	main_make_guard(d);
-	d->metrics = metrics_new(d->loop, d->health, d->registration);
-	metrics_use_spans(d->metrics, d->otlp, d->courier);
+	main_make_metrics(d);
 	d->page = page_new(d->loop, d->status);
 	main_make_runtime_dir(d);
 	r = check_sandbox(d, fail);

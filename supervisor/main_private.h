@@ -96,6 +96,7 @@ void main_make_courier(struct daemon *d);
 void main_set_courier(struct daemon *d); /* as the settings have it */
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
+void main_make_metrics(struct daemon *d);
 
 /* main_reload.c: the hook of ops/control.h, and the same for SIGHUP. */
 int main_reload(void *arg, json_t **ret, struct fail *fail);

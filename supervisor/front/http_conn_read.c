@@ -247,6 +247,18 @@ static bool has_whole_body(const struct http1_request *req, size_t available)
 	return !req->chunked && req->content_length <= available;
 }
 
+/* A request that cannot be read; which limit it was shows in the status. */
+static void refuse_unread(struct http_conn *conn, int status, const char *why)
+{
+	if (status == 413)
+		stats_limit_reached(STATS_LIMIT_REQUEST_BYTES);
+	else if (status == 414 || status == 431)
+		stats_limit_reached(STATS_LIMIT_HEADER_BYTES);
+	else if (status == 400)
+		stats_refused(STATS_REFUSED_BAD_REQUEST);
+	http_conn_refuse_and_close(conn, status, why);
+}
+
 /* One head at `buf`. Returns the bytes used, 0: more is needed. */
 static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 {
@@ -261,7 +273,7 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	conn->is_head = req.method == HTTP1_HEAD;
 	forget_caller(conn);
 	if (used < 0) {
-		http_conn_refuse_and_close(conn, (int)-used, req.why);
+		refuse_unread(conn, (int)-used, req.why);
 		return len;
 	}
 	body_len = (size_t)req.content_length;
@@ -295,7 +307,7 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		return used;
 	conn->pending = NULL;
 	if (r < 0) {
-		http_conn_refuse_and_close(conn, -r, pending->body.why);
+		refuse_unread(conn, -r, pending->body.why);
 		used = len;
 	} else {
 		(void)strbuf_reserve(&pending->data, 0);

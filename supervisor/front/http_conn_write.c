@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "supervisor/front/http_conn_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	MAX_PIECES = 8,
@@ -165,6 +166,7 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 	size_t body_len = conn->is_head ? 0 : reply->body_len;
 	bool was_held = conn->state == CONN_HELD;
 
+	stats_http_answered((unsigned)reply->status);
 	conn->hooks = NULL;
 	if (conn->shared->stopping)
 		conn->keep_alive = false;
@@ -194,6 +196,7 @@ void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 {
 	auto_strbuf body = { 0 };
 
+	stats_http_refused((unsigned)status);
 	http_reply_add_error(&body, message);
 	const struct http_reply reply = { .status = status,
 		.content_type = "application/json",
@@ -239,6 +242,7 @@ void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *rep
 	conn->arg = arg;
 	if (conn->state == CONN_DEAD)
 		return; /* it was held, and closed() is on its way */
+	stats_http_answered((unsigned)reply->status);
 	own.is_chunked = reply->is_chunked && !conn->is_http10;
 	if (!own.is_chunked || conn->shared->stopping)
 		conn->keep_alive = false;
@@ -317,6 +321,7 @@ void http_conn_refuse_method(struct http_conn *conn, unsigned allowed)
 	auto_strbuf body = { 0 };
 	auto_strbuf allow = { 0 };
 
+	stats_http_refused(405);
 	add_allow(&allow, allowed);
 	http_reply_add_error(&body, "this path does not take this method; see Allow");
 	const struct http_reply reply = { .status = 405,

@@ -55,6 +55,7 @@ static void end_stream(struct sse_stream *stream)
 	if (!stream->conn)
 		return;
 	stream->conn = NULL;
+	stats_stream_closed(session_get_door(stream->session));
 	heartbeat_leave(stream->sse->heartbeat, &stream->beat);
 	loop_defer(stream->sse->loop, free, stream);
 }
@@ -119,6 +120,7 @@ static void open_stream(struct sse *sse, struct http_conn *conn, const struct ht
 	stream->sse = sse;
 	stream->conn = conn;
 	stream->session = session;
+	stats_stream_opened(session_get_door(session));
 	heartbeat_join(sse->heartbeat, &stream->beat);
 	session_get_id(session, id);
 	strbuf_addf(&first, "event: endpoint\ndata: %s" MESSAGES_PATH "?session_id=%s\n\n",

@@ -12,6 +12,7 @@
 #include "supervisor/front/peer.h"
 #include "supervisor/mcp/batch.h"
 #include "supervisor/mcp/envelope.h"
+#include "supervisor/stats.h"
 
 static const char type_json[] = "application/json";
 static const char type_stream[] = "text/event-stream";
@@ -37,6 +38,7 @@ static void refuse(
 {
 	auto_strbuf body = { 0 };
 
+	stats_http_refused((unsigned)status);
 	rpc_add_error(&body, id, code, message);
 	const struct http_reply reply = { .status = status,
 		.content_type = type_json,
@@ -302,6 +304,7 @@ static void refuse_fault(const struct post *post, const struct envelope_fault *f
 {
 	auto_strbuf body = { 0 };
 
+	stats_http_refused((unsigned)fault->status);
 	envelope_fault_answer(fault, post->id, &body);
 	const struct http_reply reply = { .status = fault->status,
 		.content_type = type_json,
