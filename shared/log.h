@@ -40,7 +40,8 @@ struct log_about {
 	const char *client; /* its address */
 	const char *key;    /* the name of the key, or of a token's subject, that it has shown */
 	const char *trace;  /* the trace id of W3C Trace Context, 32 hexadecimal digits */
-	const char *audit;  /* a record of the audit, JSON */
+	const char *
+		audit; /* a record of the audit, a JSON object: such a line is written at any level */
 	uint64_t call;
 	int64_t pid;
 	int64_t duration_us; /* told in seconds */

@@ -50,10 +50,13 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_setup.c \
 	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
+	supervisor/front/cors.c supervisor/front/cors.h \
+	supervisor/front/credential.c supervisor/front/credential.h \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/forwarded.c supervisor/front/forwarded.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
+	supervisor/front/hosts.c supervisor/front/hosts.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
 	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
@@ -66,9 +69,11 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/jose.c supervisor/front/jose.h \
 	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/keys.c supervisor/front/keys.h \
 	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
+	supervisor/front/owner.c supervisor/front/owner.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/peer_private.h \
 	supervisor/front/peer_send.c \
@@ -166,6 +171,7 @@ supervisor_libsupervisor_a_SOURCES = \
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
+	supervisor/main_auth.c \
 	supervisor/main_listen.c \
 	supervisor/main_ops.c \
 	supervisor/main_reload.c \

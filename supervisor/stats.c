@@ -9,6 +9,7 @@ static struct {
 	uint64_t http[STATS_MAX_STATUS];
 	uint64_t http_refusals[STATS_MAX_STATUS];
 	unsigned n_connections;
+	uint64_t audit_lost;
 } stats;
 
 static const char *const limit_names[STATS_LIMITS] = {
@@ -116,6 +117,16 @@ void stats_connection_closed(void)
 unsigned stats_get_connections(void)
 {
 	return stats.n_connections;
+}
+
+void stats_audit_lost(void)
+{
+	stats.audit_lost++;
+}
+
+uint64_t stats_get_audit_lost(void)
+{
+	return stats.audit_lost;
 }
 
 void stats_reset(void)

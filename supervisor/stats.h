@@ -73,5 +73,9 @@ void stats_connection_opened(void);
 void stats_connection_closed(void);
 unsigned stats_get_connections(void);
 
+/* Records of the audit that could not be written (mcp/audit.h). */
+void stats_audit_lost(void);
+uint64_t stats_get_audit_lost(void);
+
 /* All is 0 again; for tests. */
 void stats_reset(void);

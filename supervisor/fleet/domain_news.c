@@ -125,7 +125,9 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 			TAILQ_INSERT_HEAD(&d->lost, request, next);
 		}
 	}
+	d->answering = worker_get_index(worker);
 	lose_all(d, worker_get_last_end(worker));
+	d->answering = 0;
 	domain_lose_parked(d, slot);
 	d->hooks->worker_ended(d->arg, d, worker_get_index(worker));
 	domain_restart_on_lost(d, slot);

@@ -46,8 +46,9 @@ struct domain {
 	bool is_lazy;     /* start: lazy */
 
 	TAILQ_HEAD(, slot) slots;
-	unsigned answering; /* the worker whose answer is being told; 0: none */
-	unsigned n_made;    /* gives each worker its index */
+	unsigned
+		answering; /* the worker whose answer, or whose loss of calls, is being told; 0: none */
+	unsigned n_made; /* gives each worker its index */
 	struct fairq *queue;
 	struct request_list lost; /* of a dead worker, while its calls are told one by one */
 	struct timer *grow_timer;

@@ -39,6 +39,7 @@ static void free_conn(void *arg)
 	strbuf_done(&conn->out);
 	http_conn_free_pending(conn->pending);
 	principal_unref(conn->caller.principal);
+	strbuf_done(&conn->grants);
 	free(conn);
 }
 
@@ -108,9 +109,10 @@ static void on_idle_expired(struct expiry_entry *entry, void *arg)
 
 /* --- public ------------------------------------------------------------------------------------ */
 
-void http_shared_init(struct http_shared *shared, struct loop *loop, struct httpd *httpd)
+void http_shared_init(
+	struct http_shared *shared, struct loop *loop, struct httpd *httpd, struct guard *guard)
 {
-	*shared = (struct http_shared){ .loop = loop, .httpd = httpd };
+	*shared = (struct http_shared){ .loop = loop, .httpd = httpd, .guard = guard };
 	TAILQ_INIT(&shared->conns);
 	shared->head_expiry = expiry_new(loop, 0, on_head_expired, NULL);
 	shared->body_expiry = expiry_new(loop, 0, on_body_expired, NULL);

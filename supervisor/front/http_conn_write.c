@@ -152,6 +152,14 @@ static void end_request(struct http_conn *conn)
 		loop_defer(conn->shared->loop, http_conn_process, conn);
 }
 
+static void add_head(struct http_conn *conn, struct strbuf *head, const struct http_reply *reply)
+{
+	struct http_reply own = *reply;
+
+	own.grants = conn->grants.data;
+	http_reply_add_head(head, &own, ending_of(conn));
+}
+
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 {
 	auto_strbuf head = { 0 };
@@ -162,7 +170,7 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 	conn->hooks = NULL;
 	if (conn->shared->stopping)
 		conn->keep_alive = false;
-	http_reply_add_head(&head, reply, ending_of(conn));
+	add_head(conn, &head, reply);
 	const struct iovec iov[] = { http_conn_piece(head.data, head.len),
 		http_conn_piece(reply->body, body_len) };
 
@@ -243,7 +251,7 @@ void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *rep
 	conn->is_chunked = own.is_chunked;
 	conn->state = CONN_STREAM;
 	http_conn_set_deadline(conn, NULL);
-	http_reply_add_head(&head, &own, ending_of(conn));
+	add_head(conn, &head, &own);
 	(void)write_stream(conn, http_conn_piece(head.data, head.len), &first_piece, 1);
 }
 

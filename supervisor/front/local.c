@@ -207,9 +207,9 @@ static bool may_connect(const struct door *door, const struct peer *peer)
 
 static void log_peer(struct local *local, const struct peer *peer, const struct session *session)
 {
-	char id[SESSION_ID_TEXT];
+	char id[SESSION_SHOWN_TEXT];
 
-	session_get_id(session, id);
+	session_get_shown_id(session, id);
 	const struct log_about about = { .session = id };
 	if (log_limit_ok(&local->peer_log, LOG_BURST, "local clients"))
 		log_info_about(&about, "local client: pid %d, uid %u, gid %u", (int)peer->pid,

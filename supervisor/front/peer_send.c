@@ -76,12 +76,12 @@ static void answer_array(struct exchange *x)
 
 static void close_slow(struct peer *peer)
 {
-	char id[SESSION_ID_TEXT];
+	char id[SESSION_SHOWN_TEXT];
 
-	session_get_id(peer->session, id);
+	session_get_shown_id(peer->session, id);
 	stats_limit_reached(STATS_LIMIT_SESSION_QUEUE);
 	stats_failed(session_get_door(peer->session), STATS_SLOW_CLIENT);
-	const struct log_about about = { .session = peer->is_once ? NULL : id };
+	const struct log_about about = { .session = id };
 	if (log_limit_ok(&peer->peers->slow_log, SLOW_LOG_BURST, "slow clients"))
 		log_warn_about(&about,
 			"client does not read its event streams; closing the session "

@@ -7,6 +7,7 @@
 #include "supervisor/front/heartbeat.h"
 #include "supervisor/front/http_accept.h"
 #include "supervisor/front/http_kept.h"
+#include "supervisor/front/owner.h"
 
 #define MESSAGES_PATH "/messages"
 
@@ -146,18 +147,19 @@ static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 /* --- messages from the client -------------------------------------------------------------------- */
 
 /* A session is known on the endpoint that it was opened on, and below the path of the whole fleet: what it
- * reaches is its own endpoint either way. */
-static struct session *find_session(struct sse *sse, const char *id, const char *domain)
+ * reaches is its own endpoint either way. To others than its owner it is not known at all. */
+static struct session *find_session(
+	struct sse *sse, const struct http_conn *conn, const char *id, const char *domain)
 {
 	struct session *session = session_find(mcp_get_sessions(sse->mcp), id, strlen(id));
 	const char *own;
 
 	if (!session || !session_has_ops(session, &sink_ops))
 		return NULL; /* of another door */
-	if (!domain)
-		return session;
 	own = endpoint_get_domain(session_get_endpoint(session));
-	return own && streq(own, domain) ? session : NULL;
+	if (domain && !(own && streq(own, domain)))
+		return NULL;
+	return owner_admit(session, http_conn_get_caller(conn)) ? session : NULL;
 }
 
 /* What the head of a POST leaves for its body. */
@@ -196,7 +198,7 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 			"session_id is missing or comes twice: POST to the path that the endpoint event gave");
 		return false;
 	}
-	if (!find_session(sse, strbuf_get(&id), ask->domain)) {
+	if (!find_session(sse, conn, strbuf_get(&id), ask->domain)) {
 		http_conn_refuse(
 			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return false;
@@ -215,7 +217,7 @@ static void on_post_body(
 	static const struct http_reply accepted = { .status = 202 };
 	const struct post_note *note = left;
 	struct sse *sse = arg;
-	struct session *session = find_session(sse, note->id, NULL);
+	struct session *session = find_session(sse, conn, note->id, NULL);
 	auto_strbuf text = { 0 };
 	enum mcp_verdict verdict;
 

@@ -8,6 +8,7 @@
 #include "shared/rpc.h"
 #include "supervisor/front/http_accept.h"
 #include "supervisor/front/http_kept.h"
+#include "supervisor/front/owner.h"
 #include "supervisor/front/peer.h"
 #include "supervisor/mcp/batch.h"
 #include "supervisor/mcp/envelope.h"
@@ -48,6 +49,11 @@ static void refuse(
 	http_conn_answer(conn, &reply);
 }
 
+static void add_refusal(struct strbuf *body, const char *why)
+{
+	rpc_add_error(body, (struct jspan){ 0 }, RPC_INVALID_REQUEST, why);
+}
+
 static void refuse_plainly(struct http_conn *conn, int status, const char *message)
 {
 	refuse(conn, status, (struct jspan){ 0 }, RPC_INVALID_REQUEST, message);
@@ -82,6 +88,8 @@ static struct peer *get_peer(const struct streamable *door, struct http_conn *co
 		return NULL;
 	}
 	peer = peer_find(door->peers, headers->session, endpoint);
+	if (peer && !owner_admit(peer_get_session(peer), http_conn_get_caller(conn)))
+		peer = NULL; /* nobody learns that there is such a session */
 	if (!peer)
 		refuse(conn, 404, id, RPC_INVALID_REQUEST,
 			"no such session here: it has ended; begin with initialize");
@@ -377,5 +385,6 @@ void streamable_get_routes(struct streamable *door, struct http_route ret[STREAM
 		.head = on_head,
 		.body = on_body,
 		.free_note = free_note,
+		.add_refusal = add_refusal,
 		.arg = door };
 }

@@ -5,6 +5,7 @@
 
 #include "shared/alloc.h"
 #include "supervisor/mcp/bridge_private.h"
+#include "supervisor/mcp/call_end.h"
 
 enum {
 	MAX_PARKED = 1024,
@@ -244,6 +245,7 @@ bool bridge_resume(struct router *router, const struct forward *forward)
 			"requestState is unknown, has expired, or was given for another request; "
 			"ask again without it",
 			NULL);
+		call_refused_forward(router, forward, RPC_INVALID_PARAMS);
 		return true;
 	}
 	attach(router, call, forward);

@@ -790,11 +790,6 @@ unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *sessi
 	return session_count_calls(session) + session_count_early(session);
 }
 
-uint64_t mcp_count_unaudited(const struct mcp *mcp)
-{
-	return router_count_unaudited(mcp->router);
-}
-
 bool mcp_is_settled(const struct mcp *mcp)
 {
 	return mcp->settled;

@@ -384,13 +384,6 @@ static void begin_audit(
 	call->audit = audit_begin(router->audit, call->session, &ask);
 }
 
-void router_refused_tool(
-	struct router *router, const struct origin *origin, const struct audit_ask *ask, int code)
-{
-	audit_end(router->audit, audit_begin(router->audit, origin->session, ask),
-		call_outcome_name(true, false, code), code, 0);
-}
-
 void router_call(struct router *router, const struct forward *forward)
 {
 	struct call *call;
@@ -730,9 +723,4 @@ void router_set_tracer(struct router *router, const struct tracer *tracer)
 unsigned router_count(const struct router *router)
 {
 	return router->n_calls;
-}
-
-uint64_t router_count_unaudited(const struct router *router)
-{
-	return audit_count_dropped(router->audit);
 }

@@ -35,8 +35,6 @@ void router_set_conf(struct router *router, const struct conf *conf);
 void router_set_tracer(struct router *router, const struct tracer *tracer);
 
 unsigned router_count(const struct router *router);
-uint64_t router_count_unaudited(
-	const struct router *router); /* records of the audit log that were lost */
 
 /* A method that workers answer. */
 enum forward_kind {
@@ -67,11 +65,6 @@ struct forward {
 /* Sends it on its way. Whatever happens, the session hears exactly once (or the call is cancelled): also
  * when this cannot be done at all. */
 void router_call(struct router *router, const struct forward *forward);
-
-/* A call of a tool was refused before it was one: for the audit. */
-struct audit_ask; /* mcp/audit.h */
-void router_refused_tool(
-	struct router *router, const struct origin *origin, const struct audit_ask *ask, int code);
 
 /* The session has a call in flight with this id. */
 bool router_has(struct session *session, struct jspan id);

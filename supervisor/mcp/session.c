@@ -136,11 +136,13 @@ static void log_end(struct session *session, const char *reason)
 	const struct principal *principal = session->caller.principal;
 	struct sessions *sessions = session->owner;
 	struct session_report report;
+	char id[SESSION_SHOWN_TEXT];
 
 	if (!log_limit_ok(&sessions->end_log, END_LOG_BURST, "ended sessions"))
 		return;
 	session_get_report(session, &report);
-	const struct log_about about = { .session = report.id,
+	session_get_shown_id(session, id);
+	const struct log_about about = { .session = id,
 		.client = session->caller.address,
 		.key = principal ? principal->name : NULL,
 		.domain = report.domain,
@@ -372,6 +374,14 @@ void session_set_caller(struct session *session, const struct caller *caller)
 	}
 }
 
+void session_set_principal(struct session *session, struct principal *principal)
+{
+	struct principal *old = session->caller.principal;
+
+	session->caller.principal = principal_ref(principal);
+	principal_unref(old);
+}
+
 struct usage *session_get_usage(const struct session *session, enum usage_of of)
 {
 	return session->caller.usages[of];
@@ -432,6 +442,17 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT])
 	ret[SESSION_ID_TEXT - 1] = '\0';
 }
 
+void session_get_shown_id(const struct session *session, char ret[SESSION_SHOWN_TEXT])
+{
+	char id[SESSION_ID_TEXT];
+	bool has_id =
+		session->id[6] != 0; /* the version, where make_id() was; also after the end */
+
+	session_get_id(session, id);
+	memcpy(ret, id, SESSION_SHOWN_TEXT - 1);
+	ret[has_id ? SESSION_SHOWN_TEXT - 1 : 0] = '\0';
+}
+
 struct endpoint *session_get_endpoint(const struct session *session)
 {
 	return session->endpoint;
@@ -490,9 +511,9 @@ void session_touch(struct session *session)
 
 static void close_slow(struct session *session)
 {
-	char id[SESSION_ID_TEXT];
+	char id[SESSION_SHOWN_TEXT];
 
-	session_get_id(session, id);
+	session_get_shown_id(session, id);
 	stats_limit_reached(STATS_LIMIT_SESSION_QUEUE);
 	stats_failed(session->door, STATS_SLOW_CLIENT);
 	const struct log_about about = { .session = id };

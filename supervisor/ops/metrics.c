@@ -101,9 +101,11 @@ static bool on_metrics(void *arg, struct http_conn *conn, struct http_ask *ask)
 
 void metrics_get_routes(struct metrics *metrics, struct http_route ret[METRICS_ROUTES])
 {
-	ret[0] = (struct http_route){
-		.path = "/metrics", .methods = HTTPD_GET, .head = on_metrics, .arg = metrics
-	};
+	ret[0] = (struct http_route){ .path = "/metrics",
+		.zone = GUARD_ZONE_ADMIN,
+		.methods = HTTPD_GET,
+		.head = on_metrics,
+		.arg = metrics };
 	if (!timer_is_running(metrics->lag_timer))
 		watch_lag(metrics);
 }
