@@ -6,10 +6,10 @@
 static struct {
 	uint64_t limits[STATS_LIMITS];
 	uint64_t refusals[STATS_REFUSALS];
-	uint64_t audit_lost;
 	uint64_t http[STATS_MAX_STATUS];
 	uint64_t http_refusals[STATS_MAX_STATUS];
 	unsigned n_connections;
+	uint64_t audit_lost;
 } stats;
 
 static const char *const limit_names[STATS_LIMITS] = {
@@ -82,16 +82,6 @@ const char *stats_refusal_name(enum stats_refusal refusal)
 	return refusal_names[refusal];
 }
 
-void stats_audit_lost(void)
-{
-	stats.audit_lost++;
-}
-
-uint64_t stats_get_audit_lost(void)
-{
-	return stats.audit_lost;
-}
-
 void stats_http_answered(unsigned status)
 {
 	if (status < STATS_MAX_STATUS)
@@ -127,6 +117,16 @@ void stats_connection_closed(void)
 unsigned stats_get_connections(void)
 {
 	return stats.n_connections;
+}
+
+void stats_audit_lost(void)
+{
+	stats.audit_lost++;
+}
+
+uint64_t stats_get_audit_lost(void)
+{
+	return stats.audit_lost;
 }
 
 void stats_reset(void)

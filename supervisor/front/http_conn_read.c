@@ -139,6 +139,7 @@ static void answer_refusal(
 		.body_len = body.len,
 		.extra = verdict->challenge.data };
 
+	stats_http_refused((unsigned)reply.status);
 	http_conn_answer(conn, &reply);
 }
 

@@ -62,7 +62,6 @@ unsigned mcp_count_pending(const struct mcp *mcp);
 
 /* Requests of this session that have no answer yet, those that wait for the lists included. */
 unsigned mcp_count_pending_of(const struct mcp *mcp, const struct session *session);
-
 bool mcp_is_settled(const struct mcp *mcp);
 
 struct sessions *mcp_get_sessions(const struct mcp *mcp);

@@ -59,7 +59,7 @@ void metrics_write(const struct metrics *metrics, bool is_open, struct strbuf *o
 
 static void watch_lag(struct metrics *metrics)
 {
-	metrics->lag_due_us = clock_now_us() + LAG_EVERY_MS * 1000;
+	metrics->lag_due_us = clock_now_us() + LAG_EVERY_MS * INT64_C(1000);
 	timer_start(metrics->lag_timer, LAG_EVERY_MS);
 }
 

@@ -2,6 +2,7 @@
 #include "supervisor/front/tls.h"
 #include "supervisor/ops/courier.h"
 #include "supervisor/ops/metrics_private.h"
+#include "supervisor/stats.h"
 
 /* Without a certificate there is nothing to tell. */
 static void add_tls(const struct metrics *metrics, struct metrics_text *text)
@@ -43,7 +44,6 @@ static void add_spans(const struct metrics *metrics, struct metrics_text *text)
 void metrics_add_outward(const struct metrics *metrics, struct metrics_text *text)
 {
 	add_tls(metrics, text);
-	metrics_add_one(
-		text, METRIC_AUDIT_DROPPED, (int64_t)stats_get_audit_lost());
+	metrics_add_one(text, METRIC_AUDIT_DROPPED, (int64_t)stats_get_audit_lost());
 	add_spans(metrics, text);
 }

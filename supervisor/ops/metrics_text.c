@@ -1,6 +1,7 @@
 /* See metrics_text.h. */
 #include "supervisor/ops/metrics_text.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum { US = 1000000 };
@@ -53,7 +54,7 @@ static void add_escaped(struct strbuf *out, const char *value)
 		if (!*value)
 			return;
 		strbuf_addc(out, '\\');
-		strbuf_addc(out, *value == '\n' ? 'n' : *value);
+		strbuf_addc(out, (char)(*value == '\n' ? 'n' : *value));
 		value++;
 	}
 }
@@ -62,6 +63,7 @@ static void add_escaped(struct strbuf *out, const char *value)
 static void add_labels(struct strbuf *out, const struct metric *m, const char *const *values)
 {
 	for (size_t i = 0; i < METRIC_LABELS && m->labels[i]; i++) {
+		assert(values);
 		if (i > 0)
 			strbuf_addc(out, ',');
 		strbuf_adds(out, m->labels[i]);

@@ -584,12 +584,6 @@ tests_unit_test_revision_SOURCES = tests/unit/test_revision.c
 tests_unit_test_revision_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_revision_LDADD = $(supervisor_unit_libs)
 
-check_PROGRAMS += tests/unit/test_keys
-TESTS += tests/unit/test_keys
-tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
-tests_unit_test_keys_CPPFLAGS = $(supervisor_unit_cppflags)
-tests_unit_test_keys_LDADD = $(supervisor_unit_libs)
-
 check_PROGRAMS += tests/unit/test_stats_door
 TESTS += tests/unit/test_stats_door
 tests_unit_test_stats_door_SOURCES = tests/unit/test_stats_door.c
@@ -601,6 +595,12 @@ TESTS += tests/unit/test_metrics_text
 tests_unit_test_metrics_text_SOURCES = tests/unit/test_metrics_text.c
 tests_unit_test_metrics_text_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_metrics_text_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_keys
+TESTS += tests/unit/test_keys
+tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
+tests_unit_test_keys_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_keys_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_usage
 TESTS += tests/unit/test_usage
