@@ -62,6 +62,7 @@ EXTRA_DIST += \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
+	tests/integration/test_audit.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
