@@ -94,6 +94,7 @@ EXTRA_DIST += \
 	tests/integration/test_isolation.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
+	tests/integration/test_load.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \
 	tests/integration/test_network_hostile.py \
