@@ -63,6 +63,7 @@ EXTRA_DIST += \
 	tests/integration/stdio.py \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
+	tests/integration/test_audit.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
@@ -94,6 +95,7 @@ EXTRA_DIST += \
 	tests/integration/test_isolation.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
+	tests/integration/test_load.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \
 	tests/integration/test_metrics_move.py \
