@@ -23,6 +23,7 @@ static struct {
 	log_tap_fn *tap;         /* NULL: none */
 	void *tap_arg;
 	bool is_tapping; /* the tap is running */
+	uint64_t counts[LOG_LEVEL_DEBUG + 1];
 } state = { .ident = "mcp-fleet", .target = LOG_TARGET_TEXT, .max_level = LOG_LEVEL_INFO };
 
 /* systemd sets JOURNAL_STREAM to device:inode of the socket it gave us as standard error. */
@@ -68,6 +69,11 @@ bool log_is_on(enum log_level level)
 	return level <= state.max_level;
 }
 
+uint64_t log_get_count(enum log_level level)
+{
+	return state.counts[level];
+}
+
 const char *log_level_name(enum log_level level)
 {
 	switch (level) {
@@ -85,9 +91,15 @@ const char *log_level_name(enum log_level level)
 	return "info";
 }
 
+enum form {
+	TEXT, /* for JSON it has to be quoted */
+	JSON, /* it is JSON already */
+};
+
+typedef void add_field_fn(struct strbuf *out, const char *name, const char *value, enum form form);
+
 /* Calls `add` for each field that is set. */
-static void each_field(const struct log_about *about,
-	void (*add)(struct strbuf *out, const char *name, const char *value), struct strbuf *out)
+static void each_field(const struct log_about *about, add_field_fn *add, struct strbuf *out)
 {
 	char number[24];
 
@@ -96,59 +108,76 @@ static void each_field(const struct log_about *about,
 	const struct {
 		const char *name;
 		const char *value;
-	} texts[] = { { "domain", about->domain }, { "worker", about->worker },
-		{ "session_id", about->session }, { "tool", about->tool },
-		{ "client_ip", about->client }, { "key", about->key }, { "trace_id", about->trace },
-		{ "audit", about->audit } };
+		enum form form;
+	} texts[] = { { "domain", about->domain, TEXT }, { "worker", about->worker, TEXT },
+		{ "session_id", about->session, TEXT }, { "tool", about->tool, TEXT },
+		{ "client_ip", about->client, TEXT }, { "key", about->key, TEXT },
+		{ "trace_id", about->trace, TEXT }, { "audit", about->audit, JSON } };
 
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
 		if (texts[i].value && *texts[i].value)
-			add(out, texts[i].name, texts[i].value);
+			add(out, texts[i].name, texts[i].value, texts[i].form);
 	if (about->call) {
 		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)about->call);
-		add(out, "call", number);
+		add(out, "call", number, JSON);
 	}
 	if (about->pid) {
 		(void)snprintf(number, sizeof(number), "%lld", (long long)about->pid);
-		add(out, "worker_pid", number);
+		add(out, "worker_pid", number, JSON);
 	}
 	if (about->duration_us) {
 		(void)snprintf(number, sizeof(number), "%.6f", (double)about->duration_us / 1e6);
-		add(out, "duration", number);
+		add(out, "duration", number, JSON);
 	}
 }
 
-static void add_text_field(struct strbuf *out, const char *name, const char *value)
+static void add_text_field(struct strbuf *out, const char *name, const char *value, enum form form)
 {
 	strbuf_addf(out, " %s=", name);
 	log_add_clean(out, value);
 }
 
-static void add_json_field(struct strbuf *out, const char *name, const char *value)
+/* What came from a peer may be no UTF-8. */
+static void add_json_text(struct strbuf *out, const char *text)
+{
+	auto_strbuf clean = { 0 };
+
+	utf8_repair(&clean, text, strlen(text));
+	strbuf_add_json(out, strbuf_get(&clean), clean.len);
+}
+
+static void add_json_field(struct strbuf *out, const char *name, const char *value, enum form form)
 {
 	strbuf_addf(out, ",\"%s\":", name);
-	strbuf_add_json(out, value, strlen(value));
+	if (form == JSON)
+		strbuf_adds(out, value);
+	else
+		add_json_text(out, value);
 }
 
-/* What came from a peer may hold line breaks and escapes for a terminal: one line stays one line. */
+/* What came from a peer may hold line breaks and escapes for a terminal: one line stays one line. C1 (U+0080 to
+ * U+009F) is two bytes in UTF-8. */
 static void defuse(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at < 0x20 || *at == 0x7f)
+			*at = '?';
+		else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			at[0] = at[1] = '?';
+	}
 }
 
-static void write_text(enum log_level level, const struct log_about *about, char *text)
+static void write_text(enum log_level level, const struct log_about *about, const char *text)
 {
 	auto_strbuf line = { 0 };
 	char now[CLOCK_TEXT_SIZE];
 
 	clock_wall_text(now);
-	defuse(text);
 	if (state.target == LOG_TARGET_WORKER) /* when and who is known to who reads it */
-		strbuf_addf(&line, "<%d>%s", (int)level, text);
+		strbuf_addf(&line, "<%d>", (int)level);
 	else
-		strbuf_addf(&line, "%s %s %s: %s", now, state.ident, log_level_name(level), text);
+		strbuf_addf(&line, "%s %s %s: ", now, state.ident, log_level_name(level));
+	log_add_clean(&line, text);
 	each_field(about, add_text_field, &line);
 	strbuf_addc(&line, '\n');
 	(void)!write(STDERR_FILENO, line.data, line.len);
@@ -162,13 +191,14 @@ static void write_json(enum log_level level, const struct log_about *about, cons
 	clock_wall_text(now);
 	strbuf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", now,
 		log_level_name(level));
-	strbuf_add_json(&line, text, strlen(text));
+	add_json_text(&line, text);
 	each_field(about, add_json_field, &line);
 	strbuf_adds(&line, "}\n");
 	(void)!write(STDERR_FILENO, line.data, line.len);
 }
 
-static void add_journal_field(struct strbuf *out, const char *name, const char *value)
+static void add_journal_field(
+	struct strbuf *out, const char *name, const char *value, enum form form)
 {
 	for (; *name; name++)
 		strbuf_addc(out, (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name));
@@ -184,9 +214,9 @@ static void write_journal(enum log_level level, const struct log_about *about, c
 	char priority[2] = { (char)('0' + level), '\0' };
 	int n = 0;
 
-	add_journal_field(&fields, "message", text);
-	add_journal_field(&fields, "priority", priority);
-	add_journal_field(&fields, "syslog_identifier", state.ident);
+	add_journal_field(&fields, "message", text, TEXT);
+	add_journal_field(&fields, "priority", priority, TEXT);
+	add_journal_field(&fields, "syslog_identifier", state.ident, TEXT);
 	each_field(about, add_journal_field, &fields);
 	for (char *at = fields.data; at < fields.data + fields.len && n < MAX_FIELDS; n++) {
 		iov[n].iov_base = at;
@@ -228,8 +258,9 @@ void log_write(enum log_level level, const struct log_about *about, int err, con
 	auto_strbuf text = { 0 };
 	va_list args;
 
-	if (!log_is_on(level))
+	if (!log_is_on(level) && !(about && about->audit))
 		return;
+	state.counts[level]++;
 	va_start(args, fmt);
 	strbuf_addv(&text, fmt, args);
 	va_end(args);
@@ -240,7 +271,7 @@ void log_write(enum log_level level, const struct log_about *about, int err, con
 	else if (state.target == LOG_TARGET_JSON)
 		write_json(level, about, strbuf_get(&text));
 	else
-		write_text(level, about, text.data);
+		write_text(level, about, strbuf_get(&text));
 	tell_tap(level, about, strbuf_get(&text));
 }
 

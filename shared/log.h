@@ -40,7 +40,8 @@ struct log_about {
 	const char *client; /* its address */
 	const char *key;    /* the name of the key, or of a token's subject, that it has shown */
 	const char *trace;  /* the trace id of W3C Trace Context, 32 hexadecimal digits */
-	const char *audit;  /* a record of the audit, JSON */
+	const char *
+		audit; /* a record of the audit, a JSON object: such a line is written at any level */
 	uint64_t call;
 	int64_t pid;
 	int64_t duration_us; /* told in seconds */
@@ -64,6 +65,9 @@ bool log_is_on(enum log_level level);
 /* One line. `err` is 0 or an errno value of either sign, whose text is put behind. */
 void log_write(enum log_level level, const struct log_about *about, int err, const char *fmt, ...)
 	printf_like(4, 5);
+
+/* Lines of this level that were written since the start. */
+uint64_t log_get_count(enum log_level level);
 
 /* "warning" */
 const char *log_level_name(enum log_level level);

@@ -46,8 +46,9 @@ struct domain {
 	bool is_lazy;     /* start: lazy */
 
 	TAILQ_HEAD(, slot) slots;
-	unsigned answering; /* the worker whose answer is being told; 0: none */
-	unsigned n_made;    /* gives each worker its index */
+	unsigned
+		answering; /* the worker whose answer, or whose loss of calls, is being told; 0: none */
+	unsigned n_made; /* gives each worker its index */
 	struct fairq *queue;
 	struct request_list lost; /* of a dead worker, while its calls are told one by one */
 	struct timer *grow_timer;
@@ -89,6 +90,9 @@ struct domain {
 	char *fleet_state;
 	char *last_death;
 	uint64_t n_restarts;
+	uint64_t restarts[WORKER_CAUSES]; /* of them */
+	int64_t ended_cpu_us;             /* of processes that are no more */
+	int64_t last_start_ms;            /* of a process, clock_wall_ms() */
 	uint64_t n_calls;
 	uint64_t n_ok, n_errors, n_lost, n_cancelled, n_timed_out; /* how they ended */
 	char *last_error;
@@ -115,6 +119,8 @@ void domain_tell_offering(struct domain *d, const struct offering *offering);
 void domain_count_answer(struct slot *slot, const struct request *request, const struct rpc *rpc);
 void domain_count_loss(struct domain *d, const char *cause);
 void domain_count_cancel(struct domain *d, const char *reason);
+/* A process has ended; `is_restart`: another takes its place. */
+void domain_note_end(struct domain *d, const struct worker *worker, bool is_restart);
 void domain_note_death(struct domain *d, const struct worker *worker);
 
 /* domain_pool.c */

@@ -11,31 +11,40 @@
 #include "shared/jspan.h"
 #include "shared/limits.h"
 #include "shared/log.h"
-#include "supervisor/mcp/catalog.h"
+#include "supervisor/stats.h"
 
 enum {
 	MAX_ARGUMENTS = 64,
-	MAX_NAME_BYTES = 256,
+	MAX_NAME_BYTES = 256, /* of an argument, as it is written in JSON */
+	MAX_TEXT_BYTES = 256,
 	MAX_VALUES_BYTES = 64 * KIB,
-	SESSION_SHOWN = 8, /* characters of the id: enough to find it, too few to speak for it */
 	FILE_MODE = 0640,
 };
 
 struct audit {
 	bool to_log;
 	bool values;
-	int fd; /* of the file; -1: none */
-	char *path;
-	uint64_t n_dropped;
+	int fd;       /* of the file; -1: none, */
+	int why;      /* errno of its open(2) */
+	char *path;   /* NULL: no file is wanted */
+	bool is_torn; /* it ends within a record, for want of room */
 	struct log_limit log;
 };
 
 struct audit_call {
-	char *tool;
+	char *tool;           /* for people: cut, clean */
 	struct strbuf record; /* all but its end */
 };
 
 /* --- the record ---------------------------------------------------------------------------------- */
+
+/* An unknown tool may have a name of any length. */
+static void add_cut(struct strbuf *out, const char *text)
+{
+	auto_free char *cut = alloc_mem(text, strnlen(text, MAX_TEXT_BYTES));
+
+	log_add_clean(out, cut);
+}
 
 static void add_text(struct strbuf *out, const char *name, const char *value)
 {
@@ -43,7 +52,7 @@ static void add_text(struct strbuf *out, const char *name, const char *value)
 
 	if (!value || !*value)
 		return;
-	log_add_clean(&clean, value);
+	add_cut(&clean, value);
 	strbuf_addf(out, ",\"%s\":", name);
 	strbuf_add_json(out, clean.data, clean.len);
 }
@@ -51,16 +60,17 @@ static void add_text(struct strbuf *out, const char *name, const char *value)
 static void add_who(struct strbuf *out, const struct session *session)
 {
 	const struct principal *principal = session_get_principal(session);
-	enum principal_kind kind = principal ? principal->kind : PRINCIPAL_LOCAL;
+	enum principal_kind kind = session_is_stdio(session) ? PRINCIPAL_LOCAL : PRINCIPAL_ANYBODY;
 	struct session_report report;
+	char id[SESSION_SHOWN_TEXT];
 
 	session_get_report(session, &report);
-	report.id[SESSION_SHOWN] = '\0';
-	add_text(out, "kind", principal_kind_name(kind));
+	session_get_shown_id(session, id);
+	add_text(out, "kind", principal_kind_name(principal ? principal->kind : kind));
 	add_text(out, "key", principal ? principal->name : NULL);
 	add_text(out, "client_ip", session_get_address(session));
 	add_text(out, "transport", report.transport);
-	add_text(out, "session", report.id);
+	add_text(out, "session", id);
 	add_text(out, "client", report.client_name);
 	if (report.peer.pid)
 		strbuf_addf(out, ",\"pid\":%lld,\"uid\":%lld", (long long)report.peer.pid,
@@ -92,8 +102,6 @@ static void add_arguments(struct strbuf *out, struct jspan arguments)
 
 static void add_values(struct strbuf *out, struct jspan arguments)
 {
-	size_t at;
-
 	if (jspan_type(arguments) != JSPAN_OBJECT)
 		return;
 	if (arguments.len > MAX_VALUES_BYTES) {
@@ -101,20 +109,22 @@ static void add_values(struct strbuf *out, struct jspan arguments)
 		return;
 	}
 	strbuf_adds(out, ",\"values\":");
-	at = out->len;
-	strbuf_add(out, arguments.at, arguments.len);
-	jspan_one_line(out->data + at, arguments.len);
+	/* Control characters stand between the tokens only, where they mean the same as a blank. */
+	for (size_t i = 0; i < arguments.len; i++)
+		strbuf_addc(out, (unsigned char)arguments.at[i] < 0x20 ? ' ' : arguments.at[i]);
 }
 
 struct audit_call *audit_begin(
 	const struct audit *audit, const struct session *session, const struct audit_ask *ask)
 {
 	struct audit_call *call;
+	auto_strbuf tool = { 0 };
 
 	if (!audit->to_log && !audit->path)
 		return NULL;
 	call = alloc_zero(sizeof(*call));
-	call->tool = alloc_str(ask->tool);
+	add_cut(&tool, ask->tool);
+	call->tool = strbuf_take(&tool);
 	strbuf_adds(&call->record, "\"event\":\"tool_call\"");
 	add_who(&call->record, session);
 	add_text(&call->record, "domain", ask->domain);
@@ -130,9 +140,9 @@ struct audit_call *audit_begin(
 
 /* --- where it goes ------------------------------------------------------------------------------- */
 
-static void note_drop(struct audit *audit, int err)
+static void note_lost(struct audit *audit, int err)
 {
-	audit->n_dropped++;
+	stats_audit_lost();
 	if (log_limit_ok(&audit->log, 1, "lost audit records"))
 		(void)log_err(
 			err, "cannot write an audit record to '%s' (audit.target)", audit->path);
@@ -144,12 +154,17 @@ static void write_to_file(struct audit *audit, const struct strbuf *line)
 	ssize_t n;
 
 	if (audit->fd < 0) {
-		note_drop(audit, EBADF);
+		note_lost(audit, audit->why);
 		return;
 	}
+	/* What a full disk cut off must not spoil the record behind it, too. */
+	if (audit->is_torn && write(audit->fd, "\n", 1) == 1)
+		audit->is_torn = false;
 	n = write(audit->fd, line->data, line->len);
-	if (n != (ssize_t)line->len)
-		note_drop(audit, n < 0 ? errno : ENOSPC);
+	if (n == (ssize_t)line->len)
+		return;
+	audit->is_torn |= n > 0;
+	note_lost(audit, n < 0 ? errno : ENOSPC);
 }
 
 static void free_call(struct audit_call *call)
@@ -159,34 +174,30 @@ static void free_call(struct audit_call *call)
 	free(call);
 }
 
-void audit_end(struct audit *audit, struct audit_call *call, const char *outcome, int code,
-	int64_t duration_us)
+void audit_end(struct audit *audit, struct audit_call *call, const struct log_about *about,
+	const char *outcome, int code)
 {
 	auto_strbuf line = { 0 };
+	struct log_about audited = *about;
 	char now[CLOCK_TEXT_SIZE];
 
 	if (!call)
 		return;
 	clock_wall_text(now);
-	strbuf_addf(
-		&line, "{\"time\":\"%s\",%s,\"outcome\":\"%s\"", now, call->record.data, outcome);
+	strbuf_addf(&line, "{\"time\":\"%s\",%s", now, call->record.data);
+	add_text(&line, "worker", about->worker);
+	strbuf_addf(&line, ",\"outcome\":\"%s\"", outcome);
 	if (code)
 		strbuf_addf(&line, ",\"code\":%d", code);
-	strbuf_addf(&line, ",\"duration\":%.6f}", (double)duration_us / 1e6);
+	strbuf_addf(&line, ",\"duration\":%.6f}", (double)about->duration_us / 1e6);
 	if (audit->to_log) {
-		const struct log_about about = { .audit = line.data };
-
-		log_info_about(&about, "audit: %s: %s", call->tool, outcome);
+		audited.audit = line.data;
+		log_info_about(&audited, "audit: %s: %s", call->tool, outcome);
 	} else if (audit->path) {
 		strbuf_addc(&line, '\n');
 		write_to_file(audit, &line);
 	}
 	free_call(call);
-}
-
-uint64_t audit_count_dropped(const struct audit *audit)
-{
-	return audit->n_dropped;
 }
 
 /* --- public -------------------------------------------------------------------------------------- */
@@ -198,15 +209,19 @@ void audit_set_conf(struct audit *audit, const struct conf *conf)
 	audit->values = conf->audit.values;
 	audit->to_log = streq(target, "log");
 	audit->fd = fd_close(audit->fd);
+	audit->is_torn = false;
 	free(TAKE(audit->path));
 	if (!*target || audit->to_log)
 		return;
 	audit->path = alloc_str(target);
 	audit->fd = open(target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 		FILE_MODE);
+	audit->why = errno;
 	if (audit->fd < 0)
-		(void)log_err(
-			errno, "cannot open '%s' (audit.target): calls are not recorded", target);
+		(void)log_err(audit->why,
+			"cannot open '%s' (audit.target): calls are not recorded until a reload "
+			"finds it writable",
+			target);
 }
 
 struct audit *audit_new(const struct conf *conf)

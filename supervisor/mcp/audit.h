@@ -1,10 +1,12 @@
 /* The audit log: who called which tool, with which arguments (their names and sizes), what became of it and how long it
  * took. One record a call, when it ends, refused ones too.
  *
- * A record is a JSON object on one line: in the log, as the field AUDIT, or behind each other in a file, which is opened
- * again at each reload (log rotation). Records that cannot be written are counted and said in the log; calls go on. */
+ * A record is a JSON object on one line: in the log, as the field AUDIT, at every log.level; or behind each other in a
+ * file, which is opened again at each reload (log rotation). Records that cannot be written are counted
+ * (stats_get_audit_lost()) and said in the log; calls go on. All that a client chose is bounded: doc/logging.md. */
 #pragma once
 
+#include "shared/log.h"
 #include "supervisor/mcp/session.h"
 
 struct audit;
@@ -29,9 +31,7 @@ struct audit_ask {
 struct audit_call *audit_begin(
 	const struct audit *audit, const struct session *session, const struct audit_ask *ask);
 
-/* Records and frees it; NULL is fine. `outcome` is "ok" or what went wrong, `code` that of a JSON-RPC error or 0. */
-void audit_end(struct audit *audit, struct audit_call *call, const char *outcome, int code,
-	int64_t duration_us);
-
-/* Records that could not be written, since the start. */
-uint64_t audit_count_dropped(const struct audit *audit);
+/* Records and frees it; NULL is fine. `about` is what the log says of it: of that the record takes the worker and the
+ * duration. `outcome` is "ok" or what went wrong, `code` that of a JSON-RPC error or 0. */
+void audit_end(struct audit *audit, struct audit_call *call, const struct log_about *about,
+	const char *outcome, int code);

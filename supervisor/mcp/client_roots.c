@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "shared/limits.h"
 #include "shared/log.h"
+#include "supervisor/mcp/call_end.h"
 #include "supervisor/mcp/router_private.h"
 #include "supervisor/mcp/splice.h"
 
@@ -390,6 +391,7 @@ bool client_roots_admit(struct router *router, const struct forward *forward)
 		"inputResponses." INPUT_KEY " must be the result of roots/list, with the array "
 		"`roots`",
 		NULL);
+	call_refused_forward(router, forward, RPC_INVALID_PARAMS);
 	return false;
 }
 

@@ -5,8 +5,8 @@
 
 #include "shared/alloc.h"
 #include "shared/limits.h"
-#include "supervisor/mcp/audit.h"
 #include "supervisor/mcp/bridge.h"
+#include "supervisor/mcp/call_end.h"
 #include "supervisor/mcp/client_roots.h"
 #include "supervisor/mcp/tasks.h"
 #include "supervisor/stats.h"
@@ -229,12 +229,13 @@ static bool is_over_limit(const struct method_context *c)
 	return true;
 }
 
-static void refused_tool(const struct method_context *c, const char *tool, const char *domain,
-	struct jspan arguments, int code)
+/* A call of a tool that is none of ours. */
+static void refuse_tool(
+	const struct method_context *c, const char *tool, struct jspan arguments, int code)
 {
-	const struct audit_ask ask = { .tool = tool, .domain = domain, .arguments = arguments };
+	const struct audit_ask ask = { .tool = tool, .arguments = arguments };
 
-	router_refused_tool(c->router, c->origin, &ask, code);
+	call_refused(c->router, c->origin, &ask, code);
 }
 
 /* Sends it on its way, unless there is too much under way. */
@@ -245,9 +246,7 @@ static void forward(const struct method_context *c, const struct forward *forwar
 	if (bridge_resume(c->router, forward))
 		return;
 	if (is_over_limit(c)) {
-		if (forward->kind == FORWARD_TOOL)
-			refused_tool(c, target->name, target->domain,
-				jspan_member(forward->params, "arguments", NULL), RPC_OVERLOADED);
+		call_refused_forward(c->router, forward, RPC_OVERLOADED);
 		return;
 	}
 	if (c->origin->is_modern && c->origin->level < LEVEL_NONE && !target->takes_modern &&
@@ -300,40 +299,42 @@ static bool get_text(struct jspan value, struct strbuf *ret)
 	return jspan_get_str(value, ret) && strlen(strbuf_get(ret)) == ret->len;
 }
 
-/* Arguments that are mirrored in headers must be the same there. */
-static bool check_mirrored(
+/* Arguments that are mirrored in headers must be the same there. 0, or the code of what was answered. */
+static int check_mirrored(
 	const struct method_context *c, const struct catalog_target *target, struct jspan arguments)
 {
 	const struct jspan text = { target->text, target->text ? strlen(target->text) : 0 };
 	struct envelope_fault fault;
+	int code;
 
 	if (!c->origin->is_modern || !target->has_headers || !c->origin->headers)
-		return true;
+		return 0;
 	if (envelope_check_params(jspan_member(text, "inputSchema", NULL), arguments,
 		    c->origin->headers, &fault) == 0)
-		return true;
-	answer_error(c->origin, fault.code, fault.message, fault.data);
+		return 0;
+	code = fault.code;
+	answer_error(c->origin, code, fault.message, fault.data);
 	envelope_fault_done(&fault);
-	return false;
+	return code;
 }
 
-/* False: it was answered. Where there are no tasks the member means nothing. */
-static bool check_task(const struct method_context *c, const struct catalog_target *target,
+/* 0, or the code of what was answered. Where there are no tasks the member means nothing. */
+static int check_task(const struct method_context *c, const struct catalog_target *target,
 	struct jspan task, bool *ret_makes_task)
 {
 	*ret_makes_task = task.at && tasks_are_for(c->origin, target);
 	if (!*ret_makes_task)
-		return true;
+		return 0;
 	if (jspan_type(task) != JSPAN_OBJECT) {
 		fail(c, RPC_INVALID_PARAMS, "params.task must be an object");
-		return false;
+		return RPC_INVALID_PARAMS;
 	}
 	if (session_get_info(c->origin->session)->n_tasks >= TASKS_PER_SESSION) {
 		fail(c, RPC_OVERLOADED,
 			"this session has too many tasks; each is kept as long as its ttl says");
-		return false;
+		return RPC_OVERLOADED;
 	}
-	return true;
+	return 0;
 }
 
 static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
@@ -341,28 +342,34 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 	struct catalog_target target;
 	struct jspan name, arguments, task;
 	const char *why = check_call(rpc, &name, &arguments, &task);
-	bool makes_task;
 	auto_strbuf text = { 0 };
+	struct forward call = { .kind = FORWARD_TOOL,
+		.origin = c->origin,
+		.params = rpc->params,
+		.where = name,
+		.target = &target };
+	bool is_text = get_text(name, &text);
+	int code;
 
 	if (why) {
+		refuse_tool(c, strbuf_get(&text), arguments, RPC_INVALID_PARAMS);
 		fail(c, RPC_INVALID_PARAMS, why);
 		return;
 	}
-	if (!get_text(name, &text) ||
-		!endpoint_find_tool(endpoint_of(c), strbuf_get(&text), &target)) {
-		refused_tool(c, strbuf_get(&text), NULL, arguments, RPC_INVALID_PARAMS);
+	if (!is_text || !endpoint_find_tool(endpoint_of(c), strbuf_get(&text), &target)) {
+		refuse_tool(c, strbuf_get(&text), arguments, RPC_INVALID_PARAMS);
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 		return;
 	}
-	if (!check_mirrored(c, &target, arguments) || !check_task(c, &target, task, &makes_task))
+	code = check_mirrored(c, &target, arguments);
+	if (code == 0)
+		code = check_task(c, &target, task, &call.makes_task);
+	if (code != 0) {
+		call_refused_forward(c->router, &call, code);
 		return;
-	forward(c, &(struct forward){ .kind = FORWARD_TOOL,
-			   .origin = c->origin,
-			   .params = rpc->params,
-			   .where = name,
-			   .target = &target,
-			   .makes_task = makes_task,
-			   .drops_task = task.at && !makes_task });
+	}
+	call.drops_task = task.at && !call.makes_task;
+	forward(c, &call);
 }
 
 static void on_prompts_get(const struct method_context *c, const struct rpc *rpc)
@@ -531,6 +538,7 @@ static void on_set_level(const struct method_context *c, const struct rpc *rpc)
 static void on_listen(const struct method_context *c, const struct rpc *rpc)
 {
 	if (session_get_info(c->origin->session)->n_listens >= c->conf->limits.calls_per_session) {
+		stats_limit_reached(STATS_LIMIT_CALLS_PER_SESSION);
 		fail(c, RPC_OVERLOADED,
 			"too many subscriptions/listen requests are open in this session "
 			"(limits.calls_per_session)");
@@ -593,6 +601,40 @@ static const struct method methods[] = {
 	{ "notifications/cancelled", on_cancelled, LEGACY | MODERN | NOTIFICATION, 0 },
 	{ "notifications/roots/list_changed", on_roots_changed, LEGACY | NOTIFICATION, 0 },
 };
+
+/* Beside those of the table. */
+enum {
+	RESPONSE = N_ELEMENTS(methods),
+	OTHER,
+	NUMBERS,
+};
+
+_Static_assert((unsigned)NUMBERS <= (unsigned)STATS_METHODS, "there is a number for each method");
+
+unsigned method_find_number(struct jspan name)
+{
+	for (unsigned i = 0; i < N_ELEMENTS(methods); i++)
+		if (jspan_is(name, methods[i].name))
+			return i;
+	return OTHER;
+}
+
+unsigned method_response_number(void)
+{
+	return RESPONSE;
+}
+
+unsigned method_other_number(void)
+{
+	return OTHER;
+}
+
+const char *method_name(unsigned number)
+{
+	if (number < N_ELEMENTS(methods))
+		return methods[number].name;
+	return number == RESPONSE ? "response" : number == OTHER ? "other" : NULL;
+}
 
 static const struct method *find_method(const struct rpc *rpc, bool is_modern)
 {

@@ -66,11 +66,6 @@ struct forward {
  * when this cannot be done at all. */
 void router_call(struct router *router, const struct forward *forward);
 
-/* A call of a tool was refused before it was one: for the audit. */
-struct audit_ask; /* mcp/audit.h */
-void router_refused_tool(
-	struct router *router, const struct origin *origin, const struct audit_ask *ask, int code);
-
 /* The session has a call in flight with this id. */
 bool router_has(struct session *session, struct jspan id);
 

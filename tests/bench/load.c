@@ -3,7 +3,8 @@
  * Each client has a stream of its own and one connection for its POSTs, and asks again as soon as it
  * has its answer. Every call carries a text that no other call has, and the answer must bring it back:
  * so a lost, a doubled and a misdelivered answer are all seen. With --hold it only opens sessions
- * and keeps them. Tolerant as to framing (chunked or not, CRLF or LF), strict as to content.
+ * and keeps them; with --per-minute all clients together make so many calls a minute, each of them at even distances and
+ * none at the same time as another: the load of people and agents, not of a race. Tolerant as to framing (chunked or not, CRLF or LF), strict as to content.
  *
  * Prints one JSON object. One thread, epoll, no library, so that its own cost stays small. */
 #include <arpa/inet.h>
@@ -61,6 +62,7 @@ struct client {
 	char path[PATH_BYTES];
 	uint64_t seq;
 	int64_t began_ns; /* of connecting, then of the call in flight */
+	int64_t due_ns;   /* --per-minute: when the next call is to be made */
 	bool accepted;    /* the POST in flight has its 202 */
 	bool answered;
 };
@@ -74,6 +76,7 @@ static struct options {
 	unsigned clients;
 	double seconds;
 	double warm;
+	double per_minute; /* calls of all clients together; 0: as fast as they can */
 	bool hold;
 	bool unique_ids; /* no two clients use the same: for servers that mix their clients up */
 } options = { .path = "/sse",
@@ -91,6 +94,7 @@ static struct result {
 	uint64_t misdelivered;
 	uint64_t refused; /* POST not 202 */
 	uint64_t failed_clients;
+	uint64_t late; /* calls that were made a second or more after they were due */
 	uint64_t *latencies_ns;
 	size_t n_latencies, max_latencies;
 	uint64_t *connects_ns;
@@ -212,6 +216,13 @@ static uint64_t id_base(const struct client *c)
 	return options.unique_ids ? (uint64_t)c->no * 1000000000 : 0;
 }
 
+static void start_clock(int64_t now)
+{
+	started_ns = now;
+	measure_from_ns = started_ns + (int64_t)(options.warm * 1e9);
+	end_ns = measure_from_ns + (int64_t)(options.seconds * 1e9);
+}
+
 static void call(struct client *c)
 {
 	auto_strbuf body = { 0 };
@@ -224,11 +235,8 @@ static void call(struct client *c)
 		"\"arguments\":{\"%s\":\"x%uy%lluz\"}}}",
 		id, options.tool, options.arg, c->no, (unsigned long long)c->seq);
 	c->began_ns = now_ns();
-	if (started_ns == 0) {
-		started_ns = c->began_ns;
-		measure_from_ns = started_ns + (int64_t)(options.warm * 1e9);
-		end_ns = measure_from_ns + (int64_t)(options.seconds * 1e9);
-	}
+	if (started_ns == 0)
+		start_clock(c->began_ns);
 	post(c, body.data, body.len);
 }
 
@@ -250,7 +258,7 @@ static void go_on(struct client *c)
 {
 	if (c->step != STEP_CALLING || !c->answered || !c->accepted)
 		return;
-	if (now_ns() < end_ns)
+	if (now_ns() < end_ns && options.per_minute == 0)
 		call(c);
 	else
 		c->step = STEP_READY;
@@ -487,7 +495,7 @@ static void on_post_bytes(struct client *c)
 	if (c->accepted || !drop_body(wire))
 		return;
 	c->accepted = true;
-	if (c->step == STEP_READY && !options.hold)
+	if (c->step == STEP_READY && !options.hold && options.per_minute == 0)
 		call(c);
 	else
 		go_on(c);
@@ -503,7 +511,7 @@ static void on_ready(struct client *c, struct wire *wire)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		if (wire == &c->post && c->accepted && c->answered) {
+		if (wire == &c->post && c->accepted && (c->answered || c->step == STEP_READY)) {
 			(void)close(wire->fd); /* no keep-alive: the next call opens another */
 			wire->fd = -1;
 			return;
@@ -553,20 +561,23 @@ static void print_result(void)
 	qsort(result.latencies_ns, result.n_latencies, sizeof(uint64_t), compare);
 	qsort(result.connects_ns, result.n_connects, sizeof(uint64_t), compare);
 	(void)printf("{\"clients\":%u,\"seconds\":%g,\"calls\":%llu,\"calls_per_second\":%.1f,"
-		     "\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,"
+		     "\"p50_us\":%.1f,\"p95_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,"
 		     "\"connect_p50_us\":%.1f,\"connect_p99_us\":%.1f,"
 		     "\"errors\":%llu,\"lost\":%llu,\"doubled\":%llu,\"misdelivered\":%llu,"
-		     "\"refused\":%llu,\"failed_clients\":%llu,\"answers_per_100ms\":[",
+		     "\"refused\":%llu,\"failed_clients\":%llu,\"late\":%llu,"
+		     "\"answers_per_100ms\":[",
 		options.clients, options.seconds, (unsigned long long)result.calls,
 		(double)result.calls / options.seconds,
 		quantile_us(result.latencies_ns, result.n_latencies, 0.5),
+		quantile_us(result.latencies_ns, result.n_latencies, 0.95),
 		quantile_us(result.latencies_ns, result.n_latencies, 0.99),
 		quantile_us(result.latencies_ns, result.n_latencies, 1),
 		quantile_us(result.connects_ns, result.n_connects, 0.5),
 		quantile_us(result.connects_ns, result.n_connects, 0.99),
 		(unsigned long long)result.errors, (unsigned long long)result.lost,
 		(unsigned long long)result.doubled, (unsigned long long)result.misdelivered,
-		(unsigned long long)result.refused, (unsigned long long)result.failed_clients);
+		(unsigned long long)result.refused, (unsigned long long)result.failed_clients,
+		(unsigned long long)result.late);
 	for (size_t i = 0; i < result.n_per_100ms; i++)
 		(void)printf("%s%llu", i ? "," : "", (unsigned long long)result.per_100ms[i]);
 	(void)printf("]}\n");
@@ -597,12 +608,54 @@ static void open_all(struct client *clients)
 		wait_events(10);
 }
 
-static void run_calls(struct client *clients)
+/* Makes the calls that are due. A client whose answer is not here yet makes its next call when it is. */
+static void call_due(struct client *clients, int64_t interval_ns)
+{
+	int64_t now = now_ns();
+
+	for (unsigned i = 0; i < options.clients; i++) {
+		struct client *c = &clients[i];
+
+		if (c->step != STEP_READY || !c->accepted || c->due_ns > now)
+			continue;
+		result.late += now - c->due_ns >= 1000000000;
+		c->due_ns += interval_ns;
+		call(c);
+	}
+}
+
+/* --per-minute: begins when all sessions are open. */
+static void run_paced(struct client *clients)
+{
+	int64_t interval_ns = (int64_t)(60e9 * options.clients / options.per_minute);
+	int64_t give_up_ns = now_ns() + 60000000000;
+
+	while (count(clients, STEP_READY) + count(clients, STEP_FAILED) < options.clients &&
+		now_ns() < give_up_ns)
+		wait_events(10);
+	start_clock(now_ns());
+	for (unsigned i = 0; i < options.clients; i++)
+		clients[i].due_ns = started_ns + interval_ns * i / options.clients;
+	while (now_ns() < end_ns && count(clients, STEP_FAILED) < options.clients) {
+		call_due(clients, interval_ns);
+		wait_events(1);
+	}
+}
+
+static void run_raced(struct client *clients)
 {
 	while (started_ns == 0 && count(clients, STEP_FAILED) < options.clients)
 		wait_events(10);
 	while (now_ns() < end_ns)
 		wait_events(10);
+}
+
+static void run_calls(struct client *clients)
+{
+	if (options.per_minute > 0)
+		run_paced(clients);
+	else
+		run_raced(clients);
 	/* What is in flight gets time to be answered: what does not come is lost. */
 	int64_t until = now_ns() + 10000000000;
 	while (count(clients, STEP_CALLING) > 0 && now_ns() < until)
@@ -639,14 +692,14 @@ static bool parse_address(const char *text)
 
 static const char usage[] =
 	"Usage: load --address HOST:PORT [--path /sse] [--clients N] [--seconds S] [--warm S]\n"
-	"            [--tool NAME] [--arg NAME] [--unique-ids] [--hold]\n";
+	"            [--tool NAME] [--arg NAME] [--per-minute CALLS] [--unique-ids] [--hold]\n";
 
 static bool parse_options(int argc, char **argv)
 {
 	static const struct option list[] = { { "address", 1, NULL, 'a' }, { "path", 1, NULL, 'p' },
 		{ "clients", 1, NULL, 'c' }, { "seconds", 1, NULL, 's' }, { "warm", 1, NULL, 'w' },
 		{ "tool", 1, NULL, 't' }, { "arg", 1, NULL, 'g' }, { "hold", 0, NULL, 'H' },
-		{ "unique-ids", 0, NULL, 'u' }, { 0 } };
+		{ "unique-ids", 0, NULL, 'u' }, { "per-minute", 1, NULL, 'm' }, { 0 } };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", list, NULL)) != -1) {
@@ -666,6 +719,9 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'w':
 			options.warm = strtod(optarg, NULL);
+			break;
+		case 'm':
+			options.per_minute = strtod(optarg, NULL);
 			break;
 		case 't':
 			options.tool = optarg;

@@ -23,6 +23,13 @@ static const struct log_about about = { .domain = "git",
 	.call = 7,
 	.pid = 42 };
 
+/* What a call has, and its record. */
+static const struct log_about call = { .session = "0af76519",
+	.client = "192.0.2.7",
+	.key = "ci",
+	.audit = "{\"tool\":\"git_log\"}",
+	.duration_us = 1500 };
+
 /* Standard error is a file in memory while a test logs. */
 static int file = -1;
 static int real_stderr = -1;
@@ -53,6 +60,17 @@ static const char *behind_time(const char *line)
 	return strlen(line) > 25 ? line + 25 : "";
 }
 
+static int n_sent;
+static char sent[16][64];
+
+static void keep_fields(const struct iovec *fields, int n)
+{
+	n_sent = n;
+	for (int i = 0; i < n; i++)
+		(void)snprintf(sent[i], sizeof(sent[i]), "%.*s", (int)fields[i].iov_len,
+			(const char *)fields[i].iov_base);
+}
+
 static void test_text(void **state)
 {
 	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
@@ -73,7 +91,55 @@ static void test_json(void **state)
 	assert_string_equal(end() + strlen("{\"time\":\"2026-01-31T12:00:00.000Z\","),
 		"\"level\":\"debug\",\"message\":\"say \\\"x\\\"\\n\",\"domain\":\"git\","
 		"\"worker\":\"git/2\",\"tool\":\"git_log\","
-		"\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"call\":\"7\",\"worker_pid\":\"42\"}\n");
+		"\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"call\":7,\"worker_pid\":42}\n");
+}
+
+/* The same on each target; a record of the audit at every level. */
+static void test_call(void **state)
+{
+	static const char *const fields[] = { "MESSAGE=done", "PRIORITY=6",
+		"SYSLOG_IDENTIFIER=prog", "SESSION_ID=0af76519", "CLIENT_IP=192.0.2.7", "KEY=ci",
+		"AUDIT={\"tool\":\"git_log\"}", "DURATION=0.001500" };
+
+	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	begin();
+	log_info("not shown");
+	log_info_about(&call, "done");
+	assert_string_equal(behind_time(end()),
+		"prog info: done session_id=0af76519 client_ip=192.0.2.7 key=ci "
+		"audit={\"tool\":\"git_log\"} duration=0.001500\n");
+	log_init("prog", LOG_TARGET_JSON, LOG_LEVEL_ERROR);
+	begin();
+	log_info_about(&call, "done");
+	assert_string_equal(end() + strlen("{\"time\":\"2026-01-31T12:00:00.000Z\","),
+		"\"level\":\"info\",\"message\":\"done\",\"session_id\":\"0af76519\","
+		"\"client_ip\":\"192.0.2.7\",\"key\":\"ci\",\"audit\":{\"tool\":\"git_log\"},"
+		"\"duration\":0.001500}\n");
+	log_set_journal(keep_fields);
+	log_init("prog", LOG_TARGET_JOURNAL, LOG_LEVEL_ERROR);
+	log_info_about(&call, "done");
+	assert_int_equal(n_sent, N_ELEMENTS(fields));
+	for (int i = 0; i < n_sent; i++)
+		assert_string_equal(sent[i], fields[i]);
+	log_set_journal(NULL);
+}
+
+/* What peers say may be anything: no terminal obeys it, and the JSON is some. */
+static void test_foreign_bytes(void **state)
+{
+	static const struct log_about odd = { .key = "\xff\xc2\x9b\"" };
+
+	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
+	begin();
+	log_info_about(&odd, "%s", "\xfe\xc2\x9b\x7f\xc2\xa0");
+	assert_string_equal(
+		behind_time(end()), "prog info: \xef\xbf\xbd???\xc2\xa0 key=\xef\xbf\xbd??\"\n");
+	log_init("prog", LOG_TARGET_JSON, LOG_LEVEL_INFO);
+	begin();
+	log_info_about(&odd, "%s", "\xfe\n");
+	assert_string_equal(end() + strlen("{\"time\":\"2026-01-31T12:00:00.000Z\","),
+		"\"level\":\"info\",\"message\":\"\xef\xbf\xbd\\n\","
+		"\"key\":\"\xef\xbf\xbd\xc2\x9b\\\"\"}\n");
 }
 
 static void test_returns(void **state)
@@ -82,17 +148,6 @@ static void test_returns(void **state)
 	begin();
 	assert_int_equal(log_err(-EIO, "broken"), -EIO);
 	assert_string_equal(behind_time(end()), "prog error: broken: Input/output error\n");
-}
-
-static int n_sent;
-static char sent[16][64];
-
-static void keep_fields(const struct iovec *fields, int n)
-{
-	n_sent = n;
-	for (int i = 0; i < n; i++)
-		(void)snprintf(sent[i], sizeof(sent[i]), "%.*s", (int)fields[i].iov_len,
-			(const char *)fields[i].iov_base);
 }
 
 static void test_journal(void **state)
@@ -231,6 +286,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_foreign_bytes),
 		cmocka_unit_test(test_returns),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_auto),
