@@ -524,6 +524,12 @@ tests_unit_test_catalog_find_SOURCES = tests/unit/test_catalog_find.c $(catalog_
 tests_unit_test_catalog_find_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_catalog_find_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_catalog_view
+TESTS += tests/unit/test_catalog_view
+tests_unit_test_catalog_view_SOURCES = tests/unit/test_catalog_view.c $(catalog_world)
+tests_unit_test_catalog_view_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_view_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_catalog_index
 TESTS += tests/unit/test_catalog_index
 tests_unit_test_catalog_index_SOURCES = tests/unit/test_catalog_index.c $(catalog_world)
@@ -856,6 +862,12 @@ TESTS += tests/unit/test_mcp
 tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_mcp_view
+TESTS += tests/unit/test_mcp_view
+tests_unit_test_mcp_view_SOURCES = tests/unit/test_mcp_view.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_mcp_view_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_mcp_view_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_mcp_hostile
 TESTS += tests/unit/test_mcp_hostile
