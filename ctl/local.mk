@@ -33,6 +33,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/doctor_daemon.c \
 	ctl/doctor_gateway.c \
 	ctl/doctor_host.c \
+	ctl/doctor_keys.c \
 	ctl/doctor_ports.c \
 	ctl/doctor_settings.c \
 	ctl/domains.c ctl/domains.h \

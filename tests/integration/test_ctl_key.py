@@ -296,3 +296,72 @@ def test_completion_of_names(keys):
     assert [line.split("\t")[0] for line in words.lines()] == ["ci", "bob"]
     commands = ctl.run("__complete", "mcp-fleetctl key r", socket=keys.socket)
     assert [line.split("\t")[0] for line in commands.lines()] == ["revoke", "rotate"]
+
+
+# --- doctor -----------------------------------------------------------------------------------------
+
+
+def findings(keys, check, result):
+    """Of a daemon that reads this file."""
+    with ctl.FakeDaemon(keys.socket, {"status": {}}, hello={"keys_path": str(keys.path)}):
+        told = ctl.run("doctor", "--json", socket=keys.socket).json()["findings"]
+    return [each for each in told if each["check"] == check and each["result"] == result]
+
+
+def test_doctor_without_keys(keys):
+    assert "there is no such file" in findings(keys, "keys", "skip")[0]["text"]
+    with ctl.FakeDaemon(keys.socket, {"status": {}}, hello={"keys_path": None}):
+        told = ctl.run("doctor", "--json", socket=keys.socket).json()["findings"]
+    assert "auth.keys_file says that there are none" in [each["text"] for each in told if each["check"] == "keys"]
+
+
+def test_doctor_of_keys_that_end(keys):
+    keys.add("always")
+    keys.add("long", "--expires", "15d")
+    assert findings(keys, "keys", "ok")[0]["text"] == "2, none of which has expired or will soon"
+    keys.add("soon", "--expires", "13d")
+    keys.add("gone", "--expires", "1d")
+    text = keys.path.read_text().splitlines()
+    keys.path.write_text("\n".join(
+        re.sub(r'"expires": "[^"]*"', '"expires": "2020-01-01T00:00:00Z"', line) if '"gone"' in line else line
+        for line in text))
+    assert not findings(keys, "keys", "ok")
+    soon, gone = findings(keys, "key", "warn")
+    assert soon["subject"] == "soon" and soon["text"].startswith("it expires soon, at 20")
+    assert gone["subject"] == "gone" and gone["text"] == "it has expired, at 2020-01-01T00:00:00Z"
+    assert "key rotate gone --expires" in gone["remedy"]
+
+
+@pytest.mark.parametrize(("mode", "result", "words"), [
+    (0o660, "fail", "its mode is 0660: others than its owner may write it"),
+    (0o642, "fail", "its mode is 0642"),
+    (0o644, "warn", "its mode is 0644: everybody on this machine may read"),
+])
+def test_doctor_of_permissions(keys, mode, result, words):
+    keys.add("ci")
+    keys.path.chmod(mode)
+    assert words in findings(keys, "keys", result)[0]["text"]
+
+
+def test_doctor_of_a_broken_file(keys):
+    keys.path.write_text("[]")
+    keys.path.chmod(0o640)
+    assert str(keys.path) in findings(keys, "keys", "fail")[0]["text"]
+    keys.path.write_text('{"version": 1, "keys": []}')
+    assert "there is no key in it" in findings(keys, "keys", "warn")[0]["text"]
+
+
+@BY_ROOT
+def test_doctor_of_a_daemon_that_may_not_read(keys):
+    keys.add("ci")
+    keys.path.chmod(0o600)
+    keys.path.parent.chmod(0o755)
+    sleeper = fleets.spawn(["sleep", "600"], user=NOBODY, group=NOBODY, extra_groups=[])
+    try:
+        with ctl.FakeDaemon(keys.socket, {"status": {}}, hello={"keys_path": str(keys.path), "pid": sleeper.pid}):
+            told = ctl.run("doctor", "--json", socket=keys.socket).json()["findings"]
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    found = [each for each in told if each["check"] == "keys"]
+    assert [each["result"] for each in found] == ["fail"] and f"user {NOBODY} may not read it" in found[0]["text"]
