@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/collector.py \
 	tests/integration/conformance.py \
+	tests/integration/container.py \
 	tests/integration/control.py \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
@@ -92,6 +93,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_isolation.py \
+	tests/integration/test_journal.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
@@ -132,6 +134,7 @@ EXTRA_DIST += \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
+	tests/integration/workers/journal_probe.py \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/meta_server.py \
 	tests/integration/workers/old_server.py \
