@@ -359,6 +359,16 @@ def test_calls_that_are_refused_do_not_flood_info(start_fleet, tmp_path, socket_
     assert len(log_lines(audited.fleet)) - before <= 30
 
 
+def test_answers_that_are_too_large(start_fleet, tmp_path, socket_path):
+    audited = Audited(start_fleet, tmp_path, socket_path, {"log": {"level": "info"}, "tools": {"max_result_bytes": 65536}})
+    with audited.fleet.session() as session:
+        for _ in range(50):
+            assert "max_result_bytes" in session.call("fake_big", {"bytes": 70000})["error"]["message"]
+    assert [each["outcome"] for each in audited.wait(50)] == ["error"] * 50
+    told = [line for line in log_lines(audited.fleet) if "max_result_bytes" in line["message"]]
+    assert 0 < len(told) <= 30
+
+
 def test_an_endless_tool_name(audited):
     with audited.fleet.session() as session:
         session.call("x\n" + "y" * 500000, {"a": 1})
