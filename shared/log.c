@@ -23,6 +23,7 @@ static struct {
 	log_tap_fn *tap;         /* NULL: none */
 	void *tap_arg;
 	bool is_tapping; /* the tap is running */
+	uint64_t counts[LOG_LEVEL_DEBUG + 1];
 } state = { .ident = "mcp-fleet", .target = LOG_TARGET_TEXT, .max_level = LOG_LEVEL_INFO };
 
 /* systemd sets JOURNAL_STREAM to device:inode of the socket it gave us as standard error. */
@@ -66,6 +67,11 @@ void log_init(const char *ident, enum log_target target, enum log_level max_leve
 bool log_is_on(enum log_level level)
 {
 	return level <= state.max_level;
+}
+
+uint64_t log_get_count(enum log_level level)
+{
+	return state.counts[level];
 }
 
 const char *log_level_name(enum log_level level)
@@ -254,6 +260,7 @@ void log_write(enum log_level level, const struct log_about *about, int err, con
 
 	if (!log_is_on(level) && !(about && about->audit))
 		return;
+	state.counts[level]++;
 	va_start(args, fmt);
 	strbuf_addv(&text, fmt, args);
 	va_end(args);

@@ -66,6 +66,9 @@ bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const struct log_about *about, int err, const char *fmt, ...)
 	printf_like(4, 5);
 
+/* Lines of this level that were written since the start. */
+uint64_t log_get_count(enum log_level level);
+
 /* "warning" */
 const char *log_level_name(enum log_level level);
 

@@ -50,10 +50,13 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_setup.c \
 	supervisor/fleet/worker_strays.c \
 	supervisor/fleet/worker_wants.c \
+	supervisor/front/cors.c supervisor/front/cors.h \
+	supervisor/front/credential.c supervisor/front/credential.h \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/forwarded.c supervisor/front/forwarded.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
+	supervisor/front/hosts.c supervisor/front/hosts.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
 	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
@@ -66,9 +69,11 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/jose.c supervisor/front/jose.h \
 	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/keys.c supervisor/front/keys.h \
 	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \
 	supervisor/front/local_socket.c supervisor/front/local_socket.h \
+	supervisor/front/owner.c supervisor/front/owner.h \
 	supervisor/front/peer.c supervisor/front/peer.h \
 	supervisor/front/peer_private.h \
 	supervisor/front/peer_send.c \
@@ -139,7 +144,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/health.c supervisor/ops/health.h \
 	supervisor/ops/html.c supervisor/ops/html.h \
 	supervisor/ops/log_ring.c supervisor/ops/log_ring.h \
-	supervisor/ops/metrics.c supervisor/ops/metrics.h \
+	supervisor/ops/metrics.c supervisor/ops/metrics.h supervisor/ops/metrics_private.h \
+	supervisor/ops/metrics_fleet.c \
+	supervisor/ops/metrics_front.c \
+	supervisor/ops/metrics_gateway.c \
+	supervisor/ops/metrics_outward.c \
+	supervisor/ops/metrics_process.c \
+	supervisor/ops/metrics_table.c \
+	supervisor/ops/metrics_text.c supervisor/ops/metrics_text.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \
 	supervisor/ops/otlp.c supervisor/ops/otlp.h \
 	supervisor/ops/otlp_json.c \
@@ -154,10 +166,12 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/registration_tell.c \
 	supervisor/ops/status.c supervisor/ops/status.h \
 	supervisor/options.c supervisor/options.h \
-	supervisor/stats.c supervisor/stats.h
+	supervisor/stats.c supervisor/stats.h \
+	supervisor/stats_door.c supervisor/stats_door.h
 
 sbin_PROGRAMS += mcp-fleetd
 mcp_fleetd_SOURCES = supervisor/main.c supervisor/main_private.h \
+	supervisor/main_auth.c \
 	supervisor/main_listen.c \
 	supervisor/main_ops.c \
 	supervisor/main_reload.c \

@@ -65,19 +65,43 @@ static const struct mcp_hooks mcp_hooks = {
 	.changed = on_changed,
 };
 
+/* What clients are served, and with admin.public what others are served elsewhere. */
+static void get_routes(struct daemon *d)
+{
+	struct http_route *at = d->routes;
+
+	sse_get_routes(d->sse, at);
+	at += SSE_ROUTES;
+	streamable_get_routes(d->streamable, at);
+	at += STREAMABLE_ROUTES;
+	health_get_routes(d->health, at);
+	at += HEALTH_ROUTES;
+	resource_meta_get_routes(&d->conf, at);
+	at += RESOURCE_META_ROUTES;
+	if (!d->conf->admin_public)
+		return;
+	metrics_get_routes(d->metrics, at);
+	at += METRICS_ROUTES;
+	page_get_routes(d->page, at);
+}
+
 static int serve_sse(struct daemon *d, struct fail *fail)
 {
+	const struct httpd_parts parts = {
+		.loop = d->loop,
+		.guard = d->guard,
+		.routes = d->routes,
+		.is_domain = is_domain,
+		.arg = d,
+		.is_public = true,
+	};
 	auto_strbuf addresses = { 0 };
 	int r;
 
 	d->sse = sse_new(d->loop, d->mcp, d->conf->sse_heartbeat_ms);
 	d->streamable = streamable_new(d->loop, d->mcp, d->conf);
-	sse_get_routes(d->sse, d->routes);
-	streamable_get_routes(d->streamable, d->routes + SSE_ROUTES);
-	health_get_routes(d->health, d->routes + SSE_ROUTES + STREAMABLE_ROUTES);
-	resource_meta_get_routes(
-		&d->conf, d->routes + SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES);
-	d->httpd = httpd_new(d->loop, &d->conf->limits, d->routes, is_domain, d);
+	get_routes(d);
+	d->httpd = httpd_new(&parts, &d->conf->limits);
 	httpd_set_trusted(
 		d->httpd, d->conf->http.trusted_proxies.items, d->conf->http.trusted_proxies.n);
 	main_share_tls(d);
@@ -150,8 +174,8 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_tokens(d);
 	main_make_status(d);
 	main_make_control(d);
-	d->metrics = metrics_new(d->loop, d->health, d->registration);
-	metrics_use_spans(d->metrics, d->otlp, d->courier);
+	main_make_guard(d);
+	main_make_metrics(d);
 	d->page = page_new(d->loop, d->status);
 	main_make_runtime_dir(d);
 	r = check_sandbox(d, fail);
@@ -205,6 +229,7 @@ static void destroy(struct daemon *d)
 	token_door_free(d->tokens); /* the courier tells it no more */
 	sse_free(d->sse);
 	streamable_free(d->streamable);
+	main_free_guard(d);
 	metrics_free(d->metrics);
 	page_free(d->page);
 	status_free(d->status);

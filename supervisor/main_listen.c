@@ -134,12 +134,19 @@ static bool is_no_domain(void *arg, const char *name)
 
 int main_open_admin(struct daemon *d, struct fail *fail)
 {
+	const struct httpd_parts parts = {
+		.loop = d->loop,
+		.guard = d->guard,
+		.routes = d->admin_routes,
+		.is_domain = is_no_domain,
+	};
+
 	if (!d->conf->admin)
 		return 0;
 	metrics_get_routes(d->metrics, d->admin_routes);
 	health_get_routes(d->health, d->admin_routes + METRICS_ROUTES);
 	page_get_routes(d->page, d->admin_routes + METRICS_ROUTES + HEALTH_ROUTES);
-	d->admin = httpd_new(d->loop, &d->conf->limits, d->admin_routes, is_no_domain, NULL);
+	d->admin = httpd_new(&parts, &d->conf->limits);
 	httpd_set_trusted(
 		d->admin, d->conf->http.trusted_proxies.items, d->conf->http.trusted_proxies.n);
 	main_share_tls(d);

@@ -144,3 +144,20 @@ void main_make_control(struct daemon *d)
 
 	d->control = control_new(&parts, &control_hooks, d);
 }
+
+void main_make_metrics(struct daemon *d)
+{
+	const struct metrics_parts parts = {
+		.loop = d->loop,
+		.mcp = d->mcp,
+		.conf = d->conf,
+		.health = d->health,
+		.registration = d->registration,
+		.otlp = d->otlp,
+		.courier = d->courier,
+		.get_tls = get_tls,
+		.arg = d,
+	};
+
+	d->metrics = metrics_new(&parts);
+}

@@ -1,8 +1,9 @@
 /* The inside of the daemon: shared by main.c (arguments, construction, what is told to the service manager),
- * main_listen.c (where it listens), main_ops.c (what operators see), main_reload.c and main_stop.c. These files
+ * main_auth.c (who may come in), main_listen.c (where it listens), main_ops.c (what operators see), main_reload.c and main_stop.c. These files
  * alone see all layers. */
 #pragma once
 
+#include "supervisor/front/guard.h"
 #include "supervisor/front/httpd.h"
 #include "supervisor/front/local.h"
 #include "supervisor/front/resource_meta.h"
@@ -50,8 +51,11 @@ struct daemon {
 	struct stream *stream;         /* transport stdio */
 	struct local *local;           /* the Unix socket, if any, beside either transport */
 	struct token_door *tokens;     /* who bearer tokens stand for */
-	struct http_route
-		routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES + RESOURCE_META_ROUTES + 1];
+	struct keys *keys;
+	struct guard *guard;       /* of each HTTP request */
+	struct timer *renew_timer; /* for sessions whose key or token ends */
+	struct http_route routes[SSE_ROUTES + STREAMABLE_ROUTES + HEALTH_ROUTES +
+				 RESOURCE_META_ROUTES + METRICS_ROUTES + PAGE_ROUTES + 1];
 	struct httpd *admin; /* NULL: admin.listen is empty */
 	struct metrics *metrics;
 	struct page *page;
@@ -80,6 +84,11 @@ void main_make_runtime_dir(const struct daemon *d);
 /* main_tokens.c */
 void main_make_tokens(struct daemon *d);
 
+/* main_auth.c: who may come in over HTTP. */
+void main_make_guard(struct daemon *d);
+void main_set_guard_conf(struct daemon *d, const struct conf *conf);
+void main_free_guard(struct daemon *d);
+
 /* main_ops.c */
 void main_find_state_dir(struct daemon *d);
 void main_make_registration(struct daemon *d);
@@ -87,6 +96,7 @@ void main_make_courier(struct daemon *d);
 void main_set_courier(struct daemon *d); /* as the settings have it */
 void main_make_status(struct daemon *d);
 void main_make_control(struct daemon *d);
+void main_make_metrics(struct daemon *d);
 
 /* main_reload.c: the hook of ops/control.h, and the same for SIGHUP. */
 int main_reload(void *arg, json_t **ret, struct fail *fail);

@@ -35,6 +35,8 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 	health_set_conf(d->health, conf);
 	mcp_set_conf(d->mcp, conf);
 	status_set_conf(d->status, conf);
+	metrics_set_conf(d->metrics, conf);
+	main_set_guard_conf(d, conf);
 	control_set_conf(d->control, conf);
 	local_set_limits(d->local, &conf->limits);
 	if (d->admin)

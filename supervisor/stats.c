@@ -6,6 +6,9 @@
 static struct {
 	uint64_t limits[STATS_LIMITS];
 	uint64_t refusals[STATS_REFUSALS];
+	uint64_t http[STATS_MAX_STATUS];
+	uint64_t http_refusals[STATS_MAX_STATUS];
+	unsigned n_connections;
 	uint64_t audit_lost;
 } stats;
 
@@ -77,6 +80,43 @@ uint64_t stats_get_refusal(enum stats_refusal refusal)
 const char *stats_refusal_name(enum stats_refusal refusal)
 {
 	return refusal_names[refusal];
+}
+
+void stats_http_answered(unsigned status)
+{
+	if (status < STATS_MAX_STATUS)
+		stats.http[status]++;
+}
+
+void stats_http_refused(unsigned status)
+{
+	if (status < STATS_MAX_STATUS)
+		stats.http_refusals[status]++;
+}
+
+uint64_t stats_get_http(unsigned status)
+{
+	return status < STATS_MAX_STATUS ? stats.http[status] : 0;
+}
+
+uint64_t stats_get_http_refusals(unsigned status)
+{
+	return status < STATS_MAX_STATUS ? stats.http_refusals[status] : 0;
+}
+
+void stats_connection_opened(void)
+{
+	stats.n_connections++;
+}
+
+void stats_connection_closed(void)
+{
+	stats.n_connections--;
+}
+
+unsigned stats_get_connections(void)
+{
+	return stats.n_connections;
 }
 
 void stats_audit_lost(void)

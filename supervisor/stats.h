@@ -60,6 +60,19 @@ void stats_refused(enum stats_refusal refusal);
 uint64_t stats_get_refusal(enum stats_refusal refusal);
 const char *stats_refusal_name(enum stats_refusal refusal);
 
+/* An answer over HTTP with this status, below STATS_MAX_STATUS. A refusal is counted as one too when no message was
+ * looked at: what a message is answered is counted by mcp/. */
+enum { STATS_MAX_STATUS = 600 };
+void stats_http_answered(unsigned status);
+void stats_http_refused(unsigned status);
+uint64_t stats_get_http(unsigned status);
+uint64_t stats_get_http_refusals(unsigned status);
+
+/* Connections to HTTP listeners, those of admin.listen too. */
+void stats_connection_opened(void);
+void stats_connection_closed(void);
+unsigned stats_get_connections(void);
+
 /* Records of the audit that could not be written (mcp/audit.h). */
 void stats_audit_lost(void);
 uint64_t stats_get_audit_lost(void);

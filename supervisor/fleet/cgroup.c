@@ -200,6 +200,19 @@ static void remove_dying(struct cgroups *cgroups)
 	}
 }
 
+bool cgroup_had_oom(const struct cgroup *cgroup)
+{
+	static const char key[] = "\noom_kill ";
+	auto_free char *path = alloc_printf("%s/memory.events", cgroup->path);
+	auto_strbuf text = { 0 };
+	const char *at;
+
+	if (fd_read_file(path, MAX_FILE_BYTES, &text) < 0)
+		return false;
+	at = strstr(strbuf_get(&text), key);
+	return at && at[sizeof(key) - 1] != '0';
+}
+
 static void on_timer(void *arg)
 {
 	struct cgroups *cgroups = arg;

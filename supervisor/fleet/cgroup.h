@@ -51,5 +51,8 @@ int cgroup_enter(const struct cgroup *cgroup) must_check;
 /* SIGKILL for everything in it. */
 void cgroup_kill(struct cgroup *cgroup);
 
+/* The kernel has killed something in it for want of memory. */
+bool cgroup_had_oom(const struct cgroup *cgroup);
+
 /* Kills what is left and removes it as soon as that has ended. */
 void cgroup_free(struct cgroup *cgroup);

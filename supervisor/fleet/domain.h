@@ -206,7 +206,13 @@ struct domain_stats {
 	unsigned n_parked;  /* the same, tried rarely */
 	unsigned n_queued;
 	unsigned n_in_flight;
+	unsigned n_starting;  /* processes that are not ready yet */
+	unsigned n_stopping;  /* processes that end */
+	unsigned n_queue_max; /* domains.NAME.queue */
 	uint64_t n_restarts;
+	const uint64_t *restarts; /* of them, by enum worker_cause; borrowed */
+	int64_t ended_cpu_us;     /* processor time of all processes that have ended */
+	int64_t last_start_ms;    /* of a process, clock_wall_ms(); 0: none was started */
 	/* Taken. Each of them is queued, in flight, or was counted once below; those that were cancelled in
 	 * flight at once. */
 	uint64_t n_calls;

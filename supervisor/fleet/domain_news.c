@@ -1,4 +1,5 @@
 /* What the workers of a domain tell it. */
+#include "shared/clock.h"
 #include "supervisor/fleet/domain_private.h"
 
 static void on_ready(void *arg, struct worker *worker, const struct offering *offering)
@@ -109,8 +110,8 @@ static void on_lost(void *arg, struct worker *worker, struct request_list *calls
 
 	slot->told_wants = 0;
 	slot->n_holds = 0;
+	domain_note_end(d, worker, !slot->retiring);
 	if (!slot->retiring) {
-		d->n_restarts++;
 		d->waking = false;
 		domain_note_death(d, worker);
 	}
@@ -139,6 +140,8 @@ static void on_moved(void *arg, struct worker *worker)
 	struct slot *slot = arg;
 	struct domain *d = slot->domain;
 
+	if (worker_get_state(worker) == WORKER_STARTING)
+		d->last_start_ms = clock_wall_ms();
 	if (worker_get_state(worker) == WORKER_DOWN && slot->retiring) {
 		domain_remove_slot(d, slot);
 		return;

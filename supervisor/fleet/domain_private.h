@@ -90,6 +90,9 @@ struct domain {
 	char *fleet_state;
 	char *last_death;
 	uint64_t n_restarts;
+	uint64_t restarts[WORKER_CAUSES]; /* of them */
+	int64_t ended_cpu_us;             /* of processes that are no more */
+	int64_t last_start_ms;            /* of a process, clock_wall_ms() */
 	uint64_t n_calls;
 	uint64_t n_ok, n_errors, n_lost, n_cancelled, n_timed_out; /* how they ended */
 	char *last_error;
@@ -116,6 +119,8 @@ void domain_tell_offering(struct domain *d, const struct offering *offering);
 void domain_count_answer(struct slot *slot, const struct request *request, const struct rpc *rpc);
 void domain_count_loss(struct domain *d, const char *cause);
 void domain_count_cancel(struct domain *d, const char *reason);
+/* A process has ended; `is_restart`: another takes its place. */
+void domain_note_end(struct domain *d, const struct worker *worker, bool is_restart);
 void domain_note_death(struct domain *d, const struct worker *worker);
 
 /* domain_pool.c */

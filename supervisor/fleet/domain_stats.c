@@ -39,6 +39,15 @@ void domain_count_cancel(struct domain *d, const char *reason)
 		d->n_cancelled++;
 }
 
+void domain_note_end(struct domain *d, const struct worker *worker, bool is_restart)
+{
+	d->ended_cpu_us += worker_get_last_cpu_us(worker);
+	if (!is_restart)
+		return;
+	d->n_restarts++;
+	d->restarts[worker_get_last_cause(worker)]++;
+}
+
 void domain_note_death(struct domain *d, const struct worker *worker)
 {
 	free(d->last_death);
@@ -53,7 +62,11 @@ void domain_get_stats(const struct domain *d, struct domain_stats *ret)
 	*ret = (struct domain_stats){
 		.state = d->state,
 		.n_queued = fairq_count(d->queue),
+		.n_queue_max = d->max_queued,
 		.n_restarts = d->n_restarts,
+		.restarts = d->restarts,
+		.ended_cpu_us = d->ended_cpu_us,
+		.last_start_ms = d->last_start_ms,
 		.n_calls = d->n_calls,
 		.n_ok = d->n_ok,
 		.n_errors = d->n_errors,
@@ -69,7 +82,11 @@ void domain_get_stats(const struct domain *d, struct domain_stats *ret)
 		enum worker_state state = worker_get_state(slot->worker);
 
 		ret->n_processes += worker_get_pid(slot->worker) != 0;
+		ret->n_starting += state == WORKER_STARTING || state == WORKER_LISTING;
 		ret->n_ready += state == WORKER_READY;
+		ret->n_stopping += state == WORKER_DRAINING || state == WORKER_STOPPING ||
+				   state == WORKER_TERMINATING || state == WORKER_KILLED ||
+				   state == WORKER_ENDING;
 		ret->n_waiting += state == WORKER_BACKOFF;
 		ret->n_parked += state == WORKER_PARKED;
 		ret->n_in_flight += worker_count_calls(slot->worker);

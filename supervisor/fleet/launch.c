@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 
@@ -177,9 +178,18 @@ static bool kill_strays(struct launcher *launcher)
 	return any;
 }
 
-static void finish(struct launcher *launcher, struct process *process, int wait_status)
+static int64_t cpu_of(const struct rusage *usage)
 {
-	struct process_end end = { .wait_status = wait_status };
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * CLOCK_SECOND_MS * 1000 +
+	       usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
+}
+
+static void finish(struct launcher *launcher, struct process *process, int wait_status,
+	const struct rusage *usage)
+{
+	struct process_end end = { .wait_status = wait_status,
+		.cpu_us = cpu_of(usage),
+		.is_oom = process->cgroup && cgroup_had_oom(process->cgroup) };
 
 	LIST_REMOVE(process, next);
 	end.failed_exec = read(process->exec_fd, &end.report, sizeof(end.report)) ==
@@ -194,6 +204,7 @@ static bool reap_one(struct launcher *launcher)
 {
 	struct process *process;
 	siginfo_t info = { 0 };
+	struct rusage usage = { 0 };
 	int wait_status = 0;
 
 	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
@@ -201,10 +212,10 @@ static bool reap_one(struct launcher *launcher)
 	process = find_process(launcher, info.si_pid);
 	if (process)
 		(void)kill(-info.si_pid, SIGKILL);
-	if (waitpid(info.si_pid, &wait_status, WNOHANG) != info.si_pid)
+	if (wait4(info.si_pid, &wait_status, WNOHANG, &usage) != info.si_pid)
 		return false;
 	if (process)
-		finish(launcher, process, wait_status);
+		finish(launcher, process, wait_status, &usage);
 	else
 		log_debug("reaped orphan %d", (int)info.si_pid);
 	return true;

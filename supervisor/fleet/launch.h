@@ -21,6 +21,8 @@ struct process_end {
 	bool failed_exec; /* it never ran: `report` says why */
 	struct exec_report report;
 	int wait_status; /* as from waitpid(2) */
+	int64_t cpu_us;  /* that it used, with its children that it has waited for */
+	bool is_oom;     /* the kernel killed in its cgroup because the memory there was used up */
 };
 
 struct process_spec {

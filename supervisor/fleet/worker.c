@@ -68,6 +68,7 @@ static void launch(struct worker *w)
 	w->n_starts++;
 	w->n_answers = 0;
 	w->ready_ms = 0;
+	w->is_drilled = false;
 	w->usual_us = INT64_C(20) * FAST_US; /* until it has shown better */
 	r = worker_start_process(w, on_process_end, &fd, &err_fd);
 	if (r < 0) {
@@ -246,7 +247,7 @@ int worker_next_state(enum worker_state state, enum worker_event event)
 	return step->ok ? step->next : -1;
 }
 
-void worker_set_trouble(struct worker *w, const char *fmt, ...)
+void worker_set_trouble(struct worker *w, enum worker_cause cause, const char *fmt, ...)
 {
 	auto_strbuf words = { 0 };
 	va_list args;
@@ -256,6 +257,7 @@ void worker_set_trouble(struct worker *w, const char *fmt, ...)
 	va_end(args);
 	free(w->trouble);
 	w->trouble = strbuf_take(&words);
+	w->cause = cause;
 }
 
 /* The one place where the state changes. */
@@ -318,7 +320,8 @@ static void on_timer(void *arg)
 	struct worker *w = arg;
 
 	if (w->state == WORKER_STARTING || w->state == WORKER_LISTING)
-		worker_set_trouble(w, "it was not ready in time (start_timeout)");
+		worker_set_trouble(
+			w, WORKER_CAUSE_LATE, "it was not ready in time (start_timeout)");
 	worker_event(w, WORKER_EV_DEADLINE);
 }
 
@@ -328,7 +331,7 @@ static void on_health_timer(void *arg)
 	struct worker *w = arg;
 
 	if (w->pinged) {
-		worker_set_trouble(w, "it did not answer a health ping");
+		worker_set_trouble(w, WORKER_CAUSE_HUNG, "it did not answer a health ping");
 		worker_event(w, WORKER_EV_HUNG);
 		return;
 	}
@@ -352,7 +355,8 @@ static void on_grace_timer(void *arg)
 		if (!request->cancelled)
 			continue;
 		if (request->since_ms <= late_ms) {
-			worker_set_trouble(w, "it went on with a cancelled call (cancel_grace)");
+			worker_set_trouble(w, WORKER_CAUSE_HUNG,
+				"it went on with a cancelled call (cancel_grace)");
 			worker_event(w, WORKER_EV_HUNG);
 			return;
 		}
@@ -549,6 +553,16 @@ int64_t worker_get_started_ms(const struct worker *w)
 uint64_t worker_get_answers(const struct worker *w)
 {
 	return w->n_answers;
+}
+
+enum worker_cause worker_get_last_cause(const struct worker *w)
+{
+	return w->last_cause;
+}
+
+int64_t worker_get_last_cpu_us(const struct worker *w)
+{
+	return w->last_cpu_us;
 }
 
 const char *worker_get_last_end(const struct worker *w)

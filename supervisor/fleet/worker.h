@@ -190,6 +190,21 @@ unsigned worker_count_unsure(const struct worker *worker, uint64_t *ret_session)
 /* Sends a notification of our own ("method", params as JSON text) if it is ready and native. */
 void worker_notify(struct worker *worker, const char *method, const char *params);
 
+/* Why a process ended: the reason that comes first in this list, of those that are known. */
+enum worker_cause {
+	WORKER_CAUSE_EXEC,  /* it could not be run */
+	WORKER_CAUSE_DRILL, /* worker_drill() */
+	WORKER_CAUSE_MEMORY, /* the kernel killed it, or what it had started, at the limit of its cgroup */
+	WORKER_CAUSE_HUNG,      /* no answer to a ping, or to a cancellation */
+	WORKER_CAUSE_PROTOCOL,  /* it said what it must not */
+	WORKER_CAUSE_LATE,      /* it was not ready in time */
+	WORKER_CAUSE_NOT_READY, /* it died before it was */
+	WORKER_CAUSE_SERVING,   /* it died while it served */
+	WORKER_CAUSES,
+};
+
+const char *worker_cause_name(enum worker_cause cause);
+
 /* Trouble on purpose. */
 enum drill_kind {
 	DRILL_KILL,    /* SIGKILL */
@@ -208,6 +223,10 @@ pid_t worker_get_pid(const struct worker *worker); /* 0: none */
 unsigned worker_get_starts(const struct worker *worker);
 int64_t worker_get_started_ms(const struct worker *worker); /* of the present process; 0: none */
 uint64_t worker_get_answers(const struct worker *worker); /* of the process that runs or ran last */
+enum worker_cause worker_get_last_cause(
+	const struct worker *worker); /* of the process that ended last, */
+int64_t worker_get_last_cpu_us(
+	const struct worker *worker); /* and the processor time that it used */
 const char *worker_get_last_end(const struct worker *worker); /* "" when it never died */
 int64_t worker_get_idle_since_ms(const struct worker *worker);
 unsigned worker_count_calls(const struct worker *worker);

@@ -61,11 +61,42 @@ enum worker_event worker_judge_death(struct worker *w, const struct process_end 
 	return park ? WORKER_EV_PARK : WORKER_EV_EXIT;
 }
 
+static enum worker_cause find_cause(const struct worker *w, const struct process_end *end)
+{
+	if (end->failed_exec)
+		return WORKER_CAUSE_EXEC;
+	if (w->is_drilled)
+		return WORKER_CAUSE_DRILL;
+	if (end->is_oom)
+		return WORKER_CAUSE_MEMORY;
+	if (w->trouble)
+		return w->cause;
+	return w->ready_ms ? WORKER_CAUSE_SERVING : WORKER_CAUSE_NOT_READY;
+}
+
+const char *worker_cause_name(enum worker_cause cause)
+{
+	static const char *const names[WORKER_CAUSES] = {
+		[WORKER_CAUSE_EXEC] = "cannot_run",
+		[WORKER_CAUSE_DRILL] = "drill",
+		[WORKER_CAUSE_MEMORY] = "out_of_memory",
+		[WORKER_CAUSE_HUNG] = "hung",
+		[WORKER_CAUSE_PROTOCOL] = "protocol",
+		[WORKER_CAUSE_LATE] = "start_timeout",
+		[WORKER_CAUSE_NOT_READY] = "not_ready",
+		[WORKER_CAUSE_SERVING] = "serving",
+	};
+
+	return names[cause];
+}
+
 void worker_describe_end(struct worker *w, const struct process_end *end)
 {
 	auto_strbuf text = { 0 };
 	char words[PROCESS_END_TEXT];
 
+	w->last_cause = find_cause(w, end);
+	w->last_cpu_us = end->cpu_us;
 	process_end_text(end, words);
 	strbuf_adds(&text, words);
 	if (end->failed_exec)
@@ -106,6 +137,7 @@ int worker_drill(struct worker *w, enum drill_kind kind)
 {
 	if (!w->process || !w->link)
 		return -ESRCH;
+	w->is_drilled = true;
 	switch (kind) {
 	case DRILL_KILL:
 		process_kill(w->process, SIGKILL);

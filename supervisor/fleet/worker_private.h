@@ -111,14 +111,19 @@ struct worker {
 	uint64_t n_answers; /* of the present process */
 	unsigned n_starts;
 	int start_errno;
-	char *trouble; /* why we are going to kill it; NULL: we are not */
+	char *trouble;           /* why we are going to kill it; NULL: we are not */
+	enum worker_cause cause; /* of `trouble`, while there is one */
+	bool is_drilled;         /* the present process */
 	char *last_end;
+	enum worker_cause last_cause;
+	int64_t last_cpu_us;
 	struct log_limit noise;
 };
 
 /* worker.c */
 void worker_event(struct worker *w, enum worker_event event);
-void worker_set_trouble(struct worker *w, const char *fmt, ...) printf_like(2, 3);
+void worker_set_trouble(struct worker *w, enum worker_cause cause, const char *fmt, ...)
+	printf_like(3, 4);
 
 /* worker_setup.c; as process_start() */
 int worker_start_process(struct worker *w, process_ended_fn *fn, int *ret_fd, int *ret_err_fd)

@@ -149,7 +149,7 @@ void worker_break(struct worker *w, const char *fmt, ...)
 	va_start(args, fmt);
 	strbuf_addv(&words, fmt, args);
 	va_end(args);
-	worker_set_trouble(w, "%s", strbuf_get(&words));
+	worker_set_trouble(w, WORKER_CAUSE_PROTOCOL, "%s", strbuf_get(&words));
 	worker_event(w, WORKER_EV_BROKEN);
 }
 
@@ -507,7 +507,7 @@ static void on_broken(void *arg, int err)
 	if (!w->link)
 		return;
 	if (err == -EMSGSIZE)
-		worker_set_trouble(w, "a line over the limit on its link%s",
+		worker_set_trouble(w, WORKER_CAUSE_PROTOCOL, "a line over the limit on its link%s",
 			w->setup->native ? "" : " (max_line)");
 	worker_event(w, WORKER_EV_BROKEN);
 }

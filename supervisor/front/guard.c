@@ -1,71 +1,330 @@
 /* See guard.h. */
 #include "supervisor/front/guard.h"
 
-#include <arpa/inet.h>
-#include <strings.h>
+#include "shared/alloc.h"
+#include "shared/log.h"
+#include "supervisor/front/cors.h"
+#include "supervisor/front/credential.h"
+#include "supervisor/front/hosts.h"
+#include "supervisor/front/resource_meta.h"
 
-static bool is_loopback_host(struct span host)
+enum {
+	LOG_BURST = 10, /* lines of one kind of refusal */
+};
+
+struct guard {
+	struct guard_parts parts;
+	const struct conf *conf;
+	bool wants; /* a credential */
+	struct principal *anybody;
+	struct log_limit refusal_logs[STATS_REFUSALS];
+};
+
+/* --- verdicts ------------------------------------------------------------------------------------ */
+
+void guard_verdict_done(struct guard_verdict *verdict)
 {
-	char text[16];
-	struct in_addr addr;
-
-	if (host.len == 9 && strncasecmp(host.at, "localhost", 9) == 0)
-		return true;
-	if (host.len == 5 && memcmp(host.at, "[::1]", 5) == 0)
-		return true;
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.at, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, &addr) == 1 && (ntohl(addr.s_addr) >> 24) == 127;
+	strbuf_done(&verdict->challenge);
+	strbuf_done(&verdict->grants);
+	principal_unref(verdict->principal);
 }
 
-/* "http://host:port": the part behind the scheme. */
-static bool split_origin(struct span origin, struct span *ret_authority)
+static void refuse(
+	struct guard_verdict *verdict, int status, enum stats_refusal refusal, const char *why)
 {
-	static const char *const schemes[] = { "http://", "https://" };
+	verdict->status = status;
+	verdict->refusal = refusal;
+	verdict->why = why;
+}
 
-	for (size_t i = 0; i < N_ELEMENTS(schemes); i++) {
-		size_t len = strlen(schemes[i]);
+/* With where a token is had, and what went wrong, in the words of RFC 6750. */
+static void challenge(const struct guard *guard, const struct guard_ask *ask,
+	const struct resource_challenge *challenge, struct guard_verdict *ret)
+{
+	const struct resource_place place = { .is_https = ask->origin->is_https,
+		.host = ask->request->host,
+		.path = ask->whole_path ? ask->whole_path : "" };
 
-		if (origin.len > len && strncasecmp(origin.at, schemes[i], len) == 0) {
-			*ret_authority =
-				(struct span){ .at = origin.at + len, .len = origin.len - len };
-			return true;
-		}
+	strbuf_adds(&ret->challenge, "WWW-Authenticate: ");
+	resource_add_challenge(guard->conf, &place, challenge, &ret->challenge);
+	strbuf_adds(&ret->challenge, "\r\n");
+}
+
+static void refuse_credential(const struct guard *guard, const struct guard_ask *ask,
+	enum stats_refusal refusal, const char *why, struct guard_verdict *ret)
+{
+	const struct resource_challenge words = {
+		.error = refusal == STATS_REFUSED_NO_CREDENTIAL ? NULL : "invalid_token",
+		.description = refusal == STATS_REFUSED_NO_CREDENTIAL ? NULL : why,
+	};
+
+	refuse(ret, 401, refusal, why);
+	challenge(guard, ask, &words, ret);
+}
+
+/* --- Host and Origin ------------------------------------------------------------------------------- */
+
+/* True: the request is for us, and its page may ask. */
+static bool check_hosts(
+	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
+{
+	const struct conf_http *conf = &guard->conf->http;
+	struct span origin;
+
+	if (!hosts_allow(conf, ask->request, ask->is_loopback)) {
+		refuse(ret, 421, STATS_REFUSED_HOST,
+			ask->is_loopback
+				? "this Host is not served here: use 127.0.0.1 or localhost, or add it "
+				  "to http.allowed_hosts"
+				: "this Host is not served here: add it to http.allowed_hosts");
+		return false;
 	}
-	return false;
-}
-
-static bool same_text(struct span a, struct span b)
-{
-	return a.len == b.len && strncasecmp(a.at, b.at, a.len) == 0;
-}
-
-static bool is_origin_ok(struct span origin, struct span host, bool is_loopback)
-{
-	struct uri_authority parts;
-	struct span authority;
-
-	if (!split_origin(origin, &authority) ||
-		uri_split_authority(authority.at, authority.len, &parts) < 0)
+	if (!hosts_allow_origin(conf, ask->request, ask->is_loopback, &origin)) {
+		refuse(ret, 403, STATS_REFUSED_ORIGIN,
+			"requests from this Origin are refused: add it to http.allowed_origins");
 		return false;
-	return is_loopback ? is_loopback_host(parts.host) : same_text(authority, host);
+	}
+	if (origin.at && cors_is_preflight(ask->request)) {
+		ret->status = 204;
+		cors_add_preflight(&ret->grants, ask->request, origin);
+		return false;
+	}
+	if (origin.at)
+		cors_add_grants(&ret->grants, origin);
+	return true;
 }
 
-int guard_check(const struct http1_request *req, bool is_loopback, const char **ret_why)
-{
-	struct uri_authority host;
-	size_t n_origins;
-	struct span origin = http1_header(req, "origin", &n_origins);
+/* --- credentials ----------------------------------------------------------------------------------- */
 
-	*ret_why = "this Host is not served here: use 127.0.0.1 or localhost";
-	if (is_loopback && req->host.at &&
-		(uri_split_authority(req->host.at, req->host.len, &host) < 0 ||
-			!is_loopback_host(host.host)))
-		return 421;
-	*ret_why = "requests from this Origin are refused";
-	if (n_origins > 1 || (n_origins == 1 && !is_origin_ok(origin, req->host, is_loopback)))
-		return 403;
-	return 0;
+static bool wants_credential(const struct guard *guard, const struct guard_ask *ask)
+{
+	switch (ask->zone) {
+	case GUARD_ZONE_PROBE:
+	case GUARD_ZONE_OPEN:
+		return false;
+	case GUARD_ZONE_TOOLS:
+		return guard->wants;
+	case GUARD_ZONE_ADMIN:
+		break;
+	}
+	switch (guard->conf->admin_auth) {
+	case CONF_ADMIN_AUTH_NONE:
+		return false;
+	case CONF_ADMIN_AUTH_REQUIRED:
+		return true;
+	case CONF_ADMIN_AUTH_AUTO:
+		break;
+	}
+	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
+	return guard->wants && (ask->is_public || !ask->is_loopback);
+}
+
+static void judge_key(const struct guard *guard, const struct guard_ask *ask, struct span text,
+	struct guard_verdict *ret)
+{
+	switch (keys_judge(guard->parts.keys, text, ask->now_s, &ret->principal)) {
+	case KEYS_OK:
+		break;
+	case KEYS_UNKNOWN:
+		refuse_credential(guard, ask, STATS_REFUSED_BAD_CREDENTIAL,
+			"this key or token is not valid here", ret);
+		break;
+	case KEYS_EXPIRED:
+		refuse_credential(guard, ask, STATS_REFUSED_EXPIRED, "this key has expired", ret);
+		break;
+	}
+}
+
+static void judge_token(const struct guard *guard, const struct guard_ask *ask, struct span text,
+	struct guard_verdict *ret)
+{
+	struct fail fail = { 0 };
+	enum token_verdict verdict =
+		token_door_judge(guard->parts.tokens, text, ask->now_s, &ret->principal, &fail);
+
+	if (verdict == TOKEN_OK)
+		return;
+	if (verdict == TOKEN_NO_KEYS) {
+		refuse(ret, 503, STATS_REFUSED_BAD_CREDENTIAL, token_verdict_words(verdict));
+		strbuf_adds(&ret->challenge, "Retry-After: 1\r\n");
+	} else {
+		refuse_credential(guard, ask,
+			verdict == TOKEN_EXPIRED ? STATS_REFUSED_EXPIRED
+						 : STATS_REFUSED_BAD_CREDENTIAL,
+			token_verdict_words(verdict), ret);
+	}
+	ret->reason = fail;
+}
+
+static void judge_shown(const struct guard *guard, const struct guard_ask *ask,
+	const struct credential *shown, struct guard_verdict *ret)
+{
+	if (shown->is_bearer && token_door_is_open(guard->parts.tokens) &&
+		token_is_jwt(shown->text.at, shown->text.len))
+		judge_token(guard, ask, shown->text, ret);
+	else
+		judge_key(guard, ask, shown->text, ret);
+}
+
+/* The first of its names that stands for a key. */
+static void judge_certificate(
+	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
+{
+	enum keys_verdict verdict = KEYS_UNKNOWN;
+
+	for (size_t i = 0; verdict == KEYS_UNKNOWN && i < ask->names->n; i++)
+		verdict = keys_judge_certificate(
+			guard->parts.keys, ask->names->items[i].text, ask->now_s, &ret->principal);
+	if (verdict == KEYS_EXPIRED)
+		refuse_credential(guard, ask, STATS_REFUSED_EXPIRED,
+			"the key that this certificate stands for has expired", ret);
+	else if (verdict == KEYS_UNKNOWN)
+		refuse_credential(guard, ask, STATS_REFUSED_BAD_CREDENTIAL,
+			"no name of this certificate stands for a key", ret);
+}
+
+/* What is shown on purpose counts, and is never replaced by what is shown with every connection. */
+static void judge_credential(
+	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
+{
+	struct credential shown = credential_find(ask->request);
+
+	switch (shown.kind) {
+	case CREDENTIAL_NONE:
+		if (ask->names)
+			judge_certificate(guard, ask, ret);
+		else
+			refuse_credential(guard, ask, STATS_REFUSED_NO_CREDENTIAL,
+				"a key or token is wanted: send Authorization: Bearer, or X-API-Key",
+				ret);
+		break;
+	case CREDENTIAL_FOREIGN:
+		refuse_credential(guard, ask, STATS_REFUSED_BAD_CREDENTIAL, shown.why, ret);
+		break;
+	case CREDENTIAL_MALFORMED:
+		refuse(ret, 400, STATS_REFUSED_BAD_REQUEST, shown.why);
+		break;
+	case CREDENTIAL_SHOWN:
+		judge_shown(guard, ask, &shown, ret);
+		break;
+	}
+}
+
+/* --- rights ---------------------------------------------------------------------------------------- */
+
+/* A token with more scopes could; its client is told which. */
+static void refuse_domain(
+	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
+{
+	auto_strbuf scopes = { 0 };
+	struct resource_challenge words = { .error = "insufficient_scope" };
+
+	refuse(ret, 403, STATS_REFUSED_FORBIDDEN, "this key or token may not use this domain");
+	if (ret->principal->kind != PRINCIPAL_TOKEN)
+		return;
+	if (ask->domain &&
+		resource_add_needed_scopes(guard->conf, ret->principal, ask->domain, NULL, &scopes))
+		words.scope = strbuf_get(&scopes);
+	challenge(guard, ask, &words, ret);
+}
+
+static void judge_rights(
+	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
+{
+	const struct principal *principal = ret->principal;
+
+	if (ask->zone == GUARD_ZONE_ADMIN && !principal->is_admin)
+		refuse(ret, 403, STATS_REFUSED_FORBIDDEN,
+			"this key may not look after the fleet (mcp-fleetctl key add --admin)");
+	else if (ask->zone == GUARD_ZONE_TOOLS &&
+		 (principal->has_nothing ||
+			 (ask->domain && !principal_allows_domain(principal, ask->domain))))
+		refuse_domain(guard, ask, ret);
+}
+
+/* --- the log --------------------------------------------------------------------------------------- */
+
+static void note_refusal(
+	struct guard *guard, const struct guard_ask *ask, const struct guard_verdict *verdict)
+{
+	const struct span method = ask->request->method_name;
+	const struct principal *principal = verdict->principal;
+	char address[CLIENT_ADDR_TEXT_SIZE];
+
+	stats_refused(verdict->refusal);
+	if (!log_limit_ok(&guard->refusal_logs[verdict->refusal], LOG_BURST,
+		    stats_refusal_name(verdict->refusal)))
+		return;
+	const struct log_about about = {
+		.client = address, .key = principal ? principal->name : NULL, .domain = ask->domain
+	};
+
+	(void)client_addr_format(&ask->origin->addr, address);
+	log_notice_about(&about, "refused %.*s %s with %d: %s%s%s", (int)method.len, method.at,
+		ask->path ? ask->path : "(no such path)", verdict->status, verdict->why,
+		*verdict->reason.text ? ": " : "", verdict->reason.text);
+}
+
+/* --- public ---------------------------------------------------------------------------------------- */
+
+void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
+{
+	*ret = (struct guard_verdict){ 0 };
+	if (check_hosts(guard, ask, ret)) {
+		if (wants_credential(guard, ask))
+			judge_credential(guard, ask, ret);
+		else
+			ret->principal = principal_ref(guard->anybody);
+		if (ret->status == 0 && ret->principal != guard->anybody)
+			judge_rights(guard, ask, ret);
+	}
+	if (ret->status != 0 && ret->status != 204)
+		note_refusal(guard, ask, ret);
+}
+
+bool guard_wants_credential(const struct guard *guard)
+{
+	return guard->wants;
+}
+
+void guard_set_conf(struct guard *guard, const struct conf *conf)
+{
+	bool wants =
+		conf->auth.mode != CONF_AUTH_NONE && (guard->wants || conf_wants_credential(conf));
+
+	guard->conf = conf;
+	guard->wants = wants;
+}
+
+void guard_note_keys(struct guard *guard)
+{
+	guard_set_conf(guard, guard->conf);
+}
+
+struct principal *guard_renew(const struct guard *guard, struct principal *principal, int64_t now_s)
+{
+	if (principal->kind == PRINCIPAL_KEY || principal->kind == PRINCIPAL_CERTIFICATE)
+		return keys_renew(guard->parts.keys, principal, now_s);
+	if (principal->kind == PRINCIPAL_ANYBODY && guard->wants)
+		return NULL; /* it came before the first key was made */
+	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
+}
+
+struct guard *guard_new(const struct guard_parts *parts, const struct conf *conf)
+{
+	struct guard *guard = alloc_zero(sizeof(*guard));
+
+	guard->parts = *parts;
+
+	guard->anybody = principal_new(PRINCIPAL_ANYBODY, "", "");
+	guard_set_conf(guard, conf);
+	return guard;
+}
+
+void guard_free(struct guard *guard)
+{
+	if (!guard)
+		return;
+	principal_unref(guard->anybody);
+	free(guard);
 }

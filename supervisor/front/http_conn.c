@@ -5,6 +5,7 @@
 #include "shared/fd.h"
 #include "supervisor/conf.h"
 #include "supervisor/front/http_conn_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	LINGER_MS = 2000,
@@ -30,6 +31,7 @@ static void free_conn(void *arg)
 
 	TAILQ_REMOVE(&conn->shared->conns, conn, next);
 	conn->shared->n_conns--;
+	stats_connection_closed();
 	ev_free(conn->readable);
 	ev_free(conn->writable);
 	http_io_done(&conn->io, conn->out.len == 0);
@@ -37,6 +39,7 @@ static void free_conn(void *arg)
 	strbuf_done(&conn->out);
 	http_conn_free_pending(conn->pending);
 	principal_unref(conn->caller.principal);
+	strbuf_done(&conn->grants);
 	free(conn);
 }
 
@@ -77,6 +80,8 @@ static void on_head_expired(struct expiry_entry *entry, void *arg)
 
 	conn->expiry = NULL;
 	if (conn->in.len > 0)
+		stats_limit_reached(STATS_LIMIT_HEADER_TIMEOUT);
+	if (conn->in.len > 0)
 		http_conn_refuse_and_close(conn, 408, "the head of the request came too slowly");
 	else
 		http_conn_kill(conn);
@@ -88,6 +93,7 @@ static void on_body_expired(struct expiry_entry *entry, void *arg)
 		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, deadline));
 
 	conn->expiry = NULL;
+	stats_limit_reached(STATS_LIMIT_BODY_TIMEOUT);
 	http_conn_free_pending(TAKE(conn->pending));
 	http_conn_refuse_and_close(conn, 408, "the body of the request came too slowly");
 }
@@ -103,9 +109,10 @@ static void on_idle_expired(struct expiry_entry *entry, void *arg)
 
 /* --- public ------------------------------------------------------------------------------------ */
 
-void http_shared_init(struct http_shared *shared, struct loop *loop, struct httpd *httpd)
+void http_shared_init(
+	struct http_shared *shared, struct loop *loop, struct httpd *httpd, struct guard *guard)
 {
-	*shared = (struct http_shared){ .loop = loop, .httpd = httpd };
+	*shared = (struct http_shared){ .loop = loop, .httpd = httpd, .guard = guard };
 	TAILQ_INIT(&shared->conns);
 	shared->head_expiry = expiry_new(loop, 0, on_head_expired, NULL);
 	shared->body_expiry = expiry_new(loop, 0, on_body_expired, NULL);
@@ -181,14 +188,18 @@ void http_conn_new(struct http_shared *shared, int fd, const struct client_addr 
 		loop_watch(shared->loop, fd, EV_READ | EV_PERSIST, http_conn_on_readable, conn);
 	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
 	shared->n_conns++;
+	stats_connection_opened();
 	(void)event_add(conn->readable, NULL);
-	/* Words over TLS would cost the handshake, which is what a flood is about. */
-	if (shared->n_conns > shared->max_conns && door->has_tls)
-		http_conn_kill(conn);
-	else if (shared->n_conns > shared->max_conns)
-		http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
-	else
+	if (shared->n_conns <= shared->max_conns) {
 		http_conn_set_deadline(conn, shared->head_expiry);
+		return;
+	}
+	stats_limit_reached(STATS_LIMIT_CONNECTIONS);
+	/* Words over TLS would cost the handshake, which is what a flood is about. */
+	if (door->has_tls)
+		http_conn_kill(conn);
+	else
+		http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
 }
 
 const struct client_origin *http_conn_get_origin(const struct http_conn *conn)

@@ -8,12 +8,10 @@
 #include <sys/uio.h>
 
 #include "supervisor/expiry.h"
-#include "supervisor/front/forwarded.h"
+#include "supervisor/front/guard.h"
 #include "supervisor/front/http_io.h"
 #include "supervisor/front/http_reply.h"
 
-struct caller;      /* mcp/principal.h */
-struct conf_limits; /* supervisor/conf.h */
 struct httpd;
 struct http_conn;
 struct http_route;
@@ -44,6 +42,7 @@ struct http_door {
 struct http_shared {
 	struct loop *loop;
 	struct httpd *httpd;
+	struct guard *guard;
 	struct http1_limits limits;
 	struct expiry *head_expiry;
 	struct expiry *body_expiry;
@@ -54,10 +53,13 @@ struct http_shared {
 	unsigned max_conns;
 	struct forwarded_trust trusted; /* proxies */
 	struct tls *tls;                /* for those that begin; NULL: none */
+	bool is_public;                 /* see struct httpd_parts */
 	bool stopping;                  /* each answer closes its connection */
 };
 
-void http_shared_init(struct http_shared *shared, struct loop *loop, struct httpd *httpd);
+/* `guard` is borrowed and judges each request. */
+void http_shared_init(
+	struct http_shared *shared, struct loop *loop, struct httpd *httpd, struct guard *guard);
 void http_shared_set_limits(struct http_shared *shared, const struct conf_limits *limits);
 void http_shared_done(struct http_shared *shared);
 

@@ -28,6 +28,7 @@ struct http_conn {
 	struct http_shared *shared;
 	const char *domain;   /* of the listener */
 	struct caller caller; /* of the request; its principal is a reference of ours */
+	struct strbuf grants; /* lines for the head of each answer to it (CORS) */
 	struct event *readable;
 	struct event *writable; /* only while something is kept */
 	struct strbuf in;
@@ -70,7 +71,7 @@ int http_conn_write(struct http_conn *conn, const struct iovec *iov, int n);
 /* Refuses what leaves no way to know where the next request begins. */
 void http_conn_refuse_and_close(struct http_conn *conn, int status, const char *message);
 
-/* 204 with Allow: OPTIONS. No other origin is granted anything (no CORS). */
+/* 204 with Allow: OPTIONS. */
 void http_conn_tell_methods(struct http_conn *conn, unsigned allowed);
 
 /* Handles what has been read and was not handled yet; `arg` is a connection. */

@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "shared/alloc.h"
-#include "supervisor/front/guard.h"
+#include "shared/clock.h"
 #include "supervisor/front/http_conn_private.h"
 #include "supervisor/stats.h"
 
@@ -85,11 +85,106 @@ static unsigned method_bit(enum http1_method method)
 	return 0;
 }
 
+/* Where a request goes. */
+struct aim {
+	const struct http_route *route; /* NULL: there is no such path */
+	char *path;                     /* decoded; NULL: it is no text */
+	char *prefix;                   /* what stands before the route's path */
+	const char *domain;
+	bool is_domain; /* what stands there is the name of one */
+};
+
+static void aim_done(struct aim *aim)
+{
+	free(aim->prefix);
+	free(aim->path);
+}
+
+static void take_aim(const struct http_conn *conn, const struct http1_request *req, struct aim *ret)
+{
+	auto_strbuf path = { 0 };
+	size_t prefix_len;
+
+	*ret = (struct aim){ .domain = conn->domain };
+	if (!req->uri.path.at || uri_decode_path(req->uri.path, &path) < 0)
+		return;
+	ret->path = alloc_mem(path.data, path.len);
+	ret->route = httpd_find_route(
+		conn->shared->httpd, strbuf_get(&path), &prefix_len, &ret->is_domain);
+	if (!ret->route)
+		return;
+	ret->prefix = alloc_mem(path.data, prefix_len);
+	if (prefix_len > 0)
+		ret->domain = ret->prefix + 1;
+}
+
+/* The guard has not let it in, or has answered itself. */
+static void answer_refusal(
+	struct http_conn *conn, const struct http_route *route, const struct guard_verdict *verdict)
+{
+	static const struct http_reply granted = { .status = 204 };
+	auto_strbuf body = { 0 };
+
+	if (verdict->status == 204) {
+		http_conn_answer(conn, &granted);
+		return;
+	}
+	if (route && route->add_refusal)
+		route->add_refusal(&body, verdict->why);
+	else
+		http_reply_add_error(&body, verdict->why);
+	const struct http_reply reply = { .status = verdict->status,
+		.content_type = "application/json",
+		.body = body.data,
+		.body_len = body.len,
+		.extra = verdict->challenge.data };
+
+	stats_http_refused((unsigned)reply.status);
+	http_conn_answer(conn, &reply);
+}
+
+/* True: let in. */
+static bool pass_guard(
+	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
+{
+	const struct guard_ask ask = {
+		.request = req,
+		.origin = &conn->origin,
+		.path = aim->route ? aim->route->path : NULL,
+		.whole_path = aim->path,
+		.names = conn->io.tls ? tls_conn_get_names(conn->io.tls) : NULL,
+		.domain = aim->prefix && *aim->prefix && !aim->is_domain ? NULL : aim->domain,
+		.zone = aim->route ? aim->route->zone : GUARD_ZONE_TOOLS,
+		.is_loopback = conn->is_loopback,
+		.is_public = conn->shared->is_public,
+		.now_s = clock_wall_ms() / CLOCK_SECOND_MS,
+	};
+	auto_guard_verdict verdict = { 0 };
+
+	guard_judge(conn->shared->guard, &ask, &verdict);
+	conn->grants = verdict.grants;
+	verdict.grants = (struct strbuf){ 0 };
+	conn->caller.principal = TAKE(verdict.principal);
+	if (verdict.status)
+		answer_refusal(conn, aim->route, &verdict);
+	return !verdict.status;
+}
+
+/* What was known of the last request is not known of this one. */
+static void forget_caller(struct http_conn *conn)
+{
+	strbuf_done(&conn->grants);
+	principal_unref(TAKE(conn->caller.principal));
+	conn->caller.address[0] = '\0';
+}
+
 /* Answers what no route has to be asked for. */
 static bool is_refused(
-	struct http_conn *conn, const struct http1_request *req, const struct http_route *route)
+	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
 {
-	if (!route)
+	const struct http_route *route = aim->route;
+
+	if (!route || (*aim->prefix && !aim->is_domain))
 		http_conn_refuse(conn, 404, "no such path; try /mcp, /sse, /health or /ready");
 	else if (req->method == HTTP1_OPTIONS)
 		http_conn_tell_methods(conn, route->methods);
@@ -104,37 +199,20 @@ static bool is_refused(
 static bool decide(struct http_conn *conn, const struct http1_request *req,
 	const struct http_route **ret_route, struct http_ask *ask)
 {
-	auto_strbuf path = { 0 };
-	auto_free char *domain = NULL;
-	auto_free char *prefix = NULL;
-	const struct http_route *route;
-	const char *why;
-	size_t prefix_len;
-	int status;
+	auto_(aim_done) struct aim aim;
 
+	take_aim(conn, req, &aim);
 	forwarded_find_client(
 		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
-	status = guard_check(req, conn->is_loopback, &why);
-	if (status) {
-		http_conn_refuse(conn, status, why);
+	(void)client_addr_format(&conn->origin.addr, conn->caller.address);
+	if (!pass_guard(conn, req, &aim) || is_refused(conn, req, &aim))
 		return false;
-	}
-	if (!req->uri.path.at || uri_decode_path(req->uri.path, &path) < 0) {
-		http_conn_refuse(conn, 404, "no such path");
-		return false;
-	}
-	route = httpd_find_route(conn->shared->httpd, strbuf_get(&path), &prefix_len);
-	if (is_refused(conn, req, route))
-		return false;
-	prefix = alloc_mem(path.data, prefix_len);
-	if (prefix_len > 0)
-		domain = alloc_str(prefix + 1);
 	ask->request = req;
-	ask->prefix = prefix;
+	ask->prefix = aim.prefix;
 	ask->origin = &conn->origin;
-	ask->domain = domain ? domain : conn->domain;
-	*ret_route = route;
-	return route->head(route->arg, conn, ask);
+	ask->domain = aim.domain;
+	*ret_route = aim.route;
+	return aim.route->head(aim.route->arg, conn, ask);
 }
 
 static void begin_body(struct http_conn *conn, const struct http1_request *req,
@@ -170,6 +248,18 @@ static bool has_whole_body(const struct http1_request *req, size_t available)
 	return !req->chunked && req->content_length <= available;
 }
 
+/* A request that cannot be read; which limit it was shows in the status. */
+static void refuse_unread(struct http_conn *conn, int status, const char *why)
+{
+	if (status == 413)
+		stats_limit_reached(STATS_LIMIT_REQUEST_BYTES);
+	else if (status == 414 || status == 431)
+		stats_limit_reached(STATS_LIMIT_HEADER_BYTES);
+	else if (status == 400)
+		stats_refused(STATS_REFUSED_BAD_REQUEST);
+	http_conn_refuse_and_close(conn, status, why);
+}
+
 /* One head at `buf`. Returns the bytes used, 0: more is needed. */
 static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 {
@@ -182,8 +272,9 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	if (used == 0)
 		return 0;
 	conn->is_head = req.method == HTTP1_HEAD;
+	forget_caller(conn);
 	if (used < 0) {
-		http_conn_refuse_and_close(conn, (int)-used, req.why);
+		refuse_unread(conn, (int)-used, req.why);
 		return len;
 	}
 	body_len = (size_t)req.content_length;
@@ -217,7 +308,7 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		return used;
 	conn->pending = NULL;
 	if (r < 0) {
-		http_conn_refuse_and_close(conn, -r, pending->body.why);
+		refuse_unread(conn, -r, pending->body.why);
 		used = len;
 	} else {
 		(void)strbuf_reserve(&pending->data, 0);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "supervisor/front/http_conn_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	MAX_PIECES = 8,
@@ -151,16 +152,25 @@ static void end_request(struct http_conn *conn)
 		loop_defer(conn->shared->loop, http_conn_process, conn);
 }
 
+static void add_head(struct http_conn *conn, struct strbuf *head, const struct http_reply *reply)
+{
+	struct http_reply own = *reply;
+
+	own.grants = conn->grants.data;
+	http_reply_add_head(head, &own, ending_of(conn));
+}
+
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 {
 	auto_strbuf head = { 0 };
 	size_t body_len = conn->is_head ? 0 : reply->body_len;
 	bool was_held = conn->state == CONN_HELD;
 
+	stats_http_answered((unsigned)reply->status);
 	conn->hooks = NULL;
 	if (conn->shared->stopping)
 		conn->keep_alive = false;
-	http_reply_add_head(&head, reply, ending_of(conn));
+	add_head(conn, &head, reply);
 	const struct iovec iov[] = { http_conn_piece(head.data, head.len),
 		http_conn_piece(reply->body, body_len) };
 
@@ -186,6 +196,7 @@ void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 {
 	auto_strbuf body = { 0 };
 
+	stats_http_refused((unsigned)status);
 	http_reply_add_error(&body, message);
 	const struct http_reply reply = { .status = status,
 		.content_type = "application/json",
@@ -231,6 +242,7 @@ void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *rep
 	conn->arg = arg;
 	if (conn->state == CONN_DEAD)
 		return; /* it was held, and closed() is on its way */
+	stats_http_answered((unsigned)reply->status);
 	own.is_chunked = reply->is_chunked && !conn->is_http10;
 	if (!own.is_chunked || conn->shared->stopping)
 		conn->keep_alive = false;
@@ -239,7 +251,7 @@ void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *rep
 	conn->is_chunked = own.is_chunked;
 	conn->state = CONN_STREAM;
 	http_conn_set_deadline(conn, NULL);
-	http_reply_add_head(&head, &own, ending_of(conn));
+	add_head(conn, &head, &own);
 	(void)write_stream(conn, http_conn_piece(head.data, head.len), &first_piece, 1);
 }
 
@@ -309,6 +321,7 @@ void http_conn_refuse_method(struct http_conn *conn, unsigned allowed)
 	auto_strbuf body = { 0 };
 	auto_strbuf allow = { 0 };
 
+	stats_http_refused(405);
 	add_allow(&allow, allowed);
 	http_reply_add_error(&body, "this path does not take this method; see Allow");
 	const struct http_reply reply = { .status = 405,

@@ -10,7 +10,8 @@ static const char *status_line(int status)
 		const char *line;
 	} lines[] = { { 202, "HTTP/1.1 202 Accepted\r\n" }, { 200, "HTTP/1.1 200 OK\r\n" },
 		{ 204, "HTTP/1.1 204 No Content\r\n" }, { 400, "HTTP/1.1 400 Bad Request\r\n" },
-		{ 403, "HTTP/1.1 403 Forbidden\r\n" }, { 404, "HTTP/1.1 404 Not Found\r\n" },
+		{ 401, "HTTP/1.1 401 Unauthorized\r\n" }, { 403, "HTTP/1.1 403 Forbidden\r\n" },
+		{ 404, "HTTP/1.1 404 Not Found\r\n" },
 		{ 405, "HTTP/1.1 405 Method Not Allowed\r\n" },
 		{ 406, "HTTP/1.1 406 Not Acceptable\r\n" },
 		{ 408, "HTTP/1.1 408 Request Timeout\r\n" }, { 409, "HTTP/1.1 409 Conflict\r\n" },
@@ -70,6 +71,8 @@ void http_reply_add_head(
 	add_framing(out, reply);
 	if (reply->extra)
 		strbuf_adds(out, reply->extra);
+	if (reply->grants)
+		strbuf_adds(out, reply->grants);
 	if (ending == HTTP_CLOSE)
 		strbuf_adds(out, "Connection: close\r\n");
 	else if (ending == HTTP_KEEP_SAID)

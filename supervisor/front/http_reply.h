@@ -8,9 +8,10 @@ struct http_reply {
 	const char *content_type; /* NULL: no body is announced beside its length 0 */
 	const char *body;         /* may be NULL */
 	size_t body_len;
-	const char *extra; /* further lines, each with its CRLF; NULL: none */
-	bool is_stream;    /* no Content-Length: the body ends with the connection, */
-	bool is_chunked;   /* or with its last chunk (HTTP/1.1 only) */
+	const char *extra;  /* further lines, each with its CRLF; NULL: none */
+	const char *grants; /* the same, of the connection: see struct guard_verdict */
+	bool is_stream;     /* no Content-Length: the body ends with the connection, */
+	bool is_chunked;    /* or with its last chunk (HTTP/1.1 only) */
 };
 
 enum http_ending {

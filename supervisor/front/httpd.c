@@ -367,13 +367,11 @@ void httpd_add_url(const struct httpd *httpd, struct strbuf *out)
 
 /* --- routes ------------------------------------------------------------------------------------ */
 
-/* The length of "/name" at the beginning of the path when name is a domain's, else 0. */
-static size_t domain_prefix(const struct httpd *httpd, const char *path)
+static bool is_domain(const struct httpd *httpd, const char *name, size_t len)
 {
-	size_t len = 1 + strcspn(path + 1, "/");
-	auto_free char *name = alloc_mem(path + 1, len - 1);
+	auto_free char *copy = alloc_mem(name, len);
 
-	return path[len] == '/' && httpd->is_domain(httpd->arg, name) ? len : 0;
+	return httpd->is_domain(httpd->arg, copy);
 }
 
 static bool is_at(const struct http_route *route, const char *path)
@@ -385,39 +383,40 @@ static bool is_at(const struct http_route *route, const char *path)
 }
 
 const struct http_route *httpd_find_route(
-	const struct httpd *httpd, const char *path, size_t *ret_prefix)
+	const struct httpd *httpd, const char *path, size_t *ret_prefix, bool *ret_is_domain)
 {
 	const struct http_route *route;
-	size_t prefix;
+	size_t prefix = 1 + strcspn(path + 1, "/"); /* the length of "/name" */
 
 	*ret_prefix = 0;
+	*ret_is_domain = false;
 	for (route = httpd->routes; route->path; route++)
 		if (is_at(route, path))
 			return route;
-	prefix = domain_prefix(httpd, path);
-	if (prefix == 0)
-		return NULL;
-	*ret_prefix = prefix;
-	for (route = httpd->routes; route->path; route++)
-		if (route->per_domain && streq(route->path, path + prefix))
-			return route;
+	for (route = httpd->routes; route->path; route++) {
+		if (!route->per_domain || !streq(route->path, path + prefix))
+			continue;
+		*ret_prefix = prefix;
+		*ret_is_domain = is_domain(httpd, path + 1, prefix - 1);
+		return route;
+	}
 	return NULL;
 }
 
 /* --- public ------------------------------------------------------------------------------------ */
 
-struct httpd *httpd_new(struct loop *loop, const struct conf_limits *limits,
-	const struct http_route *routes, bool (*is_domain)(void *arg, const char *name), void *arg)
+struct httpd *httpd_new(const struct httpd_parts *parts, const struct conf_limits *limits)
 {
 	struct httpd *httpd = alloc_zero(sizeof(*httpd));
 
-	httpd->loop = loop;
-	httpd->routes = routes;
-	httpd->is_domain = is_domain;
-	httpd->arg = arg;
+	httpd->loop = parts->loop;
+	httpd->routes = parts->routes;
+	httpd->is_domain = parts->is_domain;
+	httpd->arg = parts->arg;
 	TAILQ_INIT(&httpd->listeners);
-	httpd->pause_timer = timer_new(loop, on_pause_over, httpd);
-	http_shared_init(&httpd->shared, loop, httpd);
+	httpd->pause_timer = timer_new(parts->loop, on_pause_over, httpd);
+	http_shared_init(&httpd->shared, parts->loop, httpd, parts->guard);
+	httpd->shared.is_public = parts->is_public;
 	httpd_set_limits(httpd, limits);
 	return httpd;
 }

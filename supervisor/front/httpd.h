@@ -18,8 +18,9 @@ enum {
 struct http_route {
 	const char *path;
 	unsigned methods;
-	bool per_domain; /* "/<domain><path>" too */
-	bool is_prefix;  /* all paths below it, too: the handler looks at what is there */
+	bool per_domain;      /* "/<domain><path>" too */
+	bool is_prefix;       /* all paths below it, too: the handler looks at what is there */
+	enum guard_zone zone; /* who may ask for it */
 	/* The head is here (and for GET that is all): answer it, begin a stream, or let the body come
 	 * by returning true (POST only). ask->note, where it is set, goes to body(), and to free_note()
 	 * in any case, whether the body comes or not. */
@@ -27,14 +28,24 @@ struct http_route {
 	/* The body is complete: answer it, begin a stream, or hold the request. `note` is borrowed. */
 	void (*body)(void *arg, struct http_conn *conn, const void *note, char *body, size_t len);
 	void (*free_note)(void *note);
+	/* How the door says that the guard refused a request; NULL: as http_conn_refuse() does. */
+	void (*add_refusal)(struct strbuf *body, const char *why);
 	void *arg;
 };
 
 struct httpd;
 
-/* `routes` ends with path NULL and is borrowed. `is_domain` tells names of domains from others. */
-struct httpd *httpd_new(struct loop *loop, const struct conf_limits *limits,
-	const struct http_route *routes, bool (*is_domain)(void *arg, const char *name), void *arg);
+/* What a server is made of; all is borrowed and outlives it. */
+struct httpd_parts {
+	struct loop *loop;
+	struct guard *guard;
+	const struct http_route *routes;                /* ends with path NULL */
+	bool (*is_domain)(void *arg, const char *name); /* tells names of domains from others */
+	void *arg;
+	bool is_public; /* for clients, and not only for those who look after us */
+};
+
+struct httpd *httpd_new(const struct httpd_parts *parts, const struct conf_limits *limits);
 void httpd_free(struct httpd *httpd); /* closes all connections */
 
 void httpd_set_limits(struct httpd *httpd, const struct conf_limits *limits);
@@ -72,6 +83,7 @@ void httpd_add_addresses(const struct httpd *httpd, struct strbuf *out);
 void httpd_add_url(const struct httpd *httpd, struct strbuf *out);
 
 /* For http_conn.c: the route of a decoded path, NULL without one. *ret_prefix is how many bytes of the
- * path stand before the route's own: "/git", whose name without the slash is then the domain. */
+ * path stand before the route's own: "/git", whose name without the slash is then the domain, if
+ * *ret_is_domain; else there is nothing there, which is told only to those whom the guard lets in. */
 const struct http_route *httpd_find_route(
-	const struct httpd *httpd, const char *path, size_t *ret_prefix);
+	const struct httpd *httpd, const char *path, size_t *ret_prefix, bool *ret_is_domain);

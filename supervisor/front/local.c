@@ -18,6 +18,7 @@
 #include "shared/rpc.h"
 #include "supervisor/front/local_socket.h"
 #include "supervisor/front/stream.h"
+#include "supervisor/stats.h"
 
 enum {
 	ACCEPTS_PER_TURN = 64,
@@ -235,6 +236,14 @@ static bool serve(struct local *local, int fd, const struct peer *peer)
 	return true;
 }
 
+static bool is_full(const struct local *local)
+{
+	if (local->n_conns < local->max_conns)
+		return false;
+	stats_limit_reached(STATS_LIMIT_CONNECTIONS);
+	return true;
+}
+
 static void take_conn(struct door *door, int accepted)
 {
 	auto_close int fd = accepted;
@@ -246,7 +255,7 @@ static void take_conn(struct door *door, int accepted)
 		refuse_unknown(local, fd, r);
 	else if (!may_connect(door, &peer))
 		refuse_peer(local, fd, &peer);
-	else if (local->n_conns >= local->max_conns)
+	else if (is_full(local))
 		refuse(fd, RPC_OVERLOADED,
 			"too many connections (limits.connections); try again later");
 	else if (serve(local, fd, &peer))

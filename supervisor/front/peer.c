@@ -16,6 +16,7 @@ void exchange_drop(struct exchange *x)
 {
 	struct peer *peer = x->peer;
 
+	exchange_count_end(x);
 	heartbeat_leave(peer->peers->heartbeat, &x->beat);
 	TAILQ_REMOVE(&peer->exchanges, x, next);
 	if (x->events)

@@ -18,6 +18,7 @@ struct exchange {
 	uint64_t no;
 	struct exchange_terms terms;
 	bool is_stream;    /* it has begun; else it is held */
+	bool is_counted;   /* among the open event streams */
 	bool is_in_flight; /* the first event that waits is being written */
 };
 
@@ -55,6 +56,9 @@ void exchange_open_events(struct exchange *x);
 
 /* The connection carries an event stream from now on. */
 void exchange_begin_stream(struct exchange *x);
+
+/* It carries none any more, if it did. */
+void exchange_count_end(struct exchange *x);
 
 /* Writes what waits, as far as the client reads; ends the stream when all of it is written. */
 void exchange_pump(struct exchange *x);

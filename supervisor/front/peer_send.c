@@ -3,6 +3,7 @@
 #include "shared/alloc.h"
 #include "shared/rpc.h"
 #include "supervisor/front/peer_private.h"
+#include "supervisor/stats.h"
 
 enum { SLOW_LOG_BURST = 20 };
 
@@ -78,6 +79,8 @@ static void close_slow(struct peer *peer)
 	char id[SESSION_SHOWN_TEXT];
 
 	session_get_shown_id(peer->session, id);
+	stats_limit_reached(STATS_LIMIT_SESSION_QUEUE);
+	stats_failed(session_get_door(peer->session), STATS_SLOW_CLIENT);
 	const struct log_about about = { .session = id };
 	if (log_limit_ok(&peer->peers->slow_log, SLOW_LOG_BURST, "slow clients"))
 		log_warn_about(&about,
@@ -94,6 +97,8 @@ static void give_up_batch(struct exchange *x)
 	rpc_add_error(&error, (struct jspan){ 0 }, RPC_OVERLOADED,
 		"the answers of this batch are too large together (limits.session_queue_bytes); its "
 		"requests may have taken effect: send them one by one");
+	stats_limit_reached(STATS_LIMIT_SESSION_QUEUE);
+	stats_failed(session_get_door(x->peer->session), STATS_OVERLOADED);
 	event_stream_clear(x->events);
 	exchange_answer(x, 500, RPC_OVERLOADED, error.data, error.len);
 }

@@ -97,6 +97,7 @@ static void on_closed(void *arg)
 		return;
 	}
 	heartbeat_leave(peer->peers->heartbeat, &x->beat);
+	exchange_count_end(x);
 	x->conn = NULL;
 	x->is_in_flight = false;
 	if (!x->events)
@@ -133,10 +134,20 @@ static void add_priming(const struct exchange *x, struct strbuf *out)
 	strbuf_addf(out, "id: %s\nretry: %d\ndata: \n\n", id, RETRY_MS);
 }
 
+void exchange_count_end(struct exchange *x)
+{
+	if (x->is_counted)
+		stats_stream_closed(session_get_door(x->peer->session));
+	x->is_counted = false;
+}
+
 void exchange_begin_stream(struct exchange *x)
 {
 	auto_strbuf first = { 0 };
 
+	if (!x->is_counted)
+		stats_stream_opened(session_get_door(x->peer->session));
+	x->is_counted = true;
 	exchange_open_events(x);
 	add_priming(x, &first);
 	x->is_stream = true;

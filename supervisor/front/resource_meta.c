@@ -284,6 +284,7 @@ void resource_meta_get_routes(struct conf *const *conf, struct http_route ret[RE
 		.path = RESOURCE_META_PATH,
 		.methods = HTTPD_GET,
 		.is_prefix = true,
+		.zone = GUARD_ZONE_OPEN,
 		.head = on_meta,
 		.arg = (void *)(uintptr_t)conf,
 	};

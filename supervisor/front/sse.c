@@ -7,6 +7,7 @@
 #include "supervisor/front/heartbeat.h"
 #include "supervisor/front/http_accept.h"
 #include "supervisor/front/http_kept.h"
+#include "supervisor/front/owner.h"
 
 #define MESSAGES_PATH "/messages"
 
@@ -54,6 +55,7 @@ static void end_stream(struct sse_stream *stream)
 	if (!stream->conn)
 		return;
 	stream->conn = NULL;
+	stats_stream_closed(session_get_door(stream->session));
 	heartbeat_leave(stream->sse->heartbeat, &stream->beat);
 	loop_defer(stream->sse->loop, free, stream);
 }
@@ -118,6 +120,7 @@ static void open_stream(struct sse *sse, struct http_conn *conn, const struct ht
 	stream->sse = sse;
 	stream->conn = conn;
 	stream->session = session;
+	stats_stream_opened(session_get_door(session));
 	heartbeat_join(sse->heartbeat, &stream->beat);
 	session_get_id(session, id);
 	strbuf_addf(&first, "event: endpoint\ndata: %s" MESSAGES_PATH "?session_id=%s\n\n",
@@ -144,18 +147,19 @@ static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 /* --- messages from the client -------------------------------------------------------------------- */
 
 /* A session is known on the endpoint that it was opened on, and below the path of the whole fleet: what it
- * reaches is its own endpoint either way. */
-static struct session *find_session(struct sse *sse, const char *id, const char *domain)
+ * reaches is its own endpoint either way. To others than its owner it is not known at all. */
+static struct session *find_session(
+	struct sse *sse, const struct http_conn *conn, const char *id, const char *domain)
 {
 	struct session *session = session_find(mcp_get_sessions(sse->mcp), id, strlen(id));
 	const char *own;
 
 	if (!session || !session_has_ops(session, &sink_ops))
 		return NULL; /* of another door */
-	if (!domain)
-		return session;
 	own = endpoint_get_domain(session_get_endpoint(session));
-	return own && streq(own, domain) ? session : NULL;
+	if (domain && !(own && streq(own, domain)))
+		return NULL;
+	return owner_admit(session, http_conn_get_caller(conn)) ? session : NULL;
 }
 
 /* What the head of a POST leaves for its body. */
@@ -194,7 +198,7 @@ static bool on_post_head(void *arg, struct http_conn *conn, struct http_ask *ask
 			"session_id is missing or comes twice: POST to the path that the endpoint event gave");
 		return false;
 	}
-	if (!find_session(sse, strbuf_get(&id), ask->domain)) {
+	if (!find_session(sse, conn, strbuf_get(&id), ask->domain)) {
 		http_conn_refuse(
 			conn, 404, "no such session: it has ended; open a new stream with GET");
 		return false;
@@ -213,7 +217,7 @@ static void on_post_body(
 	static const struct http_reply accepted = { .status = 202 };
 	const struct post_note *note = left;
 	struct sse *sse = arg;
-	struct session *session = find_session(sse, note->id, NULL);
+	struct session *session = find_session(sse, conn, note->id, NULL);
 	auto_strbuf text = { 0 };
 	enum mcp_verdict verdict;
 

@@ -13,6 +13,7 @@
 #include "shared/fd.h"
 #include "shared/limits.h"
 #include "shared/rpc.h"
+#include "supervisor/stats.h"
 
 enum {
 	SCRATCH_BYTES = 64 * KIB,
@@ -168,6 +169,7 @@ static void refuse_long_line(struct stream *stream, const char *head, size_t len
 	struct jspan id = rpc_find_request_id(head, len);
 	auto_strbuf reply = { 0 };
 
+	stats_limit_reached(STATS_LIMIT_REQUEST_BYTES);
 	rpc_add_error(&reply, id.at ? id : null_id, RPC_INVALID_REQUEST,
 		"the message is larger than limits.request_bytes");
 	if (stream->session)

@@ -8,9 +8,11 @@
 #include "shared/rpc.h"
 #include "supervisor/front/http_accept.h"
 #include "supervisor/front/http_kept.h"
+#include "supervisor/front/owner.h"
 #include "supervisor/front/peer.h"
 #include "supervisor/mcp/batch.h"
 #include "supervisor/mcp/envelope.h"
+#include "supervisor/stats.h"
 
 static const char type_json[] = "application/json";
 static const char type_stream[] = "text/event-stream";
@@ -36,6 +38,7 @@ static void refuse(
 {
 	auto_strbuf body = { 0 };
 
+	stats_http_refused((unsigned)status);
 	rpc_add_error(&body, id, code, message);
 	const struct http_reply reply = { .status = status,
 		.content_type = type_json,
@@ -44,6 +47,11 @@ static void refuse(
 		.extra = status == 503 ? "Retry-After: 1\r\n" : NULL };
 
 	http_conn_answer(conn, &reply);
+}
+
+static void add_refusal(struct strbuf *body, const char *why)
+{
+	rpc_add_error(body, (struct jspan){ 0 }, RPC_INVALID_REQUEST, why);
 }
 
 static void refuse_plainly(struct http_conn *conn, int status, const char *message)
@@ -80,6 +88,8 @@ static struct peer *get_peer(const struct streamable *door, struct http_conn *co
 		return NULL;
 	}
 	peer = peer_find(door->peers, headers->session, endpoint);
+	if (peer && !owner_admit(peer_get_session(peer), http_conn_get_caller(conn)))
+		peer = NULL; /* nobody learns that there is such a session */
 	if (!peer)
 		refuse(conn, 404, id, RPC_INVALID_REQUEST,
 			"no such session here: it has ended; begin with initialize");
@@ -294,6 +304,7 @@ static void refuse_fault(const struct post *post, const struct envelope_fault *f
 {
 	auto_strbuf body = { 0 };
 
+	stats_http_refused((unsigned)fault->status);
 	envelope_fault_answer(fault, post->id, &body);
 	const struct http_reply reply = { .status = fault->status,
 		.content_type = type_json,
@@ -374,5 +385,6 @@ void streamable_get_routes(struct streamable *door, struct http_route ret[STREAM
 		.head = on_head,
 		.body = on_body,
 		.free_note = free_note,
+		.add_refusal = add_refusal,
 		.arg = door };
 }

@@ -178,8 +178,9 @@ static bool is_same_request(const struct call *call, const struct forward *forwa
 		       jspan_member(forward->params, "arguments", NULL));
 }
 
-static void attach(struct router *router, struct call *call, const struct origin *origin)
+static void attach(struct router *router, struct call *call, const struct forward *forward)
 {
+	const struct origin *origin = forward->origin;
 	struct session_info *info = session_get_info(origin->session);
 	struct domain *domain = fleet_get(router->fleet, call->domain);
 	uint64_t no = session_get_number(origin->session);
@@ -193,6 +194,7 @@ static void attach(struct router *router, struct call *call, const struct origin
 	call->session_no = no;
 	call->session = origin->session;
 	call->via = origin->via;
+	router_time(call, forward);
 	call->level = origin->level;
 	call->client = origin->client;
 	call->parked_token[0] = '\0';
@@ -246,7 +248,7 @@ bool bridge_resume(struct router *router, const struct forward *forward)
 		call_refused_forward(router, forward, RPC_INVALID_PARAMS);
 		return true;
 	}
-	attach(router, call, forward->origin);
+	attach(router, call, forward);
 	if (++call->n_rounds > MAX_ROUNDS) {
 		router_cancel_in_domain(router, call, "it asks without end");
 		router_fail(router, call, RPC_INTERNAL_ERROR, "the tool asks for input without end",

@@ -83,6 +83,8 @@ static void tell_end(struct router *router, struct call *call)
 
 void call_ended(struct router *router, struct call *call)
 {
+	if (call->is_tool_error && call->timing.series)
+		stats_failed(call->timing.series->door, STATS_TOOL_ERROR);
 	if (call->audit || log_is_on(LOG_LEVEL_DEBUG))
 		tell_end(router, call);
 	router_end_trace(router, call);

@@ -2,6 +2,7 @@
 #include "supervisor/mcp/mcp.h"
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/limits.h"
 #include "shared/log.h"
 #include "shared/rpc.h"
@@ -13,12 +14,14 @@
 #include "supervisor/mcp/news.h"
 #include "supervisor/mcp/router.h"
 #include "supervisor/mcp/tasks.h"
+#include "supervisor/stats.h"
 
 /* A request that came before the lists of tools were complete. */
 struct early {
 	STAILQ_ENTRY(early) next;
 	struct session *session;
 	uint64_t via;
+	int64_t since_us;
 	size_t len;
 	char text[];
 };
@@ -184,6 +187,9 @@ static int code_of(enum mcp_verdict verdict)
 	return 0;
 }
 
+static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, int64_t since_us, struct strbuf *reply);
+
 static void run_early(struct mcp *mcp)
 {
 	struct early *early;
@@ -196,7 +202,9 @@ static void run_early(struct mcp *mcp)
 		enum mcp_verdict verdict;
 
 		STAILQ_REMOVE_HEAD(&mcp->early, next);
-		verdict = mcp_receive(mcp, early->session, &input, &reply);
+		verdict = session_is_open(early->session) ? receive_one(mcp, early->session, &input,
+								    early->since_us, &reply)
+							  : MCP_ACCEPTED;
 		if (verdict != MCP_ACCEPTED)
 			session_answer(early->session, early->via, reply.data, reply.len,
 				code_of(verdict));
@@ -262,6 +270,13 @@ static void tell_if_changed(struct mcp *mcp, const struct versions *before)
 	}
 }
 
+static bool has_tool(void *arg, const char *tool)
+{
+	struct catalog_target target;
+
+	return endpoint_find_tool(arg, tool, &target);
+}
+
 static void on_offering(void *arg, struct domain *domain, const struct offering *offering)
 {
 	struct mcp *mcp = arg;
@@ -270,10 +285,15 @@ static void on_offering(void *arg, struct domain *domain, const struct offering 
 	struct versions whole = versions_of(catalog_endpoint(mcp->catalog, NULL));
 	struct versions one = versions_of(catalog_endpoint(mcp->catalog, name));
 
-	if (conf)
+	if (conf) {
 		catalog_set_domain(mcp->catalog, conf, offering);
-	else
+	} else {
 		catalog_remove_domain(mcp->catalog, name);
+		stats_forget_domain(name);
+	}
+	/* What a domain that is down does not offer it had, and will have again. */
+	if (conf && offering)
+		stats_keep_tools(name, has_tool, catalog_endpoint(mcp->catalog, name));
 	if (mcp->settled && !mcp->refuses) {
 		tell_if_changed(mcp, &whole);
 		tell_if_changed(mcp, &one);
@@ -349,12 +369,28 @@ static enum mcp_verdict refuse(const struct session_info *info, const struct rpc
 	return verdict;
 }
 
-static void keep_for_later(struct mcp *mcp, struct session *session, const struct mcp_input *input)
+/* The code of an error that we wrote ourselves: a short number. */
+static int code_in(const struct strbuf *reply)
+{
+	struct jspan error = { 0 };
+	struct jspan code = { 0 };
+	char digits[16] = "";
+
+	if (jspan_check(strbuf_get(reply), reply->len, &error, NULL) == 0)
+		code = jspan_member(jspan_member(error, "error", NULL), "code", NULL);
+	if (code.len < sizeof(digits))
+		memcpy(digits, code.len ? code.at : "", code.len);
+	return (int)strtol(digits, NULL, 10);
+}
+
+static void keep_for_later(
+	struct mcp *mcp, struct session *session, const struct mcp_input *input, int64_t since_us)
 {
 	struct early *early = alloc_zero(sizeof(*early) + input->len);
 
 	early->session = session;
 	early->via = input->via;
+	early->since_us = since_us;
 	early->len = input->len;
 	memcpy(early->text, input->text, input->len);
 	STAILQ_INSERT_TAIL(&mcp->early, early, next);
@@ -440,6 +476,8 @@ static enum mcp_verdict check_request(struct mcp *mcp, struct session *session,
 		return refuse(info, rpc, RPC_INVALID_REQUEST,
 			"a request with this id is still in flight in this session", MCP_INVALID,
 			reply);
+	if (!mcp->settled && info->n_early >= mcp->conf->limits.calls_per_session)
+		stats_limit_reached(STATS_LIMIT_CALLS_PER_SESSION);
 	if (!mcp->settled && (info->n_early >= mcp->conf->limits.calls_per_session ||
 				     len > MAX_EARLY_BYTES - mcp->early_bytes))
 		return refuse(info, rpc, RPC_OVERLOADED, "the fleet is starting; try again later",
@@ -482,8 +520,20 @@ static void fill_origin(struct session *session, const struct mcp_input *input,
 	ret->client = client_read_capabilities(envelope->capabilities);
 }
 
+/* A notification has no answer that could be timed. */
+static void fill_timing(struct session *session, const struct rpc *rpc, unsigned method,
+	int64_t since_us, struct stats_timing *ret)
+{
+	if (rpc->kind == RPC_REQUEST)
+		*ret = (struct stats_timing){
+			.series = stats_find_series(session_get_door(session), method, NULL),
+			.since_us = since_us,
+		};
+}
+
 static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
-	const struct mcp_input *input, const struct rpc *rpc, struct strbuf *reply)
+	const struct mcp_input *input, const struct rpc *rpc, int64_t since_us,
+	struct strbuf *reply)
 {
 	struct envelope envelope;
 	struct envelope_fault fault;
@@ -496,12 +546,13 @@ static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
 
 	envelope_read(rpc, input->headers, &envelope);
 	fill_origin(session, input, rpc, &envelope, &origin);
+	fill_timing(session, rpc, method_find_number(rpc->method), since_us, &origin.timing);
 	if (origin.is_modern && rpc->kind == RPC_REQUEST &&
 		envelope_check(rpc, &envelope, input->headers, &fault) != 0)
 		return refuse_envelope(rpc, &fault, reply);
 	switch (method_run(&context, rpc, mcp->settled)) {
 	case METHOD_WAITS:
-		keep_for_later(mcp, session, input);
+		keep_for_later(mcp, session, input, since_us);
 		break;
 	case METHOD_UNKNOWN:
 		if (rpc->kind == RPC_REQUEST)
@@ -513,19 +564,31 @@ static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
 	return MCP_ACCEPTED;
 }
 
-static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
-	const struct mcp_input *input, struct strbuf *reply)
+static unsigned method_of(int parsed, const struct rpc *rpc)
+{
+	if (parsed != 0)
+		return method_other_number();
+	if (rpc->kind == RPC_RESULT || rpc->kind == RPC_ERROR)
+		return method_response_number();
+	return method_find_number(rpc->method);
+}
+
+static enum mcp_verdict take_message(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, int64_t since_us, struct strbuf *reply)
 {
 	enum mcp_verdict verdict = MCP_ACCEPTED;
 	const char *why = NULL;
 	struct rpc rpc;
 	int r = rpc_parse(input->text, input->len, &rpc, &why);
 
+	if (since_us == 0)
+		stats_received(session_get_door(session), method_of(r, &rpc));
 	if (r == RPC_INVALID_PARAMS && rpc.id.at) {
 		/* A request all the same: its answer goes where answers go. */
 		auto_strbuf error = { 0 };
 
 		rpc_add_error(&error, rpc.id, r, why);
+		stats_failed(session_get_door(session), stats_error_of(r));
 		session_answer(session, input->via, error.data, error.len, r);
 		return MCP_ACCEPTED;
 	}
@@ -542,7 +605,26 @@ static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
 		cancel_early(mcp, session, &rpc);
 	if (rpc.kind == RPC_REQUEST)
 		verdict = check_request(mcp, session, &rpc, input->len, reply);
-	return verdict == MCP_ACCEPTED ? run_message(mcp, session, input, &rpc, reply) : verdict;
+	if (verdict != MCP_ACCEPTED)
+		return verdict;
+	return run_message(mcp, session, input, &rpc, since_us ? since_us : clock_now_us(), reply);
+}
+
+static void count_refusal(
+	const struct session *session, enum mcp_verdict verdict, const struct strbuf *reply)
+{
+	if (verdict != MCP_ACCEPTED)
+		stats_failed(session_get_door(session), stats_error_of(code_in(reply)));
+}
+
+/* `since_us`: when it came, if that was earlier and it was counted then; 0: it comes now. */
+static enum mcp_verdict receive_one(struct mcp *mcp, struct session *session,
+	const struct mcp_input *input, int64_t since_us, struct strbuf *reply)
+{
+	enum mcp_verdict verdict = take_message(mcp, session, input, since_us, reply);
+
+	count_refusal(session, verdict, reply);
+	return verdict;
 }
 
 /* An array of messages, where this session's revision has them: absent otherwise. */
@@ -573,6 +655,8 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 	struct jspan item;
 	size_t cursor = 0;
 
+	if (n > max)
+		stats_limit_reached(STATS_LIMIT_CALLS_PER_SESSION);
 	if (n == 0 || n > max) {
 		auto_free char *why = alloc_printf("a batch of %zu messages: 1 to %u are taken "
 						   "(limits.calls_per_session)",
@@ -592,14 +676,16 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 		auto_strbuf error = { 0 };
 
 		strbuf_add(&text, item.at, item.len);
-		if (batch_is_initialize(item))
+		if (batch_is_initialize(item)) {
 			rpc_add_error(&error, jspan_member(item, "id", NULL), RPC_INVALID_REQUEST,
 				"initialize must not be part of a batch");
-		else
+			count_refusal(session, MCP_INVALID, &error);
+		} else {
 			(void)receive_one(mcp, session,
 				&(struct mcp_input){
 					.text = text.data, .len = text.len, .via = via },
-				&error);
+				0, &error);
+		}
 		if (error.len > 0)
 			session_answer(session, via, error.data, error.len, RPC_INVALID_REQUEST);
 	}
@@ -609,15 +695,18 @@ static enum mcp_verdict receive_batch(struct mcp *mcp, struct session *session, 
 enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
 	const struct mcp_input *input, struct strbuf *reply)
 {
+	enum mcp_verdict verdict;
 	struct jspan batch;
 
 	if (!session_is_open(session))
 		return MCP_ACCEPTED; /* it ends with this turn: nothing is begun for it */
 	session_touch(session);
 	batch = get_batch(session, input->text, input->len);
-	if (batch.at)
-		return receive_batch(mcp, session, batch, input->via, reply);
-	return receive_one(mcp, session, input, reply);
+	if (!batch.at)
+		return receive_one(mcp, session, input, 0, reply);
+	verdict = receive_batch(mcp, session, batch, input->via, reply);
+	count_refusal(session, verdict, reply);
+	return verdict;
 }
 
 /* --- public ------------------------------------------------------------------------------------ */

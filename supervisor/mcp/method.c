@@ -538,6 +538,7 @@ static void on_set_level(const struct method_context *c, const struct rpc *rpc)
 static void on_listen(const struct method_context *c, const struct rpc *rpc)
 {
 	if (session_get_info(c->origin->session)->n_listens >= c->conf->limits.calls_per_session) {
+		stats_limit_reached(STATS_LIMIT_CALLS_PER_SESSION);
 		fail(c, RPC_OVERLOADED,
 			"too many subscriptions/listen requests are open in this session "
 			"(limits.calls_per_session)");
@@ -600,6 +601,40 @@ static const struct method methods[] = {
 	{ "notifications/cancelled", on_cancelled, LEGACY | MODERN | NOTIFICATION, 0 },
 	{ "notifications/roots/list_changed", on_roots_changed, LEGACY | NOTIFICATION, 0 },
 };
+
+/* Beside those of the table. */
+enum {
+	RESPONSE = N_ELEMENTS(methods),
+	OTHER,
+	NUMBERS,
+};
+
+_Static_assert((unsigned)NUMBERS <= (unsigned)STATS_METHODS, "there is a number for each method");
+
+unsigned method_find_number(struct jspan name)
+{
+	for (unsigned i = 0; i < N_ELEMENTS(methods); i++)
+		if (jspan_is(name, methods[i].name))
+			return i;
+	return OTHER;
+}
+
+unsigned method_response_number(void)
+{
+	return RESPONSE;
+}
+
+unsigned method_other_number(void)
+{
+	return OTHER;
+}
+
+const char *method_name(unsigned number)
+{
+	if (number < N_ELEMENTS(methods))
+		return methods[number].name;
+	return number == RESPONSE ? "response" : number == OTHER ? "other" : NULL;
+}
 
 static const struct method *find_method(const struct rpc *rpc, bool is_modern)
 {

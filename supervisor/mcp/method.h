@@ -21,6 +21,15 @@ enum method_wait {
 	METHOD_UNKNOWN, /* nothing was answered */
 };
 
+/* Methods as numbers, for what is counted: those of the table, then one for the answers of clients and one
+ * for all others; below STATS_METHODS. */
+unsigned method_find_number(struct jspan name);
+unsigned method_response_number(void);
+unsigned method_other_number(void);
+
+/* "response", "other"; NULL: there is no such number. */
+const char *method_name(unsigned number);
+
 /* `settled`: every domain has had its chance to start. A request is answered through its session
  * (maybe later); notifications never are. */
 enum method_wait method_run(

@@ -90,6 +90,7 @@ void answer_result(const struct origin *to, struct jspan result, unsigned flags)
 		strbuf_add(&text, result.at, result.len);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
+	stats_answered(&to->timing, 0);
 	session_answer(to->session, to->via, text.data, text.len, 0);
 }
 
@@ -103,6 +104,7 @@ void answer_error(const struct origin *to, int code, const char *message, const 
 	auto_strbuf text = { 0 };
 
 	rpc_add_error_data(&text, to->id, code, message, data);
+	stats_answered(&to->timing, code);
 	session_answer(to->session, to->via, text.data, text.len, code);
 }
 
@@ -144,8 +146,10 @@ void answer_error_object(const struct origin *to, struct jspan error)
 	splices_apply(&splices, error, &text);
 	strbuf_addc(&text, '}');
 	jspan_one_line(text.data, text.len);
-	session_answer(to->session, to->via, text.data, text.len,
-		code < INT32_MIN || code > INT32_MAX || code == 0 ? RPC_INTERNAL_ERROR : (int)code);
+	if (code < INT32_MIN || code > INT32_MAX || code == 0)
+		code = RPC_INTERNAL_ERROR;
+	stats_answered(&to->timing, (int)code);
+	session_answer(to->session, to->via, text.data, text.len, (int)code);
 }
 
 void answer_quoting(const struct origin *to, int code, const char *message, struct jspan text)

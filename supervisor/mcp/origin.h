@@ -31,6 +31,7 @@ struct origin {
 	const struct envelope
 		*envelope; /* of a modern request, or what HTTP headers say; NULL: nothing */
 	const struct mcp_headers *headers; /* NULL: not HTTP */
+	struct stats_timing timing; /* what its answer is counted under; zero: under nothing */
 };
 
 enum {

@@ -13,6 +13,7 @@
 #include "supervisor/mcp/headers.h"
 #include "supervisor/mcp/rewrite.h"
 #include "supervisor/mcp/router_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	FIRST_BUCKETS = 256,
@@ -89,6 +90,7 @@ static void free_call(struct call *call)
 {
 	if (call->ids != call->own_ids)
 		free(call->ids);
+	stats_series_unref(call->timing.series);
 	free(call->label);
 	free(call->trace);
 	trace_span_free(call->span);
@@ -129,6 +131,7 @@ struct origin call_origin(const struct call *call)
 		.is_modern = call->is_modern,
 		.level = call->level,
 		.client = call->client,
+		.timing = call->timing,
 	};
 }
 
@@ -251,6 +254,22 @@ static void keep_params(struct router *router, struct call *call, struct jspan p
 	router->kept_bytes += params.len;
 }
 
+/* Under the domain that serves it, whichever endpoint it came to. */
+void router_time(struct call *call, const struct forward *forward)
+{
+	const struct stats_timing *asked = &forward->origin->timing;
+	const char *tool = forward->kind == FORWARD_TOOL ? forward->target->name : NULL;
+	struct stats_series *before = call->timing.series;
+
+	if (!asked->series)
+		return;
+	call->timing.since_us = asked->since_us;
+	call->timing.series = stats_series_ref(
+		stats_find_series(stats_door_beside(asked->series->door, forward->target->domain),
+			asked->series->method, tool));
+	stats_series_unref(before);
+}
+
 static struct call *add_call(struct router *router, const struct forward *forward)
 {
 	const struct origin *origin = forward->origin;
@@ -277,6 +296,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	call->label = alloc_str(target->name);
 	call->since_us = clock_now_us();
 	call->timeout_ms = target->timeout_ms;
+	router_time(call, forward);
 	router_begin_trace(router, call, forward);
 	call->endpoint = session_get_endpoint(origin->session);
 	LIST_INIT(&call->asks);
@@ -335,6 +355,7 @@ void router_refuse_send(struct router *router, uint64_t no, int err)
 	if (err == -ENOBUFS && domain) {
 		const char *name = domain_get_name(domain);
 
+		stats_limit_reached(STATS_LIMIT_DOMAIN_QUEUE);
 		message = alloc_printf(
 			"the queue of domain %s is full (domains.%s.queue, queue_bytes), or other "
 			"sessions have all its processes (isolation, processes.max); try again later",
@@ -446,6 +467,7 @@ static void refuse_result(struct router *router, struct call *call, size_t len)
 		"the answer of %s has %zu bytes; tools.max_result_bytes allows %zu. Ask for less",
 		call->label, len, router->conf->tools.max_result_bytes);
 
+	stats_limit_reached(STATS_LIMIT_RESULT_BYTES);
 	/* Not its name: of a resource that is a URI, which may hold what the client filled in. */
 	if (log_limit_ok(&router->big_log, BIG_LOG_BURST, "answers that are too large"))
 		log_warn("call %llu: its answer has %zu bytes (tools.max_result_bytes)",

@@ -32,8 +32,9 @@ struct call {
 	char *label;      /* the tool's name as it is listed, a URI, … */
 	int64_t since_us; /* clock_now_us() */
 	int64_t timeout_ms;
-	char *trace;      /* NULL: none */
-	bool is_answered; /* how it ends: call_end.h */
+	struct stats_timing timing; /* its series is a reference of ours */
+	char *trace;                /* NULL: none */
+	bool is_answered;           /* how it ends: call_end.h */
 	bool is_tool_error;
 	int code;                 /* of a JSON-RPC error; 0: none */
 	struct trace_span *span;  /* NULL: it has none */
@@ -128,6 +129,8 @@ void router_answer(struct router *router, struct call *call, struct jspan result
 void router_cancel_in_domain(struct router *router, const struct call *call, const char *reason);
 int router_send(struct router *router, struct call *call, const struct forward *forward,
 	const char *input_responses);
+/* From now on it is this request that it answers, and is counted as. */
+void router_time(struct call *call, const struct forward *forward);
 /* A call that is sent again is another one for the worker. */
 void router_renumber(struct router *router, struct call *call);
 void router_refuse_send(struct router *router, uint64_t no, int err);

@@ -8,7 +8,9 @@
 #include "shared/alloc.h"
 #include "shared/ascii.h"
 #include "shared/log.h"
+#include "supervisor/mcp/catalog.h"
 #include "supervisor/mcp/session_private.h"
+#include "supervisor/stats.h"
 
 enum {
 	FIRST_BUCKETS = 64,
@@ -32,6 +34,7 @@ struct sessions {
 	unsigned n_sessions; /* without them */
 	uint64_t last_number;
 	struct sessions_totals totals;
+	size_t queued_bytes; /* of all */
 	struct log_limit slow_log;
 	struct log_limit full_log;
 	struct log_limit end_log;
@@ -118,6 +121,7 @@ static void free_session(void *arg)
 		STAILQ_REMOVE_HEAD(&session->queue, next);
 		free(queued);
 	}
+	stats_door_unref(session->door);
 	principal_unref(session->caller.principal);
 	for (int i = 0; i < USAGE_OFS; i++)
 		usage_unref(session->caller.usages[i]);
@@ -158,7 +162,11 @@ static void end_session(struct session *session, const char *reason)
 		LIST_REMOVE(session, in_ids);
 		sessions->n_sessions--;
 		sessions->totals.n_closed++;
+		stats_session_closed(
+			session->door, reason, loop_now_ms(sessions->loop) - session->opened_ms);
 	}
+	sessions->queued_bytes -= session->queued_bytes;
+	session->queued_bytes = 0;
 	for (int i = 0; i < USAGE_OFS && !session->ops->is_once; i++)
 		usage_give(session->caller.usages[i], USAGE_SESSIONS);
 	LIST_REMOVE(session, in_numbers);
@@ -172,7 +180,7 @@ static void end_session(struct session *session, const char *reason)
 void session_gone(struct session *session)
 {
 	if (session->ops)
-		end_session(session, "its client has left");
+		end_session(session, session->closes ? session->closes : "its client has left");
 }
 
 void session_close(struct session *session, const char *reason)
@@ -256,6 +264,11 @@ unsigned sessions_count(const struct sessions *sessions)
 	return sessions->n_sessions;
 }
 
+size_t sessions_get_queued(const struct sessions *sessions)
+{
+	return sessions->queued_bytes;
+}
+
 void sessions_get_totals(const struct sessions *sessions, struct sessions_totals *ret)
 {
 	*ret = sessions->totals;
@@ -290,6 +303,7 @@ static struct session *make_session(struct sessions *sessions, const struct sink
 	session->ops = ops;
 	session->sink = sink;
 	session->endpoint = endpoint;
+	session->door = stats_door_get(ops->name, endpoint ? endpoint_get_domain(endpoint) : NULL);
 	session->opened_ms = session->active_ms = loop_now_ms(sessions->loop);
 	session->number = ++sessions->last_number;
 	STAILQ_INIT(&session->queue);
@@ -312,6 +326,7 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 			log_warn("%u sessions are open, refusing more (limits.sessions)",
 				sessions->n_sessions);
 		sessions->totals.n_refused++;
+		stats_limit_reached(STATS_LIMIT_SESSIONS);
 		return NULL;
 	}
 	session = make_session(sessions, ops, sink, endpoint);
@@ -319,6 +334,7 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 		make_id(session->id);
 		sessions->n_sessions++;
 		sessions->totals.n_opened++;
+		stats_session_opened(session->door);
 	} else {
 		sessions->totals.n_once++;
 	}
@@ -356,6 +372,14 @@ void session_set_caller(struct session *session, const struct caller *caller)
 		if (!session->ops->is_once)
 			usage_add(caller->usages[i], USAGE_SESSIONS);
 	}
+}
+
+void session_set_principal(struct session *session, struct principal *principal)
+{
+	struct principal *old = session->caller.principal;
+
+	session->caller.principal = principal_ref(principal);
+	principal_unref(old);
 }
 
 struct usage *session_get_usage(const struct session *session, enum usage_of of)
@@ -434,6 +458,11 @@ struct endpoint *session_get_endpoint(const struct session *session)
 	return session->endpoint;
 }
 
+struct stats_door *session_get_door(const struct session *session)
+{
+	return session->door;
+}
+
 void *session_get_sink(const struct session *session)
 {
 	return session->sink;
@@ -485,6 +514,8 @@ static void close_slow(struct session *session)
 	char id[SESSION_SHOWN_TEXT];
 
 	session_get_shown_id(session, id);
+	stats_limit_reached(STATS_LIMIT_SESSION_QUEUE);
+	stats_failed(session->door, STATS_SLOW_CLIENT);
 	const struct log_about about = { .session = id };
 	if (log_limit_ok(&session->owner->slow_log, SLOW_LOG_BURST, "slow clients"))
 		log_warn_about(&about,
@@ -511,6 +542,7 @@ static void enqueue(struct session *session, const struct outgoing *out)
 	memcpy(queued->json, out->json, out->len);
 	STAILQ_INSERT_TAIL(&session->queue, queued, next);
 	session->queued_bytes += out->len;
+	session->owner->queued_bytes += out->len;
 	session->n_queued++;
 }
 
@@ -569,6 +601,7 @@ void session_drained(struct session *session)
 			return;
 		STAILQ_REMOVE_HEAD(&session->queue, next);
 		session->queued_bytes -= queued->out.len;
+		session->owner->queued_bytes -= queued->out.len;
 		session->n_queued--;
 		free(queued);
 	}

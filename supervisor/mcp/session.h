@@ -12,6 +12,7 @@
 #include "supervisor/mcp/level.h"
 #include "supervisor/mcp/principal.h"
 #include "supervisor/mcp/revision.h"
+#include "supervisor/stats_door.h"
 
 struct session;
 struct sessions;
@@ -116,6 +117,9 @@ struct sessions_totals {
 
 void sessions_get_totals(const struct sessions *sessions, struct sessions_totals *ret);
 
+/* Bytes that wait to be sent to clients, of all sessions together. */
+size_t sessions_get_queued(const struct sessions *sessions);
+
 /* NULL: limits.sessions is reached. */
 struct session *session_open(struct sessions *sessions, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint);
@@ -123,6 +127,8 @@ struct session *session_open(struct sessions *sessions, const struct sink_ops *o
 /* Whose it is: at its beginning, and again with each request of the same identity, since what a token or a key
  * allows may have changed. Copied; whose limits it counts for is decided at its beginning. */
 void session_set_caller(struct session *session, const struct caller *caller);
+/* What its principal allows has changed. */
+void session_set_principal(struct session *session, struct principal *principal);
 struct principal *session_get_principal(
 	const struct session *session); /* NULL: a local process; borrowed */
 struct usage *session_get_usage(
@@ -145,6 +151,8 @@ enum { SESSION_SHOWN_TEXT = 9 };
 void session_get_shown_id(const struct session *session, char ret[SESSION_SHOWN_TEXT]);
 struct endpoint *session_get_endpoint(const struct session *session);
 void *session_get_sink(const struct session *session);
+struct stats_door *session_get_door(
+	const struct session *session); /* what it is counted under; borrowed */
 struct session_info *session_get_info(struct session *session);
 unsigned session_count_calls(const struct session *session); /* in flight */
 void session_add_call(struct session *session);

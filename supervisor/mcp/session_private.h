@@ -2,6 +2,7 @@
 #pragma once
 
 #include "supervisor/mcp/session.h"
+#include "supervisor/stats_door.h"
 
 enum { SESSION_ID_BYTES = 16 };
 
@@ -19,6 +20,7 @@ struct session {
 	const struct sink_ops *ops; /* NULL: closed, about to be freed */
 	void *sink;
 	struct endpoint *endpoint;
+	struct stats_door *door; /* a reference of ours */
 	bool has_caller;
 	struct caller caller; /* its principal and usages are references of ours */
 	STAILQ_HEAD(, queued) queue;

@@ -235,10 +235,14 @@ void health_set_stopping(struct health *health)
 
 void health_get_routes(struct health *health, struct http_route ret[HEALTH_ROUTES])
 {
-	ret[0] = (struct http_route){
-		.path = "/health", .methods = HTTPD_GET, .head = on_health, .arg = health
-	};
-	ret[1] = (struct http_route){
-		.path = "/ready", .methods = HTTPD_GET, .head = on_ready, .arg = health
-	};
+	ret[0] = (struct http_route){ .path = "/health",
+		.methods = HTTPD_GET,
+		.zone = GUARD_ZONE_PROBE,
+		.head = on_health,
+		.arg = health };
+	ret[1] = (struct http_route){ .path = "/ready",
+		.methods = HTTPD_GET,
+		.zone = GUARD_ZONE_PROBE,
+		.head = on_ready,
+		.arg = health };
 }

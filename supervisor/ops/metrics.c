@@ -5,217 +5,132 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/log.h"
+#include "supervisor/front/http_accept.h"
+#include "supervisor/ops/metrics_private.h"
 
-#define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define TYPE_TEXT "text/plain; version=0.0.4; charset=utf-8"
+#define TYPE_OPEN "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-struct metrics {
-	struct loop *loop;
-	const struct health *health;
-	const struct registration *registration;
-	const struct otlp *otlp; /* NULL: nobody makes spans */
-	const struct courier *courier;
-	int64_t began_ms;
-};
+enum { LAG_EVERY_MS = 1000 };
 
-/* --- the format --------------------------------------------------------------------------------- */
+/* --- the daemon as a whole ---------------------------------------------------------------------- */
 
-static void begin(struct strbuf *out, const char *name, const char *type, const char *help)
+static void add_daemon(const struct metrics *metrics, struct metrics_text *text)
 {
-	strbuf_addf(
-		out, "# HELP mcp_fleet_%s %s\n# TYPE mcp_fleet_%s %s\n", name, help, name, type);
+	const char *version = PACKAGE_VERSION;
+	json_auto_t *reasons = health_make_reasons(metrics->parts.health);
+	int64_t up_ms = loop_now_ms(metrics->parts.loop) - metrics->began_ms;
+
+	metrics_begin(text, METRIC_BUILD);
+	metrics_add(text, 1, &version);
+	metrics_add_one(text, METRIC_UPTIME, up_ms / CLOCK_SECOND_MS);
+	metrics_add_one(text, METRIC_READY, json_array_size(reasons) == 0);
 }
 
-/* In a label's value these three are escaped. */
-static void add_label(struct strbuf *out, const char *name, const char *value)
+static void add_loop(const struct metrics *metrics, struct metrics_text *text)
 {
-	strbuf_addf(out, "%s=\"", name);
-	for (; *value; value++) {
-		if (*value == '\n')
-			strbuf_adds(out, "\\n");
-		else if (*value == '"' || *value == '\\')
-			strbuf_addf(out, "\\%c", *value);
-		else
-			strbuf_addc(out, *value);
-	}
-	strbuf_addc(out, '"');
-}
+	metrics_begin(text, METRIC_LOOP_LAG);
+	metrics_add_histogram(text, &metrics->lag, NULL);
+	metrics_begin(text, METRIC_LOG_LINES);
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		const char *name = log_level_name((enum log_level)i);
 
-static void add_plain(
-	struct strbuf *out, const char *name, const char *type, const char *help, json_int_t value)
-{
-	begin(out, name, type, help);
-	strbuf_addf(out, "mcp_fleet_%s %lld\n", name, (long long)value);
-}
-
-static const char *text_of(json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
-/* --- the gateway -------------------------------------------------------------------------------- */
-
-static void add_domain_states(struct strbuf *out, json_t *domains)
-{
-	json_t *domain;
-	size_t i;
-
-	begin(out, "gateway_domain_state", "gauge",
-		"The state of a domain at the gateway: 1 for the one that it is in.");
-	json_array_foreach(domains, i, domain) {
-		strbuf_adds(out, "mcp_fleet_gateway_domain_state{");
-		add_label(out, "domain", text_of(domain, "name"));
-		strbuf_addc(out, ',');
-		add_label(out, "state", text_of(domain, "state"));
-		strbuf_adds(out, "} 1\n");
+		metrics_add(text, (int64_t)log_get_count((enum log_level)i), &name);
 	}
 }
 
-static void add_domain_tools(
-	struct strbuf *out, json_t *domains, const char *name, const char *member, const char *help)
+void metrics_write(const struct metrics *metrics, bool is_open, struct strbuf *out)
 {
-	json_t *domain;
-	size_t i;
+	struct metrics_text text = { .out = out, .is_open = is_open };
 
-	begin(out, name, "gauge", help);
-	json_array_foreach(domains, i, domain) {
-		strbuf_addf(out, "mcp_fleet_%s{", name);
-		add_label(out, "domain", text_of(domain, "name"));
-		strbuf_addf(out, "} %lld\n",
-			(long long)json_integer_value(json_object_get(domain, member)));
-	}
+	metrics_add_front(metrics, &text);
+	add_daemon(metrics, &text);
+	metrics_add_limits(metrics, &text);
+	metrics_add_domains(metrics, &text);
+	add_loop(metrics, &text);
+	metrics_add_process(&text);
+	metrics_add_outward(metrics, &text);
+	metrics_add_gateway(metrics, &text);
+	metrics_end(&text);
 }
 
-static void add_counters(struct strbuf *out, json_t *counters)
-{
-	static const struct {
-		const char *member;
-		const char *name;
-		const char *help;
-	} all[] = {
-		{ "rounds", "gateway_rounds_total",
-			"How often the gateway was compared with the fleet." },
-		{ "requests", "gateway_requests_total", "Requests to the gateway." },
-		{ "creates", "gateway_creates_total", "Entries made at the gateway." },
-		{ "updates", "gateway_updates_total", "Entries changed at the gateway." },
-		{ "deletes", "gateway_deletes_total", "Entries deleted at the gateway." },
-		{ "errors", "gateway_errors_total", "Requests to the gateway that failed." },
-	};
+/* --- the loop's lag ----------------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < N_ELEMENTS(all); i++)
-		add_plain(out, all[i].name, "counter", all[i].help,
-			json_integer_value(json_object_get(counters, all[i].member)));
+static void watch_lag(struct metrics *metrics)
+{
+	metrics->lag_due_us = clock_now_us() + LAG_EVERY_MS * INT64_C(1000);
+	timer_start(metrics->lag_timer, LAG_EVERY_MS);
 }
 
-static void add_gateway(struct strbuf *out, json_t *report)
+static void on_lag_timer(void *arg)
 {
-	json_t *gateway = json_object_get(report, "gateway");
-	json_t *domains = json_object_get(report, "domains");
-	json_t *days = json_object_get(json_object_get(gateway, "token"), "days_left");
+	struct metrics *metrics = arg;
 
-	add_plain(out, "gateway_connected", "gauge", "1: the gateway answers and takes the token.",
-		streq(text_of(gateway, "state"), "connected"));
-	add_domain_states(out, domains);
-	add_domain_tools(out, domains, "gateway_tools_wanted", "tools_wanted",
-		"Tools of a domain that the gateway should have.");
-	add_domain_tools(out, domains, "gateway_tools_found", "tools_found",
-		"Tools of a domain that the gateway has.");
-	add_plain(out, "gateway_drift", "gauge",
-		"What differs between the gateway and the fleet, and was not put right.",
-		(json_int_t)json_array_size(json_object_get(report, "drift")));
-	if (json_is_integer(days))
-		add_plain(out, "gateway_token_days_left", "gauge",
-			"Days until the gateway's token ends.", json_integer_value(days));
-	add_counters(out, json_object_get(report, "counters"));
-	add_plain(out, "registrar_restarts_total", "counter",
-		"How often the registrar's process was replaced.",
-		json_integer_value(
-			json_object_get(json_object_get(report, "process"), "restarts")));
+	histogram_add(&metrics->lag, clock_now_us() - metrics->lag_due_us);
+	watch_lag(metrics);
 }
 
-static void add_spans(const struct metrics *metrics, struct strbuf *out)
+/* --- the route ---------------------------------------------------------------------------------- */
+
+/* Whoever names no format, or any, gets the older one. */
+static bool wants_open(const struct http1_request *req)
 {
-	struct otlp_stats stats;
+	struct span accept = http1_header(req, "accept", NULL);
+	static const char name[] = "openmetrics-text";
+	bool is_named = accept.at && memmem(accept.at, accept.len, name, sizeof(name) - 1);
 
-	otlp_get_stats(metrics->otlp, &stats);
-	add_plain(out, "spans_total", "counter", "Spans that were made.", (json_int_t)stats.n_made);
-	add_plain(out, "spans_sent_total", "counter", "Spans that the collector has taken.",
-		(json_int_t)stats.n_sent);
-	add_plain(out, "spans_dropped_total", "counter",
-		"Spans that were lost: no room, refused, or switched off.",
-		(json_int_t)stats.n_dropped);
-	add_plain(out, "spans_waiting", "gauge", "Spans on their way to the collector.",
-		(json_int_t)stats.n_waiting);
-	add_plain(out, "span_requests_failed_total", "counter",
-		"Requests to the collector that failed or were refused.",
-		(json_int_t)stats.n_failures);
-	add_plain(out, "courier_restarts_total", "counter",
-		"How often the courier's process was replaced because it had died.",
-		(json_int_t)courier_get_restarts(metrics->courier));
-}
-
-/* --- the whole ---------------------------------------------------------------------------------- */
-
-static void add_fleet(const struct metrics *metrics, struct strbuf *out)
-{
-	json_auto_t *reasons = health_make_reasons(metrics->health);
-
-	begin(out, "build_info", "gauge", "Always 1; the version is a label.");
-	strbuf_adds(out, "mcp_fleet_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
-	add_plain(out, "uptime_seconds", "gauge", "Since the start of the daemon.",
-		(loop_now_ms(metrics->loop) - metrics->began_ms) / CLOCK_SECOND_MS);
-	add_plain(out, "ready", "gauge", "1: /ready answers 200.", json_array_size(reasons) == 0);
+	return is_named && http_accepts(req, "application/openmetrics-text");
 }
 
 static bool on_metrics(void *arg, struct http_conn *conn, struct http_ask *ask)
 {
-	const struct metrics *metrics = arg;
-	json_auto_t *report = registration_make_report(metrics->registration);
+	bool is_open = wants_open(ask->request);
 	auto_strbuf out = { 0 };
 
-	add_fleet(metrics, &out);
-	if (report)
-		add_gateway(&out, report);
-	if (metrics->otlp)
-		add_spans(metrics, &out);
+	metrics_write(arg, is_open, &out);
 	const struct http_reply reply = { .status = 200,
-		.content_type = CONTENT_TYPE,
+		.content_type = is_open ? TYPE_OPEN : TYPE_TEXT,
 		.body = out.data,
 		.body_len = out.len,
-		.extra = "Cache-Control: no-store\r\n" };
+		.extra = "Cache-Control: no-store\r\nVary: Accept\r\n" };
 
 	http_conn_answer(conn, &reply);
 	return false;
 }
 
-struct metrics *metrics_new(
-	struct loop *loop, const struct health *health, const struct registration *registration)
+void metrics_get_routes(struct metrics *metrics, struct http_route ret[METRICS_ROUTES])
+{
+	ret[0] = (struct http_route){ .path = "/metrics",
+		.zone = GUARD_ZONE_ADMIN,
+		.methods = HTTPD_GET,
+		.head = on_metrics,
+		.arg = metrics };
+	if (!timer_is_running(metrics->lag_timer))
+		watch_lag(metrics);
+}
+
+/* --- public ------------------------------------------------------------------------------------- */
+
+struct metrics *metrics_new(const struct metrics_parts *parts)
 {
 	struct metrics *metrics = alloc_zero(sizeof(*metrics));
 
-	metrics->loop = loop;
-	metrics->health = health;
-	metrics->registration = registration;
-	metrics->began_ms = loop_now_ms(loop);
+	metrics->parts = *parts;
+	metrics->began_ms = loop_now_ms(parts->loop);
+	metrics->lag_timer = timer_new(parts->loop, on_lag_timer, metrics);
 	return metrics;
-}
-
-void metrics_use_spans(
-	struct metrics *metrics, const struct otlp *otlp, const struct courier *courier)
-{
-	metrics->otlp = otlp;
-	metrics->courier = courier;
 }
 
 void metrics_free(struct metrics *metrics)
 {
+	if (!metrics)
+		return;
+	timer_free(metrics->lag_timer);
 	free(metrics);
 }
 
-void metrics_get_routes(struct metrics *metrics, struct http_route ret[METRICS_ROUTES])
+void metrics_set_conf(struct metrics *metrics, const struct conf *conf)
 {
-	ret[0] = (struct http_route){
-		.path = "/metrics", .methods = HTTPD_GET, .head = on_metrics, .arg = metrics
-	};
+	metrics->parts.conf = conf;
 }

@@ -101,6 +101,7 @@ void page_get_routes(struct page *page, struct http_route ret[PAGE_ROUTES])
 
 	for (size_t i = 0; i < PAGE_ROUTES; i++)
 		ret[i] = (struct http_route){ .path = routes[i].path,
+			.zone = GUARD_ZONE_ADMIN,
 			.methods = HTTPD_GET,
 			.head = routes[i].head,
 			.arg = page };

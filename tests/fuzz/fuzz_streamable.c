@@ -24,6 +24,7 @@ struct client {
 static struct world {
 	struct loop *loop;
 	struct sessions *sessions;
+	struct guard *guard;
 	struct http_shared shared;
 	struct streamable *door;
 	struct http_route routes[STREAMABLE_ROUTES];
@@ -40,6 +41,7 @@ static struct world {
 } world;
 
 static const struct conf conf = {
+	.auth.mode = CONF_AUTH_NONE,
 	.sse_heartbeat_ms = HEARTBEAT_MS,
 	.limits = { .sessions = 3,
 		.session_idle_ms = 20 * HEARTBEAT_MS,
@@ -78,7 +80,11 @@ struct sessions *mcp_get_sessions(const struct mcp *mcp)
 struct session *mcp_open(struct mcp *mcp, const struct sink_ops *ops, void *sink,
 	struct endpoint *endpoint, const struct caller *caller)
 {
-	return session_open(world.sessions, ops, sink, endpoint);
+	struct session *session = session_open(world.sessions, ops, sink, endpoint);
+
+	if (session)
+		session_set_caller(session, caller);
+	return session;
 }
 
 enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
@@ -101,9 +107,10 @@ enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
 }
 
 const struct http_route *httpd_find_route(
-	const struct httpd *httpd, const char *path, size_t *ret_prefix)
+	const struct httpd *httpd, const char *path, size_t *ret_prefix, bool *ret_is_domain)
 {
-	*ret_prefix = strncmp(path, "/git/", 5) == 0 ? 4 : 0;
+	*ret_is_domain = strncmp(path, "/git/", 5) == 0;
+	*ret_prefix = *ret_is_domain ? 4 : 0;
 	return streq(path + *ret_prefix, world.routes[0].path) ? &world.routes[0] : NULL;
 }
 
@@ -264,7 +271,8 @@ static void set_up(void)
 	world.sessions = sessions_new(world.loop, &conf.limits, on_session_closed, NULL);
 	world.door = streamable_new(world.loop, NULL, &conf);
 	streamable_get_routes(world.door, world.routes);
-	http_shared_init(&world.shared, world.loop, NULL);
+	world.guard = guard_new(&(struct guard_parts){ 0 }, &conf);
+	http_shared_init(&world.shared, world.loop, NULL, world.guard);
 	http_shared_set_limits(&world.shared, &conf.limits);
 	open_one();
 }
@@ -280,6 +288,7 @@ static void tear_down(void)
 	loop_fake_advance(world.loop, 20 * HEARTBEAT_MS);
 	CHECK(world.shared.n_conns == 0 && world.n_pending == 0);
 	http_shared_done(&world.shared);
+	guard_free(world.guard);
 	sessions_free(world.sessions);
 	loop_settle(world.loop);
 	streamable_free(world.door);

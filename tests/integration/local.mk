@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/data/clients/vscode_mcp.json \
 	tests/data/clients/vscode_settings.json \
 	tests/data/clients/windows_bom.json \
+	tests/data/prometheus/mcp-fleet.rules.test.yml \
 	tests/conformance/fixture.py \
 	tests/conformance/legacy_server.py \
 	tests/conformance/modern_server.py \
@@ -99,6 +100,7 @@ EXTRA_DIST += \
 	tests/integration/test_load.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \
+	tests/integration/test_metrics_move.py \
 	tests/integration/test_network_hostile.py \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \

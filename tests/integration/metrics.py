@@ -1,19 +1,47 @@
-"""What /metrics serves, read strictly."""
+"""What /metrics serves, read by the official client of Prometheus."""
 
-import re
+import prometheus_client.openmetrics.parser
+import prometheus_client.parser
 
 import wire
 
-SAMPLE = re.compile(r'^(mcp_fleet_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?\d+)$')
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+# As Prometheus 2.42 and 3.0 send it.
+ACCEPT = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 
-def fetch(port):
+def fetch(port, accept=None):
     with wire.Connection(port) as connection:
-        connection.request("GET", "/metrics")
+        connection.request("GET", "/metrics", {"Accept": accept} if accept else {})
         response = connection.read_response()
     assert response.status == 200
-    assert response.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
+    assert response.header("Content-Type") == (OPEN if accept and "openmetrics" in accept else TEXT)
+    assert response.header("Vary") == "Accept"
     return response.body.decode()
+
+
+def families(text):
+    """The families as the strict parser of its format sees them; the one of text 0.0.4 is lenient."""
+    if text.endswith("# EOF\n"):
+        return list(prometheus_client.openmetrics.parser.text_string_to_metric_families(text))
+    found = list(prometheus_client.parser.text_string_to_metric_families(text))
+    assert all(family.type != "unknown" for family in found), "a sample without its TYPE"
+    assert len({family.name for family in found}) == len(found), "a family comes twice"
+    return found
+
+
+def parse(text):
+    """name{labels} -> value; no sample twice."""
+    samples = {}
+    for family in families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            key = sample.name + (f"{{{labels}}}" if labels else "")
+            assert key not in samples, key
+            samples[key] = sample.value
+    return samples
 
 
 def read(port):
@@ -21,22 +49,8 @@ def read(port):
     return parse(fetch(port))
 
 
-def parse(text):
-    """Every sample belongs to the family before it."""
-    family, samples = None, {}
-    assert text.endswith("\n")
-    for line in text.splitlines():
-        if line.startswith("# HELP "):
-            continue
-        if line.startswith("# TYPE "):
-            _, _, family, kind = line.split(" ")
-            assert kind in ("gauge", "counter")
-            assert (kind == "counter") == family.endswith("_total")
-            continue
-        found = SAMPLE.match(line)
-        assert found, line
-        assert found[1] == family
-        key = found[1] + (f"{{{found[2]}}}" if found[2] else "")
-        assert key not in samples, line
-        samples[key] = int(found[3])
-    return samples
+def total(samples, name, **labels):
+    """The sum of the samples of this name that have these labels."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    return sum(value for key, value in samples.items()
+               if key.split("{")[0] == name and all(f"{{{one}" in key or f",{one}" in key for one in wanted))

@@ -289,6 +289,16 @@ uint64_t worker_get_answers(const struct worker *w)
 	return w->n_answers;
 }
 
+enum worker_cause worker_get_last_cause(const struct worker *w)
+{
+	return WORKER_CAUSE_SERVING;
+}
+
+int64_t worker_get_last_cpu_us(const struct worker *w)
+{
+	return 0;
+}
+
 const char *worker_get_last_end(const struct worker *w)
 {
 	return "a fake death";

@@ -560,6 +560,18 @@ tests_unit_test_client_addr_SOURCES = tests/unit/test_client_addr.c
 tests_unit_test_client_addr_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_cors
+TESTS += tests/unit/test_cors
+tests_unit_test_cors_SOURCES = tests/unit/test_cors.c
+tests_unit_test_cors_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_cors_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_credential
+TESTS += tests/unit/test_credential
+tests_unit_test_credential_SOURCES = tests/unit/test_credential.c
+tests_unit_test_credential_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_credential_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
@@ -571,6 +583,24 @@ TESTS += tests/unit/test_revision
 tests_unit_test_revision_SOURCES = tests/unit/test_revision.c
 tests_unit_test_revision_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_revision_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_stats_door
+TESTS += tests/unit/test_stats_door
+tests_unit_test_stats_door_SOURCES = tests/unit/test_stats_door.c
+tests_unit_test_stats_door_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_stats_door_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_metrics_text
+TESTS += tests/unit/test_metrics_text
+tests_unit_test_metrics_text_SOURCES = tests/unit/test_metrics_text.c
+tests_unit_test_metrics_text_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_metrics_text_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_keys
+TESTS += tests/unit/test_keys
+tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
+tests_unit_test_keys_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_keys_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_usage
 TESTS += tests/unit/test_usage
@@ -613,6 +643,18 @@ TESTS += tests/unit/test_http_reply
 tests_unit_test_http_reply_SOURCES = tests/unit/test_http_reply.c
 tests_unit_test_http_reply_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_http_reply_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_hosts
+TESTS += tests/unit/test_hosts
+tests_unit_test_hosts_SOURCES = tests/unit/test_hosts.c
+tests_unit_test_hosts_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_hosts_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_owner
+TESTS += tests/unit/test_owner
+tests_unit_test_owner_SOURCES = tests/unit/test_owner.c
+tests_unit_test_owner_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_owner_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_sse
 TESTS += tests/unit/test_sse

@@ -1,4 +1,4 @@
-/* Host and Origin: who may talk to a loopback listener, and to another. */
+/* The guard: which zone wants a credential where, what is refused with what, and that each refusal is counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,88 +7,236 @@
 
 #include <cmocka.h>
 
+#include "shared/log.h"
 #include "supervisor/front/guard.h"
+#include "tests/unit/head_text.h"
 
-static const struct {
-	const char *host;
-	const char *origin; /* NULL: none */
-	int on_loopback;    /* status, 0: let in */
-	int elsewhere;
-} cases[] = {
-	{ "127.0.0.1:8000", NULL, 0, 0 },
-	{ "127.0.0.1", NULL, 0, 0 },
-	{ "127.9.8.7:1", NULL, 0, 0 },
-	{ "localhost:8000", NULL, 0, 0 },
-	{ "LocalHost", NULL, 0, 0 },
-	{ "[::1]:8000", NULL, 0, 0 },
-	{ "fleet.example.org", NULL, 421, 0 },
-	{ "127.0.0.1.evil.example", NULL, 421, 0 },
-	{ "localhost.evil.example:8000", NULL, 421, 0 },
-	{ "128.0.0.1", NULL, 421, 0 },
-	{ "[::2]", NULL, 421, 0 },
-	{ "10.0.0.1:8000", NULL, 421, 0 },
-	{ "localhost:8000", "http://localhost:8000", 0, 0 },
-	{ "localhost:8000", "http://127.0.0.1:3000", 0, 403 },
-	{ "localhost:8000", "https://[::1]", 0, 403 },
-	{ "localhost:8000", "null", 403, 403 },
-	{ "localhost:8000", "", 403, 403 },
-	{ "localhost:8000", "http://", 403, 403 },
-	{ "localhost:8000", "http://evil.example", 403, 403 },
-	{ "localhost:8000", "http://127.0.0.1.evil.example", 403, 403 },
-	{ "localhost:8000", "http://localhost@evil.example", 403, 403 },
-	{ "localhost:8000", "file://localhost", 403, 403 },
-	{ "fleet.example.org", "https://fleet.example.org", 421, 0 },
-	{ "fleet.example.org", "https://fleet.example.org.evil.example", 421, 403 },
-};
+static char nothing[1];
 
-static void check(const char *text, bool is_loopback, int expected)
+static struct conf make_conf(enum conf_auth_mode mode)
 {
-	static const struct http1_limits limits = {
-		.request_line = 1000, .header_bytes = 4000, .headers = 20
-	};
-	struct http1_scan scan = { 0 };
-	struct http1_request req;
-	const char *why = NULL;
-
-	assert_true(http1_parse_head(&scan, text, strlen(text), &limits, &req) > 0);
-	if (guard_check(&req, is_loopback, &why) != expected)
-		fail_msg("expected %d on %s: %s", expected, is_loopback ? "loopback" : "another",
-			text);
-	assert_non_null(why);
+	return (struct conf){ .auth = { .mode = mode, .issuer = nothing },
+		.tls.client_ca_file = nothing };
 }
 
-static void test_table(void **unused)
-{
-	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-		char text[512];
+static const struct client_origin here;
 
-		(void)snprintf(text, sizeof(text), "GET /sse HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n",
-			cases[i].host, cases[i].origin ? "Origin: " : "",
-			cases[i].origin ? cases[i].origin : "", cases[i].origin ? "\r\n" : "");
-		check(text, true, cases[i].on_loopback);
-		check(text, false, cases[i].elsewhere);
+static struct loop *loop;
+static struct guard_parts parts;
+
+/* What the guard makes of a head with these fields. */
+static void judge(
+	struct guard *guard, const char *start, struct guard_ask ask, struct guard_verdict *ret)
+{
+	struct http1_request req;
+	char text[1000];
+
+	(void)snprintf(text, sizeof(text), "%s\r\n", start);
+	assert_true(parse_head(text, &req));
+	ask.request = &req;
+	ask.origin = &here;
+	guard_judge(guard, &ask, ret);
+}
+
+static int status_of(struct guard *guard, const char *start, struct guard_ask ask)
+{
+	auto_guard_verdict verdict = { 0 };
+
+	judge(guard, start, ask, &verdict);
+	assert_int_equal(verdict.status == 0, verdict.principal && !verdict.why);
+	assert_int_equal(verdict.status == 401, verdict.challenge.len > 0);
+	return verdict.status;
+}
+
+#define GET "GET /sse HTTP/1.1\r\nHost: localhost\r\n"
+
+static void test_zones(void **unused)
+{
+	/* Statuses without a credential. */
+	static const struct {
+		enum guard_zone zone;
+		enum conf_admin_auth admin;
+		bool is_loopback;
+		bool is_public;
+		int when_wanted;
+		int when_not;
+	} cases[] = {
+		{ GUARD_ZONE_TOOLS, CONF_ADMIN_AUTH_AUTO, true, true, 401, 0 },
+		{ GUARD_ZONE_TOOLS, CONF_ADMIN_AUTH_NONE, false, true, 401, 0 },
+		{ GUARD_ZONE_PROBE, CONF_ADMIN_AUTH_REQUIRED, false, true, 0, 0 },
+		{ GUARD_ZONE_OPEN, CONF_ADMIN_AUTH_REQUIRED, false, true, 0, 0 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_AUTO, true, false, 0, 0 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_AUTO, true, true, 401, 0 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_AUTO, false, false, 401, 0 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_AUTO, false, true, 401, 0 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_NONE, false, true, 0, 0 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_REQUIRED, true, false, 401, 401 },
+		{ GUARD_ZONE_ADMIN, CONF_ADMIN_AUTH_REQUIRED, false, true, 401, 401 },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct guard_ask ask = { .zone = cases[i].zone,
+			.is_loopback = cases[i].is_loopback,
+			.is_public = cases[i].is_public };
+		struct conf required = make_conf(CONF_AUTH_REQUIRED);
+		struct conf none = make_conf(CONF_AUTH_NONE);
+		auto_(guard_freep) struct guard *guard = NULL;
+		int status;
+
+		required.admin_auth = none.admin_auth = cases[i].admin;
+		guard = guard_new(&parts, &required);
+		status = status_of(guard, GET, ask);
+		if (status != cases[i].when_wanted)
+			fail_msg("case %zu: %d where a credential is wanted", i, status);
+		guard_set_conf(guard, &none);
+		status = status_of(guard, GET, ask);
+		if (status != cases[i].when_not)
+			fail_msg("case %zu: %d where none is", i, status);
 	}
 }
 
-static void test_two_origins(void **unused)
+/* Host and Origin come before the credential, and preflights need none. */
+static void test_order(void **unused)
 {
-	check("GET /sse HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
-	      "Origin: http://localhost\r\n\r\n",
-		true, 403);
+	static const struct {
+		const char *start;
+		int status;
+		enum stats_refusal refusal; /* STATS_REFUSALS: none */
+	} cases[] = {
+		{ "GET /sse HTTP/1.1\r\nHost: evil.example\r\n", 421, STATS_REFUSED_HOST },
+		{ "GET /sse HTTP/1.1\r\nHost: evil.example\r\nOrigin: https://evil.example\r\n",
+			421, STATS_REFUSED_HOST },
+		{ GET "Origin: https://evil.example\r\n", 403, STATS_REFUSED_ORIGIN },
+		{ "OPTIONS /sse HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n"
+		  "Access-Control-Request-Method: GET\r\n",
+			403, STATS_REFUSED_ORIGIN },
+		{ "OPTIONS /sse HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n"
+		  "Access-Control-Request-Method: GET\r\n",
+			204, STATS_REFUSALS },
+		{ "OPTIONS /sse HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n",
+			401, STATS_REFUSED_NO_CREDENTIAL },
+		{ GET, 401, STATS_REFUSED_NO_CREDENTIAL },
+		{ GET "Authorization: Basic YTpi\r\n", 401, STATS_REFUSED_BAD_CREDENTIAL },
+		{ GET "Authorization: Bearer\r\n", 400, STATS_REFUSED_BAD_REQUEST },
+		{ GET "Authorization: Bearer a\r\nX-API-Key: b\r\n", 400,
+			STATS_REFUSED_BAD_REQUEST },
+	};
+	struct conf conf = make_conf(CONF_AUTH_REQUIRED);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
+	const struct guard_ask ask = { .is_loopback = true };
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		stats_reset();
+		if (status_of(guard, cases[i].start, ask) != cases[i].status)
+			fail_msg("not %d: %s", cases[i].status, cases[i].start);
+		for (int k = 0; k < STATS_REFUSALS; k++)
+			assert_int_equal(stats_get_refusal((enum stats_refusal)k),
+				k == (int)cases[i].refusal);
+	}
 }
 
-static void test_no_host(void **unused)
+/* What nobody wants is not looked at. */
+static void test_without_wanting(void **unused)
 {
-	check("GET /sse HTTP/1.0\r\n\r\n", true, 0);
+	struct conf conf = make_conf(CONF_AUTH_NONE);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
+	const struct guard_ask ask = { .is_loopback = true };
+
+	assert_int_equal(status_of(guard, GET "Authorization: Bearer\r\n", ask), 0);
+	assert_int_equal(status_of(guard, GET "X-API-Key: a\r\nX-API-Key: b\r\n", ask), 0);
+	assert_int_equal(status_of(guard, "GET /sse HTTP/1.1\r\nHost: evil.example\r\n", ask), 421);
+}
+
+static void test_the_refusal_names_the_setting(void **unused)
+{
+	struct conf conf = make_conf(CONF_AUTH_NONE);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
+	auto_guard_verdict host = { 0 };
+	auto_guard_verdict origin = { 0 };
+
+	judge(guard, "GET / HTTP/1.1\r\nHost: a.example\r\n",
+		(struct guard_ask){ .is_loopback = true }, &host);
+	assert_non_null(strstr(host.why, "http.allowed_hosts"));
+	judge(guard, GET "Origin: https://a.example\r\n", (struct guard_ask){ 0 }, &origin);
+	assert_non_null(strstr(origin.why, "http.allowed_origins"));
+	assert_int_equal(origin.grants.len, 0); /* no CORS for whom we refuse */
+}
+
+/* Pages that may ask are granted the answer, a refusal too: else they could not read why. */
+static void test_grants(void **unused)
+{
+	struct conf conf = make_conf(CONF_AUTH_REQUIRED);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
+	auto_guard_verdict refused = { 0 };
+	auto_guard_verdict plain = { 0 };
+
+	judge(guard, GET "Origin: http://localhost:3000\r\n",
+		(struct guard_ask){ .is_loopback = true }, &refused);
+	assert_int_equal(refused.status, 401);
+	assert_non_null(strstr(strbuf_get(&refused.grants),
+		"Access-Control-Allow-Origin: http://localhost:3000\r\n"));
+	judge(guard, GET, (struct guard_ask){ .is_loopback = true }, &plain);
+	assert_int_equal(plain.grants.len, 0);
+}
+
+/* Once wanted, always wanted, but for `auth: none`. */
+static void test_wanting_stays(void **unused)
+{
+	static char path[] = "/nonexistent/keys.json";
+	static char issuer[] = "https://issuer.example";
+	struct conf with = make_conf(CONF_AUTH_UNSET);
+	struct conf without = make_conf(CONF_AUTH_UNSET);
+	struct conf none = make_conf(CONF_AUTH_NONE);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &without);
+
+	with.auth.issuer = issuer;
+	with.keys_path = without.keys_path = path;
+	assert_false(guard_wants_credential(guard));
+	guard_set_conf(guard, &with);
+	assert_true(guard_wants_credential(guard));
+	guard_set_conf(guard, &without);
+	assert_true(guard_wants_credential(guard));
+	guard_set_conf(guard, &none);
+	assert_false(guard_wants_credential(guard));
+	guard_set_conf(guard, &without);
+	assert_false(guard_wants_credential(guard));
+}
+
+static void on_change(void *arg)
+{
+}
+
+static void fetch_nothing(void *arg, uint64_t number, const char *url, const char *ca_file)
+{
+}
+
+static int set_up(void **unused)
+{
+	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	loop = loop_new_fake();
+	parts = (struct guard_parts){ .keys = keys_new(loop, on_change, NULL),
+		.tokens = token_door_new(loop, fetch_nothing, NULL) };
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	token_door_free(parts.tokens);
+	keys_free(parts.keys);
+	loop_free(loop);
+	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_two_origins),
-		cmocka_unit_test(test_no_host),
+		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_without_wanting),
+		cmocka_unit_test(test_the_refusal_names_the_setting),
+		cmocka_unit_test(test_grants),
+		cmocka_unit_test(test_wanting_stays),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include <cmocka.h>
@@ -19,6 +20,7 @@ enum { BIG_BYTES = 4 * MIB };
 
 static struct world {
 	struct loop *loop;
+	struct guard *guard;
 	struct http_shared shared;
 	int client;           /* our end */
 	struct strbuf bodies; /* what the body handler got, each with '|' behind */
@@ -42,6 +44,8 @@ static const struct conf_limits limits = {
 	.keepalive_timeout_ms = 60000,
 	.connections = 2,
 };
+
+static const struct conf open_conf = { .auth.mode = CONF_AUTH_NONE };
 
 static const char big[BIG_BYTES];
 
@@ -152,7 +156,7 @@ static void begin_chunked(const char *first)
 
 /* In the place of httpd.c. */
 const struct http_route *httpd_find_route(
-	const struct httpd *httpd, const char *path, size_t *ret_prefix)
+	const struct httpd *httpd, const char *path, size_t *ret_prefix, bool *ret_is_domain)
 {
 	static const struct http_route routes[] = {
 		{ .path = "/get", .methods = HTTPD_GET, .head = on_get },
@@ -170,6 +174,7 @@ const struct http_route *httpd_find_route(
 	};
 
 	*ret_prefix = 0;
+	*ret_is_domain = false;
 	for (size_t i = 0; i < N_ELEMENTS(routes); i++)
 		if (streq(routes[i].path, path))
 			return &routes[i];
@@ -195,7 +200,8 @@ static int set_up(void **unused)
 {
 	world = (struct world){ .loop = loop_new_fake() };
 	loop_fake_advance(world.loop, 1000);
-	http_shared_init(&world.shared, world.loop, NULL);
+	world.guard = guard_new(&(struct guard_parts){ 0 }, &open_conf); /* nobody is asked */
+	http_shared_init(&world.shared, world.loop, NULL, world.guard);
 	http_shared_set_limits(&world.shared, &limits);
 	world.client = connect_one();
 	return 0;
@@ -205,6 +211,7 @@ static int tear_down(void **unused)
 {
 	(void)fd_close(world.client);
 	http_shared_done(&world.shared);
+	guard_free(world.guard);
 	loop_free(world.loop);
 	strbuf_done(&world.bodies);
 	assert_int_equal(world.n_notes, 0);
@@ -410,13 +417,77 @@ static void test_options(void **unused)
 	const char *answer = hear();
 
 	assert_non_null(strstr(answer, " 204 No Content\r\n"));
-	assert_non_null(strstr(answer, "Allow: GET, HEAD, POST, DELETE\r\n"));
-	assert_null(strstr(answer, "Access-Control"));
+	assert_non_null(strstr(answer, "Access-Control-Allow-Origin: http://localhost\r\n"));
 	assert_null(strstr(answer, "Content-Length"));
+	say("OPTIONS /hold HTTP/1.1\r\n" HOST "\r\n");
+	answer = hear();
+	assert_non_null(strstr(answer, " 204 No Content\r\n"));
+	assert_non_null(strstr(answer, "\r\nAllow: GET, HEAD, POST, DELETE\r\n"));
+	assert_null(strstr(answer, "Access-Control"));
 	say("OPTIONS /none HTTP/1.1\r\n" HOST "\r\n");
 	assert_non_null(strstr(hear(), " 404 "));
 	say("OPTIONS /get HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n");
 	assert_non_null(strstr(hear(), " 403 "));
+}
+
+#define PAGE "Origin: http://localhost:3000\r\n"
+#define GRANT "Access-Control-Allow-Origin: http://localhost:3000\r\n"
+
+/* What a page may read is said on each answer to it, a stream's head too, and on none of the next request. */
+static void test_grants(void **unused)
+{
+	say("GET /get HTTP/1.1\r\n" HOST PAGE "\r\n");
+	assert_non_null(strstr(hear(), GRANT));
+	say("GET /get HTTP/1.1\r\n" HOST "\r\n");
+	assert_null(strstr(hear(), "Access-Control"));
+	say("GET /none HTTP/1.1\r\n" HOST PAGE "\r\n");
+	const char *answer = hear();
+
+	assert_non_null(strstr(answer, " 404 "));
+	assert_non_null(strstr(answer, GRANT));
+	say("POST /hold HTTP/1.1\r\n" HOST PAGE "Content-Length: 1\r\n\r\nx");
+	answer_held("later");
+	assert_non_null(strstr(hear(), GRANT));
+	say("GET /stream HTTP/1.1\r\n" HOST PAGE "\r\n");
+	assert_non_null(strstr(hear(), GRANT));
+}
+
+/* Without a credential where one is wanted: each path and method alike, and what is malformed as ever. */
+static void test_refused_by_the_guard(void **unused)
+{
+	static char nothing[] = "";
+	static const struct conf wanting = { .auth = { .mode = CONF_AUTH_REQUIRED,
+						     .issuer = nothing } };
+	static const char *const starts[] = { "GET /get", "HEAD /get", "GET /none", "POST /get",
+		"DELETE /hold", "OPTIONS /hold", "PUT /none", "GET /%2f", "OPTIONS *" };
+
+	guard_set_conf(world.guard, &wanting);
+	for (size_t i = 0; i < N_ELEMENTS(starts); i++) {
+		char text[200];
+
+		(void)snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" HOST "\r\n", starts[i]);
+		say(text);
+		const char *answer = hear();
+
+		assert_non_null(strstr(answer, " 401 Unauthorized\r\n"));
+		assert_non_null(strstr(answer, "\r\nWWW-Authenticate: Bearer"));
+		assert_null(strstr(answer, "Allow:"));
+		assert_int_equal(strstr(answer, "{\"error\":") != NULL, starts[i][0] != 'H');
+	}
+	assert_null(http_conn_get_caller(TAILQ_FIRST(&world.shared.conns))->principal);
+	say("GET /get HTTP/9.9\r\n\r\n");
+	assert_non_null(strstr(hear(), " 505 "));
+}
+
+static void test_caller(void **unused)
+{
+	const struct caller *caller;
+
+	say("GET /get HTTP/1.1\r\n" HOST "\r\n");
+	(void)hear();
+	caller = http_conn_get_caller(TAILQ_FIRST(&world.shared.conns));
+	assert_int_equal(caller->principal->kind, PRINCIPAL_ANYBODY);
+	assert_string_equal(caller->address, "10.0.0.1");
 }
 
 static void test_slow_head(void **unused)
@@ -941,6 +1012,9 @@ int main(void)
 		TEST(test_too_large),
 		TEST(test_methods),
 		TEST(test_options),
+		TEST(test_grants),
+		TEST(test_refused_by_the_guard),
+		TEST(test_caller),
 		TEST(test_slow_head),
 		TEST(test_slow_body),
 		TEST(test_idle),

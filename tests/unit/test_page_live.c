@@ -21,8 +21,11 @@ enum {
 	N_CLIENTS = PAGE_MAX_STREAMS + 1,
 };
 
+static const struct conf open_conf = { .auth.mode = CONF_AUTH_NONE };
+
 static struct world {
 	struct loop *loop;
+	struct guard *guard;
 	struct http_shared shared;
 	struct page *page;
 	struct http_route routes[PAGE_ROUTES];
@@ -60,9 +63,10 @@ json_t *status_make(const struct status *status)
 }
 
 const struct http_route *httpd_find_route(
-	const struct httpd *httpd, const char *path, size_t *ret_prefix)
+	const struct httpd *httpd, const char *path, size_t *ret_prefix, bool *ret_is_domain)
 {
 	*ret_prefix = 0;
+	*ret_is_domain = false;
 	for (size_t i = 0; i < PAGE_ROUTES; i++)
 		if (streq(world.routes[i].path, path))
 			return &world.routes[i];
@@ -150,7 +154,8 @@ static int set_up(void **unused)
 	loop_fake_advance(world.loop, 1000);
 	world.page = page_new(world.loop, NULL);
 	page_get_routes(world.page, world.routes);
-	http_shared_init(&world.shared, world.loop, NULL);
+	world.guard = guard_new(&(struct guard_parts){ 0 }, &open_conf);
+	http_shared_init(&world.shared, world.loop, NULL, world.guard);
 	http_shared_set_limits(&world.shared, &limits);
 	return 0;
 }
@@ -158,6 +163,7 @@ static int set_up(void **unused)
 static int tear_down(void **unused)
 {
 	http_shared_done(&world.shared);
+	guard_free(world.guard);
 	page_free(world.page);
 	for (unsigned i = 0; i < N_CLIENTS; i++)
 		(void)fd_close(world.clients[i]);

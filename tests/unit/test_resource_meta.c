@@ -231,16 +231,21 @@ static void test_route(void **unused)
 	struct loop *loop = loop_new_fake();
 	struct httpd *httpd;
 	size_t prefix;
+	bool is_one;
 
 	resource_meta_get_routes(&borrowed, routes);
-	httpd = httpd_new(loop, &limits, routes, is_domain, NULL);
-	assert_ptr_equal(httpd_find_route(httpd, RESOURCE_META_PATH, &prefix), routes);
-	assert_ptr_equal(httpd_find_route(httpd, RESOURCE_META_PATH "/", &prefix), routes);
-	assert_ptr_equal(httpd_find_route(httpd, RESOURCE_META_PATH "/git/mcp", &prefix), routes);
+	httpd = httpd_new(
+		&(struct httpd_parts){ .loop = loop, .routes = routes, .is_domain = is_domain },
+		&limits);
+	assert_ptr_equal(httpd_find_route(httpd, RESOURCE_META_PATH, &prefix, &is_one), routes);
+	assert_ptr_equal(httpd_find_route(httpd, RESOURCE_META_PATH "/", &prefix, &is_one), routes);
+	assert_ptr_equal(
+		httpd_find_route(httpd, RESOURCE_META_PATH "/git/mcp", &prefix, &is_one), routes);
 	assert_int_equal(prefix, 0);
-	assert_null(httpd_find_route(httpd, RESOURCE_META_PATH "s", &prefix));
-	assert_null(httpd_find_route(httpd, "/.well-known/oauth-protected-resourc", &prefix));
-	assert_null(httpd_find_route(httpd, "/git" RESOURCE_META_PATH, &prefix));
+	assert_null(httpd_find_route(httpd, RESOURCE_META_PATH "s", &prefix, &is_one));
+	assert_null(
+		httpd_find_route(httpd, "/.well-known/oauth-protected-resourc", &prefix, &is_one));
+	assert_null(httpd_find_route(httpd, "/git" RESOURCE_META_PATH, &prefix, &is_one));
 	httpd_free(httpd);
 	loop_free(loop);
 }
