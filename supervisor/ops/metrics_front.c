@@ -165,5 +165,4 @@ void metrics_add_limits(const struct metrics *metrics, struct metrics_text *text
 
 		metrics_add(text, (int64_t)stats_get_limit((enum stats_limit)i), &name);
 	}
-	metrics_add_one(text, METRIC_AUDIT_LOST, (int64_t)stats_get_audit_lost());
 }

@@ -73,8 +73,6 @@ const struct metric metrics_table[METRICS] = {
 		"Requests that were refused at the door.", "reason"),
 	[METRIC_LIMITS] = COUNTER("mcp_fleet_limit_reached_total",
 		"How often a limit turned something away, closed or evicted it.", "limit"),
-	[METRIC_AUDIT_LOST] = COUNTER("mcp_fleet_audit_lost_total",
-		"Records of the audit that could not be written (audit.target)."),
 	[METRIC_DOMAIN_UP] = GAUGE("mcp_fleet_domain_up", "1: its tools are offered, and calls are taken.",
 		"domain"),
 	[METRIC_DOMAIN_STATE] = GAUGE("mcp_fleet_domain_state",

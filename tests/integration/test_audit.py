@@ -10,6 +10,7 @@ import stat
 import pytest
 
 import fleet as fleets
+import metrics
 import streamable
 from stdio import Local
 
@@ -257,10 +258,13 @@ def test_rotation(audited):
 
 
 def test_a_file_that_cannot_be_written(start_fleet, tmp_path, socket_path):
-    audited = Audited(start_fleet, tmp_path, socket_path, {"audit": {"target": "/dev/full"}})
+    admin = fleets.free_port()
+    audited = Audited(start_fleet, tmp_path, socket_path,
+                      {"audit": {"target": "/dev/full"}, "admin": {"listen": f"127.0.0.1:{admin}"}})
     with audited.fleet.session() as session:
         for _ in range(20):
             assert "result" in session.call("fake_echo")
+    assert "\nmcp_fleet_audit_dropped_total 20\n" in metrics.fetch(admin)
     told = [line for line in log_lines(audited.fleet) if "audit.target" in line["message"]]
     assert len(told) == 1 and told[0]["level"] == "error" and "No space left" in told[0]["message"]
 
