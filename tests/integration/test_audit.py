@@ -1,6 +1,7 @@
 """The audit and the log: each call of a tool is recorded once, however it ends and by whichever door it came;
 what a client sent, and what lets one speak for a session, is in no line; a peer cannot flood the log."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 import fleet as fleets
 import metrics
 import streamable
+import wire
 from stdio import Local
 
 pytestmark = pytest.mark.sanitizers
@@ -107,6 +109,7 @@ def test_each_door(audited, door):
     assert 0 < record["duration"] < 60
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])
     assert record["transport"] == ("streamable" if door == "modern" else door)
+    assert record.get("client_ip") == (None if door == "local" else "127.0.0.1")
     if door == "local":
         assert (record["kind"], record["pid"], record["uid"]) == ("local", os.getpid(), os.getuid())
     elif door == "modern":
@@ -118,7 +121,7 @@ def test_each_door(audited, door):
     assert len(line) == 1, lines
     assert (line[0]["domain"], line[0]["worker"], line[0]["call"]) == ("fake", "fake/1", record["call"])
     assert line[0]["level"] == "debug" and line[0]["duration"] > 0
-    assert line[0].get("session_id") == record.get("session")
+    assert (line[0].get("session_id"), line[0].get("client_ip")) == (record.get("session"), record.get("client_ip"))
 
 
 def test_one_line_a_session(audited):
@@ -130,7 +133,33 @@ def test_one_line_a_session(audited):
     told = [x for x in lines if x["level"] != "debug"]
     assert len(told) == 1 and told[0]["level"] == "info", lines
     assert "sse" in told[0]["message"] and "integration-test" in told[0]["message"]
-    assert told[0]["duration"] >= 0
+    assert told[0]["duration"] >= 0 and told[0]["client_ip"] == "127.0.0.1"
+
+
+def test_key(start_fleet, tmp_path, socket_path):
+    """Its name is in each line of its client; what is secret of it is in none, nor of one that is refused."""
+    text = fleets.make_key(tmp_path / "own-keys.json", "ci")
+    wrong = text[:-1] + ("A" if text[-1] != "A" else "B")
+    audited = Audited(start_fleet, tmp_path, socket_path, {"auth": {"keys_file": str(tmp_path / "own-keys.json")}})
+    headers = {"Authorization": f"Bearer {text}"}
+    door = streamable.Door(audited.fleet.port, timeout=15 * fleets.SLOWNESS)
+    assert door.post(door.request("initialize"), Authorization=f"Bearer {wrong}").status == 401
+    session = wire.Session(audited.fleet.port, headers=headers, timeout=15 * fleets.SLOWNESS)
+    session.number = 1
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "fake_echo", "arguments": {"text": MARK}}}
+    assert session.post(call, headers).status == 202
+    assert "result" in session.wait(1)
+    session.close()
+    record = audited.the_one()
+    assert (record["kind"], record["key"], record["client_ip"]) == ("key", "ci", "127.0.0.1")
+    line, = ended(audited.fleet)
+    assert (line["key"], line["session_id"]) == ("ci", record["session"])
+    fleets.wait_until(lambda: "session ended" in audited.fleet.log(), 5, "the end of the session")
+    line, = [each for each in log_lines(audited.fleet) if "session ended" in each["message"]]
+    assert (line["key"], line["session_id"]) == ("ci", record["session"])
+    log = audited.fleet.log()
+    for secret in text, wrong, text[14:], hashlib.sha256(text.encode()).hexdigest():
+        assert secret not in log and secret not in audited.path.read_text()
 
 
 # --- outcomes ------------------------------------------------------------------------------------------

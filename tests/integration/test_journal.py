@@ -61,7 +61,8 @@ def booted(tmp_path):
     (folder / "probe.service").write_text(PROBE_SERVICE.format(**words))
     (folder / "fleet.yaml").write_text(json.dumps({
         "listen": [{"address": f"127.0.0.1:{PORT}"}], "log": {"level": "debug"}, "audit": {"target": "log"},
-        "domains": {"utils": {}}}))
+        "domains": {"utils": {}}, "auth": {"keys_file": "/test/keys.json"}}))
+    (folder / "key").write_text(fleets.make_key(folder / "keys.json", "ci"))
     status, console = container.Container(folder, "all.target", [fleets.build_dir(), PROBE]).run(50)
     trouble = folder / "trouble"
     assert status == 0, trouble.read_text() if trouble.exists() else console
@@ -80,6 +81,8 @@ def check_call(told, lines):
     for line in over_http, over_socket:
         assert (line["DOMAIN"], line["WORKER"], line["PRIORITY"]) == ("utils", "utils/1", "7")
         assert int(line["CALL"]) > 0 and 0 < float(line["DURATION"]) < 60
+    assert over_http["CLIENT_IP"] == "127.0.0.1" and "CLIENT_IP" not in over_socket
+    assert over_http["KEY"] == "ci" and "KEY" not in over_socket
     assert over_http["SESSION_ID"] == told["session"][:8] and over_socket["SESSION_ID"] != over_http["SESSION_ID"]
 
 
@@ -89,6 +92,7 @@ def check_audit(told, lines):
         assert line["PRIORITY"] == "6" and line["_SYSTEMD_UNIT"] == "mcp-fleet.service"
     record = json.loads(done["AUDIT"])
     assert (record["tool"], record["outcome"], record["session"]) == ("string_reverse", "ok", told["session"][:8])
+    assert (record["kind"], record["key"]) == ("key", done["KEY"]) == ("key", "ci")
     assert record["arguments"] == [{"name": "text", "bytes": len(MARK) + 2}]
     assert (done["TOOL"], done["DOMAIN"], done["CALL"]) == (record["tool"], record["domain"], str(record["call"]))
     assert float(done["DURATION"]) == record["duration"]
@@ -103,6 +107,7 @@ def check_session(told, lines):
     ended = [each for each in lines if each["MESSAGE"].startswith("session ended: ")]
     first, = [each for each in ended if each["SESSION_ID"] == told["session"][:8]]
     assert first["PRIORITY"] == "6" and float(first["DURATION"]) > 0 and "probe" in first["MESSAGE"]
+    assert (first["KEY"], first["CLIENT_IP"]) == ("ci", "127.0.0.1")
     assert len(ended) == 2
 
 

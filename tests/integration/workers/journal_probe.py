@@ -42,7 +42,8 @@ def initialize(number):
 def over_http(port):
     """A session from its first request to its end; returns its id."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+               "Authorization": "Bearer " + (OUT / "key").read_text()}
 
     def ask(method, message=None):
         connection.request(method, "/mcp", message and json.dumps(message), headers)
