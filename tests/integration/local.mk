@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/collector.py \
 	tests/integration/conformance.py \
+	tests/integration/container.py \
 	tests/integration/control.py \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
@@ -93,6 +94,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_isolation.py \
+	tests/integration/test_journal.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
@@ -134,6 +136,7 @@ EXTRA_DIST += \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
+	tests/integration/workers/journal_probe.py \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/meta_server.py \
 	tests/integration/workers/old_server.py \
