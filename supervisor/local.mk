@@ -107,6 +107,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
 	supervisor/mcp/client_roots.c supervisor/mcp/client_roots.h \
 	supervisor/mcp/catalog_template.c supervisor/mcp/catalog_template.h \
+	supervisor/mcp/catalog_view.c \
 	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
 	supervisor/mcp/envelope_params.c \
 	supervisor/mcp/headers.c supervisor/mcp/headers.h \

@@ -78,6 +78,7 @@ EXTRA_DIST += \
 	tests/integration/test_ctl_completion.py \
 	tests/integration/test_ctl_doctor.py \
 	tests/integration/test_ctl_files.py \
+	tests/integration/test_ctl_key.py \
 	tests/integration/test_ctl_ops.py \
 	tests/integration/test_ctl_read.py \
 	tests/integration/test_errors.py \
