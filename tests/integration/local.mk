@@ -34,10 +34,12 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/collector.py \
 	tests/integration/conformance.py \
+	tests/integration/container.py \
 	tests/integration/control.py \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/doorkeys.py \
 	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
@@ -87,6 +89,7 @@ EXTRA_DIST += \
 	tests/integration/test_filesystem_words.py \
 	tests/integration/test_filesystem_write.py \
 	tests/integration/test_gateway.py \
+	tests/integration/test_guard.py \
 	tests/integration/test_git_big.py \
 	tests/integration/test_git_holes.py \
 	tests/integration/test_git_https.py \
@@ -94,9 +97,11 @@ EXTRA_DIST += \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_isolation.py \
+	tests/integration/test_journal.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
+	tests/integration/test_limits.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \
 	tests/integration/test_metrics_move.py \
@@ -135,6 +140,7 @@ EXTRA_DIST += \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
+	tests/integration/workers/journal_probe.py \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/meta_server.py \
 	tests/integration/workers/old_server.py \

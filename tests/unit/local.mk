@@ -614,6 +614,12 @@ tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
 tests_unit_test_keys_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_keys_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_shares
+TESTS += tests/unit/test_shares
+tests_unit_test_shares_SOURCES = tests/unit/test_shares.c
+tests_unit_test_shares_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_shares_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_usage
 TESTS += tests/unit/test_usage
 tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
