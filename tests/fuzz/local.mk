@@ -90,7 +90,7 @@ tests_fuzz_fuzz_server_LDADD = workers/common/libworker.a $(fuzz_libs)
 
 fuzz_programs += tests/fuzz/fuzz_streamable
 tests_fuzz_fuzz_streamable_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
-tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_streamable_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 fuzz_programs += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_CPPFLAGS = $(fuzz_cppflags)

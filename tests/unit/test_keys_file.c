@@ -241,7 +241,7 @@ static void test_load(void **unused)
 static void test_change(void **unused)
 {
 	auto_(keys_file_freep) struct keys_file *file = keys_file_new();
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < 9; i++) {
 		(void)snprintf(name, sizeof(name), "k%d", i);
