@@ -67,6 +67,11 @@ struct endpoint *mcp_find_endpoint(const struct mcp *mcp, const char *domain)
 	return (struct endpoint *)(void *)(domain ? &git : &whole);
 }
 
+const char *endpoint_get_domain(const struct endpoint *endpoint)
+{
+	return (const void *)endpoint == &git ? "git" : NULL;
+}
+
 bool mcp_can_serve(const struct mcp *mcp, const struct endpoint *endpoint)
 {
 	return true;
