@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import sys
+import socket
 
 import pytest
 
@@ -75,10 +76,16 @@ def test_no_message_crosses_over(start_fleet, socket_path):
     fleets.wait_until(lambda: fleet.health()["sessions"] == 0, 10, "no session")
 
 
+def can_connect(path):
+    """The file is there a moment before anybody listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 @pytest.mark.slow
 def test_no_message_crosses_over_from_standard_output(start_stdio, socket_path):
     started = start_stdio({"one": domain("one"), "two": domain("two")}, settings=settings(socket_path))
-    fleets.wait_until(socket_path.exists, 20, "the socket is there")
+    fleets.wait_until(lambda: can_connect(socket_path), 20, "the socket takes connections")
     crowd = Crowd()
     crowd.add("stdio", lambda hear: crossing.Pipes(hear, started.process), count=1)
     crowd.add("socket", lambda hear: crossing.Lines(hear, socket_path))
