@@ -312,9 +312,10 @@ static bool is_origin_rule(const char *text)
 {
 	struct uri_target parts;
 
+	/* Nothing follows the authority, not even a "/", which no browser sends there. */
 	return streq(text, "*") ||
 	       (conf_is_url(text) && uri_split(text, strlen(text), &parts) == 0 &&
-		       parts.path.len == 0 && !parts.query.at);
+		       parts.authority.at + parts.authority.len == text + strlen(text));
 }
 
 static bool is_network(const char *text)

@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
 	tests/integration/metrics.py \
+	tests/integration/keyring.py \
 	tests/integration/netpeers.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
@@ -92,6 +93,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_read.py \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
+	tests/integration/test_guard.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \

@@ -285,7 +285,7 @@ class Session:
         if self.poster is None:
             self.poster = Connection(self.port, timeout=self.timeout)
         self.poster.request("POST", self.endpoint,
-                            {"Content-Type": "application/json", **dict(headers)}, body)
+                            {"Content-Type": "application/json", **self.headers, **dict(headers)}, body)
         response = self.poster.read_response("POST")
         if (response.header("Connection") or "").lower() == "close":
             self.poster.close()
