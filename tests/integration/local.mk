@@ -41,9 +41,9 @@ EXTRA_DIST += \
 	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
+	tests/integration/keyring.py \
 	tests/integration/lsan.supp \
 	tests/integration/metrics.py \
-	tests/integration/keyring.py \
 	tests/integration/netpeers.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
