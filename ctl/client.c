@@ -26,6 +26,7 @@ struct client {
 	char *path;
 	char *version;
 	char *settings;
+	char *keys_path;
 	char *state_dir;
 	pid_t pid;
 	uid_t uid;
@@ -369,6 +370,7 @@ static int check_hello(struct client *client, const json_t *hello, struct fail *
 	client->may_change = json_is_true(json_object_get(hello, "may_change"));
 	client->settings = alloc_str(json_string_value(json_object_get(hello, "settings")));
 	client->state_dir = alloc_str(json_string_value(json_object_get(hello, "state_dir")));
+	client->keys_path = alloc_str(json_string_value(json_object_get(hello, "keys_path")));
 	return 0;
 }
 
@@ -415,6 +417,7 @@ void client_free(struct client *client)
 	free(client->given_method);
 	free(client->version);
 	free(client->settings);
+	free(client->keys_path);
 	free(client->state_dir);
 	free(client->path);
 	free(client);
@@ -453,6 +456,11 @@ const char *client_get_version(const struct client *client)
 const char *client_get_state_dir(const struct client *client)
 {
 	return client->state_dir;
+}
+
+const char *client_get_keys(const struct client *client)
+{
+	return client->keys_path;
 }
 
 const char *client_get_settings(const struct client *client)

@@ -65,6 +65,7 @@ const char *client_get_version(const struct client *client);
 pid_t client_get_daemon(const struct client *client);
 const char *client_get_state_dir(const struct client *client); /* NULL: it keeps nothing */
 const char *client_get_settings(const struct client *client);  /* their file; NULL: there is none */
+const char *client_get_keys(const struct client *client); /* the keys file; NULL: it has none */
 const char *client_get_path(const struct client *client);
 uid_t client_get_uid(const struct client *client); /* the daemon's user, as the kernel says */
 

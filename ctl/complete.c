@@ -21,6 +21,7 @@ struct completion {
 	size_t n_args;
 	bool is_plain; /* options are over */
 	const char *socket;
+	const char *file;
 	const char *current;
 	complete_live_fn *live;
 	void *arg;
@@ -117,7 +118,7 @@ static bool is_given(const struct completion *c, const char *name)
 
 static void add_live(const struct completion *c, const char *prefix, enum ctl_word word)
 {
-	struct complete_ask ask = { word, c->socket, c->n_args ? c->args[0] : NULL };
+	struct complete_ask ask = { word, c->socket, c->n_args ? c->args[0] : NULL, c->file };
 	json_auto_t *names = c->live(c->arg, &ask);
 	const char *name;
 	json_t *doc;
@@ -145,6 +146,7 @@ static void add_word(
 	case CTL_WORD_TOOL:
 	case CTL_WORD_TOOL_ARG:
 	case CTL_WORD_SESSION:
+	case CTL_WORD_KEY:
 		add_live(c, prefix, word);
 		break;
 	}
@@ -209,6 +211,8 @@ static void note_value(struct completion *c, const struct ctl_option *option, co
 {
 	if (streq(option->name, "socket"))
 		c->socket = value;
+	else if (streq(option->name, "file"))
+		c->file = value;
 }
 
 static void walk_option(struct completion *c, const char *word)

@@ -14,6 +14,7 @@ struct complete_ask {
 	enum ctl_word word;
 	const char *socket; /* --socket of the line; NULL: none */
 	const char *tool;   /* CTL_WORD_TOOL_ARG: of which */
+	const char *file;   /* --file of the line; NULL: none */
 };
 
 /* {"name": "description"}, the caller's; NULL: nothing is known. */

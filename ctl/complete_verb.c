@@ -5,6 +5,7 @@
 #include "ctl/args.h"
 #include "ctl/client.h"
 #include "ctl/complete.h"
+#include "ctl/key_store.h"
 #include "ctl/member.h"
 
 /* Nobody waits longer for a Tab. */
@@ -56,9 +57,27 @@ static json_t *collect_arguments(const json_t *tools, const char *tool)
 	return names;
 }
 
-static json_t *look_up(void *arg, const struct complete_ask *ask)
+/* A name is offered also where a new one is wanted: which there are is good to know then. */
+static json_t *read_keys(const struct ctl *ctl, const struct complete_ask *ask)
 {
-	const struct ctl *ctl = arg;
+	auto_(key_store_done) struct key_store store = { .lock = -1 };
+	struct ctl own = *ctl;
+	json_t *names;
+
+	own.timeout_ms = TIMEOUT_MS;
+	if (ask->socket)
+		own.socket = ask->socket;
+	if (key_store_open(&own, ask->file, false, &store, NULL) < 0)
+		return NULL;
+	names = json_object();
+	for (size_t i = 0; i < store.file->n; i++)
+		(void)json_object_set_new(
+			names, store.file->keys[i].name, json_string(store.file->keys[i].id));
+	return names;
+}
+
+static json_t *ask_names(const struct ctl *ctl, const struct complete_ask *ask)
+{
 	const char *method = ask->word == CTL_WORD_DOMAIN    ? "status"
 			     : ask->word == CTL_WORD_SESSION ? "sessions"
 							     : "tools";
@@ -73,6 +92,11 @@ static json_t *look_up(void *arg, const struct complete_ask *ask)
 	if (ask->word == CTL_WORD_TOOL)
 		return collect(json_object_get(result, "tools"), "name", "description");
 	return collect_arguments(json_object_get(result, "tools"), ask->tool);
+}
+
+static json_t *look_up(void *arg, const struct complete_ask *ask)
+{
+	return ask->word == CTL_WORD_KEY ? read_keys(arg, ask) : ask_names(arg, ask);
 }
 
 static int run(const struct ctl *ctl, const struct ctl_args *args)

@@ -58,6 +58,7 @@ static int run_doctor(const struct ctl *ctl, const struct ctl_args *args)
 		doctor_check_sockets,
 		doctor_check_paths,
 		doctor_check_programs,
+		doctor_check_keys,
 		doctor_check_host,
 		doctor_check_gateway,
 	};
@@ -74,7 +75,7 @@ const struct verb verb_doctor = {
 	.name = "doctor",
 	.args = "",
 	.summary = "look at all that the fleet needs, and say what to do",
-	.help = "Daemon, settings, listeners, sockets, folders, programs, kernel, limits, clock, and the gateway\n"
+	.help = "Daemon, settings, listeners, sockets, folders, programs, keys, kernel, limits, clock, and the gateway\n"
 		"from here and back. Works also while no daemon runs. As root it sees more: what the daemon's\n"
 		"user may do, and who has taken a port. Exit status: 0 nothing fails, 1 something does.",
 	.run = run_doctor,

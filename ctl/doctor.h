@@ -23,6 +23,8 @@ void doctor_check_daemon(struct doctor *doctor);
 void doctor_check_settings(struct doctor *doctor);
 void doctor_check_paths(struct doctor *doctor);
 void doctor_check_programs(struct doctor *doctor);
+/* The keys file: who may read and write it, and which keys end. */
+void doctor_check_keys(struct doctor *doctor);
 /* Listeners and sockets. */
 void doctor_check_listeners(struct doctor *doctor);
 void doctor_check_sockets(struct doctor *doctor);

@@ -33,6 +33,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/doctor_daemon.c \
 	ctl/doctor_gateway.c \
 	ctl/doctor_host.c \
+	ctl/doctor_keys.c \
 	ctl/doctor_ports.c \
 	ctl/doctor_settings.c \
 	ctl/domains.c ctl/domains.h \
@@ -46,6 +47,10 @@ ctl_libctl_a_SOURCES = \
 	ctl/import_file.c ctl/import_file.h \
 	ctl/jsonc.c ctl/jsonc.h \
 	ctl/jsonc_edit.c ctl/jsonc_edit.h \
+	ctl/key.c ctl/key_private.h \
+	ctl/key_list.c \
+	ctl/key_options.c \
+	ctl/key_store.c ctl/key_store.h \
 	ctl/latency.c ctl/latency.h \
 	ctl/live.c ctl/live.h \
 	ctl/load.c ctl/load.h \
@@ -88,7 +93,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/yaml_out.c ctl/yaml_out.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS) $(CURL_LIBS) -lm
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

@@ -28,6 +28,7 @@ enum ctl_word {
 	CTL_WORD_TOOL,
 	CTL_WORD_TOOL_ARG, /* of the tool that is the first argument */
 	CTL_WORD_SESSION,
+	CTL_WORD_KEY, /* in the keys file of the daemon */
 	CTL_WORD_FILE,
 	CTL_WORD_CHOICE, /* one of `choices` */
 };

@@ -12,6 +12,7 @@ extern const struct verb verb_doctor;
 extern const struct verb verb_drill;
 extern const struct verb verb_enable;
 extern const struct verb verb_import;
+extern const struct verb verb_key;
 extern const struct verb verb_logs;
 extern const struct verb verb_register;
 extern const struct verb verb_reload;
@@ -43,6 +44,7 @@ const struct verb *const verbs[] = {
 	&verb_add,
 	&verb_remove,
 	&verb_connect,
+	&verb_key,
 	&verb_register,
 	&verb_unregister,
 	&verb_stdio,

@@ -2,6 +2,7 @@ noinst_LIBRARIES += shared/libshared.a
 shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS) $(CRYPTO_CFLAGS)
 shared_libshared_a_SOURCES = \
 	shared/alloc.c shared/alloc.h \
+	shared/amount.c shared/amount.h \
 	shared/ascii.h \
 	shared/base64.c shared/base64.h \
 	shared/cleanup.h \

@@ -11,12 +11,12 @@
 #include <strings.h>
 
 #include "shared/alloc.h"
+#include "shared/amount.h"
 #include "shared/strbuf.h"
 #include "supervisor/conf_decode.h"
 #include "supervisor/conf_domain.h"
 #include "supervisor/conf_loader.h"
 #include "supervisor/conf_type.h"
-#include "supervisor/conf_value.h"
 #include "supervisor/conf_yaml.h"
 
 enum {
@@ -65,7 +65,7 @@ static int read_port(struct conf_loader *ld)
 	const char *text = conf_get_env(ld, "PORT");
 	int64_t port = DEFAULT_PORT;
 
-	if (text && (conf_parse_count(text, &port) < 0 || port < 1 || port > MAX_PORT))
+	if (text && (amount_parse_count(text, &port) < 0 || port < 1 || port > MAX_PORT))
 		return fail_set(ld->fail, -EINVAL,
 			"PORT: '%.100s' is not a port: allowed are 1 to %d", text, MAX_PORT);
 	ld->default_port = (unsigned)port;
@@ -77,7 +77,7 @@ static int read_heartbeat(struct conf_loader *ld)
 	const char *text = conf_get_env(ld, "SSE_HEARTBEAT_SECONDS");
 	int64_t ms = ld->conf->sse_heartbeat_ms;
 
-	if (text && (conf_parse_seconds(text, &ms) < 0 || ms < min_heartbeat_ms ||
+	if (text && (amount_parse_seconds(text, &ms) < 0 || ms < min_heartbeat_ms ||
 			    ms > max_heartbeat_ms))
 		return fail_set(ld->fail, -EINVAL,
 			"SSE_HEARTBEAT_SECONDS: '%.100s' is not a number of seconds: allowed are "
@@ -381,8 +381,8 @@ static int choose_domains(struct conf_loader *ld)
 static int check_limits(struct conf_loader *ld)
 {
 	const struct conf *conf = ld->conf;
-	auto_free char *max = conf_format_size((int64_t)conf->tools.max_result_bytes);
-	auto_free char *queue = conf_format_size((int64_t)conf->limits.session_queue_bytes);
+	auto_free char *max = amount_format_size((int64_t)conf->tools.max_result_bytes);
+	auto_free char *queue = amount_format_size((int64_t)conf->limits.session_queue_bytes);
 	const char *culprit = conf_node_find(ld->files.tree, "tools.max_result_bytes")
 				      ? "tools.max_result_bytes"
 				      : "limits.session_queue_bytes";

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "shared/alloc.h"
+#include "shared/amount.h"
 #include "shared/strbuf.h"
 #include "shared/utf8.h"
 #include "supervisor/conf_env.h"
@@ -93,7 +94,8 @@ static int decode_number(const struct conf_decoder *dec, const struct conf_node 
 static int decode_count(const struct conf_decoder *dec, const struct conf_node *node, void *field)
 {
 	int64_t value = 0;
-	int r = decode_number(dec, node, conf_parse_count, format_count, CONF_FORM_COUNT, &value);
+	int r = decode_number(
+		dec, node, amount_parse_count, format_count, AMOUNT_FORM_COUNT, &value);
 
 	if (r == 0)
 		*(unsigned *)field = (unsigned)value;
@@ -113,7 +115,8 @@ static json_t *json_of_count(const void *field)
 static int decode_size(const struct conf_decoder *dec, const struct conf_node *node, void *field)
 {
 	int64_t value = 0;
-	int r = decode_number(dec, node, conf_parse_size, conf_format_size, CONF_FORM_SIZE, &value);
+	int r = decode_number(
+		dec, node, amount_parse_size, amount_format_size, AMOUNT_FORM_SIZE, &value);
 
 	if (r == 0)
 		*(size_t *)field = (size_t)value;
@@ -133,8 +136,8 @@ static json_t *json_of_size(const void *field)
 static int decode_duration(
 	const struct conf_decoder *dec, const struct conf_node *node, void *field)
 {
-	return decode_number(
-		dec, node, conf_parse_duration, conf_format_duration, CONF_FORM_DURATION, field);
+	return decode_number(dec, node, amount_parse_duration, amount_format_duration,
+		AMOUNT_FORM_DURATION, field);
 }
 
 static bool equal_duration(const void *a, const void *b)

@@ -52,6 +52,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/fleet/worker_wants.c \
 	supervisor/front/cors.c supervisor/front/cors.h \
 	supervisor/front/credential.c supervisor/front/credential.h \
+	supervisor/front/door_limits.c supervisor/front/door_limits.h \
 	supervisor/front/event_store.c supervisor/front/event_store.h \
 	supervisor/front/forwarded.c supervisor/front/forwarded.h \
 	supervisor/front/guard.c supervisor/front/guard.h \
@@ -79,6 +80,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/peer_send.c \
 	supervisor/front/peer_stream.c \
 	supervisor/front/resource_meta.c supervisor/front/resource_meta.h \
+	supervisor/front/shares.c supervisor/front/shares.h \
 	supervisor/front/sse.c supervisor/front/sse.h \
 	supervisor/front/stream.c supervisor/front/stream.h \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
@@ -105,6 +107,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/mcp/catalog_offer.c supervisor/mcp/catalog_offer.h \
 	supervisor/mcp/client_roots.c supervisor/mcp/client_roots.h \
 	supervisor/mcp/catalog_template.c supervisor/mcp/catalog_template.h \
+	supervisor/mcp/catalog_view.c \
 	supervisor/mcp/envelope.c supervisor/mcp/envelope.h \
 	supervisor/mcp/envelope_params.c \
 	supervisor/mcp/headers.c supervisor/mcp/headers.h \

@@ -20,7 +20,7 @@ void forwarded_trust_done(struct forwarded_trust *trust)
 	*trust = (struct forwarded_trust){ 0 };
 }
 
-static bool is_trusted(const struct forwarded_trust *trusted, const struct client_addr *addr)
+bool forwarded_trust_has(const struct forwarded_trust *trusted, const struct client_addr *addr)
 {
 	if (client_addr_is_none(addr))
 		return false;
@@ -60,7 +60,7 @@ static bool walk_field(
 		if (client_addr_parse(cut_last(&value), &hop) < 0 || client_addr_is_none(&hop))
 			return false;
 		*client = hop;
-		if (!is_trusted(trusted, &hop))
+		if (!forwarded_trust_has(trusted, &hop))
 			return false;
 	}
 	return true;
@@ -74,7 +74,7 @@ void forwarded_find_client(const struct client_addr *peer, bool peer_is_https,
 	bool has_proto = false;
 
 	*ret = (struct client_origin){ .addr = *peer, .is_https = peer_is_https };
-	if (!is_trusted(trusted, peer))
+	if (!forwarded_trust_has(trusted, peer))
 		return;
 	ret->is_proxied = true;
 	for (size_t i = req->n_fields; i > 0; i--) {

@@ -30,6 +30,8 @@ struct client_origin {
 void forwarded_trust_init(struct forwarded_trust *trust, char *const *texts, size_t n);
 void forwarded_trust_done(struct forwarded_trust *trust);
 
+bool forwarded_trust_has(const struct forwarded_trust *trusted, const struct client_addr *addr);
+
 /* Whom the request comes from: the peer, or, where the peer is trusted, whom it speaks for by
  * X-Forwarded-For and X-Forwarded-Proto (of the latter, what the nearest proxy says). A value that cannot be
  * read ends the walk: the client is then the hop that sent it. `peer_is_https`: the peer came over TLS. */

@@ -38,8 +38,11 @@ static void free_conn(void *arg)
 	strbuf_done(&conn->in);
 	strbuf_done(&conn->out);
 	http_conn_free_pending(conn->pending);
-	principal_unref(conn->caller.principal);
-	strbuf_done(&conn->grants);
+	http_conn_uncount_stream(conn);
+	http_conn_forget_caller(conn);
+	shares_leave(conn->shared->shares, &conn->share);
+	usage_give(conn->address, USAGE_CONNECTIONS);
+	usage_unref(conn->address);
 	free(conn);
 }
 
@@ -57,6 +60,8 @@ void http_conn_kill(struct http_conn *conn)
 	if (conn->state == CONN_DEAD)
 		return;
 	conn->state = CONN_DEAD;
+	http_conn_uncount_stream(conn);
+	shares_leave(conn->shared->shares, &conn->share);
 	http_conn_set_deadline(conn, NULL);
 	(void)event_del(conn->readable);
 	if (conn->writable)
@@ -68,6 +73,8 @@ void http_conn_linger(struct http_conn *conn)
 {
 	http_io_end(&conn->io);
 	conn->state = CONN_LINGER;
+	http_conn_uncount_stream(conn);
+	shares_wait(conn->shared->shares, &conn->share);
 	strbuf_done(&conn->in);
 	http_conn_set_deadline(conn, conn->shared->linger_expiry);
 	(void)event_add(conn->readable, NULL);
@@ -113,6 +120,8 @@ void http_shared_init(
 	struct http_shared *shared, struct loop *loop, struct httpd *httpd, struct guard *guard)
 {
 	*shared = (struct http_shared){ .loop = loop, .httpd = httpd, .guard = guard };
+	shared->door_limits = door_limits_new(loop);
+	shared->shares = shares_new();
 	TAILQ_INIT(&shared->conns);
 	shared->head_expiry = expiry_new(loop, 0, on_head_expired, NULL);
 	shared->body_expiry = expiry_new(loop, 0, on_body_expired, NULL);
@@ -130,6 +139,7 @@ void http_shared_set_limits(struct http_shared *shared, const struct conf_limits
 		.body_bytes = limits->request_bytes,
 	};
 	shared->max_conns = limits->connections;
+	door_limits_set(shared->door_limits, limits);
 	expiry_set_after(shared->head_expiry, limits->header_timeout_ms);
 	expiry_set_after(shared->body_expiry, limits->body_timeout_ms);
 	expiry_set_after(shared->idle_expiry, limits->keepalive_timeout_ms);
@@ -151,6 +161,8 @@ void http_shared_done(struct http_shared *shared)
 	expiry_free(shared->linger_expiry);
 	forwarded_trust_done(&shared->trusted);
 	tls_unref(TAKE(shared->tls));
+	shares_free(shared->shares);
+	door_limits_free(shared->door_limits);
 }
 
 void http_shared_set_tls(struct http_shared *shared, struct tls *tls)
@@ -165,11 +177,66 @@ void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, si
 	forwarded_trust_init(&shared->trusted, blocks, n);
 }
 
+/* One that waits is closed for the newcomer. False: there is none. */
+static bool make_room(struct http_conn *newcomer, bool only_unknown, enum stats_limit limit)
+{
+	struct http_shared *shared = newcomer->shared;
+	struct share_entry *entry =
+		shares_find_victim(shared->shares, &newcomer->share, only_unknown);
+
+	stats_limit_reached(limit);
+	if (!entry)
+		return false;
+	http_conn_kill(
+		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, share)));
+	return true;
+}
+
+/* NULL: there is room for it; else the setting that it is refused for. */
+static const char *find_room(struct http_conn *conn)
+{
+	struct http_shared *shared = conn->shared;
+	unsigned max_unknown = door_limits_get_unauthenticated(shared->door_limits);
+
+	if (conn->address && !forwarded_trust_has(&shared->trusted, &conn->peer) &&
+		usage_is_full(conn->address, USAGE_CONNECTIONS))
+		return usage_limit_name(conn->address, USAGE_CONNECTIONS);
+	if (shared->n_conns > shared->max_conns && !make_room(conn, false, STATS_LIMIT_CONNECTIONS))
+		return stats_limit_name(STATS_LIMIT_CONNECTIONS);
+	if (max_unknown > 0 && guard_wants_credential(shared->guard) &&
+		shares_count_unknown(shared->shares) > max_unknown &&
+		!make_room(conn, true, STATS_LIMIT_UNAUTHENTICATED))
+		return stats_limit_name(STATS_LIMIT_UNAUTHENTICATED);
+	return NULL;
+}
+
+static struct http_conn *make_conn(struct http_shared *shared, const struct http_io *io,
+	const struct client_addr *peer, const struct http_door *door)
+{
+	struct http_conn *conn = alloc_zero(sizeof(*conn));
+
+	conn->shared = shared;
+	conn->io = *io;
+	conn->peer = *peer;
+	conn->origin.addr = *peer;
+	conn->is_loopback = door->is_loopback;
+	conn->domain = door->domain;
+	conn->readable =
+		loop_watch(shared->loop, io->fd, EV_READ | EV_PERSIST, http_conn_on_readable, conn);
+	conn->address = door_limits_of_address(shared->door_limits, peer);
+	shares_join(shared->shares, &conn->share, peer);
+	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
+	shared->n_conns++;
+	stats_connection_opened();
+	return conn;
+}
+
 void http_conn_new(struct http_shared *shared, int fd, const struct client_addr *peer,
 	const struct http_door *door)
 {
 	struct http_conn *conn;
 	struct http_io io;
+	const char *limit;
 
 	if (door->has_tls && !shared->tls) {
 		(void)fd_close(fd);
@@ -177,29 +244,43 @@ void http_conn_new(struct http_shared *shared, int fd, const struct client_addr 
 	}
 	if (http_io_init(&io, fd, door->has_tls ? shared->tls : NULL) < 0)
 		return;
-	conn = alloc_zero(sizeof(*conn));
-	conn->shared = shared;
-	conn->io = io;
-	conn->peer = *peer;
-	conn->origin.addr = *peer;
-	conn->is_loopback = door->is_loopback;
-	conn->domain = door->domain;
-	conn->readable =
-		loop_watch(shared->loop, fd, EV_READ | EV_PERSIST, http_conn_on_readable, conn);
-	TAILQ_INSERT_TAIL(&shared->conns, conn, next);
-	shared->n_conns++;
-	stats_connection_opened();
+	conn = make_conn(shared, &io, peer, door);
+	limit = find_room(conn);
+	usage_add(conn->address, USAGE_CONNECTIONS);
 	(void)event_add(conn->readable, NULL);
-	if (shared->n_conns <= shared->max_conns) {
+	if (!limit) {
 		http_conn_set_deadline(conn, shared->head_expiry);
 		return;
 	}
-	stats_limit_reached(STATS_LIMIT_CONNECTIONS);
 	/* Words over TLS would cost the handshake, which is what a flood is about. */
-	if (door->has_tls)
+	if (door->has_tls) {
 		http_conn_kill(conn);
-	else
-		http_conn_refuse_and_close(conn, 503, "too many connections (limits.connections)");
+	} else {
+		auto_free char *words = alloc_printf("too many connections (%s)", limit);
+
+		http_conn_refuse_and_close(conn, 503, words);
+	}
+}
+
+void http_conn_forget_caller(struct http_conn *conn)
+{
+	strbuf_done(&conn->grants);
+	principal_unref(TAKE(conn->caller.principal));
+	door_limits_forget(&conn->caller);
+	conn->caller.address[0] = '\0';
+}
+
+void http_conn_uncount_stream(struct http_conn *conn)
+{
+	if (!conn->is_stream_counted)
+		return;
+	conn->is_stream_counted = false;
+	door_limits_end_stream(conn->shared->door_limits, &conn->caller);
+}
+
+struct door_refusal http_conn_check(const struct http_conn *conn, enum usage_thing thing)
+{
+	return door_limits_check(conn->shared->door_limits, &conn->caller, thing);
 }
 
 const struct client_origin *http_conn_get_origin(const struct http_conn *conn)

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "supervisor/expiry.h"
+#include "supervisor/front/door_limits.h"
 #include "supervisor/front/guard.h"
 #include "supervisor/front/http_io.h"
 #include "supervisor/front/http_reply.h"
@@ -54,7 +55,9 @@ struct http_shared {
 	struct forwarded_trust trusted; /* proxies */
 	struct tls *tls;                /* for those that begin; NULL: none */
 	bool is_public;                 /* see struct httpd_parts */
-	bool stopping;                  /* each answer closes its connection */
+	struct door_limits *door_limits;
+	struct shares *shares; /* whose they are */
+	bool stopping;         /* each answer closes its connection */
 };
 
 /* `guard` is borrowed and judges each request. */
@@ -92,6 +95,11 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 
 /* Who sent the request that is being handled, held, or answered by a stream; borrowed until the next. */
 const struct caller *http_conn_get_caller(const struct http_conn *conn);
+
+/* What is in the way of one more session or stream of its caller, if anything. A refusal is to be answered with the
+ * head of http_conn_refuse_limit(), or by that. */
+struct door_refusal http_conn_check(const struct http_conn *conn, enum usage_thing thing);
+void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *refusal);
 
 /* {"error":"message"} with this status. */
 void http_conn_refuse(struct http_conn *conn, int status, const char *message);

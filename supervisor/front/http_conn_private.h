@@ -4,6 +4,7 @@
 
 #include "shared/limits.h"
 #include "supervisor/front/httpd.h"
+#include "supervisor/front/shares.h"
 #include "supervisor/mcp/principal.h"
 
 enum conn_state {
@@ -21,13 +22,17 @@ struct pending {
 	struct http1_body body;
 	struct strbuf data;
 	void *note; /* the route's */
+	int64_t began_ms;
+	bool is_chunked;
 };
 
 struct http_conn {
 	TAILQ_ENTRY(http_conn) next;
 	struct http_shared *shared;
-	const char *domain;   /* of the listener */
-	struct caller caller; /* of the request; its principal is a reference of ours */
+	const char *domain;    /* of the listener */
+	struct caller caller;  /* of the request; its principal and usages are references of ours */
+	struct usage *address; /* of the peer; NULL: not limited */
+	struct share_entry share;
 	struct strbuf grants; /* lines for the head of each answer to it (CORS) */
 	struct event *readable;
 	struct event *writable; /* only while something is kept */
@@ -52,9 +57,16 @@ struct http_conn {
 	bool close_when_written : 1;
 	bool is_chunked : 1; /* the stream */
 	bool fin_leaves : 1; /* while held, or a stream: that the client sends no more is its leaving */
-	bool has_fin : 1;   /* it sends no more, and still wants its answers */
+	bool has_fin : 1; /* it sends no more, and still wants its answers */
+	bool is_stream_counted : 1;
 	bool is_taking : 1; /* take() is at work, and goes on when a handler returns */
 };
+
+/* What was known of the caller of the last request is not known of the next one. */
+void http_conn_forget_caller(struct http_conn *conn);
+
+/* The stream that it carries, if any, counts no more. */
+void http_conn_uncount_stream(struct http_conn *conn);
 
 /* Moves the connection to another queue of deadlines; NULL: to none. */
 void http_conn_set_deadline(struct http_conn *conn, struct expiry *expiry);

@@ -18,6 +18,7 @@
 
 enum {
 	SCRATCH_BYTES = 64 * KIB,
+	SLOW_AFTER_MS = 5000, /* a body may pause for so long */
 	READS_PER_TURN = 4,
 	LINGER_BYTES = 16 * MIB,
 	AHEAD_BYTES = 64 * KIB, /* of requests that come before the one ahead of them is answered */
@@ -170,12 +171,30 @@ static bool pass_guard(
 	return !verdict.status;
 }
 
-/* What was known of the last request is not known of this one. */
-static void forget_caller(struct http_conn *conn)
+static void pay(struct http_conn *conn, size_t n_bytes)
 {
-	strbuf_done(&conn->grants);
-	principal_unref(TAKE(conn->caller.principal));
-	conn->caller.address[0] = '\0';
+	for (int i = 0; i < USAGE_OFS && n_bytes > 0; i++)
+		usage_pay(conn->caller.usages[i], n_bytes);
+}
+
+/* True: it is within what its caller may ask for. Who looks after us is not counted. */
+static bool pass_limits(
+	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
+{
+	struct door_refusal refusal;
+
+	if (conn->caller.principal && conn->caller.principal->kind != PRINCIPAL_ANYBODY)
+		shares_note_known(conn->shared->shares, &conn->share);
+	if (aim->route && aim->route->zone != GUARD_ZONE_TOOLS)
+		return true;
+	door_limits_know(conn->shared->door_limits, &conn->caller, &conn->origin.addr);
+	refusal = door_limits_admit(&conn->caller);
+	if (refusal.status) {
+		http_conn_refuse_limit(conn, &refusal);
+		return false;
+	}
+	pay(conn, (size_t)req->content_length);
+	return true;
 }
 
 /* Answers what no route has to be asked for. */
@@ -205,7 +224,8 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 	forwarded_find_client(
 		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
 	(void)client_addr_format(&conn->origin.addr, conn->caller.address);
-	if (!pass_guard(conn, req, &aim) || is_refused(conn, req, &aim))
+	if (!pass_guard(conn, req, &aim) || !pass_limits(conn, req, &aim) ||
+		is_refused(conn, req, &aim))
 		return false;
 	ask->request = req;
 	ask->prefix = aim.prefix;
@@ -224,6 +244,8 @@ static void begin_body(struct http_conn *conn, const struct http1_request *req,
 
 	pending->route = route;
 	pending->note = ask->note;
+	pending->is_chunked = req->chunked;
+	pending->began_ms = loop_now_ms(conn->shared->loop);
 	http1_body_start(&pending->body, req, conn->shared->limits.body_bytes);
 	conn->pending = pending;
 	conn->state = CONN_BODY;
@@ -240,6 +262,7 @@ static void begin_head(struct http_conn *conn)
 	if (conn->state != CONN_BODY && conn->state != CONN_HEAD)
 		return;
 	conn->state = CONN_HEAD;
+	shares_wait(conn->shared->shares, &conn->share);
 	http_conn_set_deadline(conn, conn->shared->idle_expiry);
 }
 
@@ -272,7 +295,8 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	if (used == 0)
 		return 0;
 	conn->is_head = req.method == HTTP1_HEAD;
-	forget_caller(conn);
+	shares_stop_waiting(conn->shared->shares, &conn->share);
+	http_conn_forget_caller(conn);
 	if (used < 0) {
 		refuse_unread(conn, (int)-used, req.why);
 		return len;
@@ -318,12 +342,31 @@ static bool is_still_let_in(struct http_conn *conn, const struct http_route *rou
 	return false;
 }
 
+/* A trickle that would hold a place for as long as body_timeout allows. */
+static bool is_too_slow(const struct http_conn *conn, const struct pending *pending)
+{
+	size_t min_rate = door_limits_get_min_rate(conn->shared->door_limits);
+	int64_t took_ms = loop_now_ms(conn->shared->loop) - pending->began_ms;
+
+	if (took_ms < SLOW_AFTER_MS ||
+		(int64_t)pending->data.len * CLOCK_SECOND_MS >= (int64_t)min_rate * took_ms)
+		return false;
+	stats_limit_reached(STATS_LIMIT_MIN_RATE);
+	return true;
+}
+
 static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 {
 	struct pending *pending = conn->pending;
 	size_t used = 0;
 	int r = http1_body_read(&pending->body, buf, len, &used, &pending->data);
 
+	if (r == 0 && is_too_slow(conn, pending)) {
+		http_conn_free_pending(TAKE(conn->pending));
+		refuse_unread(
+			conn, 408, "the body of the request comes too slowly (limits.min_rate)");
+		return len;
+	}
 	if (r == 0)
 		return used;
 	conn->pending = NULL;
@@ -332,6 +375,8 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		used = len;
 	} else {
 		(void)strbuf_reserve(&pending->data, 0);
+		if (pending->is_chunked)
+			pay(conn, pending->data.len);
 		if (pending->route->zone != GUARD_ZONE_TOOLS ||
 			is_still_let_in(conn, pending->route))
 			pending->route->body(pending->route->arg, conn, pending->note,

@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "shared/alloc.h"
+#include "shared/log.h"
 #include "supervisor/front/http_conn_private.h"
 #include "supervisor/stats.h"
 
 enum {
 	MAX_PIECES = 8,
 	CHUNK_HEAD_BYTES = 20,
+	LIMIT_LOG_BURST = 10,
 };
 
 /* What is kept waits for the socket to take it; with TLS it may have to be read first. */
@@ -142,11 +145,13 @@ static void end_when_written(struct http_conn *conn)
 static void end_request(struct http_conn *conn)
 {
 	conn->is_chunked = false;
+	http_conn_uncount_stream(conn);
 	if (!conn->keep_alive) {
 		end_when_written(conn);
 		return;
 	}
 	conn->state = CONN_HEAD;
+	shares_wait(conn->shared->shares, &conn->share);
 	http_conn_set_deadline(conn, conn->shared->idle_expiry);
 	if (!conn->is_taking)
 		loop_defer(conn->shared->loop, http_conn_process, conn);
@@ -192,6 +197,17 @@ void http_conn_hold(
 	http_conn_set_deadline(conn, NULL);
 }
 
+static void note_limit(const struct http_conn *conn, const struct door_refusal *refusal)
+{
+	static struct log_limit limit;
+	const struct principal *principal = conn->caller.principal;
+	const struct log_about about = { .client = conn->caller.address,
+		.key = principal ? principal->name : NULL };
+
+	if (log_limit_ok(&limit, LIMIT_LOG_BURST, "requests over a limit"))
+		log_notice_about(&about, "refused with %d: %s", refusal->status, refusal->limit);
+}
+
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 {
 	auto_strbuf body = { 0 };
@@ -204,6 +220,24 @@ void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 		.body_len = body.len,
 		.extra = status == 503 || status == 429 ? "Retry-After: 1\r\n" : NULL };
 
+	http_conn_answer(conn, &reply);
+}
+
+void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *refusal)
+{
+	auto_free char *message =
+		alloc_printf("too much at a time (%s); try again later", refusal->limit);
+	auto_free char *retry = alloc_printf("Retry-After: %lld\r\n", (long long)refusal->retry_s);
+	auto_strbuf body = { 0 };
+
+	http_reply_add_error(&body, message);
+	const struct http_reply reply = { .status = refusal->status,
+		.content_type = "application/json",
+		.body = body.data,
+		.body_len = body.len,
+		.extra = retry };
+
+	note_limit(conn, refusal);
 	http_conn_answer(conn, &reply);
 }
 
@@ -250,6 +284,8 @@ void http_conn_begin_stream(struct http_conn *conn, const struct http_reply *rep
 		conn->fin_leaves = true;
 	conn->is_chunked = own.is_chunked;
 	conn->state = CONN_STREAM;
+	conn->is_stream_counted = true;
+	door_limits_begin_stream(conn->shared->door_limits, &conn->caller);
 	http_conn_set_deadline(conn, NULL);
 	add_head(conn, &head, &own);
 	(void)write_stream(conn, http_conn_piece(head.data, head.len), &first_piece, 1);

@@ -128,6 +128,22 @@ static void open_stream(struct sse *sse, struct http_conn *conn, const struct ht
 	http_conn_begin_stream(conn, &stream_head, first.data, first.len, &stream_hooks, stream);
 }
 
+/* True: it was answered. */
+static bool is_over_limit(struct http_conn *conn)
+{
+	static const enum usage_thing things[] = { USAGE_SESSIONS, USAGE_STREAMS };
+
+	for (size_t i = 0; i < N_ELEMENTS(things); i++) {
+		const struct door_refusal refusal = http_conn_check(conn, things[i]);
+
+		if (!refusal.status)
+			continue;
+		http_conn_refuse_limit(conn, &refusal);
+		return true;
+	}
+	return false;
+}
+
 static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 {
 	struct sse *sse = arg;
@@ -139,7 +155,7 @@ static bool on_get(void *arg, struct http_conn *conn, struct http_ask *ask)
 		http_conn_refuse(conn, 503, "the domain is not available now; /ready says why");
 	else if (ask->request->method == HTTP1_HEAD)
 		http_conn_answer(conn, &stream_head);
-	else
+	else if (!is_over_limit(conn))
 		open_stream(sse, conn, ask, endpoint);
 	return false;
 }

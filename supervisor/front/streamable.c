@@ -74,6 +74,16 @@ static int status_of(enum mcp_verdict verdict)
 	return 500;
 }
 
+/* True: it was answered. */
+static bool is_over_limit(struct http_conn *conn, enum usage_thing thing)
+{
+	const struct door_refusal refusal = http_conn_check(conn, thing);
+
+	if (refusal.status)
+		http_conn_refuse_limit(conn, &refusal);
+	return refusal.status != 0;
+}
+
 /* --- GET and DELETE ------------------------------------------------------------------------------ */
 
 /* What a session is told by: NULL, when the request was refused. */
@@ -135,7 +145,7 @@ static void on_get(struct streamable *door, struct http_conn *conn, const struct
 	session_touch(peer_get_session(peer));
 	if (ask->request->method == HTTP1_HEAD)
 		http_conn_answer(conn, &head);
-	else
+	else if (!is_over_limit(conn, USAGE_STREAMS))
 		peer_listen(peer, conn, http1_header(ask->request, "last-event-id", NULL));
 }
 
@@ -264,6 +274,8 @@ static void open_and_hold(const struct post *post, bool is_once, struct exchange
 			"the domain is not available now; /ready says why");
 		return;
 	}
+	if (!is_once && is_over_limit(post->conn, USAGE_SESSIONS))
+		return;
 	peer = peer_open(
 		post->door->peers, post->endpoint, http_conn_get_caller(post->conn), is_once);
 	if (peer)

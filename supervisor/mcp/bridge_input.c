@@ -91,13 +91,15 @@ bool bridge_take_input_required(struct router *router, struct call *call, struct
 
 static bool find_target(const struct call *call, struct catalog_target *ret)
 {
+	const struct principal *viewer = session_get_restriction(call->session);
+
 	switch (call->kind) {
 	case FORWARD_TOOL:
-		return endpoint_find_tool(call->endpoint, call->label, ret);
+		return endpoint_find_tool(call->endpoint, viewer, call->label, ret);
 	case FORWARD_PROMPT:
-		return endpoint_find_prompt(call->endpoint, call->label, ret);
+		return endpoint_find_prompt(call->endpoint, viewer, call->label, ret);
 	case FORWARD_READ:
-		return endpoint_find_resource(call->endpoint, call->label, ret);
+		return endpoint_find_resource(call->endpoint, viewer, call->label, ret);
 	default:
 		return false;
 	}

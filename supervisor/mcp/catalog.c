@@ -7,11 +7,10 @@
 #include "shared/strbuf.h"
 #include "supervisor/mcp/catalog_private.h"
 
-/* `mark` begins the cursors of a list, so that one of another list is told apart. */
-static const struct {
-	const char *name;
-	char mark;
-} kinds[CATALOG_LISTS] = {
+/* Items before a page; far beyond any list, far below an overflow. */
+enum { MAX_CURSOR = 100000000 };
+
+const struct catalog_kind catalog_kinds[CATALOG_LISTS] = {
 	[CATALOG_TOOLS] = { "tools", 't' },
 	[CATALOG_RESOURCES] = { "resources", 'r' },
 	[CATALOG_TEMPLATES] = { "resourceTemplates", 'm' },
@@ -34,7 +33,8 @@ static void end_page(enum catalog_list list, struct pages *pages, struct strbuf 
 {
 	strbuf_addc(page, ']');
 	if (more)
-		strbuf_addf(page, ",\"nextCursor\":\"%c%zu\"", kinds[list].mark, pages->n_listed);
+		strbuf_addf(page, ",\"nextCursor\":\"%c%zu\"", catalog_kinds[list].mark,
+			pages->n_listed);
 	strbuf_addc(page, '}');
 	pages->items = alloc_resize(pages->items, pages->n + 1, sizeof(char *));
 	pages->items[pages->n++] = strbuf_take(page);
@@ -50,7 +50,7 @@ static void add_to_page(const struct catalog *catalog, enum catalog_list list, s
 	if (page->len)
 		strbuf_addc(page, ',');
 	else
-		strbuf_addf(page, "{\"%s\":[", kinds[list].name);
+		strbuf_addf(page, "{\"%s\":[", catalog_kinds[list].name);
 	strbuf_adds(page, text);
 	pages->n_listed++;
 }
@@ -69,24 +69,15 @@ static void build_list(const struct endpoint *endpoint, enum catalog_list list, 
 				add_to_page(catalog, list, pages, &page, from->items[k].text);
 	}
 	if (page.len == 0)
-		strbuf_addf(&page, "{\"%s\":[", kinds[list].name);
+		strbuf_addf(&page, "{\"%s\":[", catalog_kinds[list].name);
 	end_page(list, pages, &page, false);
 }
 
 static void build_instructions(struct endpoint *endpoint)
 {
-	const struct catalog *catalog = endpoint->catalog;
 	auto_strbuf text = { 0 };
 
-	for (size_t i = 0; i < catalog->n_offers; i++) {
-		const struct offer *offer = catalog->offers[i];
-
-		if (!endpoint_serves(endpoint, offer) || !offer->instructions)
-			continue;
-		if (!endpoint->domain)
-			strbuf_addf(&text, "%s%s: ", text.len ? "\n\n" : "", offer->naming.domain);
-		strbuf_adds(&text, offer->instructions);
-	}
+	endpoint_add_instructions(endpoint, NULL, &text);
 	free(endpoint->instructions);
 	endpoint->instructions = text.len ? strbuf_take(&text) : NULL;
 }
@@ -110,7 +101,11 @@ static void build(struct endpoint *endpoint)
 		if (!old->is_stale)
 			continue;
 		build_list(endpoint, (enum catalog_list)l, &fresh);
-		fresh.version += !same_pages(old, &fresh);
+		fresh.changed_at = old->changed_at;
+		if (!same_pages(old, &fresh)) {
+			fresh.version++;
+			fresh.changed_at = endpoint->catalog->n_updates;
+		}
 		free_pages(old);
 		*old = fresh;
 	}
@@ -256,6 +251,7 @@ static void update(struct catalog *catalog, struct offer *before, const struct o
 	auto_(clashes_done) struct clashes clashes = { 0 };
 	const char *domain = now ? now->naming.domain : before->naming.domain;
 
+	catalog->n_updates++;
 	for (int l = 0; l < CATALOG_LISTS; l++) {
 		enum catalog_list list = (enum catalog_list)l;
 
@@ -315,6 +311,7 @@ void catalog_set_conf(struct catalog *catalog, const struct conf_tools *conf)
 	if (catalog->page_size == conf->page_size)
 		return;
 	catalog->page_size = conf->page_size;
+	catalog->n_updates++;
 	for (int l = 0; l < CATALOG_LISTS; l++)
 		mark_stale(catalog, NULL, (enum catalog_list)l);
 	build_all(catalog);
@@ -372,30 +369,33 @@ size_t endpoint_count_tools(const struct endpoint *endpoint)
 	return endpoint->lists[CATALOG_TOOLS].n_listed;
 }
 
-/* The number of the page that a cursor of this list stands for; 0, the first, has none. */
-static size_t read_cursor(
-	const struct endpoint *endpoint, enum catalog_list list, const char *cursor)
+bool catalog_read_cursor(const struct catalog *catalog, enum catalog_list list, const char *cursor,
+	size_t *ret_n_before)
 {
-	size_t page_size = endpoint->catalog->page_size;
 	size_t n_before = 0;
 
-	if (cursor[0] != kinds[list].mark || cursor[1] == '0' || page_size == 0)
-		return 0;
+	if (cursor[0] != catalog_kinds[list].mark || cursor[1] == '0' || catalog->page_size == 0)
+		return false;
 	for (const char *at = cursor + 1; *at; at++) {
-		if (!ascii_is_digit(*at) || n_before > endpoint->lists[list].n_listed)
-			return 0;
+		if (!ascii_is_digit(*at) || n_before > MAX_CURSOR)
+			return false;
 		n_before = n_before * 10 + (size_t)(*at - '0');
 	}
-	return n_before % page_size == 0 ? n_before / page_size : 0;
+	*ret_n_before = n_before;
+	return n_before > 0 && n_before % catalog->page_size == 0;
 }
 
 const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list list,
 	const char *cursor, size_t *ret_len)
 {
 	const struct pages *pages = &endpoint->lists[list];
-	size_t page = cursor ? read_cursor(endpoint, list, cursor) : 0;
+	size_t n_before = 0;
+	size_t page;
 
-	if ((cursor && page == 0) || page >= pages->n)
+	if (cursor && !catalog_read_cursor(endpoint->catalog, list, cursor, &n_before))
+		return NULL;
+	page = n_before ? n_before / endpoint->catalog->page_size : 0;
+	if (page >= pages->n)
 		return NULL;
 	*ret_len = strlen(pages->items[page]);
 	return pages->items[page];
@@ -408,17 +408,6 @@ void endpoint_each_page(const struct endpoint *endpoint, enum catalog_list list,
 
 	for (size_t i = 0; i < pages->n; i++)
 		each(arg, pages->items[i]);
-}
-
-unsigned endpoint_get_capabilities(const struct endpoint *endpoint)
-{
-	const struct catalog *catalog = endpoint->catalog;
-	unsigned bits = 0;
-
-	for (size_t i = 0; i < catalog->n_offers; i++)
-		if (endpoint_serves(endpoint, catalog->offers[i]))
-			bits |= catalog->offers[i]->capabilities;
-	return bits;
 }
 
 const char *endpoint_get_instructions(const struct endpoint *endpoint)

@@ -5,16 +5,22 @@
  * the fleet: see catalog_each_clash(). Names are looked up in this order: canonical or alias, federation prefix,
  * and with '-', '.' and '_' read as one where that leaves no doubt. What `tools.allow`, `tools.deny` and
  * `tools.read_only` remove is neither listed nor callable, by whichever name. Sorted by domain, then as the
- * worker lists them; a domain's own endpoint lists the same names as the whole fleet. */
+ * worker lists them; a domain's own endpoint lists the same names as the whole fleet.
+ *
+ * Who looks may be restricted to some domains and tools (`viewer`; NULL: to nothing): then what is not for them is
+ * as if it were not there, in lists, look-ups, capabilities and instructions; see doc/adr/0016. Their lists are made
+ * for each request. */
 #pragma once
 
 #include <jansson.h>
 
+#include "shared/strbuf.h"
 #include "supervisor/conf.h"
 #include "supervisor/fleet/offering.h"
 #include "supervisor/mcp/catalog_naming.h"
 
 struct catalog;
+struct principal; /* mcp/principal.h */
 struct endpoint; /* what a client connects to: the whole fleet, or one domain; lives as the catalog */
 
 enum catalog_list {
@@ -78,26 +84,39 @@ size_t endpoint_count_tools(const struct endpoint *endpoint);
 /* All pages, in their order: what `each` gets is borrowed. */
 void endpoint_each_page(const struct endpoint *endpoint, enum catalog_list list,
 	void (*each)(void *arg, const char *page), void *arg);
-unsigned endpoint_get_capabilities(const struct endpoint *endpoint);
+unsigned endpoint_get_capabilities(const struct endpoint *endpoint, const struct principal *viewer);
 
 /* What the workers tell a model about themselves, NULL: nothing. Borrowed until the next change. */
 const char *endpoint_get_instructions(const struct endpoint *endpoint);
+
+/* The same of what a viewer sees, appended; nothing: there are none. */
+void endpoint_add_instructions(
+	const struct endpoint *endpoint, const struct principal *viewer, struct strbuf *out);
 
 /* The result of the list's method for a cursor (NULL: none was sent): borrowed until the next change.
  * NULL: no such cursor: one of another list, or of a page that is not there any more. */
 const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list list,
 	const char *cursor, size_t *ret_len);
 
+/* The same of what a viewer sees, appended. Its cursors count what the viewer sees, and nothing else. False, nothing
+ * appended: no such cursor. */
+bool endpoint_add_page(const struct endpoint *endpoint, const struct principal *viewer,
+	enum catalog_list list, const char *cursor, struct strbuf *out);
+
+/* Whether the last change was one of this list for the viewer: in a domain that the viewer may reach. */
+bool endpoint_has_changed_for(
+	const struct endpoint *endpoint, const struct principal *viewer, enum catalog_list list);
+
 /* False: nothing of this name here. *ret is borrowed until the next change or look-up. Resources are found
  * by their URI, listed or not, as long as it can only be one domain's. */
-bool endpoint_find_tool(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret);
-bool endpoint_find_prompt(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret);
-bool endpoint_find_resource(
-	const struct endpoint *endpoint, const char *uri, struct catalog_target *ret);
-bool endpoint_find_template(
-	const struct endpoint *endpoint, const char *uri_template, struct catalog_target *ret);
+bool endpoint_find_tool(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *name, struct catalog_target *ret);
+bool endpoint_find_prompt(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *name, struct catalog_target *ret);
+bool endpoint_find_resource(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *uri, struct catalog_target *ret);
+bool endpoint_find_template(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *uri_template, struct catalog_target *ret);
 
 /* How the URIs of a domain are made; NULL: they stay as they are. Borrowed until the next change. */
 const struct catalog_naming *catalog_get_naming(const struct catalog *catalog, const char *domain);

@@ -25,23 +25,42 @@ static void fill(
 	};
 }
 
-static bool find_exact(const struct endpoint *endpoint, enum catalog_list list, const char *name,
+/* Whom a look-up is for: what it must not lead to is as if it were not there. */
+struct seeing {
+	const struct view *view;
+	enum catalog_list list;
+	const struct offer *only; /* NULL: of any domain */
+};
+
+static bool is_seen(const void *arg, const struct index_entry *entry)
+{
+	const struct seeing *seeing = arg;
+	const struct offer *offer = entry->offer;
+
+	return (!seeing->only || seeing->only == offer) &&
+	       view_shows(seeing->view, seeing->list, offer,
+		       &offer->lists[seeing->list].items[entry->name->item]);
+}
+
+static bool find_exact(const struct view *view, enum catalog_list list, const char *name,
 	struct catalog_target *ret)
 {
-	const struct index_entry *entry = index_find(&endpoint->catalog->names[list], name);
+	const struct index_entry *entry = index_find(&view->endpoint->catalog->names[list], name);
+	const struct seeing seeing = { view, list, NULL };
 
-	if (!entry || !endpoint_serves(endpoint, entry->offer))
+	if (!entry || !is_seen(&seeing, entry))
 		return false;
 	fill(entry, list, ret);
 	return true;
 }
 
 /* A gateway may have rewritten a name. */
-static bool find_rewritten(const struct endpoint *endpoint, enum catalog_list list,
-	const char *name, struct catalog_target *ret)
+static bool find_rewritten(const struct view *view, enum catalog_list list, const char *name,
+	struct catalog_target *ret)
 {
+	const struct seeing seeing = { view, list, NULL };
 	const struct index_entry *entry =
-		index_find_folded(&endpoint->catalog->names[list], name, endpoint->domain);
+		index_find_folded(&view->endpoint->catalog->names[list], name, is_seen, &seeing);
 
 	if (!entry)
 		return false;
@@ -51,26 +70,27 @@ static bool find_rewritten(const struct endpoint *endpoint, enum catalog_list li
 
 /* "sanctuary.git.get_status": the part behind "sanctuary.git.", with or without what the domain's names or
  * the worker put in front of it. */
-static bool find_in_offer(const struct catalog *catalog, const struct offer *offer,
-	const char *rest, struct catalog_target *ret)
+static bool find_in_offer(const struct view *view, const struct offer *offer, const char *rest,
+	struct catalog_target *ret)
 {
 	auto_free char *listed = catalog_make_name(&offer->naming, rest);
 	auto_free char *full = alloc_printf("%s_%s", offer->prefix ? offer->prefix : "", rest);
 	const char *const names[] = { rest, listed, full };
+	const struct catalog *catalog = view->endpoint->catalog;
+	const struct seeing seeing = { view, CATALOG_TOOLS, offer };
 	const struct index_entry *entry = NULL;
 
 	for (size_t i = 0; !entry && i < N_ELEMENTS(names); i++)
 		entry = index_find_folded(
-			&catalog->names[CATALOG_TOOLS], names[i], offer->naming.domain);
+			&catalog->names[CATALOG_TOOLS], names[i], is_seen, &seeing);
 	if (entry)
 		fill(entry, CATALOG_TOOLS, ret);
 	return entry != NULL;
 }
 
-static bool find_federated(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret)
+static bool find_federated(const struct view *view, const char *name, struct catalog_target *ret)
 {
-	const struct catalog *catalog = endpoint->catalog;
+	const struct catalog *catalog = view->endpoint->catalog;
 	size_t len = strlen(catalog->federation_prefix);
 
 	if (len == 0 || strncmp(name, catalog->federation_prefix, len) != 0 || name[len] != '.')
@@ -80,33 +100,38 @@ static bool find_federated(
 		const struct offer *offer = catalog->offers[i];
 		size_t domain_len = strlen(offer->naming.domain);
 
-		if (endpoint_serves(endpoint, offer) &&
+		if (view_serves(view, offer) &&
 			strncmp(name, offer->naming.domain, domain_len) == 0 &&
 			name[domain_len] == '.')
-			return find_in_offer(catalog, offer, name + domain_len + 1, ret);
+			return find_in_offer(view, offer, name + domain_len + 1, ret);
 	}
 	return false;
 }
 
-bool endpoint_find_tool(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret)
+bool endpoint_find_tool(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *name, struct catalog_target *ret)
 {
-	return find_exact(endpoint, CATALOG_TOOLS, name, ret) ||
-	       find_federated(endpoint, name, ret) ||
-	       find_rewritten(endpoint, CATALOG_TOOLS, name, ret);
+	const struct view view = { endpoint, viewer };
+
+	return find_exact(&view, CATALOG_TOOLS, name, ret) || find_federated(&view, name, ret) ||
+	       find_rewritten(&view, CATALOG_TOOLS, name, ret);
 }
 
-bool endpoint_find_prompt(
-	const struct endpoint *endpoint, const char *name, struct catalog_target *ret)
+bool endpoint_find_prompt(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *name, struct catalog_target *ret)
 {
-	return find_exact(endpoint, CATALOG_PROMPTS, name, ret) ||
-	       find_rewritten(endpoint, CATALOG_PROMPTS, name, ret);
+	const struct view view = { endpoint, viewer };
+
+	return find_exact(&view, CATALOG_PROMPTS, name, ret) ||
+	       find_rewritten(&view, CATALOG_PROMPTS, name, ret);
 }
 
-bool endpoint_find_template(
-	const struct endpoint *endpoint, const char *uri_template, struct catalog_target *ret)
+bool endpoint_find_template(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *uri_template, struct catalog_target *ret)
 {
-	return find_exact(endpoint, CATALOG_TEMPLATES, uri_template, ret);
+	const struct view view = { endpoint, viewer };
+
+	return find_exact(&view, CATALOG_TEMPLATES, uri_template, ret);
 }
 
 static void fill_uri(const struct offer *offer, const char *uri, const struct strbuf *worker_uri,
@@ -123,21 +148,20 @@ static void fill_uri(const struct offer *offer, const char *uri, const struct st
 	};
 }
 
-static bool has_resources(const struct endpoint *endpoint, const struct offer *offer)
+static bool has_resources(const struct view *view, const struct offer *offer)
 {
-	return endpoint_serves(endpoint, offer) && (offer->capabilities & CATALOG_HAS_RESOURCES);
+	return view_serves(view, offer) && (offer->capabilities & CATALOG_HAS_RESOURCES);
 }
 
-static bool find_prefixed(
-	const struct endpoint *endpoint, const char *uri, struct catalog_target *ret)
+static bool find_prefixed(const struct view *view, const char *uri, struct catalog_target *ret)
 {
-	struct catalog *catalog = endpoint->catalog;
+	struct catalog *catalog = view->endpoint->catalog;
 
 	for (size_t i = 0; i < catalog->n_offers; i++) {
 		const struct offer *offer = catalog->offers[i];
 
 		strbuf_cut(&catalog->worker_uri, 0);
-		if (!has_resources(endpoint, offer) ||
+		if (!has_resources(view, offer) ||
 			!catalog_get_worker_uri(&offer->naming, uri, &catalog->worker_uri))
 			continue;
 		fill_uri(offer, uri, &catalog->worker_uri, ret);
@@ -147,9 +171,9 @@ static bool find_prefixed(
 }
 
 /* Servers serve URIs that they do not list: by a template, or the only domain whose URIs are plain. */
-static bool find_plain(const struct endpoint *endpoint, const char *uri, struct catalog_target *ret)
+static bool find_plain(const struct view *view, const char *uri, struct catalog_target *ret)
 {
-	const struct catalog *catalog = endpoint->catalog;
+	const struct catalog *catalog = view->endpoint->catalog;
 	const struct offer *only = NULL;
 	size_t steps = TEMPLATE_STEPS;
 	unsigned n = 0;
@@ -157,7 +181,7 @@ static bool find_plain(const struct endpoint *endpoint, const char *uri, struct 
 	for (size_t i = 0; i < catalog->n_offers; i++) {
 		const struct offer *offer = catalog->offers[i];
 
-		if (!has_resources(endpoint, offer) || catalog_renames_uris(&offer->naming))
+		if (!has_resources(view, offer) || catalog_renames_uris(&offer->naming))
 			continue;
 		if (offer_match_template(offer, uri, &steps)) {
 			fill_uri(offer, uri, NULL, ret);
@@ -172,9 +196,11 @@ static bool find_plain(const struct endpoint *endpoint, const char *uri, struct 
 	return true;
 }
 
-bool endpoint_find_resource(
-	const struct endpoint *endpoint, const char *uri, struct catalog_target *ret)
+bool endpoint_find_resource(const struct endpoint *endpoint, const struct principal *viewer,
+	const char *uri, struct catalog_target *ret)
 {
-	return find_exact(endpoint, CATALOG_RESOURCES, uri, ret) ||
-	       find_prefixed(endpoint, uri, ret) || find_plain(endpoint, uri, ret);
+	const struct view view = { endpoint, viewer };
+
+	return find_exact(&view, CATALOG_RESOURCES, uri, ret) || find_prefixed(&view, uri, ret) ||
+	       find_plain(&view, uri, ret);
 }

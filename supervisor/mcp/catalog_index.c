@@ -241,7 +241,7 @@ const struct index_entry *index_find(const struct index *index, const char *name
 }
 
 const struct index_entry *index_find_folded(
-	const struct index *index, const char *name, const char *domain)
+	const struct index *index, const char *name, index_takes_fn *takes, const void *arg)
 {
 	const struct index_entry *found = NULL;
 	size_t i = lower_bound(index->by_folded, index->n, name, compare_folded_names);
@@ -250,7 +250,7 @@ const struct index_entry *index_find_folded(
 		i++) {
 		const struct index_entry *entry = &index->by_folded[i];
 
-		if (domain && !streq(entry->offer->naming.domain, domain))
+		if (!takes(arg, entry))
 			continue;
 		if (found &&
 			(found->offer != entry->offer || found->name->item != entry->name->item))

@@ -45,7 +45,8 @@ void index_done(struct index *index);
 /* NULL: nobody has exactly this name. */
 const struct index_entry *index_find(const struct index *index, const char *name);
 
-/* The only item of `domain` (NULL: of all) whose name differs in nothing but '-', '.' and '_'; NULL: there
- * is none, or more than one. */
+/* The only item among those that `takes` says true of whose name differs in nothing but '-', '.' and '_'; NULL:
+ * there is none, or more than one. */
+typedef bool index_takes_fn(const void *arg, const struct index_entry *entry);
 const struct index_entry *index_find_folded(
-	const struct index *index, const char *name, const char *domain);
+	const struct index *index, const char *name, index_takes_fn *takes, const void *arg);

@@ -1,4 +1,4 @@
-/* What catalog.c and catalog_find.c share. */
+/* What the files of the catalog share. */
 #pragma once
 
 #include "supervisor/mcp/catalog_index.h"
@@ -9,7 +9,8 @@ struct pages {
 	size_t n;
 	size_t n_listed; /* tools, prompts, … on all pages */
 	uint64_t version;
-	bool is_stale; /* to be built anew */
+	uint64_t changed_at; /* catalog.n_updates when the version grew last */
+	bool is_stale;       /* to be built anew */
 };
 
 struct endpoint {
@@ -34,6 +35,7 @@ struct catalog {
 	struct told_clash *clashes;
 	size_t n_clashes;
 	size_t page_size;
+	uint64_t n_updates;
 	char *federation_prefix;
 	struct strbuf worker_uri; /* of the last look-up */
 };
@@ -42,3 +44,28 @@ static inline bool endpoint_serves(const struct endpoint *endpoint, const struct
 {
 	return !endpoint->domain || streq(endpoint->domain, offer->naming.domain);
 }
+
+/* An endpoint as somebody sees it. */
+struct view {
+	const struct endpoint *endpoint;
+	const struct principal *viewer; /* NULL: all */
+};
+
+/* Whether it shows anything of the offer. */
+bool view_serves(const struct view *view, const struct offer *offer);
+
+/* Whether it shows this item, which is of one of its offers. */
+bool view_shows(const struct view *view, enum catalog_list list, const struct offer *offer,
+	const struct offer_item *item);
+
+/* How a list is called in its pages; `mark` begins its cursors, so that one of another list is told apart. */
+struct catalog_kind {
+	const char *name;
+	char mark;
+};
+
+extern const struct catalog_kind catalog_kinds[CATALOG_LISTS];
+
+/* How many items stand before the page that a cursor of this list begins. False: it is none. */
+bool catalog_read_cursor(const struct catalog *catalog, enum catalog_list list, const char *cursor,
+	size_t *ret_n_before);

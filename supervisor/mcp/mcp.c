@@ -274,7 +274,7 @@ static bool has_tool(void *arg, const char *tool)
 {
 	struct catalog_target target;
 
-	return endpoint_find_tool(arg, tool, &target);
+	return endpoint_find_tool(arg, NULL, tool, &target);
 }
 
 static void on_offering(void *arg, struct domain *domain, const struct offering *offering)

@@ -36,6 +36,11 @@ static const struct endpoint *endpoint_of(const struct method_context *c)
 	return session_get_endpoint(c->origin->session);
 }
 
+static const struct principal *viewer_of(const struct method_context *c)
+{
+	return session_get_restriction(c->origin->session);
+}
+
 static void fail(const struct method_context *c, int code, const char *message)
 {
 	answer_error(c->origin, code, message, NULL);
@@ -46,7 +51,7 @@ static void fail(const struct method_context *c, int code, const char *message)
 static void add_capabilities(
 	const struct method_context *c, enum revision revision, bool is_modern, struct strbuf *out)
 {
-	unsigned has = endpoint_get_capabilities(endpoint_of(c));
+	unsigned has = endpoint_get_capabilities(endpoint_of(c), viewer_of(c));
 
 	strbuf_adds(out, "{\"tools\":{\"listChanged\":true}");
 	if (has & CATALOG_HAS_RESOURCES)
@@ -67,8 +72,14 @@ static void add_capabilities(
 
 static void add_instructions(const struct method_context *c, struct strbuf *out)
 {
+	const struct principal *viewer = viewer_of(c);
 	const char *text = endpoint_get_instructions(endpoint_of(c));
+	auto_strbuf own = { 0 };
 
+	if (viewer && text) {
+		endpoint_add_instructions(endpoint_of(c), viewer, &own);
+		text = own.len ? strbuf_get(&own) : NULL;
+	}
 	if (!text)
 		return;
 	strbuf_adds(out, ",\"instructions\":");
@@ -151,16 +162,25 @@ static void answer_list(
 {
 	struct jspan cursor = jspan_member(rpc->params, "cursor", NULL);
 	bool has_cursor = cursor.at && jspan_type(cursor) != JSPAN_NULL;
+	const struct principal *viewer = viewer_of(c);
 	auto_strbuf text = { 0 };
-	const char *page;
-	size_t len;
+	auto_strbuf own = { 0 };
+	const char *at;
+	const char *page = NULL;
+	size_t len = 0;
 
 	if (has_cursor && !jspan_get_str(cursor, &text)) {
 		fail(c, RPC_INVALID_PARAMS,
 			"params.cursor must be a string that this method gave as nextCursor");
 		return;
 	}
-	page = endpoint_get_page(endpoint_of(c), list, has_cursor ? strbuf_get(&text) : NULL, &len);
+	at = has_cursor ? strbuf_get(&text) : NULL;
+	if (!viewer) {
+		page = endpoint_get_page(endpoint_of(c), list, at, &len);
+	} else if (endpoint_add_page(endpoint_of(c), viewer, list, at, &own)) {
+		page = strbuf_get(&own);
+		len = own.len;
+	}
 	if (page)
 		answer_result(c->origin, (struct jspan){ page, len }, ANSWER_CACHEABLE);
 	else
@@ -337,6 +357,19 @@ static int check_task(const struct method_context *c, const struct catalog_targe
 	return 0;
 }
 
+/* The client hears the same of a tool that is not there and of one that is not for it; the operator does not. */
+static void refuse_unknown(const struct method_context *c, const char *name, struct jspan arguments)
+{
+	struct audit_ask ask = { .tool = name, .arguments = arguments };
+	struct catalog_target target;
+
+	if (viewer_of(c) && endpoint_find_tool(endpoint_of(c), NULL, name, &target)) {
+		ask.tool = target.name;
+		ask.domain = target.domain;
+	}
+	call_refused(c->router, c->origin, &ask, RPC_INVALID_PARAMS);
+}
+
 static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 {
 	struct catalog_target target;
@@ -356,8 +389,9 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 		fail(c, RPC_INVALID_PARAMS, why);
 		return;
 	}
-	if (!is_text || !endpoint_find_tool(endpoint_of(c), strbuf_get(&text), &target)) {
-		refuse_tool(c, strbuf_get(&text), arguments, RPC_INVALID_PARAMS);
+	if (!is_text ||
+		!endpoint_find_tool(endpoint_of(c), viewer_of(c), strbuf_get(&text), &target)) {
+		refuse_unknown(c, strbuf_get(&text), arguments);
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 		return;
 	}
@@ -382,7 +416,7 @@ static void on_prompts_get(const struct method_context *c, const struct rpc *rpc
 	if (why)
 		fail(c, RPC_INVALID_PARAMS, why);
 	else if (!get_text(name, &text) ||
-		 !endpoint_find_prompt(endpoint_of(c), strbuf_get(&text), &target))
+		 !endpoint_find_prompt(endpoint_of(c), viewer_of(c), strbuf_get(&text), &target))
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown prompt", name);
 	else
 		forward(c, &(struct forward){ .kind = FORWARD_PROMPT,
@@ -403,7 +437,8 @@ static bool find_resource(const struct method_context *c, const struct rpc *rpc,
 		fail(c, RPC_INVALID_PARAMS, "params.uri must be there, once, and be a string");
 		return false;
 	}
-	if (get_text(uri, text) && endpoint_find_resource(endpoint_of(c), strbuf_get(text), ret))
+	if (get_text(uri, text) &&
+		endpoint_find_resource(endpoint_of(c), viewer_of(c), strbuf_get(text), ret))
 		return true;
 	if (uri.len <= LIMIT_ID_BYTES)
 		data = alloc_printf("{\"uri\":%.*s}", (int)uri.len, uri.at);
@@ -433,6 +468,7 @@ static void on_complete(const struct method_context *c, const struct rpc *rpc)
 	bool is_prompt = jspan_is(type, "ref/prompt");
 	struct jspan where = jspan_member(ref, is_prompt ? "name" : "uri", NULL);
 	const struct endpoint *endpoint = endpoint_of(c);
+	const struct principal *viewer = viewer_of(c);
 	struct catalog_target target;
 	auto_strbuf text = { 0 };
 	bool found;
@@ -443,9 +479,10 @@ static void on_complete(const struct method_context *c, const struct rpc *rpc)
 			"{\"type\":\"ref/resource\",\"uri\":…}");
 		return;
 	}
-	found = is_prompt ? endpoint_find_prompt(endpoint, strbuf_get(&text), &target)
-			  : endpoint_find_template(endpoint, strbuf_get(&text), &target) ||
-				    endpoint_find_resource(endpoint, strbuf_get(&text), &target);
+	found = is_prompt ? endpoint_find_prompt(endpoint, viewer, strbuf_get(&text), &target)
+			  : endpoint_find_template(endpoint, viewer, strbuf_get(&text), &target) ||
+				    endpoint_find_resource(
+					    endpoint, viewer, strbuf_get(&text), &target);
 	if (!found)
 		answer_quoting(c->origin, RPC_INVALID_PARAMS,
 			is_prompt ? "Unknown prompt" : "Unknown resource template", where);
@@ -661,8 +698,8 @@ static bool has_tasks(const struct method_context *c)
 	const struct session_info *info = session_get_info(c->origin->session);
 
 	return info->initialized && revision_has_tasks(info->revision) &&
-	       (info->n_tasks > 0 ||
-		       (endpoint_get_capabilities(endpoint_of(c)) & CATALOG_HAS_TASKS));
+	       (info->n_tasks > 0 || (endpoint_get_capabilities(endpoint_of(c), viewer_of(c)) &
+					     CATALOG_HAS_TASKS));
 }
 
 enum method_wait method_run(const struct method_context *c, const struct rpc *rpc, bool settled)
@@ -673,7 +710,7 @@ enum method_wait method_run(const struct method_context *c, const struct rpc *rp
 	if (!settled && ((flags & NEEDS_LISTS) || ((flags & NEEDS_CAPABILITIES) && c->has_foreign)))
 		return METHOD_WAITS;
 	if (!method ||
-		(method->capability & endpoint_get_capabilities(endpoint_of(c))) !=
+		(method->capability & endpoint_get_capabilities(endpoint_of(c), viewer_of(c))) !=
 			method->capability ||
 		((flags & OF_TASKS) && !has_tasks(c)))
 		return METHOD_UNKNOWN;

@@ -153,7 +153,8 @@ static void take_filter(
 	struct news *news, struct listen *listen, struct jspan filter, struct strbuf *ack)
 {
 	const struct endpoint *endpoint = session_get_endpoint(listen->session);
-	unsigned capabilities = endpoint_get_capabilities(endpoint);
+	unsigned capabilities =
+		endpoint_get_capabilities(endpoint, session_get_restriction(listen->session));
 
 	for (int i = 0; i < CATALOG_LISTS; i++) {
 		if (!wants(filter, lists[i].filter) ||
@@ -169,12 +170,13 @@ static void take_resources(
 	struct news *news, struct listen *listen, struct jspan uris, struct strbuf *ack)
 {
 	const struct endpoint *endpoint = session_get_endpoint(listen->session);
+	const struct principal *viewer = session_get_restriction(listen->session);
 	const char *comma = "";
 	struct jspan uri;
 	size_t cursor = 0;
 
 	if (jspan_type(uris) != JSPAN_ARRAY ||
-		!(endpoint_get_capabilities(endpoint) & CATALOG_HAS_SUBSCRIBE))
+		!(endpoint_get_capabilities(endpoint, viewer) & CATALOG_HAS_SUBSCRIBE))
 		return;
 	strbuf_addf(ack, "%s\"resourceSubscriptions\":[", ack->len ? "," : "");
 	while (jspan_next(uris, &cursor, NULL, &uri)) {
@@ -182,7 +184,7 @@ static void take_resources(
 		auto_strbuf text = { 0 };
 
 		if (!jspan_get_str(uri, &text) || strlen(strbuf_get(&text)) != text.len ||
-			!endpoint_find_resource(endpoint, strbuf_get(&text), &target) ||
+			!endpoint_find_resource(endpoint, viewer, strbuf_get(&text), &target) ||
 			!add_watch(news, listen->session, listen, &target))
 			continue;
 		strbuf_adds(ack, comma);
@@ -278,20 +280,29 @@ void news_end(struct news *news)
 
 struct change {
 	const struct endpoint *endpoint;
+	enum catalog_list list;
 	const char *text;
 	size_t len;
 };
+
+/* That something has changed in a domain that it may not reach is not for it to know. */
+static bool is_concerned(const struct change *change, const struct session *session)
+{
+	const struct principal *viewer = session_get_restriction(session);
+
+	return session_get_endpoint(session) == change->endpoint &&
+	       (!viewer || endpoint_has_changed_for(change->endpoint, viewer, change->list));
+}
 
 static void tell_legacy(void *arg, struct session *session)
 {
 	const struct change *change = arg;
 
-	if (session_get_info(session)->initialized &&
-		session_get_endpoint(session) == change->endpoint)
+	if (session_get_info(session)->initialized && is_concerned(change, session))
 		session_tell(session, 0, change->text, change->len);
 }
 
-static void tell_listens(struct news *news, const struct endpoint *endpoint, enum catalog_list list)
+static void tell_listens(struct news *news, const struct change *change)
 {
 	struct listen *listen;
 	struct listen *after;
@@ -300,12 +311,12 @@ static void tell_listens(struct news *news, const struct endpoint *endpoint, enu
 		auto_free char *text = NULL;
 
 		after = LIST_NEXT(listen, in_all);
-		if (!listen->lists[list] || session_get_endpoint(listen->session) != endpoint)
+		if (!listen->lists[change->list] || !is_concerned(change, listen->session))
 			continue;
 		text = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/"
 				    "list_changed\",\"params\":{\"_meta\":{" SUBSCRIPTION_ID
 				    "%s}}}",
-			lists[list].notification, listen->id);
+			lists[change->list].notification, listen->id);
 		session_tell(listen->session, listen->via, text, strlen(text));
 	}
 }
@@ -315,10 +326,10 @@ void news_list_changed(struct news *news, const struct endpoint *endpoint, enum 
 	auto_free char *text =
 		alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/list_changed\"}",
 			lists[list].notification);
-	struct change change = { endpoint, text, strlen(text) };
+	struct change change = { endpoint, list, text, strlen(text) };
 
 	sessions_each(news->sessions, tell_legacy, &change);
-	tell_listens(news, endpoint, list);
+	tell_listens(news, &change);
 }
 
 /* --- what workers tell ------------------------------------------------------------------------------- */
@@ -348,6 +359,12 @@ static void tell_updated(
 	session_tell(watch->session, watch->listen ? watch->listen->via : 0, text.data, text.len);
 }
 
+/* What it may reach may have become less since it asked. */
+static bool may_hear(const struct session *session, const struct domain *domain)
+{
+	return principal_allows_domain(session_get_principal(session), domain_get_name(domain));
+}
+
 static void on_updated(struct news *news, struct domain *domain, const struct domain_speaker *who,
 	const struct rpc *rpc)
 {
@@ -362,6 +379,7 @@ static void on_updated(struct news *news, struct domain *domain, const struct do
 		return;
 	while ((watch = watches_next(news->watches, id, strbuf_get(&uri), watch)))
 		if (session_has_room(watch->session, rpc->params.len) &&
+			may_hear(watch->session, domain) &&
 			(!who->session || session_get_number(watch->session) == who->session))
 			tell_updated(watch, naming, rpc->params);
 }
@@ -403,7 +421,7 @@ static void on_message(struct news *news, struct domain *domain, const struct do
 		session = session_find_number(news->sessions, who->session);
 		wanted = session ? session_get_info(session)->level : LEVEL_NONE;
 	}
-	if (!session || !session_has_room(session, rpc->params.len)) {
+	if (!session || !may_hear(session, domain) || !session_has_room(session, rpc->params.len)) {
 		log_message(news, domain, level, rpc->params);
 		return;
 	}
@@ -455,6 +473,7 @@ void news_told(struct news *news, struct domain *domain, const struct domain_spe
 
 struct level_of {
 	uint64_t session;
+	const struct principal *principal;
 	const char *level;
 	const char *domain; /* NULL: all */
 };
@@ -463,14 +482,18 @@ static void set_level_of(void *arg, struct domain *domain)
 {
 	const struct level_of *to = arg;
 
-	if (!to->domain || streq(to->domain, domain_get_name(domain)))
+	const char *name = domain_get_name(domain);
+
+	if ((!to->domain || streq(to->domain, name)) &&
+		principal_allows_domain(to->principal, name))
 		domain_set_level(domain, to->session, to->level);
 }
 
 void news_set_level(
 	struct news *news, struct session *session, const char *domain, enum level level)
 {
-	struct level_of to = { session_get_number(session), level_name(level),
+	struct level_of to = { session_get_number(session), session_get_principal(session),
+		level_name(level),
 		domain ? domain : endpoint_get_domain(session_get_endpoint(session)) };
 
 	session_get_info(session)->is_known_below = true;

@@ -128,6 +128,20 @@ bool principal_allows_tool(const struct principal *principal, const char *domain
 				     some_grants(&principal->grants, domain, tool));
 }
 
+bool principal_allows_whole(const struct principal *principal, const char *domain)
+{
+	const struct conf_grants *grants = principal ? &principal->grants : NULL;
+
+	if (!principal_allows_domain(principal, domain) || (principal && principal->tools.n > 0))
+		return false;
+	for (size_t i = 0; grants && i < grants->n; i++) {
+		if (grants->items[i].tools.n == 0 &&
+			principal_is_granted(&grants->items[i], domain, NULL))
+			return true;
+	}
+	return !grants || grants->n == 0;
+}
+
 static bool grants_all(const struct conf_grants *grants)
 {
 	for (size_t i = 0; i < grants->n; i++) {

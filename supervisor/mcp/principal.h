@@ -62,6 +62,9 @@ bool principal_allows_domain(const struct principal *principal, const char *doma
 /* `tool` as it is listed, of this domain. */
 bool principal_allows_tool(const struct principal *principal, const char *domain, const char *tool);
 
+/* It may use all of this domain, whatever its tools are called. */
+bool principal_allows_whole(const struct principal *principal, const char *domain);
+
 /* It sees and may call everything: no list has to be filtered for it. */
 bool principal_allows_all(const struct principal *principal);
 

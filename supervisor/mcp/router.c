@@ -17,6 +17,7 @@
 
 enum {
 	FIRST_BUCKETS = 256,
+	BIG_LOG_BURST = 10,
 	KEPT_PART = 16, /* one call may keep such a part of what is still free */
 };
 
@@ -467,7 +468,10 @@ static void refuse_result(struct router *router, struct call *call, size_t len)
 		call->label, len, router->conf->tools.max_result_bytes);
 
 	stats_limit_reached(STATS_LIMIT_RESULT_BYTES);
-	log_warn("call %llu: %s", (unsigned long long)call->no, message);
+	/* Not its name: of a resource that is a URI, which may hold what the client filled in. */
+	if (log_limit_ok(&router->big_log, BIG_LOG_BURST, "answers that are too large"))
+		log_warn("call %llu: its answer has %zu bytes (tools.max_result_bytes)",
+			(unsigned long long)call->no, len);
 	router_fail(router, call, RPC_INTERNAL_ERROR, message, NULL);
 }
 

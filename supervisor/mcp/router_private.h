@@ -99,6 +99,7 @@ struct router {
 	struct expiry *roots_expiry;
 	size_t held_bytes; /* of all calls that wait for roots */
 	struct log_limit odd_roots_log;
+	struct log_limit big_log;
 	struct elicitation elicitations[MAX_ELICITATIONS]; /* the newest */
 	size_t n_elicitations;
 };

@@ -382,6 +382,13 @@ void session_set_principal(struct session *session, struct principal *principal)
 	principal_unref(old);
 }
 
+const struct principal *session_get_restriction(const struct session *session)
+{
+	const struct principal *principal = session->caller.principal;
+
+	return principal_allows_all(principal) ? NULL : principal;
+}
+
 struct usage *session_get_usage(const struct session *session, enum usage_of of)
 {
 	return session->caller.usages[of];

@@ -131,6 +131,8 @@ void session_set_caller(struct session *session, const struct caller *caller);
 void session_set_principal(struct session *session, struct principal *principal);
 struct principal *session_get_principal(
 	const struct session *session); /* NULL: a local process; borrowed */
+/* The same where it may not see and call everything; NULL: it may. What is asked for a list, a look-up or news. */
+const struct principal *session_get_restriction(const struct session *session);
 struct usage *session_get_usage(
 	const struct session *session, enum usage_of of);       /* NULL: none; borrowed */
 const char *session_get_address(const struct session *session); /* "": none */

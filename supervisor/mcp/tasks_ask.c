@@ -116,11 +116,31 @@ static void fill_target(struct router *router, const struct task *task, enum for
 	ret->worker = task->worker;
 }
 
+/* The tool that made it is for this session still; of a domain that has left nothing is known. */
+static bool may_see(
+	const struct router *router, const struct session *session, const struct task *task)
+{
+	const struct principal *viewer = session_get_restriction(session);
+	const struct domain *domain = fleet_get(router->fleet, task->domain);
+
+	return !viewer ||
+	       (domain && principal_allows_tool(viewer, domain_get_name(domain), task->label));
+}
+
+/* One of its own that is not for it any more is as if it were not there. */
+static const struct task *find_own(
+	const struct router *router, struct session *session, struct jspan id)
+{
+	const struct task *task = id.at ? tasks_find(session, id) : NULL;
+
+	return task && may_see(router, session, task) ? task : NULL;
+}
+
 bool tasks_find_target(struct router *router, const struct origin *origin, enum forward_kind kind,
 	struct jspan params, struct catalog_target *target, struct forward *ret)
 {
 	struct jspan id = jspan_member(params, "taskId", NULL);
-	const struct task *task = id.at ? tasks_find(origin->session, id) : NULL;
+	const struct task *task = find_own(router, origin->session, id);
 	const struct domain *domain = task ? fleet_get(router->fleet, task->domain) : NULL;
 
 	if (jspan_type(id) != JSPAN_STRING) {
@@ -160,13 +180,14 @@ static bool read_cursor(const struct tasks *tasks, struct jspan cursor, uint64_t
 }
 
 /* The first one of the page below `below` of which more may be known by now; NULL: none. */
-static const struct task *find_open(struct session *session, uint64_t before, uint64_t below)
+static const struct task *find_open(
+	const struct router *router, struct session *session, uint64_t before, uint64_t below)
 {
 	const struct task *task;
 	unsigned n = 0;
 
 	LIST_FOREACH(task, &session_get_info(session)->tasks, in_session) {
-		if (task->no >= before)
+		if (task->no >= before || !may_see(router, session, task))
 			continue;
 		if (n++ == PAGE_TASKS)
 			return NULL;
@@ -176,7 +197,8 @@ static const struct task *find_open(struct session *session, uint64_t before, ui
 	return NULL;
 }
 
-static void add_page(struct session *session, uint64_t before, struct strbuf *out)
+static void add_page(
+	const struct router *router, struct session *session, uint64_t before, struct strbuf *out)
 {
 	const struct task *task;
 	uint64_t last = 0;
@@ -184,7 +206,7 @@ static void add_page(struct session *session, uint64_t before, struct strbuf *ou
 
 	strbuf_adds(out, "{\"tasks\":[");
 	LIST_FOREACH(task, &session_get_info(session)->tasks, in_session) {
-		if (task->no >= before)
+		if (task->no >= before || !may_see(router, session, task))
 			continue;
 		if (n == PAGE_TASKS) {
 			strbuf_addf(out, "],\"nextCursor\":\"%llu\"}", (unsigned long long)last);
@@ -222,9 +244,9 @@ void tasks_list(const struct tasks_asking *asking, struct jspan params)
 		answer_quoting(&origin, RPC_INVALID_PARAMS, "No such cursor", cursor);
 		return;
 	}
-	task = find_open(session, ask.list_before, UINT64_MAX);
+	task = find_open(asking->router, session, ask.list_before, UINT64_MAX);
 	if (!task || !fleet_get(asking->router->fleet, task->domain)) {
-		add_page(session, ask.list_before, &text);
+		add_page(asking->router, session, ask.list_before, &text);
 		answer_text(&origin, text.data, 0);
 		return;
 	}
@@ -238,7 +260,7 @@ void tasks_end_list(struct router *router, struct call *call)
 {
 	auto_strbuf text = { 0 };
 
-	add_page(call->session, call->list_before, &text);
+	add_page(router, call->session, call->list_before, &text);
 	router_answer(router, call, (struct jspan){ text.data, text.len });
 }
 
@@ -254,7 +276,7 @@ void tasks_go_on_with_list(struct router *router, struct call *call, struct jspa
 
 	if (task && jspan_type(result) == JSPAN_OBJECT)
 		task_note(router, task, result);
-	next = find_open(call->session, call->list_before, call->task_no);
+	next = find_open(router, call->session, call->list_before, call->task_no);
 	if (!next || !fleet_get(router->fleet, next->domain)) {
 		tasks_end_list(router, call);
 		return;

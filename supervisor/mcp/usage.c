@@ -201,33 +201,34 @@ static int64_t wait_ms(int64_t full_ns, int64_t room_ns, int64_t now)
 	return over > 0 ? (over + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
 
-int64_t usage_admit(struct usage *usage)
+static int64_t refuse(enum stats_limit limit, int64_t wait, const char **ret_limit)
 {
-	const struct conf_quota *common = usage ? &usage->owner->quota : NULL;
-	int64_t now = usage ? now_ns(usage->owner) : 0;
-	unsigned rate;
-	unsigned burst;
+	stats_limit_reached(limit);
+	*ret_limit = stats_limit_name(limit);
+	return wait;
+}
+
+int64_t usage_admit(struct usage *usage, const char **ret_limit)
+{
+	const struct conf_quota *quota;
+	int64_t now;
 	int64_t each;
 	int64_t wait;
 
 	if (!usage)
 		return 0;
+	now = now_ns(usage->owner);
 	wait = wait_ms(usage->bytes_full_ns, NS_PER_SECOND, now);
-	if (wait > 0) {
-		stats_limit_reached(bytes_limits[usage->owner->of]);
-		return wait;
-	}
-	rate = usage->own.rate ? usage->own.rate : common->rate;
-	if (rate == 0)
+	if (wait > 0)
+		return refuse(bytes_limits[usage->owner->of], wait, ret_limit);
+	quota = usage->own.rate ? &usage->own : &usage->owner->quota;
+	if (quota->rate == 0)
 		return 0;
-	burst = usage->own.rate ? usage->own.burst : common->burst;
-	burst = burst ? burst : 2 * rate;
-	each = NS_PER_SECOND / rate;
-	wait = wait_ms(usage->requests_full_ns, (burst - 1) * each, now);
-	if (wait > 0) {
-		stats_limit_reached(rate_limits[usage->owner->of]);
-		return wait;
-	}
+	each = NS_PER_SECOND / quota->rate;
+	wait = wait_ms(usage->requests_full_ns,
+		((quota->burst ? quota->burst : 2 * quota->rate) - 1) * each, now);
+	if (wait > 0)
+		return refuse(rate_limits[usage->owner->of], wait, ret_limit);
 	usage->requests_full_ns =
 		(usage->requests_full_ns > now ? usage->requests_full_ns : now) + each;
 	return 0;

@@ -46,8 +46,9 @@ unsigned usage_count(const struct usage *usage, enum usage_thing thing);
 /* One more would be too many; counted as above. */
 bool usage_is_full(struct usage *usage, enum usage_thing thing);
 
-/* A request comes: 0, or in how many milliseconds it may come again; then it is counted, and not charged. */
-int64_t usage_admit(struct usage *usage) must_check;
+/* A request comes: 0, or in how many milliseconds it may come again; then it is counted, and not charged, and
+ * *ret_limit is the setting that holds. */
+int64_t usage_admit(struct usage *usage, const char **ret_limit) must_check;
 
 /* Its body had so many bytes. */
 void usage_pay(struct usage *usage, size_t n_bytes);

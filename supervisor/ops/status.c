@@ -275,6 +275,7 @@ static void add_paths(const struct status *status, json_t *json)
 {
 	(void)json_object_set_new(json, "settings", jx_text(status->settings));
 	(void)json_object_set_new(json, "state_dir", jx_text(status->parts.state_dir));
+	(void)json_object_set_new(json, "keys_path", jx_text(status->parts.conf->keys_path));
 }
 
 static void add_places(const struct status *status, json_t *json)

@@ -15,7 +15,8 @@ static char name_b[] = "b-c";
 static const struct {
 	const char *member;
 	const char *key;
-	bool (*find)(const struct endpoint *, const char *, struct catalog_target *);
+	bool (*find)(const struct endpoint *, const struct principal *, const char *,
+		struct catalog_target *);
 } kinds[CATALOG_LISTS] = {
 	[CATALOG_TOOLS] = { "tools", "name", endpoint_find_tool },
 	[CATALOG_RESOURCES] = { "resources", "uri", endpoint_find_resource },
@@ -70,7 +71,7 @@ static size_t check_list(const struct endpoint *endpoint, enum catalog_list list
 		CHECK(jspan_get_str(jspan_member(item, kinds[list].key, NULL), &name));
 		CHECK(name.len > 0 && !json_object_get(seen, strbuf_get(&name)));
 		(void)json_object_set_new(seen, strbuf_get(&name), json_true());
-		CHECK(kinds[list].find(endpoint, strbuf_get(&name), &target));
+		CHECK(kinds[list].find(endpoint, NULL, strbuf_get(&name), &target));
 		CHECK(streq(target.name, strbuf_get(&name)));
 		CHECK(target.text && strlen(target.text) == item.len &&
 			memcmp(target.text, item.at, item.len) == 0);
@@ -84,7 +85,7 @@ static void look_up(const struct endpoint *endpoint, const char *name)
 		struct catalog_target target;
 		size_t len;
 
-		if (kinds[l].find(endpoint, name, &target))
+		if (kinds[l].find(endpoint, NULL, name, &target))
 			CHECK(streq(target.domain, name_a) || streq(target.domain, name_b));
 		CHECK(!endpoint_get_page(endpoint, (enum catalog_list)l, name, &len));
 	}

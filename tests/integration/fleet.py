@@ -5,8 +5,10 @@ stop() looks for what must not be: another exit code than 0, a process left over
 leaked, a report of a sanitizer or of valgrind.
 """
 
+import base64
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import pathlib
@@ -168,6 +170,16 @@ def merge(base, over):
         known = result.get(key)
         result[key] = merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return result
+
+
+def make_key(path, name):
+    """A keys file with one key, as `mcp-fleetctl key add` would make it; the text of the key."""
+    text = f"mcpf_abcdefgh_{base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip('=')}"
+    path.touch(mode=0o640)
+    path.write_text(json.dumps({"version": 1, "keys": [
+        {"name": name, "id": "abcdefgh", "hash": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
+         "created": "2026-01-31T12:00:00Z"}]}))
+    return text
 
 
 class Fleet:

@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/integration/clients/sdk_typescript.mjs \
 	tests/integration/collector.py \
 	tests/integration/conformance.py \
+	tests/integration/container.py \
 	tests/integration/control.py \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
@@ -78,6 +79,7 @@ EXTRA_DIST += \
 	tests/integration/test_ctl_completion.py \
 	tests/integration/test_ctl_doctor.py \
 	tests/integration/test_ctl_files.py \
+	tests/integration/test_ctl_key.py \
 	tests/integration/test_ctl_ops.py \
 	tests/integration/test_ctl_read.py \
 	tests/integration/test_errors.py \
@@ -95,6 +97,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_write.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_isolation.py \
+	tests/integration/test_journal.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
@@ -136,6 +139,7 @@ EXTRA_DIST += \
 	tests/integration/workers/counter_server.py \
 	tests/integration/workers/fake_worker.py \
 	tests/integration/workers/full_server.mjs \
+	tests/integration/workers/journal_probe.py \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/meta_server.py \
 	tests/integration/workers/old_server.py \

@@ -1,6 +1,7 @@
 """The audit and the log: each call of a tool is recorded once, however it ends and by whichever door it came;
 what a client sent, and what lets one speak for a session, is in no line; a peer cannot flood the log."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,7 +11,9 @@ import stat
 import pytest
 
 import fleet as fleets
+import metrics
 import streamable
+import wire
 from stdio import Local
 
 pytestmark = pytest.mark.sanitizers
@@ -106,6 +109,7 @@ def test_each_door(audited, door):
     assert 0 < record["duration"] < 60
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])
     assert record["transport"] == ("streamable" if door == "modern" else door)
+    assert record.get("client_ip") == (None if door == "local" else "127.0.0.1")
     if door == "local":
         assert (record["kind"], record["pid"], record["uid"]) == ("local", os.getpid(), os.getuid())
     elif door == "modern":
@@ -117,7 +121,7 @@ def test_each_door(audited, door):
     assert len(line) == 1, lines
     assert (line[0]["domain"], line[0]["worker"], line[0]["call"]) == ("fake", "fake/1", record["call"])
     assert line[0]["level"] == "debug" and line[0]["duration"] > 0
-    assert line[0].get("session_id") == record.get("session")
+    assert (line[0].get("session_id"), line[0].get("client_ip")) == (record.get("session"), record.get("client_ip"))
 
 
 def test_one_line_a_session(audited):
@@ -129,7 +133,33 @@ def test_one_line_a_session(audited):
     told = [x for x in lines if x["level"] != "debug"]
     assert len(told) == 1 and told[0]["level"] == "info", lines
     assert "sse" in told[0]["message"] and "integration-test" in told[0]["message"]
-    assert told[0]["duration"] >= 0
+    assert told[0]["duration"] >= 0 and told[0]["client_ip"] == "127.0.0.1"
+
+
+def test_key(start_fleet, tmp_path, socket_path):
+    """Its name is in each line of its client; what is secret of it is in none, nor of one that is refused."""
+    text = fleets.make_key(tmp_path / "own-keys.json", "ci")
+    wrong = text[:-1] + ("A" if text[-1] != "A" else "B")
+    audited = Audited(start_fleet, tmp_path, socket_path, {"auth": {"keys_file": str(tmp_path / "own-keys.json")}})
+    headers = {"Authorization": f"Bearer {text}"}
+    door = streamable.Door(audited.fleet.port, timeout=15 * fleets.SLOWNESS)
+    assert door.post(door.request("initialize"), Authorization=f"Bearer {wrong}").status == 401
+    session = wire.Session(audited.fleet.port, headers=headers, timeout=15 * fleets.SLOWNESS)
+    session.number = 1
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "fake_echo", "arguments": {"text": MARK}}}
+    assert session.post(call, headers).status == 202
+    assert "result" in session.wait(1)
+    session.close()
+    record = audited.the_one()
+    assert (record["kind"], record["key"], record["client_ip"]) == ("key", "ci", "127.0.0.1")
+    line, = ended(audited.fleet)
+    assert (line["key"], line["session_id"]) == ("ci", record["session"])
+    fleets.wait_until(lambda: "session ended" in audited.fleet.log(), 5, "the end of the session")
+    line, = [each for each in log_lines(audited.fleet) if "session ended" in each["message"]]
+    assert (line["key"], line["session_id"]) == ("ci", record["session"])
+    log = audited.fleet.log()
+    for secret in text, wrong, text[14:], hashlib.sha256(text.encode()).hexdigest():
+        assert secret not in log and secret not in audited.path.read_text()
 
 
 # --- outcomes ------------------------------------------------------------------------------------------
@@ -257,10 +287,13 @@ def test_rotation(audited):
 
 
 def test_a_file_that_cannot_be_written(start_fleet, tmp_path, socket_path):
-    audited = Audited(start_fleet, tmp_path, socket_path, {"audit": {"target": "/dev/full"}})
+    admin = fleets.free_port()
+    audited = Audited(start_fleet, tmp_path, socket_path,
+                      {"audit": {"target": "/dev/full"}, "admin": {"listen": f"127.0.0.1:{admin}"}})
     with audited.fleet.session() as session:
         for _ in range(20):
             assert "result" in session.call("fake_echo")
+    assert "\nmcp_fleet_audit_dropped_total 20\n" in metrics.fetch(admin)
     told = [line for line in log_lines(audited.fleet) if "audit.target" in line["message"]]
     assert len(told) == 1 and told[0]["level"] == "error" and "No space left" in told[0]["message"]
 
@@ -357,6 +390,16 @@ def test_calls_that_are_refused_do_not_flood_info(start_fleet, tmp_path, socket_
             session.post('{"jsonrpc": "2.0", "id": 1')
     assert len(audited.wait(300)) == 300
     assert len(log_lines(audited.fleet)) - before <= 30
+
+
+def test_answers_that_are_too_large(start_fleet, tmp_path, socket_path):
+    audited = Audited(start_fleet, tmp_path, socket_path, {"log": {"level": "info"}, "tools": {"max_result_bytes": 65536}})
+    with audited.fleet.session() as session:
+        for _ in range(50):
+            assert "max_result_bytes" in session.call("fake_big", {"bytes": 70000})["error"]["message"]
+    assert [each["outcome"] for each in audited.wait(50)] == ["error"] * 50
+    told = [line for line in log_lines(audited.fleet) if "max_result_bytes" in line["message"]]
+    assert 0 < len(told) <= 30
 
 
 def test_an_endless_tool_name(audited):

@@ -394,6 +394,12 @@ tests_unit_test_server_yaml_SOURCES = tests/unit/test_server_yaml.c
 tests_unit_test_server_yaml_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_server_yaml_LDADD = supervisor/libsupervisor.a $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_amount
+TESTS += tests/unit/test_amount
+tests_unit_test_amount_SOURCES = tests/unit/test_amount.c
+tests_unit_test_amount_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_amount_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_conf_value
 TESTS += tests/unit/test_conf_value
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
@@ -518,6 +524,12 @@ tests_unit_test_catalog_find_SOURCES = tests/unit/test_catalog_find.c $(catalog_
 tests_unit_test_catalog_find_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_catalog_find_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_catalog_view
+TESTS += tests/unit/test_catalog_view
+tests_unit_test_catalog_view_SOURCES = tests/unit/test_catalog_view.c $(catalog_world)
+tests_unit_test_catalog_view_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_catalog_view_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_catalog_index
 TESTS += tests/unit/test_catalog_index
 tests_unit_test_catalog_index_SOURCES = tests/unit/test_catalog_index.c $(catalog_world)
@@ -601,6 +613,12 @@ TESTS += tests/unit/test_keys
 tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
 tests_unit_test_keys_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_keys_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_shares
+TESTS += tests/unit/test_shares
+tests_unit_test_shares_SOURCES = tests/unit/test_shares.c
+tests_unit_test_shares_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_shares_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_usage
 TESTS += tests/unit/test_usage
@@ -850,6 +868,12 @@ TESTS += tests/unit/test_mcp
 tests_unit_test_mcp_SOURCES = tests/unit/test_mcp.c tests/unit/mcp_world.c tests/unit/mcp_world.h
 tests_unit_test_mcp_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_LDADD = $(supervisor_unit_libs)
+
+check_PROGRAMS += tests/unit/test_mcp_view
+TESTS += tests/unit/test_mcp_view
+tests_unit_test_mcp_view_SOURCES = tests/unit/test_mcp_view.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_mcp_view_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_mcp_view_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_mcp_hostile
 TESTS += tests/unit/test_mcp_hostile

@@ -128,8 +128,8 @@ static void test_names(void **unused)
 	struct catalog_target tool;
 
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-		bool found =
-			endpoint_find_tool(catalog_endpoint(catalog, NULL), cases[i].name, &tool);
+		bool found = endpoint_find_tool(
+			catalog_endpoint(catalog, NULL), NULL, cases[i].name, &tool);
 
 		if (found != (cases[i].worker_name != NULL))
 			fail_msg("'%s' was%s found", cases[i].name, found ? "" : " not");
@@ -145,12 +145,12 @@ static void test_hints_and_timeouts(void **unused)
 	const struct endpoint *all = catalog_endpoint(catalog, NULL);
 	struct catalog_target tool;
 
-	assert_true(endpoint_find_tool(all, "git_log", &tool));
+	assert_true(endpoint_find_tool(all, NULL, "git_log", &tool));
 	assert_true(tool.may_rerun);
 	assert_int_equal(tool.timeout_ms, 60000);
-	assert_true(endpoint_find_tool(all, "git_add", &tool));
+	assert_true(endpoint_find_tool(all, NULL, "git_add", &tool));
 	assert_true(tool.may_rerun); /* idempotent */
-	assert_true(endpoint_find_tool(all, "git_push", &tool));
+	assert_true(endpoint_find_tool(all, NULL, "git_push", &tool));
 	assert_false(tool.may_rerun); /* nothing was promised */
 	assert_int_equal(tool.timeout_ms, 300000);
 	assert_string_equal(tool.domain, "git");
@@ -171,10 +171,13 @@ static void test_endpoints(void **unused)
 	json_auto_t *one = page(catalog_endpoint(catalog, "my-ext"), NULL);
 	check_names(all, "git_log git_get_status git_add git_push my_ext_echo my_ext_two");
 	check_names(one, "my_ext_echo my_ext_two");
-	assert_true(endpoint_find_tool(catalog_endpoint(catalog, "my-ext"), "my_ext_echo", &tool));
+	assert_true(endpoint_find_tool(
+		catalog_endpoint(catalog, "my-ext"), NULL, "my_ext_echo", &tool));
 	assert_string_equal(tool.worker_name, "echo");
-	assert_false(endpoint_find_tool(catalog_endpoint(catalog, "my-ext"), "git_log", &tool));
-	assert_false(endpoint_find_tool(catalog_endpoint(catalog, "git"), "my_ext_echo", &tool));
+	assert_false(
+		endpoint_find_tool(catalog_endpoint(catalog, "my-ext"), NULL, "git_log", &tool));
+	assert_false(
+		endpoint_find_tool(catalog_endpoint(catalog, "git"), NULL, "my_ext_echo", &tool));
 	assert_null(catalog_endpoint(catalog, "none"));
 	catalog_free(catalog);
 }
@@ -191,9 +194,10 @@ static void test_filters(void **unused)
 	json_auto_t *list = page(catalog_endpoint(catalog, NULL), NULL);
 	check_names(list, "git_log git_add");
 	/* Not by another name either. */
-	assert_false(endpoint_find_tool(catalog_endpoint(catalog, NULL), "git_status", &tool));
 	assert_false(
-		endpoint_find_tool(catalog_endpoint(catalog, NULL), "sanctuary.git.push", &tool));
+		endpoint_find_tool(catalog_endpoint(catalog, NULL), NULL, "git_status", &tool));
+	assert_false(endpoint_find_tool(
+		catalog_endpoint(catalog, NULL), NULL, "sanctuary.git.push", &tool));
 
 	git.tools_deny = (struct conf_strs){ 0 };
 	git.tools_read_only = true;
@@ -318,8 +322,8 @@ static void test_mirrored_arguments(void **unused)
 		"\"x-mcp-header\":\"X\"}}}},{\"name\":\"git_b\",\"inputSchema\":{}}]",
 		NULL);
 	assert_string_equal(world_take_log(), "");
-	assert_true(endpoint_find_tool(all, "git_a", &tool) && tool.has_headers);
-	assert_true(endpoint_find_tool(all, "git_b", &tool) && !tool.has_headers);
+	assert_true(endpoint_find_tool(all, NULL, "git_a", &tool) && tool.has_headers);
+	assert_true(endpoint_find_tool(all, NULL, "git_b", &tool) && !tool.has_headers);
 
 	set(catalog, &git,
 		"[{\"name\":\"git_a\",\"inputSchema\":{\"properties\":{\"x\":{\"type\":\"number\","
@@ -329,7 +333,7 @@ static void test_mirrored_arguments(void **unused)
 		"domain git: tool git_a: x-mcp-header of \"x\" stands on a type other than "
 		"string, integer and boolean; clients of protocol revision 2026-07-28 will leave it "
 		"out\n");
-	assert_true(endpoint_find_tool(all, "git_a", &tool) && !tool.has_headers);
+	assert_true(endpoint_find_tool(all, NULL, "git_a", &tool) && !tool.has_headers);
 	catalog_free(catalog);
 }
 
@@ -403,9 +407,9 @@ static void test_clash(void **unused)
 	assert_string_equal(world_names(twins.b, CATALOG_PROMPTS, NULL), "");
 	assert_string_equal(world_names(twins.b, CATALOG_RESOURCES, NULL), "");
 	assert_int_equal(endpoint_count_tools(twins.b), 0);
-	assert_true(endpoint_find_tool(twins.all, "x", &tool));
+	assert_true(endpoint_find_tool(twins.all, NULL, "x", &tool));
 	assert_string_equal(tool.domain, "a");
-	assert_false(endpoint_find_tool(twins.b, "x", &tool));
+	assert_false(endpoint_find_tool(twins.b, NULL, "x", &tool));
 	world_set(twins.catalog, &twins.conf_b, twin, NULL); /* the same once more is no news */
 	assert_string_equal(world_take_log(), "");
 	check_twins(&twins, "x", "x", "");
@@ -465,24 +469,24 @@ static void test_capabilities(void **unused)
 	struct twins twins = make_twins();
 	const struct conf_domain git = world_domain("git", true);
 
-	assert_int_equal(
-		endpoint_get_capabilities(twins.all), CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
+	assert_int_equal(endpoint_get_capabilities(twins.all, NULL),
+		CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
 	world_set(twins.catalog, &twins.conf_a, twin, info);
 	world_set(twins.catalog, &git, "\"tools\":[]", "{\"capabilities\":{\"completions\":{}}}");
-	assert_int_equal(endpoint_get_capabilities(twins.all),
+	assert_int_equal(endpoint_get_capabilities(twins.all, NULL),
 		CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS | CATALOG_HAS_LOGGING |
 			CATALOG_HAS_SUBSCRIBE);
-	assert_int_equal(
-		endpoint_get_capabilities(twins.b), CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
+	assert_int_equal(endpoint_get_capabilities(twins.b, NULL),
+		CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
 	assert_string_equal(endpoint_get_instructions(twins.all), "a: Do.");
 	assert_string_equal(endpoint_get_instructions(twins.a), "Do.");
 	assert_null(endpoint_get_instructions(twins.b));
 	catalog_set_domain(twins.catalog, &twins.conf_a, NULL); /* parked */
-	assert_int_equal(
-		endpoint_get_capabilities(twins.all), CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
+	assert_int_equal(endpoint_get_capabilities(twins.all, NULL),
+		CATALOG_HAS_RESOURCES | CATALOG_HAS_PROMPTS);
 	assert_null(endpoint_get_instructions(twins.all));
 	catalog_remove_domain(twins.catalog, "b");
-	assert_int_equal(endpoint_get_capabilities(twins.all), 0);
+	assert_int_equal(endpoint_get_capabilities(twins.all, NULL), 0);
 	catalog_free(twins.catalog);
 }
 

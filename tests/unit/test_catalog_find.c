@@ -35,10 +35,11 @@ static void add(const char *name, enum conf_names names, const char *members)
 }
 
 /* "domain:worker's name" or "" for a tool; "=": as the client gave it. */
-static void check(bool (*find)(const struct endpoint *, const char *, struct catalog_target *),
+static void check(bool (*find)(const struct endpoint *, const struct principal *, const char *,
+			  struct catalog_target *),
 	const char *endpoint, const char *name, const char *expected)
 {
-	bool found = find(catalog_endpoint(catalog, endpoint), name, &target);
+	bool found = find(catalog_endpoint(catalog, endpoint), NULL, name, &target);
 	auto_free char *text = found ? alloc_printf("%s:%s", target.domain,
 					       target.worker_name ? target.worker_name : "=")
 				     : alloc_str("");

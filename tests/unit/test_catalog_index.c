@@ -189,6 +189,12 @@ static void test_aliases_of_what_is_out(void **unused)
 	assert_int_equal(world.clashes.n, 1);
 }
 
+/* `arg`: a domain's name; NULL: of all. */
+static bool is_of_domain(const void *arg, const struct index_entry *entry)
+{
+	return !arg || streq(entry->offer->naming.domain, arg);
+}
+
 static void test_folded(void **unused)
 {
 	add("a", CONF_NAMES_DOTTED, false, "\"get-sum\",\"b-c\",\"b_c\"", "");
@@ -196,29 +202,31 @@ static void test_folded(void **unused)
 	add_plain("p", "\"x.y\"");
 	add_plain("q", "\"x_y\"");
 	build();
-	check_found(index_find_folded(&world.index, "a_get_sum", NULL), "a:a.get-sum");
-	check_found(index_find_folded(&world.index, "a-get.sum", NULL), "a:a.get-sum");
-	check_found(index_find_folded(&world.index, "a_get_su", NULL), "");
-	check_found(index_find_folded(&world.index, "a_get_summ", NULL), "");
-	check_found(index_find_folded(&world.index, "A_get_sum", NULL), "");
+	check_found(
+		index_find_folded(&world.index, "a_get_sum", is_of_domain, NULL), "a:a.get-sum");
+	check_found(
+		index_find_folded(&world.index, "a-get.sum", is_of_domain, NULL), "a:a.get-sum");
+	check_found(index_find_folded(&world.index, "a_get_su", is_of_domain, NULL), "");
+	check_found(index_find_folded(&world.index, "a_get_summ", is_of_domain, NULL), "");
+	check_found(index_find_folded(&world.index, "A_get_sum", is_of_domain, NULL), "");
 	/* two tools of one domain, two domains: nobody can know */
-	check_found(index_find_folded(&world.index, "a_b_c", NULL), "");
-	check_found(index_find_folded(&world.index, "x-y", NULL), "");
-	check_found(index_find_folded(&world.index, "x-y", "p"), "p:x.y");
-	check_found(index_find_folded(&world.index, "x-y", "q"), "q:x_y");
-	check_found(index_find_folded(&world.index, "x-y", "r"), "");
+	check_found(index_find_folded(&world.index, "a_b_c", is_of_domain, NULL), "");
+	check_found(index_find_folded(&world.index, "x-y", is_of_domain, NULL), "");
+	check_found(index_find_folded(&world.index, "x-y", is_of_domain, "p"), "p:x.y");
+	check_found(index_find_folded(&world.index, "x-y", is_of_domain, "q"), "q:x_y");
+	check_found(index_find_folded(&world.index, "x-y", is_of_domain, "r"), "");
 	check_found(index_find(&world.index, "a.b_c"), "a:a.b_c");
 	/* two names of one tool: its own */
-	check_found(index_find_folded(&world.index, "e.get", NULL), "e:e_get");
-	check_found(index_find_folded(&world.index, "e.old", NULL), "e>e_old");
-	check_found(index_find_folded(&world.index, "", NULL), "");
+	check_found(index_find_folded(&world.index, "e.get", is_of_domain, NULL), "e:e_get");
+	check_found(index_find_folded(&world.index, "e.old", is_of_domain, NULL), "e>e_old");
+	check_found(index_find_folded(&world.index, "", is_of_domain, NULL), "");
 }
 
 static void test_empty(void **unused)
 {
 	build();
 	check_found(index_find(&world.index, "x"), "");
-	check_found(index_find_folded(&world.index, "x", NULL), "");
+	check_found(index_find_folded(&world.index, "x", is_of_domain, NULL), "");
 }
 
 int main(void)

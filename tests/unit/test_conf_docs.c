@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "shared/alloc.h"
+#include "shared/amount.h"
 #include "shared/fd.h"
 #include "shared/strbuf.h"
-#include "supervisor/conf_value.h"
 #include "supervisor/conf_yaml.h"
 
 #define FLEET_YAML TOP_SRCDIR "/etc/fleet.yaml"
@@ -79,11 +79,11 @@ static void add_form(struct strbuf *out, const struct conf_key *key)
 		break;
 	case CONF_TYPE_SIZE:
 		strbuf_adds(out, "A size");
-		add_range(out, key, conf_format_size);
+		add_range(out, key, amount_format_size);
 		break;
 	case CONF_TYPE_DURATION:
 		strbuf_adds(out, "A duration");
-		add_range(out, key, conf_format_duration);
+		add_range(out, key, amount_format_duration);
 		break;
 	case CONF_TYPE_STRING:
 		add_text_form(out, key);

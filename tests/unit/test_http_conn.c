@@ -644,28 +644,56 @@ static void test_half_closed(void **unused)
 	assert_int_equal(world.shared.n_conns, 0);
 }
 
+static int stream_text(const char *text, size_t len)
+{
+	const struct iovec iov = { .iov_base = (void *)(uintptr_t)text, .iov_len = len };
+
+	return http_conn_stream(world.stream, &iov, 1);
+}
+
 static void test_limit_of_connections(void **unused)
 {
 	int second = connect_one();
-	int third = connect_one();
-	const char *answer = hear_from(third);
+	int third;
+	const char *answer;
 
+	say("GET /stream HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear(), "first"));
+	say_to(second, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear_from(second), "first"));
+	third = connect_one();
+	answer = hear_from(third);
 	assert_non_null(strstr(answer, " 503 "));
 	assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
 	assert_non_null(strstr(answer, "<EOF>"));
-	say_to(second, "GET /get HTTP/1.1\r\n" HOST "\r\n");
-	assert_non_null(strstr(hear_from(second), "hello"));
+	assert_int_equal(stream_text("more", 4), 0);
+	assert_non_null(strstr(hear_from(second), "more"));
 	(void)fd_close(second);
 	(void)fd_close(third);
 	turn();
 	assert_int_equal(world.shared.n_conns, 1);
 }
 
-static int stream_text(const char *text, size_t len)
+/* What only waits makes room; the one with a request in work never does. */
+static void test_the_newcomer_takes_the_place_of_who_waits(void **unused)
 {
-	const struct iovec iov = { .iov_base = (void *)(uintptr_t)text, .iov_len = len };
+	int second = connect_one();
+	int third;
 
-	return http_conn_stream(world.stream, &iov, 1);
+	say("GET /get HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(
+		strstr(hear(), "hello")); /* it waits again, and is younger than the second */
+	third = connect_one();
+	turn();
+	assert_string_equal(hear_from(second), "<EOF>");
+	say_to(third, "GET /get HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear_from(third), "hello"));
+	say("GET /get HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear(), "hello"));
+	(void)fd_close(second);
+	(void)fd_close(third);
+	turn();
+	assert_int_equal(world.shared.n_conns, 1);
 }
 
 static void test_stream(void **unused)
@@ -1042,6 +1070,7 @@ int main(void)
 		TEST(test_head_behind_a_large_answer),
 		TEST(test_half_closed),
 		TEST(test_limit_of_connections),
+		TEST(test_the_newcomer_takes_the_place_of_who_waits),
 		TEST(test_stream),
 		TEST(test_stream_backlog),
 		TEST(test_stream_ends_with_backlog),

@@ -45,6 +45,27 @@ static void test_no_grants(void **unused)
 	principal_unref(principal);
 }
 
+static void test_whole_domains(void **unused)
+{
+	auto_(principal_unrefp) struct principal *principal =
+		principal_new(PRINCIPAL_TOKEN, "ann", "token:x ann");
+
+	assert_true(principal_allows_whole(NULL, "git"));
+	assert_true(principal_allows_whole(principal, "git"));
+	principal_add_grant(principal, &git_some);
+	assert_false(principal_allows_whole(principal, "git"));
+	principal_add_grant(principal, &any_read);
+	assert_false(principal_allows_whole(principal, "git"));
+	principal_add_grant(principal, &git_all);
+	assert_true(principal_allows_whole(principal, "git"));
+	assert_false(principal_allows_whole(principal, "filesystem"));
+	principal->tools = (struct conf_strs){ log_items, 1 };
+	assert_false(principal_allows_whole(principal, "git"));
+	principal->tools = (struct conf_strs){ 0 };
+	principal->has_nothing = true;
+	assert_false(principal_allows_whole(principal, "git"));
+}
+
 /* Two grants are not one grant with the domains and the tools of both. */
 static void test_union(void **unused)
 {
@@ -109,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_no_grants),
+		cmocka_unit_test(test_whole_domains),
 		cmocka_unit_test(test_union),
 		cmocka_unit_test(test_narrowed),
 		cmocka_unit_test(test_one_grant),

@@ -59,6 +59,16 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 	strbuf_add(&conn->body, reply->body, reply->body_len);
 }
 
+struct door_refusal http_conn_check(const struct http_conn *conn, enum usage_thing thing)
+{
+	return (struct door_refusal){ 0 };
+}
+
+void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *refusal)
+{
+	fail_msg("nothing is limited here");
+}
+
 const struct caller *http_conn_get_caller(const struct http_conn *conn)
 {
 	static const struct caller anybody;

@@ -15,6 +15,8 @@ static struct {
 	struct usages *keys;
 } world;
 
+static const char *limit;
+
 static int setup(void **unused)
 {
 	world.loop = loop_new_fake();
@@ -63,21 +65,22 @@ static void test_rate(void **unused)
 	usages_set_quota(world.keys, &quota);
 	usage = usages_get(world.keys, "a", NULL);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(usage_admit(usage), 0);
-	assert_int_equal(usage_admit(usage), 100);
+		assert_int_equal(usage_admit(usage, &limit), 0);
+	assert_int_equal(usage_admit(usage, &limit), 100);
 	loop_fake_advance(world.loop, 60);
-	assert_int_equal(usage_admit(usage), 40);
+	assert_int_equal(usage_admit(usage, &limit), 40);
 	loop_fake_advance(world.loop, 40);
-	assert_int_equal(usage_admit(usage), 0);
-	assert_int_equal(usage_admit(usage), 100);
+	assert_int_equal(usage_admit(usage, &limit), 0);
+	assert_int_equal(usage_admit(usage, &limit), 100);
 	assert_int_equal(stats_get_limit(STATS_LIMIT_KEY_RATE), 3);
+	assert_string_equal(limit, "limits.per_key.rate");
 	usage_unref(usage);
 	usage = usages_get(world.keys, "a", NULL); /* nothing is gained by leaving */
-	assert_int_equal(usage_admit(usage), 100);
+	assert_int_equal(usage_admit(usage, &limit), 100);
 	loop_fake_advance(world.loop, 10000);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(usage_admit(usage), 0);
-	assert_int_equal(usage_admit(usage), 100);
+		assert_int_equal(usage_admit(usage, &limit), 0);
+	assert_int_equal(usage_admit(usage, &limit), 100);
 	usage_unref(usage);
 }
 
@@ -87,8 +90,8 @@ static void test_burst_is_twice_the_rate(void **unused)
 	struct usage *usage = usages_get(world.keys, "a", &own);
 
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(usage_admit(usage), 0);
-	assert_true(usage_admit(usage) > 0);
+		assert_int_equal(usage_admit(usage, &limit), 0);
+	assert_true(usage_admit(usage, &limit) > 0);
 	usage_unref(usage);
 }
 
@@ -99,12 +102,12 @@ static void test_bytes_are_paid_afterwards(void **unused)
 
 	usages_set_quota(world.keys, &quota);
 	usage = usages_get(world.keys, "a", NULL);
-	assert_int_equal(usage_admit(usage), 0);
+	assert_int_equal(usage_admit(usage, &limit), 0);
 	usage_pay(usage, 3500);
-	assert_int_equal(usage_admit(usage), 2500);
+	assert_int_equal(usage_admit(usage, &limit), 2500);
 	assert_int_equal(stats_get_limit(STATS_LIMIT_KEY_BYTES), 1);
 	loop_fake_advance(world.loop, 2500);
-	assert_int_equal(usage_admit(usage), 0);
+	assert_int_equal(usage_admit(usage, &limit), 0);
 	usage_unref(usage);
 }
 
@@ -116,21 +119,21 @@ static void test_memory_is_bounded(void **unused)
 
 	usages_set_quota(world.keys, &quota);
 	held = usages_get(world.keys, "held", NULL);
-	assert_int_equal(usage_admit(held), 0);
+	assert_int_equal(usage_admit(held, &limit), 0);
 	for (int i = 0; i < 40000; i++) {
 		char who[16];
 		struct usage *usage;
 
 		(void)snprintf(who, sizeof(who), "%d", i);
 		usage = usages_get(world.keys, who, NULL);
-		assert_int_equal(usage_admit(usage), 0);
+		assert_int_equal(usage_admit(usage, &limit), 0);
 		usage_unref(usage);
 	}
 	struct usage *old = usages_get(world.keys, "0", NULL);
 	struct usage *young = usages_get(world.keys, "39999", NULL);
-	assert_int_equal(usage_admit(old), 0);
-	assert_int_equal(usage_admit(young), 1000);
-	assert_int_equal(usage_admit(held), 1000);
+	assert_int_equal(usage_admit(old, &limit), 0);
+	assert_int_equal(usage_admit(young, &limit), 1000);
+	assert_int_equal(usage_admit(held, &limit), 1000);
 	usage_unref(old);
 	usage_unref(young);
 	usage_unref(held);
