@@ -42,7 +42,6 @@ EXTRA_DIST += \
 	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
-	tests/integration/keyring.py \
 	tests/integration/lsan.supp \
 	tests/integration/metrics.py \
 	tests/integration/netpeers.py \
@@ -95,7 +94,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_read.py \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
-	tests/integration/test_guard.py \
+	tests/integration/test_guard_life.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_journal.py \
 	tests/integration/test_lazy.py \

@@ -1,4 +1,5 @@
-"""The guard at the door: who gets in with which credential, whose a session is, what a change of the keys does at once."""
+"""The guard at the door: what each request gets with each kind of credential, whose a session is, what a change of the
+keys does at once, and what pages of other origins may."""
 
 import json
 import signal
@@ -6,13 +7,13 @@ import socket
 import time
 import uuid
 
-import pytest
-
+import doorkeys
 import fleet as fleets
+import pytest
 import streamable
 import tokens
 import wire
-from keyring import Keyring, api_key, bearer, when
+from doorkeys import when
 
 pytestmark = pytest.mark.sanitizers
 
@@ -106,6 +107,36 @@ HOSTILE_ORIGIN = "https://evil.example"
 PAGE = "https://app.example"
 
 
+class Ring(doorkeys.Keys):
+    """Each change is written at once."""
+
+    def make(self, name, **members):
+        """The text of a new key."""
+        return self.add(name, **members).save().text[name]
+
+    def revoke(self, name):
+        del self.entries[name]
+        self.save()
+
+    def file(self):
+        return json.dumps({"version": 1, "keys": list(self.entries.values())})
+
+    def put(self, text, mode):
+        """Any bytes in the place of the file."""
+        fresh = self.path.with_name("keys.put")
+        fresh.write_text(text)
+        fresh.chmod(mode)
+        fresh.rename(self.path)
+
+
+def bearer(text):
+    return {"Authorization": f"Bearer {text}"}
+
+
+def api_key(text):
+    return {"X-API-Key": text}
+
+
 def read_table():
     head, *rows = [line.replace("|", " ") for line in TABLE.strip("\n").splitlines()]
     names = head.split()
@@ -135,7 +166,7 @@ def status_of(fleet, credential, method="GET", target="/sse"):
 
 @pytest.fixture
 def keys(tmp_path):
-    return Keyring(tmp_path / "keys.json")
+    return Ring(tmp_path)
 
 
 @pytest.fixture
@@ -154,10 +185,10 @@ def start(start_fleet):
 
 def test_table(start, keys, tmp_path):
     issuer = tokens.Key("ES256", "k")
-    key = keys.add("all")
-    narrow = keys.add("narrow", domains=["one"])
-    boss = keys.add("boss", admin=True)
-    old = keys.add("old", expires=-5)
+    key = keys.make("all")
+    narrow = keys.make("narrow", domains=["one"])
+    boss = keys.make("boss", admin=True)
+    old = keys.make("old", expires=when(-5))
     fleet = start({
         "admin": {"public": True},
         "auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE],
@@ -209,7 +240,7 @@ def faults_of(head, body, method):
 
 def test_nothing_is_told_before_the_credential(start, keys):
     """What exists and what does not is refused in the same bytes."""
-    keys.add("all")
+    keys.make("all")
     fleet = start()
 
     def refusal(method, target):
@@ -231,7 +262,7 @@ def test_a_challenge_for_want_of_scope(start, keys, tmp_path):
     challenge = head.header("WWW-Authenticate")
     assert head.status == 403 and 'error="insufficient_scope"' in challenge and "resource_metadata=" in challenge
     assert "first" in challenge and "second" in challenge
-    narrow = keys.add("narrow", domains=["one"])
+    narrow = keys.make("narrow", domains=["one"])
     fleets.wait_until(lambda: status_of(fleet, bearer(narrow)) == 200, 5, "the key is taken")
     head, _ = ask(fleet, "GET", "/two/sse", {**STREAM, **bearer(narrow)})
     assert head.status == 403 and head.header("WWW-Authenticate") is None
@@ -245,7 +276,7 @@ def same_answer(a, b):
 
 
 def test_a_stolen_session_over_sse(start, keys):
-    owner, thief = keys.add("owner"), keys.add("thief", admin=True)
+    owner, thief = keys.make("owner"), keys.make("thief", admin=True)
     fleet = start()
     with fleet.session(headers=bearer(owner)) as session:
         session.headers = bearer(thief)
@@ -261,7 +292,7 @@ def test_a_stolen_session_over_sse(start, keys):
 
 
 def test_a_stolen_session_over_http(start, keys):
-    owner, thief = keys.add("owner"), keys.add("thief")
+    owner, thief = keys.make("owner"), keys.make("thief")
     fleet = start()
     door = streamable.Door(fleet.port)
     door.credential = bearer(owner)
@@ -284,16 +315,16 @@ def test_a_stolen_session_over_http(start, keys):
 
 def test_a_text_that_was_replaced(start, keys):
     """It may have leaked: what was opened with it ends, without a time in which both are taken."""
-    old = keys.add("ci")
+    old = keys.make("ci")
     fleet = start()
     door = streamable.Door(fleet.port)
     door.credential = bearer(old)
     door.open()
     stream = door.listen()
-    key = keys.find("ci")
-    fresh = keys.add("later")
-    key["hash"] = keys.keys.pop()["hash"]
-    keys.write()
+    key = keys.entries["ci"]
+    fresh = keys.make("later")
+    key["hash"] = keys.entries.pop("later")["hash"]
+    keys.save()
     fleets.wait_until(lambda: status_of(fleet, bearer(fresh)) == 200, 5, "the new text is taken")
     assert door.post(door.request("ping")).status == 401
     assert has_ended(stream)
@@ -301,15 +332,15 @@ def test_a_text_that_was_replaced(start, keys):
 
 def test_a_text_that_is_being_replaced(start, keys):
     """Both are the same owner, for a time."""
-    old = keys.add("ci")
+    old = keys.make("ci")
     fleet = start()
     door = streamable.Door(fleet.port)
     door.credential = bearer(old)
     door.open()
-    fresh = keys.add("later")
-    key = keys.find("ci")
-    key.update(rotated={"hash": key["hash"], "until": when(3600)}, hash=keys.keys.pop()["hash"])
-    keys.write()
+    fresh = keys.make("later")
+    key = keys.entries["ci"]
+    key.update(rotated={"hash": key["hash"], "until": when(3600)}, hash=keys.entries.pop("later")["hash"])
+    keys.save()
     for text in (fresh, old):
         door.credential = bearer(text)
         fleets.wait_until(lambda: door.post(door.request("ping")).status == 200, 5, "both are taken")
@@ -343,7 +374,7 @@ def has_ended(stream):
 
 
 def test_a_revoked_key_ends_what_it_opened(start, keys):
-    leaked, kept = keys.add("leaked"), keys.add("kept")
+    leaked, kept = keys.make("leaked"), keys.make("kept")
     fleet = start()
     streams, others = open_streams(fleet, leaked), open_streams(fleet, kept)
     keys.revoke("leaked")
@@ -357,7 +388,7 @@ def test_a_revoked_key_ends_what_it_opened(start, keys):
 
 
 def test_an_expired_key_ends_what_it_opened(start, keys):
-    key = keys.add("short", expires=4 * fleets.SLOWNESS)
+    key = keys.make("short", expires=when(4 * fleets.SLOWNESS))
     fleet = start()
     streams = open_streams(fleet, key)
     assert all(has_ended(stream) for stream in streams)
@@ -373,11 +404,11 @@ def test_an_expired_token_ends_what_it_opened(start, tmp_path):
 
 
 def test_a_key_that_may_less_than_before(start, keys):
-    key = keys.add("ci")
+    key = keys.make("ci")
     fleet = start()
     assert status_of(fleet, bearer(key), target="/two/sse") == 200
-    keys.find("ci")["domains"] = ["one"]
-    keys.write()
+    keys.entries["ci"]["domains"] = ["one"]
+    keys.save()
     fleets.wait_until(lambda: status_of(fleet, bearer(key), target="/two/sse") == 403, 5, "it may less")
     assert status_of(fleet, bearer(key), target="/one/sse") == 200
 
@@ -389,28 +420,28 @@ def test_a_key_that_may_less_than_before(start, keys):
     (None, 0o660, "chmod 0640"),
 ])
 def test_a_broken_file_changes_nothing(start, keys, text, mode, words):
-    key = keys.add("ci")
+    key = keys.make("ci")
     fleet = start()
     stream = fleet.session(headers=bearer(key)).stream
     keys.revoke("ci")
     if text is None:
-        text = keys.text()
-    keys.keys = []
+        text = keys.file()
+    keys.entries.clear()
     # As it was for the daemon, and then the bad one in its place: what was revoked meanwhile is revoked.
-    fresh = keys.add("again")
+    fresh = keys.make("again")
     fleets.wait_until(lambda: status_of(fleet, bearer(fresh)) == 200, 5, "the new key is taken")
     assert stream.has_ended(5)
-    keys.write(text, mode)
+    keys.put(text, mode)
     fleets.wait_until(lambda: "the keys stay as they were" in fleet.log(), 5, "the log says so")
     assert words in fleet.log()
     assert (status_of(fleet, bearer(fresh)), status_of(fleet, bearer(key)), status_of(fleet, {})) == (200, 401, 401)
-    keys.write()
-    other = keys.add("other")
+    keys.save()
+    other = keys.make("other")
     fleets.wait_until(lambda: status_of(fleet, bearer(other)) == 200, 5, "a good file is taken again")
 
 
 def test_a_file_that_vanishes_opens_no_door(start, keys):
-    key = keys.add("ci")
+    key = keys.make("ci")
     fleet = start()
     stream = fleet.session(headers=bearer(key)).stream
     keys.path.unlink()
@@ -419,7 +450,7 @@ def test_a_file_that_vanishes_opens_no_door(start, keys):
     fleet.signal(signal.SIGHUP)
     fleets.wait_until(lambda: "nothing changed" in fleet.log(), 5, "the settings were read")
     assert (status_of(fleet, bearer(key)), status_of(fleet, {})) == (401, 401)
-    keys.write()
+    keys.save()
     fleets.wait_until(lambda: status_of(fleet, bearer(key)) == 200, 5, "the file is back")
 
 
@@ -427,13 +458,13 @@ def test_the_first_key_closes_the_door(start, keys):
     """Without keys loopback is open; the first one ends what anybody has opened."""
     fleet = start()
     stream = fleet.session().stream
-    key = keys.add("first")
+    key = keys.make("first")
     assert stream.has_ended(5 * fleets.SLOWNESS)
     assert (status_of(fleet, {}), status_of(fleet, bearer(key))) == (401, 200)
 
 
 def test_auth_none_is_said_by_a_reload(start, keys):
-    key = keys.add("ci")
+    key = keys.make("ci")
     fleet = start()
     stream = fleet.session(headers=bearer(key)).stream
     assert status_of(fleet, {}) == 401
@@ -447,7 +478,7 @@ def test_auth_none_is_said_by_a_reload(start, keys):
 def test_required_without_any_key(start, keys):
     fleet = start({"auth": {"mode": "required"}})
     assert status_of(fleet, {}) == 401 and status_of(fleet, bearer(STRANGER)) == 401
-    key = keys.add("first")
+    key = keys.make("first")
     fleets.wait_until(lambda: status_of(fleet, bearer(key)) == 200, 5, "the first key is taken")
 
 
@@ -485,7 +516,7 @@ def test_host_and_origin(start_fleet, host, origin, status):
 
 def test_a_page_with_a_key(start, keys):
     """Preflight, refusal, initialize, a session's stream: what a browser asks before it lets a page read."""
-    key = keys.add("page")
+    key = keys.make("page")
     fleet = start({"http": {"allowed_origins": [PAGE]}})
     wanted = "authorization, mcp-session-id, mcp-param-region, x-other"
     for target in ("/mcp", "/one/mcp", "/none/mcp", "/sse", "/nothing"):
@@ -514,7 +545,7 @@ def test_a_page_with_a_key(start, keys):
 @pytest.mark.parametrize("size", [1000, 8000, 20000, 200000])
 def test_huge_credentials(start, keys, size):
     """Refused, by the parser's limits where it is larger than they are; the daemon goes on."""
-    key = keys.add("ci")
+    key = keys.make("ci")
     fleet = start()
     for head in (f"Authorization: Bearer {'A' * size}", f"X-API-Key: {key}{'A' * size}",
                  f"Authorization: Bearer {'A' * size}.{'B' * size}.C"):
@@ -529,7 +560,7 @@ def test_huge_credentials(start, keys, size):
 
 def test_the_credential_of_one_request_is_not_that_of_the_next(start, keys):
     """On one connection: a request without one, ahead of the answer to one with it."""
-    key = keys.add("ci")
+    key = keys.make("ci")
     fleet = start()
     with fleet.connect() as connection:
         host = f"Host: {connection.host_header}\r\n"
@@ -541,7 +572,7 @@ def test_the_credential_of_one_request_is_not_that_of_the_next(start, keys):
 
 
 def test_a_key_revoked_between_head_and_body(start, keys):
-    key = keys.add("slow")
+    key = keys.make("slow")
     fleet = start()
     body = json.dumps(LIST_MODERN)
     with fleet.connect() as connection:
@@ -564,7 +595,7 @@ def test_a_key_revoked_between_head_and_body(start, keys):
     ("required", 401, 403, 200),
 ])
 def test_the_listener_for_operators(start, keys, auth, nobody, key, boss):
-    plain, admin = keys.add("plain"), keys.add("boss", admin=True)
+    plain, admin = keys.make("plain"), keys.make("boss", admin=True)
     port = fleets.free_port()
     fleet = start({"admin": {"listen": f"127.0.0.1:{port}", "auth": auth}})
     clients, fleet.port = fleet.port, port
@@ -577,7 +608,7 @@ def test_the_listener_for_operators(start, keys, auth, nobody, key, boss):
 
 
 def test_refusals_are_counted(start, keys):
-    key, boss = keys.add("ci", domains=["one"]), keys.add("boss", admin=True)
+    key, boss = keys.make("ci", domains=["one"]), keys.make("boss", admin=True)
     fleet = start({"admin": {"public": True}})
 
     def counts():
@@ -597,7 +628,7 @@ def test_refusals_are_counted(start, keys):
 
 
 def test_the_log_names_the_key_and_no_secret(start, keys):
-    key = keys.add("ci", domains=["one"])
+    key = keys.make("ci", domains=["one"])
     fleet = start({"log": {"format": "json"}})
     status_of(fleet, bearer(key), target="/two/sse")
     status_of(fleet, bearer(key + "x"))
