@@ -310,12 +310,10 @@ static bool is_host_rule(const char *text)
 
 static bool is_origin_rule(const char *text)
 {
-	struct uri_target parts;
+	const char *authority = strstr(text, "://");
 
-	/* Nothing follows the authority, not even a "/", which no browser sends there. */
 	return streq(text, "*") ||
-	       (conf_is_url(text) && uri_split(text, strlen(text), &parts) == 0 &&
-		       parts.authority.at + parts.authority.len == text + strlen(text));
+	       (conf_is_url(text) && authority && !strpbrk(authority + 3, "/?"));
 }
 
 static bool is_network(const char *text)

@@ -253,7 +253,7 @@ class Fleet:
         return f"http://127.0.0.1:{self.port}"
 
     def log(self):
-        return self.log_path.read_text(errors="replace")
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def wait_ready(self, timeout=20.0):
         def is_ready():

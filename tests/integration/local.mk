@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/doorkeys.py \
 	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
@@ -88,6 +89,7 @@ EXTRA_DIST += \
 	tests/integration/test_filesystem_words.py \
 	tests/integration/test_filesystem_write.py \
 	tests/integration/test_gateway.py \
+	tests/integration/test_guard.py \
 	tests/integration/test_git_big.py \
 	tests/integration/test_git_holes.py \
 	tests/integration/test_git_https.py \
@@ -100,6 +102,7 @@ EXTRA_DIST += \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
+	tests/integration/test_limits.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \
 	tests/integration/test_metrics_move.py \

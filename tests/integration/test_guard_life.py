@@ -3,7 +3,6 @@ keys does at once, and what pages of other origins may."""
 
 import json
 import signal
-import socket
 import time
 import uuid
 

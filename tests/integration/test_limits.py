@@ -1,0 +1,183 @@
+"""What one key, one address and all together may have at the door."""
+
+import json
+import time
+
+import control
+import doorkeys
+import fleet as fleets
+import pytest
+from streamable import Door
+
+pytestmark = pytest.mark.sanitizers
+
+
+def head(fleet, **headers):
+    with fleet.connect() as connection:
+        connection.request("HEAD", "/sse", headers)
+        return connection.read_response("HEAD")
+
+
+def connect_from(fleet, address):
+    return fleets.socket.create_connection(("127.0.0.1", fleet.port), 10 * fleets.SLOWNESS, (address, 0))
+
+
+def ask_from(fleet, address, what="GET /health"):
+    """The status of a request that comes from another address of this machine."""
+    with connect_from(fleet, address) as connection:
+        connection.sendall(f"{what} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        return int(connection.recv(1000).split()[1])
+
+
+def reached(fleet):
+    with control.Control(fleet.control_socket) as asked:
+        return asked.call("status")["limits"]
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return doorkeys.Keys(tmp_path).add("one").add("two", rate=1000, sessions=5).save()
+
+
+def test_rate_of_an_address(start_fleet):
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 3}}})
+    answers = [head(fleet) for _ in range(6)]
+    assert [answer.status for answer in answers][:3] == [200, 200, 200]
+    refused = [answer for answer in answers if answer.status == 429]
+    assert refused
+    assert 1 <= int(refused[0].header("Retry-After")) <= 3
+    assert fleet.get("/health").status == 200  # probes are not counted
+    assert reached(fleet)["limits.per_address.rate"] == len(refused)
+    assert ask_from(fleet, "127.0.0.2", "HEAD /sse") == 200
+
+
+def test_rate_of_a_key(start_fleet, keys):
+    fleet = start_fleet(settings={"limits": {"per_key": {"rate": 1, "burst": 2}}})
+    statuses = [head(fleet, **keys.bearer("one")).status for _ in range(5)]
+    assert statuses[:2] == [200, 200]
+    assert 429 in statuses
+    assert {head(fleet, **keys.bearer("two")).status for _ in range(20)} == {200}  # its own quota
+
+
+def test_sessions_and_streams_of_a_key(start_fleet, keys):
+    fleet = start_fleet(settings={"limits": {"per_key": {"sessions": 2, "streams": 2}}})
+    one = keys.bearer("one")
+    with fleet.session(headers=one), fleet.session(headers=one):
+        third = fleet.get("/sse", **one)
+        assert third.status == 429
+        assert "limits.per_key.sessions" in third.json()["error"]
+        with fleet.session(headers=keys.bearer("two")):
+            pass
+    fleets.wait_until(lambda: fleet.status()["sessions"] == 0, 5, "the sessions have ended")
+    with fleet.session(headers=one):  # what has ended does not count
+        door = Door(fleet.port)
+        door.id = door.post({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}},
+            **one).header("Mcp-Session-Id")
+        stream = door.listen(**one)
+        second = Door(fleet.port).post({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}, **one)
+        assert second.status == 429
+        stream.close()
+        assert door.ask("DELETE", Content_Type=None, **one).status == 204
+
+
+def test_all_streams(start_fleet):
+    fleet = start_fleet(settings={"limits": {"streams": 1}})
+    with fleet.session():
+        refused = fleet.get("/sse")
+        assert (refused.status, refused.header("Retry-After")) == (503, "1")
+        assert "limits.streams" in refused.json()["error"]
+    fleets.wait_until(lambda: head(fleet).status == 200, 5, "the stream has ended")
+    with fleet.session():
+        pass
+
+
+def test_calls(start_fleet, keys):
+    fleet = start_fleet({"fake": fleets.fake_domain("fake", concurrency=8)}, {"limits": {"per_key": {"calls": 1}, "calls": 2}})
+    with fleet.session(headers=keys.bearer("one")) as one, fleet.session(headers=keys.bearer("two")) as two:
+        def start(session, number):
+            assert session.post({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {
+                "name": "fake_sleep", "arguments": {"seconds": 30}}}).status == 202
+
+        start(one, 1)
+        start(one, 2)
+        refusal = one.stream.read_event().json()
+        assert (refusal["id"], refusal["error"]["code"]) == (2, -31003)
+        assert "limits.per_key.calls" in refusal["error"]["message"]
+        start(two, 1)
+        start(two, 2)
+        assert "limits.calls" in two.stream.read_event().json()["error"]["message"]
+
+
+def test_bytes(start_fleet):
+    fleet = start_fleet(settings={"limits": {"per_address": {"bytes_rate": "10KiB"}}})
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y" * 60_000}})
+    assert Door(fleet.port).post(body).status == 400  # no session, but it has been paid for
+    refused = Door(fleet.port).post(body)
+    assert refused.status == 429
+    assert int(refused.header("Retry-After")) >= 3
+
+
+def test_a_reload_changes_limits(start_fleet):
+    fleet = start_fleet()
+    with fleet.session():
+        fleet.write_settings(limits={"per_address": {"sessions": 1}})
+        fleet.signal(fleets.signal.SIGHUP)
+        fleets.wait_until(lambda: "reload: limits.per_address.sessions changed" in fleet.log(), 5, "the reload")
+        with fleet.session():
+            assert fleet.get("/sse").status == 429
+
+
+def test_connections_of_an_address(start_fleet):
+    fleet = start_fleet(settings={"limits": {"per_address": {"connections": 3}}})
+    held = [connect_from(fleet, "127.0.0.5") for _ in range(3)]
+    for each in held:
+        each.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert each.recv(1000).startswith(b"HTTP/1.1 200")
+    assert ask_from(fleet, "127.0.0.5") == 503
+    assert ask_from(fleet, "127.0.0.9") == 200
+    for each in held:
+        each.close()
+    fleets.wait_until(lambda: ask_from(fleet, "127.0.0.5") == 200, 5, "places are free again")
+
+
+@pytest.mark.parametrize("wants_keys", [False, True])
+def test_a_flood_keeps_nobody_out(start_fleet, keys, wants_keys):
+    """A thousand connections of one address that never ask, while another works undisturbed."""
+    if not wants_keys:
+        keys.path.unlink()
+    fleet = start_fleet(settings={"limits": {"connections": 300, "unauthenticated": 100, "header_timeout": "60s"}})
+    shown = keys.bearer("one") if wants_keys else {}
+    held = []
+    with fleet.session(headers=shown) as session:
+        for i in range(1000):
+            flood = connect_from(fleet, "127.0.0.66")
+            flood.sendall(b"GET /sse HTTP/1.1\r\nHost: lo")
+            held.append(flood)
+            if i % 50 == 0:
+                assert session.post({"jsonrpc": "2.0", "id": i, "method": "ping"}).status == 202
+                assert session.stream.read_event().json()["id"] == i
+                assert fleet.get("/health").status == 200
+        with fleet.session(headers=shown):
+            pass
+        limits = reached(fleet)
+        assert limits["limits.unauthenticated" if wants_keys else "limits.connections"] >= 500
+    for each in held:
+        each.close()
+
+
+def test_a_trickling_body(start_fleet):
+    fleet = start_fleet(settings={"limits": {"min_rate": 1024, "body_timeout": "60s"}})
+    with fleet.connect(timeout=30 * fleets.SLOWNESS) as connection:
+        connection.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        b"Accept: application/json, text/event-stream\r\nContent-Length: 100000\r\n\r\n")
+        started = time.monotonic()
+        while not connection.buffer and time.monotonic() - started < 20 * fleets.SLOWNESS:
+            connection.send(b"x")
+            try:
+                connection.fill(time.monotonic() + 0.5)
+            except TimeoutError:
+                continue
+        assert connection.read_response().status == 408
+        assert reached(fleet)["limits.min_rate"] == 1
