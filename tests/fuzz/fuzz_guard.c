@@ -1,5 +1,6 @@
 /* The guard over whatever heads come, for every zone and listener: whom it lets in has shown the one good key where one
  * is wanted, each refusal says why, and what goes into an answer's head stays a head. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/key_text.h"
@@ -70,12 +71,12 @@ static void set_up(void)
 	/* The set stays; nobody turns the loop that would hear of the file's end. */
 	CHECK(unlink(path) == 0);
 	world.tokens = token_door_new(world.loop, fetch_nothing, NULL);
-	world.conf = (struct conf){ .auth = { .mode = CONF_AUTH_REQUIRED,
-					    .issuer = nothing,
-					    .resource = nothing },
+	world.conf = (struct conf){
+		.auth = { .mode = CONF_AUTH_REQUIRED, .issuer = nothing, .resource = nothing },
 		.tls.client_ca_file = nothing,
 		.http = { .allowed_hosts = { host_rules, 1 },
-			.allowed_origins = { origin_rules, 1 } } };
+			.allowed_origins = { origin_rules, 1 } }
+	};
 	world.guard = guard_new(
 		&(struct guard_parts){ .keys = world.keys, .tokens = world.tokens }, &world.conf);
 }
@@ -118,7 +119,9 @@ static void judge(const struct http1_request *req, enum guard_zone zone, unsigne
 	const struct guard_ask ask = { .request = req,
 		.origin = &here,
 		.whole_path = "/mcp",
-		.domain = bits & 1 ? "one" : bits & 2 ? "two" : NULL,
+		.domain = bits & 1   ? "one"
+			  : bits & 2 ? "two"
+				     : NULL,
 		.zone = zone,
 		.is_loopback = bits & 4,
 		.is_public = bits & 8,
