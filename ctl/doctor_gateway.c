@@ -155,18 +155,29 @@ static char *read_key(const struct doctor *doctor)
 	return strbuf_take(&key);
 }
 
-static void tell_answer(struct doctor *doctor, const char *url, bool is_sse, bool has_key,
-	const struct probe_result *result)
+static void tell_refusal(struct doctor *doctor, const char *url, bool has_key)
 {
-	const char *remedy = "gateway.public_url must lead to this fleet, through all proxies";
-
-	if (result->status == 401 || result->status == 403)
+	if (doctor->settings && !doctor_text_or_null(doctor->settings, "gateway.key_file"))
+		finding_add(&doctor->findings, FINDING_FAIL, "public_url", url,
+			"make a key for the gateway (mcp-fleetctl key add gateway), put it into a file, "
+			"and name that in gateway.key_file",
+			"it asks for a key, and the gateway has none to show: gateway.key_file is not set");
+	else
 		finding_add(&doctor->findings, has_key ? FINDING_FAIL : FINDING_SKIP, "public_url",
 			url,
 			has_key ? "gateway.key_file must hold a key that the fleet takes" : NULL,
 			"it asks for a key%s",
 			has_key ? ", and does not take gateway.key_file's"
 				: "; ours cannot be read from here");
+}
+
+static void tell_answer(struct doctor *doctor, const char *url, bool is_sse, bool has_key,
+	const struct probe_result *result)
+{
+	const char *remedy = "gateway.public_url must lead to this fleet, through all proxies";
+
+	if (result->status == 401 || result->status == 403)
+		tell_refusal(doctor, url, has_key);
 	else if (is_sse && result->status == 200 && result->has_until)
 		finding_add(&doctor->findings, FINDING_OK, "public_url", url, NULL,
 			"it sends the endpoint event");

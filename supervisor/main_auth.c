@@ -12,8 +12,8 @@ static void renew(void *arg, struct session *session)
 	struct principal *principal = session_get_principal(session);
 	struct principal *now;
 
-	if (!principal || session_is_once(session))
-		return;
+	if (!principal)
+		return; /* a local process */
 	now = guard_renew(d->guard, principal, clock_wall_ms() / CLOCK_SECOND_MS);
 	if (!now)
 		session_close_later(

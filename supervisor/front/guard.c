@@ -303,10 +303,23 @@ void guard_note_keys(struct guard *guard)
 
 struct principal *guard_renew(const struct guard *guard, struct principal *principal, int64_t now_s)
 {
-	if (principal->kind == PRINCIPAL_KEY || principal->kind == PRINCIPAL_CERTIFICATE)
+	switch (principal->kind) {
+	case PRINCIPAL_LOCAL:
+		return principal;
+	case PRINCIPAL_ANYBODY: /* it came before the first key was made, */
+		return guard->wants ? NULL : principal;
+	case PRINCIPAL_KEY:
+	case PRINCIPAL_CERTIFICATE:
+	case PRINCIPAL_TOKEN:
+		break;
+	}
+	/* or before `auth: none`: everybody is nobody since then, and could not use it any more. */
+	if (!guard->wants)
+		return NULL;
+	if (principal->kind != PRINCIPAL_TOKEN)
 		return keys_renew(guard->parts.keys, principal, now_s);
-	if (principal->kind == PRINCIPAL_ANYBODY && guard->wants)
-		return NULL; /* it came before the first key was made */
+	if (!token_door_is_open(guard->parts.tokens))
+		return NULL;
 	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
 }
 

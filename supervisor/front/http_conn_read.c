@@ -322,6 +322,26 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	return (size_t)used + body_len;
 }
 
+/* The body may have been long under way, and the key revoked meanwhile. */
+static bool is_still_let_in(struct http_conn *conn, const struct http_route *route)
+{
+	struct principal *old = conn->caller.principal;
+	struct principal *now =
+		guard_renew(conn->shared->guard, old, clock_wall_ms() / CLOCK_SECOND_MS);
+	auto_guard_verdict verdict = { .status = 401,
+		.why = "this key or token is not valid any more" };
+
+	if (now) {
+		conn->caller.principal = principal_ref(now);
+		principal_unref(old);
+		return true;
+	}
+	stats_refused(STATS_REFUSED_EXPIRED);
+	strbuf_adds(&verdict.challenge, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+	answer_refusal(conn, route, &verdict);
+	return false;
+}
+
 /* A trickle that would hold a place for as long as body_timeout allows. */
 static bool is_too_slow(const struct http_conn *conn, const struct pending *pending)
 {
@@ -357,8 +377,10 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		(void)strbuf_reserve(&pending->data, 0);
 		if (pending->is_chunked)
 			pay(conn, pending->data.len);
-		pending->route->body(pending->route->arg, conn, pending->note, pending->data.data,
-			pending->data.len);
+		if (pending->route->zone != GUARD_ZONE_TOOLS ||
+			is_still_let_in(conn, pending->route))
+			pending->route->body(pending->route->arg, conn, pending->note,
+				pending->data.data, pending->data.len);
 		begin_head(conn);
 	}
 	http_conn_free_pending(pending);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shared/alloc.h"
+#include "shared/ascii.h"
 #include "shared/fd.h"
 #include "shared/keys_file.h"
 #include "shared/log.h"
@@ -15,7 +16,8 @@
 enum {
 	POLL_MS = 2000, /* while the folder cannot be watched */
 	EVENTS_BYTES = 4096,
-	N_BUCKETS = 4096, /* a power of two */
+	CREDENTIAL_BYTES = 8, /* of a hash, to tell the texts of one key apart */
+	N_BUCKETS = 4096,     /* a power of two */
 	OPEN_MODE = S_IWGRP | S_IRWXO,
 };
 
@@ -27,18 +29,25 @@ enum {
 struct entry {
 	struct entry *next; /* in its bucket */
 	uint8_t hash[KEY_TEXT_HASH_BYTES];
-	size_t key;      /* its place in the file */
+	size_t key; /* its place in the file */
+	struct principal *principal;
 	int64_t until_s; /* 0: as long as the key */
+};
+
+/* One name of a certificate that is taken. */
+struct certificate {
+	const char *name;
+	size_t key;
+	struct principal *principal;
 };
 
 /* What a file says; replaced whole. */
 struct key_set {
 	struct keys_file *file;
-	struct principal **principals; /* of each key, */
-	struct principal *
-		*certificates; /* and of each, when it comes by certificate; NULL: has none */
 	struct entry *entries;
 	size_t n_entries;
+	struct certificate *certificates;
+	size_t n_certificates;
 	struct entry *buckets[N_BUCKETS];
 };
 
@@ -71,11 +80,10 @@ static void free_set(struct key_set *set)
 {
 	if (!set)
 		return;
-	for (size_t i = 0; i < set->file->n; i++) {
-		principal_unref(set->principals[i]);
-		principal_unref(set->certificates[i]);
-	}
-	free(set->principals);
+	for (size_t i = 0; i < set->n_entries; i++)
+		principal_unref(set->entries[i].principal);
+	for (size_t i = 0; i < set->n_certificates; i++)
+		principal_unref(set->certificates[i].principal);
 	free(set->certificates);
 	free(set->entries);
 	keys_file_free(set->file);
@@ -91,11 +99,13 @@ static void copy_list(struct conf_strs *to, const struct keys_file_list *from)
 }
 
 /* By its id, which a rotation keeps: a new key of an old name is somebody else. */
-static struct principal *make_principal(const struct keys_file_key *key, enum principal_kind kind)
+static struct principal *make_principal(
+	const struct keys_file_key *key, enum principal_kind kind, const char *credential)
 {
 	auto_free char *identity = alloc_printf("key:%s", key->id);
 	struct principal *principal = principal_new(kind, key->name, identity);
 
+	principal->credential = alloc_str(credential);
 	copy_list(&principal->domains, &key->domains);
 	copy_list(&principal->tools, &key->tools);
 	principal->is_admin = key->is_admin;
@@ -111,45 +121,69 @@ static struct principal *make_principal(const struct keys_file_key *key, enum pr
 	return principal;
 }
 
-static struct entry **bucket_of(struct key_set *set, const uint8_t hash[KEY_TEXT_HASH_BYTES])
+/* Of the first bytes of a hash. */
+static size_t bucket_of(const uint8_t *hash)
 {
 	uint32_t first;
 
 	memcpy(&first, hash, sizeof(first));
-	return &set->buckets[first & (N_BUCKETS - 1)];
+	return first & (N_BUCKETS - 1);
 }
 
 static void add_entry(
 	struct key_set *set, size_t key, const uint8_t hash[KEY_TEXT_HASH_BYTES], int64_t until_s)
 {
-	struct entry **bucket = bucket_of(set, hash);
+	struct entry **bucket = &set->buckets[bucket_of(hash)];
 	struct entry *entry = &set->entries[set->n_entries++];
+	char credential[2 * CREDENTIAL_BYTES + 1];
 
-	*entry = (struct entry){ .next = *bucket, .key = key, .until_s = until_s };
+	for (size_t i = 0; i < CREDENTIAL_BYTES; i++)
+		(void)snprintf(credential + 2 * i, 3, "%02x", hash[i]);
+	*entry = (struct entry){ .next = *bucket,
+		.key = key,
+		.principal = make_principal(&set->file->keys[key], PRINCIPAL_KEY, credential),
+		.until_s = until_s };
 	memcpy(entry->hash, hash, sizeof(entry->hash));
 	*bucket = entry;
+}
+
+static int compare_certificates(const void *a, const void *b)
+{
+	const struct certificate *left = a;
+	const struct certificate *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+static void add_certificate(struct key_set *set, size_t key, const char *name)
+{
+	set->certificates[set->n_certificates++] = (struct certificate){ .name = name,
+		.key = key,
+		.principal = make_principal(&set->file->keys[key], PRINCIPAL_CERTIFICATE, name) };
 }
 
 static struct key_set *make_set(struct keys_file *file)
 {
 	struct key_set *set = alloc_zero(sizeof(*set));
-	size_t n = file->n ? file->n : 1;
+	size_t n_certificates = 0;
 
 	set->file = file;
-	set->principals = alloc_zero(n * sizeof(*set->principals));
-	set->certificates = alloc_zero(n * sizeof(*set->certificates));
-	set->entries = alloc_zero(2 * n * sizeof(*set->entries));
+	for (size_t i = 0; i < file->n; i++)
+		n_certificates += file->keys[i].certificates.n;
+	set->certificates = alloc_zero((n_certificates + 1) * sizeof(*set->certificates));
+	set->entries = alloc_zero((2 * file->n + 1) * sizeof(*set->entries));
 	for (size_t i = 0; i < file->n; i++) {
 		const struct keys_file_key *key = &file->keys[i];
 
-		set->principals[i] = make_principal(key, PRINCIPAL_KEY);
-		if (key->certificates.n > 0)
-			set->certificates[i] = make_principal(key, PRINCIPAL_CERTIFICATE);
 		if (key->has_hash)
 			add_entry(set, i, key->hash, 0);
 		if (key->has_rotated)
 			add_entry(set, i, key->rotated_hash, key->rotated_until_s);
+		for (size_t k = 0; k < key->certificates.n; k++)
+			add_certificate(set, i, key->certificates.items[k]);
 	}
+	qsort(set->certificates, set->n_certificates, sizeof(*set->certificates),
+		compare_certificates);
 	return set;
 }
 
@@ -376,7 +410,7 @@ static const struct entry *find(
 	struct key_set *set, const uint8_t hash[KEY_TEXT_HASH_BYTES], int64_t now_s)
 {
 	static const struct entry nobody;
-	const struct entry *entry = *bucket_of(set, hash);
+	const struct entry *entry = set->buckets[bucket_of(hash)];
 	const struct entry *found = NULL;
 
 	if (!entry)
@@ -399,33 +433,69 @@ enum keys_verdict keys_judge(
 		entry = find(keys->set, hash, now_s);
 	if (!entry)
 		return KEYS_UNKNOWN;
-	return judge_key(keys->set, entry->key, keys->set->principals[entry->key], now_s, ret);
+	return judge_key(keys->set, entry->key, entry->principal, now_s, ret);
+}
+
+static const struct certificate *find_certificate(const struct key_set *set, const char *name)
+{
+	const struct certificate wanted = { .name = name };
+
+	return bsearch(&wanted, set->certificates, set->n_certificates, sizeof(*set->certificates),
+		compare_certificates);
 }
 
 enum keys_verdict keys_judge_certificate(
 	struct keys *keys, const char *name, int64_t now_s, struct principal **ret)
 {
-	const struct keys_file_key *key =
-		keys->set ? keys_file_find_certificate(keys->set->file, name) : NULL;
-	size_t i;
+	const struct certificate *certificate =
+		keys->set ? find_certificate(keys->set, name) : NULL;
 
 	*ret = NULL;
-	if (!key)
+	if (!certificate)
 		return KEYS_UNKNOWN;
-	i = (size_t)(key - keys->set->file->keys);
-	return judge_key(keys->set, i, keys->set->certificates[i], now_s, ret);
+	return judge_key(keys->set, certificate->key, certificate->principal, now_s, ret);
+}
+
+/* Of the same key, for the same text: one that was replaced because it leaked must not live on in what was opened
+ * with it. */
+static bool is_same_credential(const struct principal *a, const struct principal *b)
+{
+	return principal_same(a, b) && streq(a->credential, b->credential);
+}
+
+static struct principal *renew_key(
+	const struct key_set *set, const struct principal *principal, int64_t now_s)
+{
+	uint8_t start[CREDENTIAL_BYTES];
+
+	for (size_t i = 0; i < CREDENTIAL_BYTES; i++)
+		start[i] = (uint8_t)(ascii_hex_value(principal->credential[2 * i]) << 4 |
+				     ascii_hex_value(principal->credential[2 * i + 1]));
+	for (const struct entry *entry = set->buckets[bucket_of(start)]; entry; entry = entry->next)
+		if (is_same_credential(entry->principal, principal) &&
+			!has_expired(&set->file->keys[entry->key], now_s) &&
+			(entry->until_s == 0 || now_s < entry->until_s))
+			return entry->principal;
+	return NULL;
+}
+
+static struct principal *renew_certificate(
+	const struct key_set *set, const struct principal *principal, int64_t now_s)
+{
+	const struct certificate *certificate = find_certificate(set, principal->credential);
+
+	return certificate && principal_same(certificate->principal, principal) &&
+			       !has_expired(&set->file->keys[certificate->key], now_s)
+		       ? certificate->principal
+		       : NULL;
 }
 
 struct principal *keys_renew(
 	const struct keys *keys, const struct principal *principal, int64_t now_s)
 {
-	const struct key_set *set = keys->set;
-	const char *id = strchr(principal->identity, ':');
-	const struct keys_file_key *key = set && id ? keys_file_find_id(set->file, id + 1) : NULL;
-	size_t i;
-
-	if (!key || has_expired(key, now_s))
+	if (!keys->set)
 		return NULL;
-	i = (size_t)(key - set->file->keys);
-	return principal->kind == PRINCIPAL_CERTIFICATE ? set->certificates[i] : set->principals[i];
+	return principal->kind == PRINCIPAL_CERTIFICATE
+		       ? renew_certificate(keys->set, principal, now_s)
+		       : renew_key(keys->set, principal, now_s);
 }

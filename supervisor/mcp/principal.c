@@ -43,6 +43,7 @@ void principal_unref(struct principal *principal)
 		return;
 	free(principal->name);
 	free(principal->identity);
+	free(principal->credential);
 	clear_strs(&principal->domains);
 	clear_strs(&principal->tools);
 	for (size_t i = 0; i < principal->grants.n; i++)

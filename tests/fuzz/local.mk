@@ -63,6 +63,10 @@ tests_fuzz_fuzz_patterns_LDADD = workers/filesystem/libfilesystem_tools.a worker
 	$(fuzz_libs) $(CRYPTO_LIBS) $(PCRE2_LIBS)
 
 # The keys file, and the text of a key.
+fuzz_programs += tests/fuzz/fuzz_guard
+tests_fuzz_fuzz_guard_CPPFLAGS = $(fuzz_cppflags) $(EVENT_CFLAGS)
+tests_fuzz_fuzz_guard_LDADD = supervisor/libsupervisor.a $(fuzz_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+
 fuzz_programs += tests/fuzz/fuzz_keys_file
 tests_fuzz_fuzz_keys_file_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_keys_file_LDADD = $(fuzz_libs) $(CRYPTO_LIBS)

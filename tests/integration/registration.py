@@ -54,6 +54,7 @@ class Rig:
     def __init__(self, gateway, fleet, caller, token, repository=None, prefix="fleet-"):
         self.gateway, self.fleet, self.caller, self.repository, self.prefix = gateway, fleet, caller, repository, prefix
         self.secrets = []
+        self.credential = {}  # what we show to the fleet
         self.token_file = fleet.folder / "gateway.token"
         self.write_token(token)
         self.listed = {}
@@ -149,7 +150,7 @@ class Rig:
     def tools(self, domain):
         """The names that the fleet itself lists; a test that changes them calls forget_tools()."""
         if domain not in self.listed:
-            with self.fleet.session(f"/{domain}/sse") as session:
+            with self.fleet.session(f"/{domain}/sse", headers=self.credential) as session:
                 self.listed[domain] = {tool["name"] for tool in session.tools()}
         return self.listed[domain]
 

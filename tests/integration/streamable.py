@@ -88,6 +88,7 @@ class Door:
     def __init__(self, port, target="/mcp", version="2025-11-25", timeout=wire.TIMEOUT):
         self.port, self.target, self.version, self.timeout = port, target, version, timeout
         self.id = None  # of the session
+        self.credential = {}  # headers of each request
         self.last_number = 0
 
     def connect(self):
@@ -95,7 +96,7 @@ class Door:
 
     def headers(self, **more):
         """What a well-behaved client sends; None takes a header away."""
-        headers = {"Accept": BOTH, "Content-Type": "application/json", "Mcp-Session-Id": self.id}
+        headers = {"Accept": BOTH, "Content-Type": "application/json", "Mcp-Session-Id": self.id, **self.credential}
         if self.id and self.version >= "2025-06-18":
             headers["MCP-Protocol-Version"] = self.version
         headers.update({name.replace("_", "-"): value for name, value in more.items()})

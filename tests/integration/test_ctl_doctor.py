@@ -341,6 +341,14 @@ def test_gateway_down(socket_path):
     assert "onnect" in told.find("gateway_reachable")["text"]
 
 
+def test_a_gateway_without_a_key(socket_path, gateway):
+    with http_server(lambda path: (401, b"{}")) as fleet:
+        told = gateway_doctor(socket_path, report(gateway, f"{fleet}/git/sse"))
+    assert told.find("public_url")["result"] == "fail"
+    assert "gateway.key_file is not set" in told.find("public_url")["text"]
+    assert "mcp-fleetctl key add" in told.find("public_url")["remedy"]
+
+
 def test_gateway_that_refuses(socket_path, gateway):
     with http_server(lambda path: (200, b": nothing\n\n")) as fleet:
         told = gateway_doctor(socket_path, report(gateway, f"{fleet}/git/sse", "refused", -3, error="the token is refused",

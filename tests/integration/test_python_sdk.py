@@ -2,6 +2,7 @@
 
 import pytest
 
+import doorkeys
 import fleet as fleets
 import sdk
 
@@ -37,6 +38,19 @@ def test_progress(client, reach):
 
 def test_cancel(client, reach):
     sdk.cancel(client, reach({"fake": fleets.fake_domain("fake", concurrency=1)}))
+
+
+@pytest.mark.parametrize(("door", "path"), [("sse", "/sse"), ("http", "/mcp")])
+def test_with_a_key(client, start_fleet, tmp_path, door, path):
+    """As a client's settings have it: a header beside the address."""
+    keys = doorkeys.Keys(tmp_path).add("sdk").save()
+    fleet = start_fleet()
+    way = {door: fleet.url + path}
+    sdk.every_tool_of_utils(client, {**way, "headers": keys.bearer("sdk")})
+    assert "refused" not in fleet.log()
+    with pytest.raises(AssertionError):
+        client.run(way, "calls", calls=[])
+    assert "with 401: a key or token is wanted" in fleet.log()
 
 
 @pytest.mark.slow

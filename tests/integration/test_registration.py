@@ -10,6 +10,7 @@ import ssl
 
 import pytest
 
+import doorkeys
 import fleet as fleets
 import gateway as gateways
 import metrics
@@ -544,6 +545,25 @@ def test_key_and_path_of_the_fleet(rig, relay, gateway, tmp_path):
     made.call_each()
     assert door.heads
     assert all(f"authorization: bearer {key}" in head.lower() for head in door.heads), door.heads
+
+
+@pytest.mark.parametrize("transport", ["sse", "streamable"])
+def test_a_fleet_that_wants_keys(rig, gateway, tmp_path, transport):
+    """The gateway has one: every tool is found and called. Without it nothing is, also when its entry was edited by hand."""
+    made = rig({"utils": {}, "network": {}}, start=False, transport=transport, key_file=str(tmp_path / "key"))
+    keys = doorkeys.Keys(made.fleet.folder).add("gateway").add("test").save()
+    made.credential = keys.bearer("test")
+    made.secrets.append(keys.text["gateway"])
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text(keys.text["gateway"] + "\n")
+    made.start().register()
+    assert made.what_is_wrong() is None
+    made.call_each()
+    entry = made.entry("utils")
+    gateway.request("PUT", f"/v1/gateways/{entry['id']}", {"description": "By hand"})  # which loses the key
+    made.wait_right()
+    made.call_each()
+    assert made.fleet.get("/utils/sse").status == 401
 
 
 def test_the_listener_that_serves_all(rig):

@@ -574,19 +574,19 @@ tests_unit_test_client_addr_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_cors
 TESTS += tests/unit/test_cors
-tests_unit_test_cors_SOURCES = tests/unit/test_cors.c
+tests_unit_test_cors_SOURCES = tests/unit/test_cors.c tests/unit/head_text.h
 tests_unit_test_cors_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_cors_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_credential
 TESTS += tests/unit/test_credential
-tests_unit_test_credential_SOURCES = tests/unit/test_credential.c
+tests_unit_test_credential_SOURCES = tests/unit/test_credential.c tests/unit/head_text.h
 tests_unit_test_credential_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_credential_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_guard
 TESTS += tests/unit/test_guard
-tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
+tests_unit_test_guard_SOURCES = tests/unit/test_guard.c tests/unit/head_text.h
 tests_unit_test_guard_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_guard_LDADD = $(supervisor_unit_libs)
 
@@ -664,7 +664,7 @@ tests_unit_test_http_reply_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_hosts
 TESTS += tests/unit/test_hosts
-tests_unit_test_hosts_SOURCES = tests/unit/test_hosts.c
+tests_unit_test_hosts_SOURCES = tests/unit/test_hosts.c tests/unit/head_text.h
 tests_unit_test_hosts_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_hosts_LDADD = $(supervisor_unit_libs)
 

@@ -693,6 +693,39 @@ static void test_tokens(void **state)
 		conf_free(load_text(good[i]));
 }
 
+static void test_hosts_and_origins(void **state)
+{
+	static const char *const good[] = {
+		"http: {allowed_hosts: [fleet.example, \"fleet.example:8443\", \"[::1]\", \"*\"]}",
+		"http: {allowed_origins: [\"https://app.example\", \"http://app.example:3000\"]}",
+		"http: {allowed_origins: [\"http://[::1]:80\", \"*\"]}",
+	};
+	static const char *const bad[] = {
+		"http: {allowed_hosts: [\"https://fleet.example\"]}",
+		"http: {allowed_hosts: [\"*.example\"]}",
+		"http: {allowed_origins: [app.example]}",
+		"http: {allowed_origins: [\"https://app.example/\"]}",
+		"http: {allowed_origins: [\"https://app.example/x\"]}",
+		"http: {allowed_origins: [\"https://app.example?x\"]}",
+		"http: {allowed_origins: [\"https://u@app.example\"]}",
+		"http: {allowed_origins: [\"https://*.example\"]}",
+		"http: {allowed_origins: [\"null\"]}",
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(good); i++)
+		conf_free(load_text(good[i]));
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+		const struct conf_sources sources = { 0 };
+		struct conf *conf = NULL;
+		struct fail fail = { 0 };
+
+		if (conf_load_text(&sources, "fleet.yaml", bad[i], strlen(bad[i]), &conf, &fail) ==
+			0)
+			fail_msg("taken: %s", bad[i]);
+		assert_non_null(strstr(fail.text, "http.allowed_"));
+	}
+}
+
 static void test_passed_sockets(void **state)
 {
 	static const struct sockaddr_storage local = { .ss_family = AF_UNIX };
@@ -1413,6 +1446,7 @@ int main(void)
 		TEST(tls_of_listeners),
 		TEST(scopes),
 		TEST(tokens),
+		TEST(hosts_and_origins),
 		TEST(passed_sockets),
 		TEST(built_in),
 		TEST(default_path),

@@ -210,6 +210,29 @@ static void fetch_nothing(void *arg, uint64_t number, const char *url, const cha
 {
 }
 
+/* Who has a session open: what they are now, or that it is over. */
+static void test_renewing(void **unused)
+{
+	struct conf wanting = make_conf(CONF_AUTH_REQUIRED);
+	struct conf none = make_conf(CONF_AUTH_NONE);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &none);
+	auto_(principal_unrefp) struct principal *anybody =
+		principal_new(PRINCIPAL_ANYBODY, "", "");
+	auto_(principal_unrefp) struct principal *local =
+		principal_new(PRINCIPAL_LOCAL, "ann", "local:ann");
+	auto_(principal_unrefp) struct principal *token =
+		principal_new(PRINCIPAL_TOKEN, "ann", "token:ann");
+
+	token->expires_s = 100;
+	assert_ptr_equal(guard_renew(guard, anybody, 99), anybody);
+	assert_ptr_equal(guard_renew(guard, local, 99), local);
+	assert_null(guard_renew(guard, token, 99));
+	guard_set_conf(guard, &wanting);
+	assert_null(guard_renew(guard, anybody, 99));
+	assert_ptr_equal(guard_renew(guard, local, 99), local);
+	assert_null(guard_renew(guard, token, 99)); /* no tokens are taken here any more */
+}
+
 static int set_up(void **unused)
 {
 	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
@@ -236,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_the_refusal_names_the_setting),
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_wanting_stays),
+		cmocka_unit_test(test_renewing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -479,6 +479,21 @@ static void test_refused_by_the_guard(void **unused)
 	assert_non_null(strstr(hear(), " 505 "));
 }
 
+/* A credential may come to be wanted while a body is under way. */
+static void test_refused_after_the_body(void **unused)
+{
+	static char nothing[] = "";
+	static const struct conf wanting = { .auth = { .mode = CONF_AUTH_REQUIRED,
+						     .issuer = nothing } };
+
+	say("POST /post HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nab");
+	guard_set_conf(world.guard, &wanting);
+	say("cd");
+	assert_non_null(strstr(hear(), " 401 Unauthorized\r\n"));
+	assert_int_equal(world.bodies.len, 0);
+	assert_int_equal(world.n_notes, 0);
+}
+
 static void test_caller(void **unused)
 {
 	const struct caller *caller;
@@ -1042,6 +1057,7 @@ int main(void)
 		TEST(test_options),
 		TEST(test_grants),
 		TEST(test_refused_by_the_guard),
+		TEST(test_refused_after_the_body),
 		TEST(test_caller),
 		TEST(test_slow_head),
 		TEST(test_slow_body),

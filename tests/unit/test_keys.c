@@ -171,6 +171,70 @@ static void test_rotation(void **unused)
 	assert_int_equal(judge(world.text[0], NOW, NULL), KEYS_UNKNOWN);
 }
 
+static struct principal *get(const char *text, int64_t now_s)
+{
+	struct principal *principal = NULL;
+
+	assert_int_equal(
+		keys_judge(world.keys, (struct span){ text, KEY_TEXT_CHARS }, now_s, &principal),
+		KEYS_OK);
+	return principal;
+}
+
+/* What was opened with a text lives as long as that, and is the same owner's as what another opened. */
+static void test_renewing_after_a_rotation(void **unused)
+{
+	auto_(keys_file_freep) struct keys_file *file = make_file(0);
+	char new_text[KEY_TEXT_SIZE];
+	struct keys_file_key *key = &file->keys[0];
+
+	write_file(file, 0640);
+	keys_set_path(world.keys, world.path);
+	auto_(principal_unrefp) struct principal *before = get(world.text[0], NOW);
+
+	assert_ptr_equal(keys_renew(world.keys, before, NOW), before);
+	key_text_make(key->id, new_text);
+	key->has_rotated = true;
+	key->rotated_until_s = NOW;
+	memcpy(key->rotated_hash, key->hash, sizeof(key->hash));
+	assert_int_equal(key_text_hash(new_text, KEY_TEXT_CHARS, key->hash), 0);
+	write_file(file, 0640);
+	keys_reload(world.keys);
+	auto_(principal_unrefp) struct principal *old = get(world.text[0], NOW - 1);
+	auto_(principal_unrefp) struct principal *fresh = get(new_text, NOW - 1);
+
+	assert_true(principal_same(old, fresh) && principal_same(before, fresh));
+	assert_ptr_equal(keys_renew(world.keys, before, NOW - 1), old);
+	assert_ptr_equal(keys_renew(world.keys, old, NOW - 1), old);
+	assert_null(keys_renew(world.keys, before, NOW));
+	assert_ptr_equal(keys_renew(world.keys, fresh, NOW), fresh);
+	key->has_rotated = false;
+	write_file(file, 0640);
+	keys_reload(world.keys);
+	assert_null(keys_renew(world.keys, old, NOW - 1));
+	assert_non_null(keys_renew(world.keys, fresh, NOW));
+}
+
+/* The same of a certificate whose name has left its key. */
+static void test_renewing_of_certificates(void **unused)
+{
+	auto_(keys_file_freep) struct keys_file *file = make_file(0);
+	auto_(principal_unrefp) struct principal *b = NULL;
+	struct keys_file_list *names = &file->keys[1].certificates;
+
+	keys_file_list_add(names, "a.example.org");
+	write_file(file, 0640);
+	keys_set_path(world.keys, world.path);
+	assert_int_equal(keys_judge_certificate(world.keys, "b.example.org", NOW, &b), KEYS_OK);
+	assert_ptr_equal(keys_renew(world.keys, b, NOW), b);
+	free(names->items[0]);
+	names->items[0] = names->items[1];
+	names->n = 1;
+	write_file(file, 0640);
+	keys_reload(world.keys);
+	assert_null(keys_renew(world.keys, b, NOW));
+}
+
 static void turn(void)
 {
 	for (int i = 0; i < 4; i++)
@@ -248,6 +312,8 @@ int main(void)
 		TEST(judging),
 		TEST(rights),
 		TEST(rotation),
+		TEST(renewing_after_a_rotation),
+		TEST(renewing_of_certificates),
 		TEST(changes_hold_at_once),
 		TEST(bad_files),
 		TEST(another_path),

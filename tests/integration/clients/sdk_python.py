@@ -15,6 +15,7 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 MAJOR = int(version("mcp").split(".")[0])
 
@@ -29,9 +30,10 @@ async def connect(plan, **options):
 def streams_of(transport):
     if "sse" in transport:
         # A hundred clients in one process on a busy machine take their time to connect.
-        return sse_client(transport["sse"], timeout=60)
+        return sse_client(transport["sse"], headers=transport.get("headers"), timeout=60)
     if "http" in transport:
-        return streamable_http_client(transport["http"])
+        client = create_mcp_http_client(headers=transport["headers"]) if "headers" in transport else None
+        return streamable_http_client(transport["http"], http_client=client)
     return stdio_client(StdioServerParameters(**transport["stdio"]))
 
 
