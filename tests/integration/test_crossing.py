@@ -8,8 +8,8 @@ import asyncio
 import os
 import pathlib
 import random
-import sys
 import socket
+import sys
 
 import pytest
 
