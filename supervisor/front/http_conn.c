@@ -267,9 +267,9 @@ void http_conn_new(struct http_shared *shared, int fd, const struct client_addr 
 		http_conn_set_deadline(conn, shared->head_expiry);
 		return;
 	}
-	note_closed(conn, limit, "there is no room for one more");
 	/* Words over TLS would cost the handshake, which is what a flood is about. */
 	if (door->has_tls) {
+		note_closed(conn, limit, "there is no room for one more");
 		http_conn_kill(conn);
 	} else {
 		auto_free char *words = alloc_printf("too many connections (%s)", limit);

@@ -13,6 +13,7 @@
 #include "shared/alloc.h"
 #include "shared/fd.h"
 #include "shared/limits.h"
+#include "shared/log.h"
 #include "supervisor/conf.h"
 #include "supervisor/front/door_limits.h"
 #include "supervisor/front/httpd.h"
@@ -504,6 +505,39 @@ static void test_slow_head(void **unused)
 	assert_non_null(strstr(answer, " 408 "));
 	assert_non_null(strstr(answer, "\"error\"")); /* although a HEAD went before */
 	assert_non_null(strstr(answer, "<EOF>"));
+}
+
+static unsigned n_lines;
+
+static void count_line(void *arg, enum log_level level, const struct log_about *about,
+	const char *text, int64_t wall_ms)
+{
+	assert_string_equal(about->client, "10.0.0.1");
+	n_lines += strstr(text, arg) != NULL;
+}
+
+/* Each kind has its own bound, so that a flood of one does not hide the others. */
+static void test_refusals_are_in_the_log(void **unused)
+{
+	n_lines = 0;
+	log_set_tap(count_line, (void *)(uintptr_t) "refused with 431");
+	for (int i = 0; i < 50; i++) {
+		char long_head[700];
+
+		(void)snprintf(long_head, sizeof(long_head), "GET /get HTTP/1.1\r\nX: %0600d", i);
+		say(long_head);
+		(void)fd_close(world.client);
+		turn();
+		world.client = connect_one();
+	}
+	assert_in_range(n_lines, 1, 10);
+	n_lines = 0;
+	log_set_tap(count_line, (void *)(uintptr_t) "refused with 408");
+	say("GET /get HT");
+	loop_fake_advance(world.loop, limits.header_timeout_ms);
+	turn();
+	log_set_tap(NULL, NULL);
+	assert_int_equal(n_lines, 1);
 }
 
 static void test_slow_body(void **unused)
@@ -1204,6 +1238,7 @@ int main(void)
 		TEST(test_refused_by_the_guard),
 		TEST(test_caller),
 		TEST(test_slow_head),
+		TEST(test_refusals_are_in_the_log),
 		TEST(test_slow_body),
 		TEST(test_idle),
 		TEST(test_mute_client),
