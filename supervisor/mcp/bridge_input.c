@@ -91,8 +91,11 @@ bool bridge_take_input_required(struct router *router, struct call *call, struct
 
 static bool find_target(const struct call *call, struct catalog_target *ret)
 {
-	const struct principal *viewer = session_get_restriction(call->session);
+	const struct principal *viewer;
 
+	if (!call->session)
+		return false; /* for whom? */
+	viewer = session_get_restriction(call->session);
 	switch (call->kind) {
 	case FORWARD_TOOL:
 		return endpoint_find_tool(call->endpoint, viewer, call->label, ret);

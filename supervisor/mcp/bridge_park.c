@@ -172,6 +172,7 @@ static bool is_same_request(const struct call *call, const struct forward *forwa
 
 	return call->kind == forward->kind &&
 	       call->endpoint == session_get_endpoint(forward->origin->session) &&
+	       principal_same(call->principal, session_get_principal(forward->origin->session)) &&
 	       jspan_same(jspan_member(params, name, NULL),
 		       jspan_member(forward->params, name, NULL)) &&
 	       same_bytes(jspan_member(params, "arguments", NULL),

@@ -103,6 +103,10 @@ const char *endpoint_get_page(const struct endpoint *endpoint, enum catalog_list
 bool endpoint_add_page(const struct endpoint *endpoint, const struct principal *viewer,
 	enum catalog_list list, const char *cursor, struct strbuf *out);
 
+/* {"git":12,…}: the domains of the whole fleet that a viewer sees, with the number of tools in each; appended. */
+void endpoint_add_domains(
+	const struct endpoint *endpoint, const struct principal *viewer, struct strbuf *out);
+
 /* Whether the last change was one of this list for the viewer: in a domain that the viewer may reach. */
 bool endpoint_has_changed_for(
 	const struct endpoint *endpoint, const struct principal *viewer, enum catalog_list list);

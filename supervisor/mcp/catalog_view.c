@@ -122,6 +122,38 @@ void endpoint_add_instructions(
 	}
 }
 
+static size_t count_tools(const struct view *view, const struct offer *offer)
+{
+	const struct offer_list *tools = &offer->lists[CATALOG_TOOLS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < tools->n; i++)
+		n += !tools->items[i].is_out &&
+		     view_shows(view, CATALOG_TOOLS, offer, &tools->items[i]);
+	return n;
+}
+
+void endpoint_add_domains(
+	const struct endpoint *endpoint, const struct principal *viewer, struct strbuf *out)
+{
+	struct catalog *catalog = endpoint->catalog;
+	const struct view view = { catalog_endpoint(catalog, NULL), viewer };
+	const char *comma = "";
+
+	strbuf_addc(out, '{');
+	for (size_t i = 0; i < catalog->n_offers; i++) {
+		const struct offer *offer = catalog->offers[i];
+
+		if (!view_serves(&view, offer))
+			continue;
+		strbuf_adds(out, comma);
+		strbuf_add_json(out, offer->naming.domain, strlen(offer->naming.domain));
+		strbuf_addf(out, ":%zu", count_tools(&view, offer));
+		comma = ",";
+	}
+	strbuf_addc(out, '}');
+}
+
 unsigned endpoint_get_capabilities(const struct endpoint *endpoint, const struct principal *viewer)
 {
 	const struct catalog *catalog = endpoint->catalog;

@@ -96,6 +96,7 @@ static void free_call(struct call *call)
 	trace_span_free(call->span);
 	free(call->params);
 	free(call->worker_state);
+	principal_unref(call->principal);
 	free(call);
 }
 
@@ -299,6 +300,7 @@ static struct call *add_call(struct router *router, const struct forward *forwar
 	router_time(call, forward);
 	router_begin_trace(router, call, forward);
 	call->endpoint = session_get_endpoint(origin->session);
+	call->principal = principal_ref(session_get_principal(origin->session));
 	LIST_INIT(&call->asks);
 	call->is_bridged = may_be_interrupted(forward);
 	if (call->is_bridged)

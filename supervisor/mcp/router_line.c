@@ -12,6 +12,10 @@
 
 #define MCP_META "io.modelcontextprotocol/"
 
+/* For our own workers, which can be asked about the fleet: the domains of which a restricted client may know, each
+ * with the number of its tools. No client can say it itself. */
+#define DOMAINS_META "mcp-fleet/domains"
+
 static const char *const methods[] = {
 	[FORWARD_TOOL] = "tools/call",
 	[FORWARD_PROMPT] = "prompts/get",
@@ -33,7 +37,8 @@ static bool is_hop_member(struct jspan name)
 {
 	static const char *const names[] = { MCP_META "protocolVersion",
 		MCP_META "clientCapabilities", MCP_META "clientInfo", MCP_META "logLevel",
-		"progressToken", "traceparent", "tracestate", "baggage", CLIENT_ROOTS_META };
+		"progressToken", "traceparent", "tracestate", "baggage", CLIENT_ROOTS_META,
+		DOMAINS_META };
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++)
 		if (jspan_is(name, names[i]))
@@ -90,9 +95,21 @@ static void add_value(
 	splices_apply(&splices, value, out);
 }
 
-/* The members of _meta for the worker. */
-static void make_meta(const struct call *call, const struct origin *origin, struct strbuf *out)
+static void add_domains(const struct call *call, const struct origin *origin, struct strbuf *out)
 {
+	const struct principal *viewer = session_get_restriction(origin->session);
+	auto_strbuf domains = { 0 };
+
+	if (!viewer)
+		return;
+	endpoint_add_domains(call->endpoint, viewer, &domains);
+	add_member(out, DOMAINS_META, (struct jspan){ domains.data, domains.len });
+}
+
+/* The members of _meta for the worker. */
+static void make_meta(const struct call *call, const struct forward *forward, struct strbuf *out)
+{
+	const struct origin *origin = forward->origin;
 	const struct envelope *e = origin->envelope;
 	struct jspan meta = e ? e->meta : (struct jspan){ 0 };
 	struct jspan name, value;
@@ -100,6 +117,8 @@ static void make_meta(const struct call *call, const struct origin *origin, stru
 
 	if (call->token_len)
 		strbuf_addf(out, "\"progressToken\":%llu", (unsigned long long)call->no);
+	if (forward->target->native)
+		add_domains(call, origin, out);
 	add_trace(call, e, origin->headers, out);
 	if (jspan_type(meta) != JSPAN_OBJECT)
 		return;
@@ -166,7 +185,7 @@ static void splice_meta(const struct call *call, const struct forward *forward, 
 	auto_strbuf meta = { 0 };
 	auto_strbuf text = { 0 };
 
-	make_meta(call, forward->origin, &meta);
+	make_meta(call, forward, &meta);
 	if (old.at || meta.len > 0) {
 		strbuf_addf(&text, "%s{", old.at ? "" : "\"_meta\":");
 		strbuf_add(&text, strbuf_get(&meta), meta.len);

@@ -51,7 +51,8 @@ struct call {
 	unsigned n_rounds;
 	bool has_part;              /* parked, and given some of what it asked */
 	struct expiry_entry gather; /* to be parked when its worker has said all that it wants */
-	const struct endpoint *endpoint;      /* where it was asked */
+	const struct endpoint *endpoint;      /* where it was asked, */
+	struct principal *principal;          /* and by whom: a reference; NULL: a local process */
 	char parked_token[PARKED_TOKEN_TEXT]; /* "": not parked */
 	char *worker_state;                   /* JSON: a modern worker's requestState */
 

@@ -875,6 +875,12 @@ tests_unit_test_mcp_view_SOURCES = tests/unit/test_mcp_view.c tests/unit/mcp_wor
 tests_unit_test_mcp_view_CPPFLAGS = $(supervisor_unit_cppflags)
 tests_unit_test_mcp_view_LDADD = $(supervisor_unit_libs)
 
+check_PROGRAMS += tests/unit/test_call_end
+TESTS += tests/unit/test_call_end
+tests_unit_test_call_end_SOURCES = tests/unit/test_call_end.c tests/unit/mcp_world.c tests/unit/mcp_world.h
+tests_unit_test_call_end_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_call_end_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_mcp_hostile
 TESTS += tests/unit/test_mcp_hostile
 tests_unit_test_mcp_hostile_SOURCES = tests/unit/test_mcp_hostile.c tests/unit/mcp_world.c tests/unit/mcp_world.h

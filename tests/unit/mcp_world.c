@@ -213,6 +213,12 @@ static struct conf conf = {
 	.domains = conf_domains,
 };
 
+void world_set_audit(char *target)
+{
+	conf.audit.target = target;
+	mcp_set_conf(world.mcp, &conf);
+}
+
 static void open_with(struct client *client, const struct sink_ops *ops, const char *domain)
 {
 	client->session =

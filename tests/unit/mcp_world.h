@@ -65,6 +65,9 @@ int world_tear_down(void **unused);
 void world_set_up_ext(
 	bool takes_legacy, bool takes_modern, const char *lists, const char *capabilities);
 
+/* audit.target, "" or "log"; borrowed for good. */
+void world_set_audit(char *target);
+
 void open_client(struct client *client, const char *domain);
 
 /* A transport for one modern request on the whole fleet. */

@@ -91,6 +91,21 @@ static void test_call(void **unused)
 	assert_has(&world.b, "\"result\":{\"ok\":1}");
 }
 
+/* Our own workers can be asked about the fleet; a client cannot say itself what it may know. */
+static void test_what_workers_are_told(void **unused)
+{
+	come_up();
+	let(&world.a, NULL, "*_read");
+	request(&world.a, "tools/call",
+		"\"name\":\"one_read\",\"_meta\":{\"mcp-fleet/domains\":{\"x\":9}}");
+	assert_non_null(strstr(strbuf_get(&world.domains[0].line),
+		"\"_meta\":{\"mcp-fleet/domains\":{\"one\":1,\"two\":1}}"));
+	assert_null(strstr(strbuf_get(&world.domains[0].line), "\"x\":9"));
+	request(&world.b, "tools/call",
+		"\"name\":\"one_read\",\"_meta\":{\"mcp-fleet/domains\":{\"x\":9}}");
+	assert_null(strstr(strbuf_get(&world.domains[0].line), "mcp-fleet/domains"));
+}
+
 static void test_nothing(void **unused)
 {
 	auto_(principal_unrefp) struct principal *nobody =
@@ -246,6 +261,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_list, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(test_call, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_what_workers_are_told, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_less_than_before, world_set_up, world_tear_down),

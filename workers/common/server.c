@@ -47,8 +47,12 @@ struct method {
 /* Newest last. */
 static const char *const revisions[] = { "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25" };
 
-/* What the supervisor told last; there is one fleet. */
+/* What the supervisor told last; there is one fleet. And what the client of this call may know of it, a copy with
+ * the numbers of tools that it has; NULL: everything. */
 static json_t *fleet;
+static json_t *known_fleet;
+
+#define DOMAINS_META "mcp-fleet/domains"
 
 static struct {
 	volatile sig_atomic_t is_waiting; /* for a message: nothing is lost by ending now */
@@ -57,7 +61,29 @@ static struct {
 
 json_t *worker_get_fleet(void)
 {
-	return fleet;
+	return known_fleet ? known_fleet : fleet;
+}
+
+/* `meta` is params._meta of the call: absent where there is none. */
+static void limit_fleet(struct jspan meta)
+{
+	struct jspan span = jspan_member(meta, DOMAINS_META, NULL);
+	json_t *known =
+		jspan_type(span) == JSPAN_OBJECT ? json_loadb(span.at, span.len, 0, NULL) : NULL;
+	const char *name;
+	json_t *n_tools;
+
+	json_decref(known_fleet);
+	known_fleet = span.at ? json_object() : NULL;
+	json_object_foreach(known, name, n_tools) {
+		json_t *cluster = json_deep_copy(json_object_get(fleet, name));
+
+		if (!cluster)
+			continue;
+		(void)json_object_set(cluster, "tools", n_tools);
+		(void)json_object_set_new(known_fleet, name, cluster);
+	}
+	json_decref(known);
 }
 
 /* Answering. */
@@ -290,6 +316,7 @@ static void on_tools_call(struct server *server, const struct rpc *rpc)
 		return;
 	if (desc->begin_call)
 		desc->begin_call(server->settings->own, jspan_member(rpc->params, "_meta", NULL));
+	limit_fleet(jspan_member(rpc->params, "_meta", NULL));
 	/* From here on the message itself is not needed. */
 	link_trim(&server->link);
 	run_tool(server, entry, json);
@@ -551,6 +578,8 @@ void server_free(struct server *server)
 	strbuf_done(&server->call.token);
 	free(server->args);
 	free(server);
+	json_decref(known_fleet);
+	known_fleet = NULL;
 	json_decref(fleet);
 	fleet = NULL;
 }
