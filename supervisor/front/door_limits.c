@@ -39,12 +39,17 @@ static struct usage *of_key(struct door_limits *limits, const struct principal *
 	return usages_get(limits->usages[USAGE_OF_KEY], principal->identity, &principal->quota);
 }
 
-void door_limits_know(
+void door_limits_know_address(
 	struct door_limits *limits, struct caller *caller, const struct client_addr *addr)
 {
-	door_limits_forget(caller);
-	caller->usages[USAGE_OF_KEY] = of_key(limits, caller->principal);
+	usage_unref(caller->usages[USAGE_OF_ADDRESS]);
 	caller->usages[USAGE_OF_ADDRESS] = door_limits_of_address(limits, addr);
+}
+
+void door_limits_know_key(struct door_limits *limits, struct caller *caller)
+{
+	usage_unref(caller->usages[USAGE_OF_KEY]);
+	caller->usages[USAGE_OF_KEY] = of_key(limits, caller->principal);
 }
 
 void door_limits_forget(struct caller *caller)
@@ -53,18 +58,16 @@ void door_limits_forget(struct caller *caller)
 		usage_unref(TAKE(caller->usages[i]));
 }
 
-struct door_refusal door_limits_admit(const struct caller *caller)
+struct door_refusal door_limits_admit(const struct caller *caller, enum usage_of of)
 {
-	for (int i = 0; i < USAGE_OFS; i++) {
-		const char *limit;
-		int64_t wait_ms = usage_admit(caller->usages[i], &limit);
+	const char *limit;
+	int64_t wait_ms = usage_admit(caller->usages[of], &limit);
 
-		if (wait_ms > 0)
-			return (struct door_refusal){
-				.status = 429, .limit = limit, .retry_s = (wait_ms + 999) / 1000
-			};
-	}
-	return (struct door_refusal){ 0 };
+	if (wait_ms == 0)
+		return (struct door_refusal){ 0 };
+	return (struct door_refusal){
+		.status = 429, .limit = limit, .retry_s = (wait_ms + 999) / 1000
+	};
 }
 
 struct door_refusal door_limits_check(

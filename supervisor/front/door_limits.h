@@ -15,10 +15,11 @@ void door_limits_set(struct door_limits *limits, const struct conf_limits *conf)
 /* What this peer has of its own: a reference of the caller's, NULL where nothing is limited. */
 struct usage *door_limits_of_address(struct door_limits *limits, const struct client_addr *addr);
 
-/* Fills caller->usages by its principal and by `addr`; they are references of the caller's, given back by
+/* Fill caller->usages, by `addr` and by its principal; they are references of the caller's, given back by
  * door_limits_forget(). */
-void door_limits_know(
+void door_limits_know_address(
 	struct door_limits *limits, struct caller *caller, const struct client_addr *addr);
+void door_limits_know_key(struct door_limits *limits, struct caller *caller);
 void door_limits_forget(struct caller *caller);
 
 /* What is in the way of something; all zero: nothing. */
@@ -28,8 +29,8 @@ struct door_refusal {
 	int64_t retry_s;   /* for Retry-After */
 };
 
-/* A request of this caller has come. */
-struct door_refusal door_limits_admit(const struct caller *caller);
+/* A request has come: whether its address, or its key, may ask again already. */
+struct door_refusal door_limits_admit(const struct caller *caller, enum usage_of of);
 
 /* It wants to open one of these: USAGE_SESSIONS or USAGE_STREAMS. */
 struct door_refusal door_limits_check(

@@ -3,6 +3,7 @@
 
 #include "shared/alloc.h"
 #include "shared/fd.h"
+#include "shared/log.h"
 #include "supervisor/conf.h"
 #include "supervisor/front/http_conn_private.h"
 #include "supervisor/stats.h"
@@ -10,6 +11,7 @@
 enum {
 	LINGER_MS = 2000,
 	REQUEST_LINE_BYTES = 8 * KIB,
+	LIMIT_LOG_BURST = 10,
 };
 
 /* --- time -------------------------------------------------------------------------------------- */
@@ -177,18 +179,30 @@ void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, si
 	forwarded_trust_init(&shared->trusted, blocks, n);
 }
 
+/* One line for what is closed for want of room: which address floods us is what an operator asks first. */
+static void note_closed(const struct http_conn *conn, const char *limit, const char *why)
+{
+	static struct log_limit lines;
+	char client[CLIENT_ADDR_TEXT_SIZE];
+	const struct log_about about = { .client = client_addr_format(&conn->peer, client) };
+
+	if (log_limit_ok(&lines, LIMIT_LOG_BURST, "connections closed for want of room"))
+		log_notice_about(&about, "connection closed (%s): %s", limit, why);
+}
+
 /* One that waits is closed for the newcomer. False: there is none. */
-static bool make_room(struct http_conn *newcomer, bool only_unknown, enum stats_limit limit)
+static bool make_room(struct http_conn *newcomer, enum shares_set set, enum stats_limit limit)
 {
 	struct http_shared *shared = newcomer->shared;
-	struct share_entry *entry =
-		shares_find_victim(shared->shares, &newcomer->share, only_unknown);
+	struct share_entry *entry = shares_find_victim(shared->shares, &newcomer->share, set);
+	struct http_conn *victim;
 
 	stats_limit_reached(limit);
 	if (!entry)
 		return false;
-	http_conn_kill(
-		(struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, share)));
+	victim = (struct http_conn *)(void *)((char *)entry - offsetof(struct http_conn, share));
+	note_closed(victim, stats_limit_name(limit), "it waited, and a newcomer has its place");
+	http_conn_kill(victim);
 	return true;
 }
 
@@ -201,11 +215,12 @@ static const char *find_room(struct http_conn *conn)
 	if (conn->address && !forwarded_trust_has(&shared->trusted, &conn->peer) &&
 		usage_is_full(conn->address, USAGE_CONNECTIONS))
 		return usage_limit_name(conn->address, USAGE_CONNECTIONS);
-	if (shared->n_conns > shared->max_conns && !make_room(conn, false, STATS_LIMIT_CONNECTIONS))
+	if (shared->n_conns > shared->max_conns &&
+		!make_room(conn, SHARES_ALL, STATS_LIMIT_CONNECTIONS))
 		return stats_limit_name(STATS_LIMIT_CONNECTIONS);
 	if (max_unknown > 0 && guard_wants_credential(shared->guard) &&
 		shares_count_unknown(shared->shares) > max_unknown &&
-		!make_room(conn, true, STATS_LIMIT_UNAUTHENTICATED))
+		!make_room(conn, SHARES_UNKNOWN, STATS_LIMIT_UNAUTHENTICATED))
 		return stats_limit_name(STATS_LIMIT_UNAUTHENTICATED);
 	return NULL;
 }
@@ -254,6 +269,7 @@ void http_conn_new(struct http_shared *shared, int fd, const struct client_addr 
 	}
 	/* Words over TLS would cost the handshake, which is what a flood is about. */
 	if (door->has_tls) {
+		note_closed(conn, limit, "there is no room for one more");
 		http_conn_kill(conn);
 	} else {
 		auto_free char *words = alloc_printf("too many connections (%s)", limit);

@@ -177,22 +177,43 @@ static void pay(struct http_conn *conn, size_t n_bytes)
 		usage_pay(conn->caller.usages[i], n_bytes);
 }
 
-/* True: it is within what its caller may ask for. Who looks after us is not counted. */
-static bool pass_limits(
+/* Who looks after us is not counted. */
+static bool is_counted(const struct aim *aim)
+{
+	return !aim->route || aim->route->zone == GUARD_ZONE_TOOLS;
+}
+
+static bool admit(struct http_conn *conn, enum usage_of of)
+{
+	const struct door_refusal refusal = door_limits_admit(&conn->caller, of);
+
+	if (refusal.status)
+		http_conn_refuse_limit(conn, &refusal);
+	return !refusal.status;
+}
+
+/* True: its address may ask again. This comes before the guard: who guesses credentials is to be slowed down, and to
+ * judge one costs more than to count it. A page's preflight comes before the request that counts. */
+static bool pass_limit_of_address(
 	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
 {
-	struct door_refusal refusal;
+	if (!is_counted(aim) || req->method == HTTP1_OPTIONS)
+		return true;
+	door_limits_know_address(conn->shared->door_limits, &conn->caller, &conn->origin.addr);
+	return admit(conn, USAGE_OF_ADDRESS);
+}
 
+/* True: and so may who it is. */
+static bool pass_limit_of_key(
+	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
+{
 	if (conn->caller.principal && conn->caller.principal->kind != PRINCIPAL_ANYBODY)
 		shares_note_known(conn->shared->shares, &conn->share);
-	if (aim->route && aim->route->zone != GUARD_ZONE_TOOLS)
+	if (!is_counted(aim))
 		return true;
-	door_limits_know(conn->shared->door_limits, &conn->caller, &conn->origin.addr);
-	refusal = door_limits_admit(&conn->caller);
-	if (refusal.status) {
-		http_conn_refuse_limit(conn, &refusal);
+	door_limits_know_key(conn->shared->door_limits, &conn->caller);
+	if (!admit(conn, USAGE_OF_KEY))
 		return false;
-	}
 	pay(conn, (size_t)req->content_length);
 	return true;
 }
@@ -224,8 +245,8 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 	forwarded_find_client(
 		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
 	(void)client_addr_format(&conn->origin.addr, conn->caller.address);
-	if (!pass_guard(conn, req, &aim) || !pass_limits(conn, req, &aim) ||
-		is_refused(conn, req, &aim))
+	if (!pass_limit_of_address(conn, req, &aim) || !pass_guard(conn, req, &aim) ||
+		!pass_limit_of_key(conn, req, &aim) || is_refused(conn, req, &aim))
 		return false;
 	ask->request = req;
 	ask->prefix = aim.prefix;
@@ -249,6 +270,7 @@ static void begin_body(struct http_conn *conn, const struct http1_request *req,
 	http1_body_start(&pending->body, req, conn->shared->limits.body_bytes);
 	conn->pending = pending;
 	conn->state = CONN_BODY;
+	shares_wait(conn->shared->shares, &conn->share);
 	http_conn_set_deadline(conn, conn->shared->body_expiry);
 	if (req->expect_continue)
 		(void)http_conn_write(conn, &iov, 1);
@@ -375,6 +397,7 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		used = len;
 	} else {
 		(void)strbuf_reserve(&pending->data, 0);
+		shares_stop_waiting(conn->shared->shares, &conn->share);
 		if (pending->is_chunked)
 			pay(conn, pending->data.len);
 		if (pending->route->zone != GUARD_ZONE_TOOLS ||

@@ -197,15 +197,37 @@ void http_conn_hold(
 	http_conn_set_deadline(conn, NULL);
 }
 
-static void note_limit(const struct http_conn *conn, const struct door_refusal *refusal)
+/* One kind of refusal does not crowd the others out of the log. */
+static struct log_limit *lines_of(int status)
 {
-	static struct log_limit limit;
+	static struct log_limit busy, slow, large, other;
+
+	switch (status) {
+	case 429:
+	case 503:
+		return &busy;
+	case 408:
+		return &slow;
+	case 413:
+	case 414:
+	case 431:
+		return &large;
+	default:
+		return &other;
+	}
+}
+
+static void note_refusal(const struct http_conn *conn, int status, const char *why)
+{
 	const struct principal *principal = conn->caller.principal;
-	const struct log_about about = { .client = conn->caller.address,
+	char peer[CLIENT_ADDR_TEXT_SIZE];
+	const struct log_about about = { .client = *conn->caller.address
+							   ? conn->caller.address
+							   : client_addr_format(&conn->peer, peer),
 		.key = principal ? principal->name : NULL };
 
-	if (log_limit_ok(&limit, LIMIT_LOG_BURST, "requests over a limit"))
-		log_notice_about(&about, "refused with %d: %s", refusal->status, refusal->limit);
+	if (log_limit_ok(lines_of(status), LIMIT_LOG_BURST, "refused requests"))
+		log_notice_about(&about, "refused with %d: %s", status, why);
 }
 
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
@@ -237,7 +259,7 @@ void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *r
 		.body_len = body.len,
 		.extra = retry };
 
-	note_limit(conn, refusal);
+	note_refusal(conn, refusal->status, refusal->limit);
 	http_conn_answer(conn, &reply);
 }
 
@@ -326,6 +348,7 @@ void http_conn_end_stream(struct http_conn *conn)
 void http_conn_refuse_and_close(struct http_conn *conn, int status, const char *message)
 {
 	conn->keep_alive = false;
+	note_refusal(conn, status, message);
 	http_conn_refuse(conn, status, message);
 }
 

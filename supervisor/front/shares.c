@@ -6,26 +6,131 @@
 
 #include "shared/alloc.h"
 
-enum { N_BUCKETS = 1024 };
+enum {
+	N_BUCKETS = 1024,
+	FIRST_ROOM = 64, /* of a heap */
+};
 
 TAILQ_HEAD(entry_list, share_entry);
 
+/* What an address has waiting, of one set. */
+struct queue {
+	struct entry_list entries; /* the longest first */
+	unsigned n;
+	size_t at; /* in the heap, while n is not 0 */
+};
+
 struct share {
 	LIST_ENTRY(share) in_bucket;
-	LIST_ENTRY(share) in_all;
 	struct client_addr addr;
 	unsigned n; /* connections */
-	unsigned n_waiting;
-	struct entry_list waiting; /* the longest first */
+	struct queue queues[SHARES_SETS];
 };
 
 LIST_HEAD(share_list, share);
 
+/* The queues that are not empty; the one that loses next is the first. */
+struct heap {
+	struct queue **items;
+	size_t n;
+	size_t room;
+};
+
 struct shares {
 	struct share_list buckets[N_BUCKETS];
-	struct share_list all;
+	struct heap heaps[SHARES_SETS];
 	unsigned n_unknown;
+	uint64_t last_turn;
 };
+
+/* --- the heap ------------------------------------------------------------------------------------ */
+
+static bool loses_before(const struct queue *a, const struct queue *b)
+{
+	if (a->n != b->n)
+		return a->n > b->n;
+	return TAILQ_FIRST(&a->entries)->turn < TAILQ_FIRST(&b->entries)->turn;
+}
+
+static void put(struct heap *heap, size_t at, struct queue *queue)
+{
+	heap->items[at] = queue;
+	queue->at = at;
+}
+
+static void move_up(struct heap *heap, struct queue *queue)
+{
+	size_t at = queue->at;
+
+	while (at > 0 && loses_before(queue, heap->items[(at - 1) / 2])) {
+		put(heap, at, heap->items[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+	put(heap, at, queue);
+}
+
+static void move_down(struct heap *heap, struct queue *queue)
+{
+	size_t at = queue->at;
+
+	for (size_t child = 2 * at + 1; child < heap->n; child = 2 * at + 1) {
+		if (child + 1 < heap->n && loses_before(heap->items[child + 1], heap->items[child]))
+			child++;
+		if (!loses_before(heap->items[child], queue))
+			break;
+		put(heap, at, heap->items[child]);
+		at = child;
+	}
+	put(heap, at, queue);
+}
+
+static void heap_add(struct heap *heap, struct queue *queue)
+{
+	if (heap->n == heap->room) {
+		heap->room = heap->room ? 2 * heap->room : FIRST_ROOM;
+		heap->items = alloc_resize(heap->items, heap->room, sizeof(struct queue *));
+	}
+	put(heap, heap->n++, queue);
+}
+
+static void heap_remove(struct heap *heap, struct queue *queue)
+{
+	struct queue *last = heap->items[--heap->n];
+	size_t at = queue->at;
+
+	if (last == queue)
+		return;
+	put(heap, at, last);
+	move_up(heap, last);
+	move_down(heap, last);
+}
+
+/* --- who waits ----------------------------------------------------------------------------------- */
+
+static void queue_add(struct shares *shares, struct share_entry *entry, enum shares_set set)
+{
+	struct queue *queue = &entry->share->queues[set];
+	struct heap *heap = &shares->heaps[set];
+
+	TAILQ_INSERT_TAIL(&queue->entries, entry, next[set]);
+	if (queue->n++ == 0)
+		heap_add(heap, queue);
+	move_up(heap, queue);
+}
+
+static void queue_remove(struct shares *shares, struct share_entry *entry, enum shares_set set)
+{
+	struct queue *queue = &entry->share->queues[set];
+	struct heap *heap = &shares->heaps[set];
+
+	TAILQ_REMOVE(&queue->entries, entry, next[set]);
+	if (--queue->n == 0)
+		heap_remove(heap, queue);
+	else
+		move_down(heap, queue);
+}
+
+/* --- addresses ----------------------------------------------------------------------------------- */
 
 /* An IPv6 address of a network whose addresses all belong to one customer. */
 static bool is_networked(const struct client_addr *addr)
@@ -77,9 +182,9 @@ static struct share *get_share(struct shares *shares, const struct client_addr *
 			return share;
 	share = alloc_zero(sizeof(*share));
 	share->addr = key;
-	TAILQ_INIT(&share->waiting);
+	for (int set = 0; set < SHARES_SETS; set++)
+		TAILQ_INIT(&share->queues[set].entries);
 	LIST_INSERT_HEAD(bucket, share, in_bucket);
-	LIST_INSERT_HEAD(&shares->all, share, in_all);
 	return share;
 }
 
@@ -90,6 +195,8 @@ struct shares *shares_new(void)
 
 void shares_free(struct shares *shares)
 {
+	for (int set = 0; set < SHARES_SETS; set++)
+		free(shares->heaps[set].items);
 	free(shares);
 }
 
@@ -113,7 +220,6 @@ void shares_leave(struct shares *shares, struct share_entry *entry)
 	if (--share->n > 0)
 		return;
 	LIST_REMOVE(share, in_bucket);
-	LIST_REMOVE(share, in_all);
 	free(share);
 }
 
@@ -122,8 +228,9 @@ void shares_stop_waiting(struct shares *shares, struct share_entry *entry)
 	if (!entry->share || !entry->is_waiting)
 		return;
 	entry->is_waiting = false;
-	entry->share->n_waiting--;
-	TAILQ_REMOVE(&entry->share->waiting, entry, next);
+	queue_remove(shares, entry, SHARES_ALL);
+	if (!entry->is_known)
+		queue_remove(shares, entry, SHARES_UNKNOWN);
 }
 
 void shares_wait(struct shares *shares, struct share_entry *entry)
@@ -131,14 +238,18 @@ void shares_wait(struct shares *shares, struct share_entry *entry)
 	if (!entry->share || entry->is_waiting)
 		return;
 	entry->is_waiting = true;
-	entry->share->n_waiting++;
-	TAILQ_INSERT_TAIL(&entry->share->waiting, entry, next);
+	entry->turn = ++shares->last_turn;
+	queue_add(shares, entry, SHARES_ALL);
+	if (!entry->is_known)
+		queue_add(shares, entry, SHARES_UNKNOWN);
 }
 
 void shares_note_known(struct shares *shares, struct share_entry *entry)
 {
 	if (!entry->share || entry->is_known)
 		return;
+	if (entry->is_waiting)
+		queue_remove(shares, entry, SHARES_UNKNOWN);
 	entry->is_known = true;
 	shares->n_unknown--;
 }
@@ -148,34 +259,12 @@ unsigned shares_count_unknown(const struct shares *shares)
 	return shares->n_unknown;
 }
 
-static struct share_entry *find_in(
-	const struct share *share, const struct share_entry *newcomer, bool only_unknown)
-{
-	struct share_entry *entry;
-
-	TAILQ_FOREACH(entry, &share->waiting, next)
-		if (entry != newcomer && !(only_unknown && entry->is_known))
-			return entry;
-	return NULL;
-}
-
+/* The newcomer waits shortest: where it is first it is alone. */
 struct share_entry *shares_find_victim(
-	struct shares *shares, const struct share_entry *newcomer, bool only_unknown)
+	const struct shares *shares, const struct share_entry *newcomer, enum shares_set set)
 {
-	struct share_entry *victim = NULL;
-	struct share *share;
-	unsigned most = 0;
+	const struct heap *heap = &shares->heaps[set];
+	struct share_entry *first = heap->n > 0 ? TAILQ_FIRST(&heap->items[0]->entries) : NULL;
 
-	LIST_FOREACH(share, &shares->all, in_all) {
-		struct share_entry *entry;
-
-		if (share->n_waiting <= most)
-			continue;
-		entry = find_in(share, newcomer, only_unknown);
-		if (!entry)
-			continue;
-		most = share->n_waiting;
-		victim = entry;
-	}
-	return victim;
+	return first == newcomer ? NULL : first;
 }

@@ -5,7 +5,9 @@
  * flood from one address takes the places of its own, and somebody else's newcomer finds one. Of IPv6 the address is
  * the network of 64 bits, which one customer has.
  *
- * To find the address costs a look at each that there is: only when there is no room, which is when it must be done. */
+ * A flood makes this question the one that is asked most, so the answer is kept at hand: a heap of the addresses by
+ * what they have waiting, for all connections and for those that are not known. A change costs the logarithm of the
+ * number of addresses, the question nothing. */
 #pragma once
 
 #include <sys/queue.h>
@@ -15,10 +17,17 @@
 struct share;
 struct shares;
 
+enum shares_set {
+	SHARES_ALL,
+	SHARES_UNKNOWN, /* only those that are not known */
+	SHARES_SETS,
+};
+
 /* Embedded in what has a connection. */
 struct share_entry {
-	TAILQ_ENTRY(share_entry) next; /* while it waits */
+	TAILQ_ENTRY(share_entry) next[SHARES_SETS]; /* while it waits */
 	struct share *share;
+	uint64_t turn; /* who waits longer has a lower one */
 	bool is_waiting;
 	bool is_known; /* it has shown who it is, or nobody is asked */
 };
@@ -37,9 +46,10 @@ void shares_wait(struct shares *shares, struct share_entry *entry);
 void shares_note_known(struct shares *shares, struct share_entry *entry);
 unsigned shares_count_unknown(const struct shares *shares);
 
-/* Who has to go, beside `newcomer` (which may be NULL); of those that are not known only, or of all. NULL: nobody. */
+/* Who of the set has to go for `newcomer`, the last that has joined. Of two addresses with as many, it is that where
+ * somebody waits longer. NULL: nobody. */
 struct share_entry *shares_find_victim(
-	struct shares *shares, const struct share_entry *newcomer, bool only_unknown);
+	const struct shares *shares, const struct share_entry *newcomer, enum shares_set set);
 
 /* "192.0.2.7", or "2001:db8:1:2::/64". Returns `ret`. */
 enum { SHARES_KEY_SIZE = CLIENT_ADDR_TEXT_SIZE + 4 };

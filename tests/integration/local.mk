@@ -97,6 +97,7 @@ EXTRA_DIST += \
 	tests/integration/test_git_remote.py \
 	tests/integration/test_git_write.py \
 	tests/integration/test_guard_life.py \
+	tests/integration/test_hostile_http.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_journal.py \
 	tests/integration/test_lazy.py \

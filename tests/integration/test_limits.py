@@ -119,6 +119,50 @@ def test_bytes(start_fleet):
     assert int(refused.header("Retry-After")) >= 3
 
 
+def test_guessing_counts(start_fleet, keys):
+    """The rate of an address holds before its credential is looked at."""
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 2}}})
+    wrong = {"Authorization": "Bearer mcpf_abcdefgh_" + "A" * 43}
+    assert [head(fleet, **wrong).status for _ in range(3)] == [401, 401, 429]
+    assert head(fleet, **keys.bearer("one")).status == 429  # who guesses and who knows are one address
+
+
+def test_clients_behind_a_proxy(start_fleet):
+    """Each has its own share; the proxy itself may have as many connections as it likes."""
+    fleet = start_fleet(settings={"http": {"trusted_proxies": ["127.0.0.1"]},
+                                  "limits": {"per_address": {"rate": 1, "burst": 1, "connections": 1}}})
+    with fleet.connect(), fleet.connect():
+        statuses = [head(fleet, **{"X-Forwarded-For": client}).status
+                    for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")]
+    assert statuses == [200, 429, 200, 200, 429, 200]
+
+
+@pytest.mark.parametrize("how", ["answered", "cancelled", "left"])
+def test_calls_of_an_address_are_given_back(start_fleet, how):
+    """However a call ends."""
+    fleet = start_fleet({"fake": fleets.fake_domain("fake")}, {"limits": {"per_address": {"calls": 1}}})
+    with fleet.session() as other, fleet.session() as session:
+        def call(asker, number, seconds):
+            assert asker.post({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {
+                "name": "fake_sleep", "arguments": {"seconds": seconds}}}).status == 202
+
+        call(session, 1, 0.5 if how == "answered" else 30)
+        call(other, 1, 0)
+        assert other.stream.read_message().json()["error"]["code"] == -31003
+        if how == "answered":
+            assert "result" in session.stream.read_message().json()
+        elif how == "cancelled":
+            session.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
+        else:
+            session.close()
+
+        def is_free():
+            call(other, 2, 0)
+            return "result" in other.stream.read_message().json()
+
+        fleets.wait_until(is_free, 5, "the place of the call")
+
+
 def test_a_reload_changes_limits(start_fleet):
     fleet = start_fleet()
     with fleet.session():

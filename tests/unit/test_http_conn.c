@@ -13,7 +13,9 @@
 #include "shared/alloc.h"
 #include "shared/fd.h"
 #include "shared/limits.h"
+#include "shared/log.h"
 #include "supervisor/conf.h"
+#include "supervisor/front/door_limits.h"
 #include "supervisor/front/httpd.h"
 
 enum { BIG_BYTES = 4 * MIB };
@@ -520,6 +522,39 @@ static void test_slow_head(void **unused)
 	assert_non_null(strstr(answer, "<EOF>"));
 }
 
+static unsigned n_lines;
+
+static void count_line(void *arg, enum log_level level, const struct log_about *about,
+	const char *text, int64_t wall_ms)
+{
+	assert_string_equal(about->client, "10.0.0.1");
+	n_lines += strstr(text, arg) != NULL;
+}
+
+/* Each kind has its own bound, so that a flood of one does not hide the others. */
+static void test_refusals_are_in_the_log(void **unused)
+{
+	n_lines = 0;
+	log_set_tap(count_line, (void *)(uintptr_t) "refused with 431");
+	for (int i = 0; i < 50; i++) {
+		char long_head[700];
+
+		(void)snprintf(long_head, sizeof(long_head), "GET /get HTTP/1.1\r\nX: %0600d", i);
+		say(long_head);
+		(void)fd_close(world.client);
+		turn();
+		world.client = connect_one();
+	}
+	assert_in_range(n_lines, 1, 10);
+	n_lines = 0;
+	log_set_tap(count_line, (void *)(uintptr_t) "refused with 408");
+	say("GET /get HT");
+	loop_fake_advance(world.loop, limits.header_timeout_ms);
+	turn();
+	log_set_tap(NULL, NULL);
+	assert_int_equal(n_lines, 1);
+}
+
 static void test_slow_body(void **unused)
 {
 	say(POST("5") "abc");
@@ -694,6 +729,165 @@ static void test_the_newcomer_takes_the_place_of_who_waits(void **unused)
 	(void)fd_close(third);
 	turn();
 	assert_int_equal(world.shared.n_conns, 1);
+}
+
+/* Who holds its place by a body that does not come is not in work either. */
+static void test_a_body_that_does_not_come_makes_room(void **unused)
+{
+	int second = connect_one();
+	int third;
+
+	say(POST("5") "abc");
+	say_to(second, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear_from(second), "first"));
+	third = connect_one();
+	turn();
+	assert_string_equal(hear(), "<EOF>");
+	assert_int_equal(world.bodies.len, 0);
+	say_to(third, "GET /get HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear_from(third), "hello"));
+	(void)fd_close(second);
+	(void)fd_close(third);
+	turn();
+	assert_int_equal(world.shared.n_conns, 0);
+}
+
+static void test_a_held_request_keeps_its_place(void **unused)
+{
+	int second = connect_one();
+	int third;
+
+	say("POST /hold HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\na");
+	say("b");
+	assert_non_null(world.held);
+	say_to(second, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(hear_from(second), "first"));
+	third = connect_one();
+	assert_non_null(strstr(hear_from(third), " 503 "));
+	answer_held("late");
+	assert_non_null(strstr(hear(), "late"));
+	(void)fd_close(second);
+	(void)fd_close(third);
+	turn();
+	assert_int_equal(world.shared.n_conns, 1);
+}
+
+static const char *ask_with_quota(const struct conf_quota *quota, const char *request)
+{
+	struct conf_limits own = limits;
+
+	own.per_address = *quota;
+	http_shared_set_limits(&world.shared, &own);
+	say(request);
+	return hear();
+}
+
+static const char *hear_after_get(void)
+{
+	say("GET /get HTTP/1.1\r\n" HOST "\r\n");
+	return hear();
+}
+
+static void test_rate_of_an_address(void **unused)
+{
+	static const struct conf_quota quota = { .rate = 1, .burst = 2 };
+	static const char get[] = "GET /get HTTP/1.1\r\n" HOST "\r\n";
+	const char *answer;
+
+	assert_non_null(strstr(ask_with_quota(&quota, get), "hello"));
+	assert_non_null(strstr(ask_with_quota(&quota, get), "hello"));
+	answer = ask_with_quota(&quota, get);
+	assert_non_null(strstr(answer, " 429 "));
+	assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
+	assert_non_null(strstr(answer, "limits.per_address.rate"));
+	assert_null(strstr(answer, "<EOF>")); /* the connection goes on */
+	assert_null(
+		strstr(ask_with_quota(&quota, "OPTIONS /get HTTP/1.1\r\n" HOST "\r\n"), " 429 "));
+	loop_fake_advance(world.loop, 1000);
+	assert_non_null(strstr(ask_with_quota(&quota, get), "hello"));
+}
+
+/* What the guard refuses counts, too: guessing is slowed down. */
+static void test_rate_of_an_address_before_the_guard(void **unused)
+{
+	static char nothing[] = "";
+	static const struct conf wanting = { .auth = { .mode = CONF_AUTH_REQUIRED,
+						     .issuer = nothing } };
+	static const struct conf_quota quota = { .rate = 1, .burst = 2 };
+	static const char get[] = "GET /get HTTP/1.1\r\n" HOST "\r\n";
+
+	guard_set_conf(world.guard, &wanting);
+	assert_non_null(strstr(ask_with_quota(&quota, get), " 401 "));
+	assert_non_null(strstr(ask_with_quota(&quota, get), " 401 "));
+	assert_non_null(strstr(ask_with_quota(&quota, get), " 429 "));
+}
+
+/* A chunked body tells its length only when it is there: it is paid for then. */
+static void test_bytes_of_a_chunked_body(void **unused)
+{
+	static const struct conf_quota quota = { .bytes_rate = 10 };
+
+	assert_non_null(
+		strstr(ask_with_quota(&quota,
+			       "POST /post HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+			       "1e\r\n123456789012345678901234567890\r\n0\r\n\r\n"),
+			" 202 "));
+	assert_non_null(strstr(hear_after_get(), "Retry-After: 2\r\n"));
+	loop_fake_advance(world.loop, 2000);
+	assert_non_null(strstr(hear_after_get(), "hello"));
+}
+
+/* All that a connection counts is given back, however it ends. */
+static void test_counts_are_given_back(void **unused)
+{
+	struct conf_limits own = limits;
+	struct usage *usage;
+
+	own.per_address.connections = 9;
+	http_shared_set_limits(&world.shared, &own);
+	usage = door_limits_of_address(world.shared.door_limits, &client_addr);
+	for (int how = 0; how < 4; how++) {
+		int fd = connect_one();
+
+		assert_int_equal(usage_count(usage, USAGE_CONNECTIONS), 1);
+		say_to(fd, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+		assert_int_equal(usage_count(usage, USAGE_STREAMS), 1);
+		if (how == 1)
+			http_conn_end_stream(world.stream);
+		else if (how == 2)
+			(void)shutdown(fd, SHUT_WR);
+		else if (how == 3)
+			assert_true(http_conn_check(world.stream, USAGE_STREAMS).status == 0);
+		(void)fd_close(fd);
+		turn();
+		assert_int_equal(usage_count(usage, USAGE_CONNECTIONS), 0);
+		assert_int_equal(usage_count(usage, USAGE_STREAMS), 0);
+	}
+	usage_unref(usage);
+}
+
+static void test_min_rate(void **unused)
+{
+	struct conf_limits own = limits;
+
+	own.min_rate = 10;
+	http_shared_set_limits(&world.shared, &own);
+	say(POST("900") "x");
+	loop_fake_advance(world.loop, 4000);
+	say("x"); /* the first seconds are free */
+	assert_string_equal(hear(), "");
+	for (int i = 0; i < 5; i++)
+		say("12345678901");
+	loop_fake_advance(world.loop, 1500);
+	say("x"); /* 58 bytes in 5.5 s */
+	assert_string_equal(hear(), "");
+	loop_fake_advance(world.loop, 1000);
+	say("x");
+	assert_non_null(strstr(hear(), " 408 "));
+	assert_int_equal(world.bodies.len, 0);
+	loop_fake_advance(world.loop, 2000);
+	turn();
+	assert_int_equal(world.shared.n_conns, 0);
 }
 
 static void test_stream(void **unused)
@@ -1060,6 +1254,7 @@ int main(void)
 		TEST(test_refused_after_the_body),
 		TEST(test_caller),
 		TEST(test_slow_head),
+		TEST(test_refusals_are_in_the_log),
 		TEST(test_slow_body),
 		TEST(test_idle),
 		TEST(test_mute_client),
@@ -1071,6 +1266,13 @@ int main(void)
 		TEST(test_half_closed),
 		TEST(test_limit_of_connections),
 		TEST(test_the_newcomer_takes_the_place_of_who_waits),
+		TEST(test_a_body_that_does_not_come_makes_room),
+		TEST(test_a_held_request_keeps_its_place),
+		TEST(test_rate_of_an_address),
+		TEST(test_rate_of_an_address_before_the_guard),
+		TEST(test_bytes_of_a_chunked_body),
+		TEST(test_counts_are_given_back),
+		TEST(test_min_rate),
 		TEST(test_stream),
 		TEST(test_stream_backlog),
 		TEST(test_stream_ends_with_backlog),
