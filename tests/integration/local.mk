@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/conformance/modern_server.py \
 	tests/integration/biginputs.py \
 	tests/integration/browser.py \
+	tests/integration/certs.py \
 	tests/integration/clients/bridge.py \
 	tests/integration/clients/browser.mjs \
 	tests/integration/clients/fastmcp_client.py \
@@ -132,6 +133,7 @@ EXTRA_DIST += \
 	tests/integration/test_status_page.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
+	tests/integration/test_tls.py \
 	tests/integration/test_tokens.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \

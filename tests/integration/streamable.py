@@ -85,14 +85,14 @@ class Stream:
 
 
 class Door:
-    def __init__(self, port, target="/mcp", version="2025-11-25", timeout=wire.TIMEOUT):
-        self.port, self.target, self.version, self.timeout = port, target, version, timeout
+    def __init__(self, port, target="/mcp", version="2025-11-25", timeout=wire.TIMEOUT, tls=None):
+        self.port, self.target, self.version, self.timeout, self.tls = port, target, version, timeout, tls
         self.id = None  # of the session
         self.credential = {}  # headers of each request
         self.last_number = 0
 
     def connect(self):
-        return wire.Connection(self.port, timeout=self.timeout)
+        return wire.Connection(self.port, timeout=self.timeout, tls=self.tls)
 
     def headers(self, **more):
         """What a well-behaved client sends; None takes a header away."""

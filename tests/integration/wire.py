@@ -7,6 +7,7 @@ normalises. Every wait has a deadline.
 import json
 import re
 import socket
+import ssl
 import time
 import weakref
 from dataclasses import dataclass, field
@@ -49,13 +50,20 @@ class Event:
 
 
 class Connection:
-    """One TCP connection: bytes out, responses in."""
+    """One TCP connection: bytes out, responses in. With `tls`, an ssl.SSLContext, TLS over it."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT):
+    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, tls=None):
         self.timeout = timeout
         self.host_header = f"{host}:{port}"
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            try:
+                # An end without close_notify is an error, not an end.
+                self.socket = tls.wrap_socket(self.socket, server_hostname=host, suppress_ragged_eofs=False)
+            except BaseException:
+                self.socket.close()
+                raise
         self.buffer = b""
         connections.add(self)
 
@@ -164,8 +172,8 @@ class Connection:
 class EventStream(Connection):
     """A GET on an SSE endpoint; events come from read_event()."""
 
-    def __init__(self, port, target="/sse", headers=(), host="127.0.0.1", timeout=TIMEOUT):
-        super().__init__(port, host, timeout)
+    def __init__(self, port, target="/sse", headers=(), host="127.0.0.1", timeout=TIMEOUT, tls=None):
+        super().__init__(port, host, timeout, tls)
         self.text = b""  # decoded from chunks, not yet cut into events
         self.started = time.monotonic()
         self.request("GET", target, {"Accept": "text/event-stream", **dict(headers)})
@@ -251,11 +259,12 @@ class Session:
     version: str = "2025-11-25"
     headers: dict = field(default_factory=dict)
     timeout: float = TIMEOUT
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self):
         self.number = 0
         self.poster = None
-        self.stream = EventStream(self.port, self.target, self.headers, timeout=self.timeout)
+        self.stream = EventStream(self.port, self.target, self.headers, timeout=self.timeout, tls=self.tls)
         try:
             if self.stream.response.status != 200:
                 raise WireError(f"{self.target} answered {self.stream.response.status}")
@@ -283,7 +292,7 @@ class Session:
         if not isinstance(body, (bytes, str)):
             body = json.dumps(body)
         if self.poster is None:
-            self.poster = Connection(self.port, timeout=self.timeout)
+            self.poster = Connection(self.port, timeout=self.timeout, tls=self.tls)
         self.poster.request("POST", self.endpoint,
                             {"Content-Type": "application/json", **self.headers, **dict(headers)}, body)
         response = self.poster.read_response("POST")
