@@ -95,7 +95,8 @@ static struct iovec next_record(const struct pieces *pieces)
 
 		if (more > RECORD_BYTES - len)
 			more = RECORD_BYTES - len;
-		memcpy(gathered + len, (const char *)pieces->iov[i].iov_base + at, more);
+		if (more > 0)
+			memcpy(gathered + len, (const char *)pieces->iov[i].iov_base + at, more);
 		len += more;
 		at = 0;
 	}
