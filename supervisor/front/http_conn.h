@@ -133,5 +133,9 @@ int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_p
 /* Something of the stream is kept still. */
 bool http_conn_is_writing(const struct http_conn *conn);
 
+/* Who opened this stream of the zone ADMIN may see it still. Nobody but its owner asks: a stream of a session ends with
+ * that. */
+bool http_conn_is_admitted_still(const struct http_conn *conn);
+
 /* Ends a stream after what is kept was written; no hook is called any more. */
 void http_conn_end_stream(struct http_conn *conn);

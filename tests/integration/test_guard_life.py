@@ -606,6 +606,24 @@ def test_the_listener_for_operators(start, keys, auth, nobody, key, boss):
     assert status_of(fleet, bearer(admin), target="/metrics") == 404
 
 
+@pytest.mark.parametrize("change", ["revoked", "demoted"])
+def test_who_may_not_watch_any_more(start, keys, change):
+    """The stream of the status page ends, with whose key it was opened with."""
+    boss, kept = keys.make("boss", admin=True), keys.make("kept", admin=True)
+    port = fleets.free_port()
+    start({"admin": {"listen": f"127.0.0.1:{port}", "auth": "required"}})
+    with (wire.EventStream(port, "/status/events", bearer(boss), timeout=5 * fleets.SLOWNESS) as stream,
+          wire.EventStream(port, "/status/events", bearer(kept), timeout=15 * fleets.SLOWNESS) as other):
+        assert stream.response.status == other.response.status == 200
+        if change == "revoked":
+            keys.revoke("boss")
+        else:
+            del keys.entries["boss"]["admin"]
+            keys.save()
+        assert stream.has_ended(5 * fleets.SLOWNESS)
+        assert other.read_event() and other.read_event()  # at once, and within a beat
+
+
 def test_refusals_are_counted(start, keys):
     key, boss = keys.make("ci", domains=["one"]), keys.make("boss", admin=True)
     fleet = start({"admin": {"public": True}})
