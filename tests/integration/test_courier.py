@@ -211,7 +211,7 @@ def test_redirects(courier, serve, tmp_path):
     assert "redirects more than 3 times" in courier.refusal(loop.url)
     assert len(loop.heads) == 4
     assert "not followed" in courier.refusal(serve(reply(b"", "302 Found", "Location: file:///etc/passwd")).url)
-    assert "not followed" in courier.error("courier/post", url=step.url, content_type="a/b", body="x")
+    assert courier.result("courier/post", url=step.url, content_type="a/b", body="x") == {"status": 302}
     assert len(end.heads) == 1
 
 

@@ -147,10 +147,10 @@ def test_not_now(start, collector, status):
     assert len(collector.requests) == 2 and collector.times[1] - collector.times[0] > 1.9
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 500])
-def test_refused(start, collector, status):
+@pytest.mark.parametrize("status, headers", [(400, {}), (401, {}), (404, {}), (500, {}), (307, {"Location": "/elsewhere"})])
+def test_refused(start, collector, status, headers):
     """What would be refused again is given up, and what comes later is not."""
-    collector.answers = [(status, {})]
+    collector.answers = [(status, headers)]
     fleet = start()
     opened = door(fleet)
     ask(opened)

@@ -312,8 +312,9 @@ static bool was_sent(const struct exchange *x)
 
 static bool is_redirect(const struct exchange *x)
 {
-	return x->head.location && (x->status == 301 || x->status == 302 || x->status == 303 ||
-					   x->status == 307 || x->status == 308);
+	return x->spec.redirects != HTTP_NO_REDIRECTS && x->head.location &&
+	       (x->status == 301 || x->status == 302 || x->status == 303 || x->status == 307 ||
+		       x->status == 308);
 }
 
 /* 301 to 303 would make a GET of a POST. */
@@ -337,11 +338,6 @@ static bool follow(struct http *http, struct exchange *x)
 	auto_target to = { 0 };
 	struct fail fail = { 0 };
 
-	if (x->spec.redirects == HTTP_NO_REDIRECTS) {
-		refuse(http, x,
-			"it redirects, which is not followed: write the URL where it leads");
-		return false;
-	}
 	if (x->n_redirects == HTTP_MAX_REDIRECTS) {
 		refuse(http, x, "it redirects more than 3 times");
 		return false;

@@ -38,7 +38,7 @@ enum http_end {
 enum http_redirects {
 	HTTP_SAME_ORIGIN,  /* RFC 6454: secrets among the headers go nowhere else */
 	HTTP_SAME_SCHEME,  /* anywhere, but not from https to http */
-	HTTP_NO_REDIRECTS, /* nowhere */
+	HTTP_NO_REDIRECTS, /* nowhere: it is an answer like others */
 };
 
 struct exchange_spec {
