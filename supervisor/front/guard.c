@@ -292,6 +292,11 @@ bool guard_wants_credential(const struct guard *guard)
 	return guard->wants;
 }
 
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	return is_public ? !guard->wants : !admin_wants_credential(guard, is_loopback, false);
+}
+
 void guard_set_conf(struct guard *guard, const struct conf *conf)
 {
 	bool wants =

@@ -86,3 +86,6 @@ bool guard_admits_still(const struct guard *guard, struct principal *principal, 
 
 /* Whoever comes has to show a credential. */
 bool guard_wants_credential(const struct guard *guard);
+
+/* Whoever probes this listener (as in struct guard_ask) would be let in without a credential for all else, too. */
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public);

@@ -330,6 +330,12 @@ const struct caller *http_conn_get_caller(const struct http_conn *conn)
 	return &conn->caller;
 }
 
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return guard_probe_tells_all(
+		conn->shared->guard, conn->is_loopback, conn->shared->is_public);
+}
+
 bool http_conn_is_admitted_still(const struct http_conn *conn)
 {
 	return guard_admits_still(conn->shared->guard, conn->caller.principal, conn->is_loopback,

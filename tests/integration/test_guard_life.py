@@ -252,6 +252,22 @@ def test_nothing_is_told_before_the_credential(start, keys):
     assert refusal("PUT", "/sse") == refusal("PUT", "/nothing")
 
 
+def test_probes_tell_no_words(start_fleet, keys):
+    """Why the fleet is not ready may hold what a worker wrote when it died: for operators, not for everybody."""
+    keys.make("all")
+    port = fleets.free_port()
+    dying = {"command": ["sh", "-c", "echo the-password-is-4711 >&2; exit 1"]}
+    fleet = start_fleet({"one": fleets.fake_domain("one"), "dying": dying},
+                        {"admin": {"listen": f"127.0.0.1:{port}"}}, wait=False)
+    fleets.wait_until(lambda: "4711" in fleet.log(), what="a death")
+    clients, fleet.port = fleet.port, port
+    fleets.wait_until(lambda: b"4711" in fleet.get("/ready").body, what="the last words, for operators")
+    fleet.port = clients
+    response = fleet.get("/ready")
+    assert response.status == 503 and response.json() == {"ready": False}
+    assert fleet.get("/health").json() == {"status": "alive"}
+
+
 def test_a_challenge_for_want_of_scope(start, keys, tmp_path):
     issuer = tokens.Key("ES256", "k")
     fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE],
