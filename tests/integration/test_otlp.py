@@ -160,6 +160,14 @@ def test_refused(start, collector, status, headers):
     assert span.trace_id == TRACE_ID
 
 
+def test_refused_in_part(start, collector):
+    collector.words = json.dumps({"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too old"}}).encode()
+    fleet = start()
+    ask(door(fleet))
+    fleets.wait_until(lambda: 'refuses 1 of 1 spans, they are lost: "too old"' in fleet.log(), what="the warning")
+    assert len(collector.requests) == 1
+
+
 def test_a_collector_that_is_down(start, collector):
     collector.stop()
     fleet = start()

@@ -122,7 +122,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 		strbuf_add(&x->body, bytes, len);
 		return len;
 	}
-	if (exchange_is_ok(x))
+	if (exchange_is_ok(x) && !x->spec.may_cut)
 		x->refused = "its answer is over the limit of a message";
 	else
 		x->is_cut = true;

@@ -50,6 +50,7 @@ struct exchange_spec {
 	bool may_resend;     /* it does no harm when it comes twice */
 	int64_t timeout_ms;  /* of the whole; 0: none */
 	size_t max_bytes;    /* of its answer, or of an event; 0: as the settings have it */
+	bool may_cut;        /* what is over max_bytes is not waited for, instead of refused */
 	const char *ca_file; /* must stay until the end; NULL: as the settings have it */
 	enum http_redirects redirects;
 	/* A message of an event stream. */
