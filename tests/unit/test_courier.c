@@ -39,7 +39,7 @@ static void on_answer(void *arg, const struct courier_answer *answer, const stru
 	assert_true(!answer != !fail);
 	if (fail)
 		strbuf_addf(&heard, "%s:%d:%s ", name, fail->code, fail->text);
-	else
+	else if (answer)
 		strbuf_addf(&heard, "%s:%d:%.*s:%lld:%lld ", name, answer->status,
 			(int)answer->body_len, answer->body, (long long)answer->max_age_s,
 			(long long)answer->retry_after_s);
