@@ -2,6 +2,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 static inline bool ascii_is_digit(char c)
@@ -24,6 +26,20 @@ static inline int ascii_hex_value(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+/* The bytes that 2 * n hexadecimal digits stand for; false: there are not so many. */
+static inline bool ascii_hex_bytes(const char *hex, size_t n, uint8_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		int high = ascii_hex_value(hex[2 * i]);
+		int low = high < 0 ? -1 : ascii_hex_value(hex[2 * i + 1]);
+
+		if (low < 0)
+			return false;
+		ret[i] = (uint8_t)(high * 16 + low);
+	}
+	return true;
 }
 
 static inline char ascii_to_lower(char c)

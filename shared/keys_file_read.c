@@ -51,11 +51,9 @@ static int take_hash(const struct reader *rd, const char *member, const json_t *
 	const char *hex = text ? text + strlen(HASH_PREFIX) : "";
 
 	if (!text || strncmp(text, HASH_PREFIX, strlen(HASH_PREFIX)) != 0 ||
-		strlen(hex) != HASH_CHARS || strspn(hex, "0123456789abcdef") != HASH_CHARS)
+		strlen(hex) != HASH_CHARS || strspn(hex, "0123456789abcdef") != HASH_CHARS ||
+		!ascii_hex_bytes(hex, KEY_TEXT_HASH_BYTES, ret))
 		return wrong(rd, member, "a hash is sha256: and 64 digits of 0-9 and a-f");
-	for (size_t i = 0; i < KEY_TEXT_HASH_BYTES; i++)
-		ret[i] = (uint8_t)(ascii_hex_value(hex[2 * i]) << 4 |
-				   ascii_hex_value(hex[2 * i + 1]));
 	return 0;
 }
 

@@ -70,6 +70,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/jose.c supervisor/front/jose.h \
 	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/key_set.c supervisor/front/key_set.h \
 	supervisor/front/keys.c supervisor/front/keys.h \
 	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \

@@ -462,6 +462,15 @@ def test_the_first_key_closes_the_door(start, keys):
     assert (status_of(fleet, {}), status_of(fleet, bearer(key))) == (401, 200)
 
 
+def test_a_first_file_that_is_broken_closes_the_door(start, keys):
+    """Somebody wants keys: that they cannot be read lets nobody in."""
+    fleet = start()
+    assert status_of(fleet, {}) == 200
+    keys.put('{"version": 1, "keys": []}', 0o644)
+    fleets.wait_until(lambda: status_of(fleet, {}) == 401, 5, "a key is wanted")
+    assert "chmod 0640" in fleet.log()
+
+
 def test_auth_none_is_said_by_a_reload(start, keys):
     key = keys.make("ci")
     fleet = start()
