@@ -61,6 +61,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/http1.c supervisor/front/http1.h \
 	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
+	supervisor/front/http_conn_judge.c \
 	supervisor/front/http_conn_private.h \
 	supervisor/front/http_conn_read.c \
 	supervisor/front/http_conn_write.c \

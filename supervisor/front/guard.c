@@ -96,7 +96,7 @@ static bool check_hosts(
 
 /* --- credentials ----------------------------------------------------------------------------------- */
 
-static bool wants_credential(const struct guard *guard, const struct guard_ask *ask)
+bool guard_asks_who(const struct guard *guard, const struct guard_ask *ask)
 {
 	switch (ask->zone) {
 	case GUARD_ZONE_PROBE:
@@ -271,7 +271,7 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 {
 	*ret = (struct guard_verdict){ 0 };
 	if (check_hosts(guard, ask, ret)) {
-		if (wants_credential(guard, ask))
+		if (guard_asks_who(guard, ask))
 			judge_credential(guard, ask, ret);
 		else
 			ret->principal = principal_ref(guard->anybody);

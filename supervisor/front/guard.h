@@ -79,5 +79,8 @@ void guard_note_keys(struct guard *guard);
 struct principal *guard_renew(
 	const struct guard *guard, struct principal *principal, int64_t now_s);
 
-/* Whoever comes has to show a credential. */
+/* This request has to show a credential. */
+bool guard_asks_who(const struct guard *guard, const struct guard_ask *ask);
+
+/* Whoever comes for tools has to show a credential. */
 bool guard_wants_credential(const struct guard *guard);

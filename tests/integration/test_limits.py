@@ -127,6 +127,29 @@ def test_guessing_counts(start_fleet, keys):
     assert head(fleet, **keys.bearer("one")).status == 429  # who guesses and who knows are one address
 
 
+@pytest.mark.parametrize(("method", "path"), [("OPTIONS", "/mcp"), ("GET", "/metrics"), ("HEAD", "/status"), ("GET", "/nothing")])
+def test_guessing_counts_everywhere(start_fleet, keys, method, path):
+    """Wherever a credential is judged: a signature costs more than all else that a stranger can ask for."""
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 2}},
+                                  "admin": {"listen": f"127.0.0.1:{fleets.free_port()}", "public": True}})
+    with fleet.connect() as connection:
+        statuses = []
+        for _ in range(4):
+            connection.request(method, path, {"Authorization": "Bearer mcpf_abcdefgh_" + "A" * 43})
+            statuses.append(connection.read_response(method).status)
+    assert (statuses[:2], statuses[-1]) == ([401, 401], 429)
+
+
+def test_preflights_do_not_count(start_fleet):
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 1}},
+                                  "http": {"allowed_origins": ["https://app.example"]}})
+    for _ in range(5):
+        with fleet.connect() as connection:
+            connection.request("OPTIONS", "/mcp", {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"})
+            assert connection.read_response("OPTIONS").status == 204
+    assert head(fleet).status == 200
+
+
 def test_clients_behind_a_proxy(start_fleet):
     """Each has its own share; the proxy itself may have as many connections as it likes."""
     fleet = start_fleet(settings={"http": {"trusted_proxies": ["127.0.0.1"]},

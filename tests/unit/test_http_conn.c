@@ -801,8 +801,12 @@ static void test_rate_of_an_address(void **unused)
 	assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
 	assert_non_null(strstr(answer, "limits.per_address.rate"));
 	assert_null(strstr(answer, "<EOF>")); /* the connection goes on */
-	assert_null(
+	assert_non_null(
 		strstr(ask_with_quota(&quota, "OPTIONS /get HTTP/1.1\r\n" HOST "\r\n"), " 429 "));
+	assert_null(strstr(ask_with_quota(&quota,
+				   "OPTIONS /get HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n"
+				   "Access-Control-Request-Method: POST\r\n\r\n"),
+		" 429 ")); /* a page asks whether it may ask */
 	loop_fake_advance(world.loop, 1000);
 	assert_non_null(strstr(ask_with_quota(&quota, get), "hello"));
 }
