@@ -234,6 +234,25 @@ def test_a_flood_keeps_nobody_out(start_fleet, keys, wants_keys):
         each.close()
 
 
+def test_strangers_take_the_places_of_strangers(start_fleet, keys):
+    """With all places taken, too: whoever has shown a key is not closed for one who may not have more of them."""
+    fleet = start_fleet(settings={"limits": {"connections": 20, "unauthenticated": 8}})
+    request = f"HEAD /sse HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys.text['one']}\r\n\r\n".encode()
+    strangers = [connect_from(fleet, f"127.0.1.{i}") for i in range(1, 9)]
+    known = []
+    for _ in range(12):
+        known.append(connect_from(fleet, "127.0.0.7"))
+        known[-1].sendall(request)
+        assert known[-1].recv(1000).startswith(b"HTTP/1.1 200")
+    strangers += [connect_from(fleet, f"127.0.2.{i}") for i in range(1, 21)]
+    fleets.wait_until(lambda: reached(fleet).get("limits.unauthenticated", 0) >= 20, 5, "strangers were closed")
+    for each in known:
+        each.sendall(request)
+        assert each.recv(1000).startswith(b"HTTP/1.1 200")
+    for each in strangers:
+        each.close()
+
+
 def test_a_trickling_body(start_fleet):
     fleet = start_fleet(settings={"limits": {"min_rate": 1024, "body_timeout": "60s"}})
     with fleet.connect(timeout=30 * fleets.SLOWNESS) as connection:
