@@ -4,6 +4,9 @@
  * incomplete is copied to the connection. A refusal that leaves unread input behind lingers: it reads
  * on for a moment, bounded, so that the client sees the answer and not a reset.
  *
+ * Of requests that come in one piece only so many are handled in one turn of the loop; the others wait in `in`, and
+ * nothing more is read before they are handled.
+ *
  * While a request is held, and while its answer is a stream after which the connection goes on, what
  * the client sends ahead stays in `in`, bounded; beyond the bound nothing is read, and the end of the
  * connection is noticed by the next write.
@@ -20,6 +23,8 @@ enum {
 	SCRATCH_BYTES = 64 * KIB,
 	SLOW_AFTER_MS = 5000, /* a body may pause for so long */
 	READS_PER_TURN = 4,
+	REQUESTS_PER_TURN =
+		8, /* of one connection: to judge a token costs, and others wait meanwhile */
 	LINGER_BYTES = 16 * MIB,
 	AHEAD_BYTES = 64 * KIB, /* of requests that come before the one ahead of them is answered */
 };
@@ -201,30 +206,45 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 	return used;
 }
 
-/* Takes as many requests as are there; what is incomplete, or comes too early, stays. Returns the
- * bytes used. */
+/* Takes as many requests as are there, but for what is too much for one turn; what is incomplete, or comes too early,
+ * stays. Returns the bytes used. */
 static size_t take(struct http_conn *conn, char *buf, size_t len)
 {
+	int n_requests = 0;
 	size_t used = 0;
 	size_t n = 1;
 
 	conn->is_taking = true;
-	while (used < len && n > 0 && conn->out.len == 0) {
+	while (used < len && n > 0 && conn->out.len == 0 && n_requests < REQUESTS_PER_TURN) {
 		n = 0;
-		if (conn->state == CONN_HEAD)
+		if (conn->state == CONN_HEAD) {
 			n = take_head(conn, buf + used, len - used);
-		else if (conn->state == CONN_BODY)
+			n_requests++;
+		} else if (conn->state == CONN_BODY) {
 			n = take_body(conn, buf + used, len - used);
+		}
 		used += n;
 	}
 	conn->is_taking = false;
-	return goes_on(conn) ? used : len; /* else nobody reads what follows */
+	if (!goes_on(conn))
+		return len; /* nobody reads what follows */
+	conn->has_more = used < len && n > 0 && conn->out.len == 0;
+	return used;
+}
+
+/* In the next turn, after what others have to say in it. */
+static void go_on_later(struct http_conn *conn)
+{
+	static const struct timeval at_once = { 0 };
+
+	if (conn->has_more)
+		(void)event_add(conn->readable, &at_once);
 }
 
 /* A head that has begun must be complete in time; one that waits for an answer to be read need not. */
 static void watch_head(struct http_conn *conn)
 {
-	if (conn->state == CONN_HEAD && conn->in.len > 0 && conn->out.len == 0 &&
+	if (conn->state == CONN_HEAD && conn->in.len > 0 && conn->out.len == 0 && !conn->has_more &&
 		conn->expiry != conn->shared->head_expiry)
 		http_conn_set_deadline(conn, conn->shared->head_expiry);
 }
@@ -232,7 +252,7 @@ static void watch_head(struct http_conn *conn)
 /* A client that sends no more has been answered: all that is left is less than a request. */
 static void end_if_all_answered(struct http_conn *conn)
 {
-	if (conn->has_fin && conn->out.len == 0 &&
+	if (conn->has_fin && conn->out.len == 0 && !conn->has_more &&
 		(conn->state == CONN_HEAD || conn->state == CONN_BODY))
 		http_conn_kill(conn);
 }
@@ -245,6 +265,7 @@ void http_conn_process(void *arg)
 	size_t used;
 
 	conn->in = (struct strbuf){ 0 };
+	conn->has_more = false;
 	used = in.len > 0 ? take(conn, in.data, in.len) : 0;
 	if (used < in.len && goes_on(conn)) {
 		memmove(in.data, in.data + used, in.len - used);
@@ -256,6 +277,7 @@ void http_conn_process(void *arg)
 	end_if_all_answered(conn);
 	if (goes_on(conn) && conn->out.len == 0)
 		update_reading(conn);
+	go_on_later(conn);
 }
 
 static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
@@ -272,6 +294,7 @@ static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
 		watch_head(conn);
 	if (is_full(conn))
 		update_reading(conn);
+	go_on_later(conn);
 }
 
 static void drop_bytes(struct http_conn *conn, size_t len)
@@ -348,14 +371,21 @@ void http_conn_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *conn = arg;
 
+	if (what & EV_TIMEOUT)
+		(void)event_add(
+			conn->readable, NULL); /* libevent has taken it out: go_on_later() */
 	if (conn->io.writer_waits_to_read) {
 		http_conn_write_on(conn);
+		return;
+	}
+	if (conn->has_more) {
+		http_conn_process(conn);
 		return;
 	}
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		ssize_t n = http_io_read(&conn->io, scratch, sizeof(scratch));
 
-		if (!take_read(conn, n) || conn->out.len > 0 || is_full(conn))
+		if (!take_read(conn, n) || conn->out.len > 0 || is_full(conn) || conn->has_more)
 			return;
 		if ((size_t)n < sizeof(scratch) && !http_io_has_pending(&conn->io))
 			return;
