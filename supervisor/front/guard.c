@@ -69,9 +69,12 @@ static bool check_hosts(
 	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
 {
 	const struct conf_http *conf = &guard->conf->http;
+	enum hosts_reach reach = ask->is_loopback ? HOSTS_LOOPBACK
+				 : guard->wants   ? HOSTS_GUARDED
+						  : HOSTS_OPEN;
 	struct span origin;
 
-	if (!hosts_allow(conf, ask->request, ask->is_loopback)) {
+	if (!hosts_allow(conf, ask->request, reach)) {
 		refuse(ret, 421, STATS_REFUSED_HOST,
 			ask->is_loopback
 				? "this Host is not served here: use 127.0.0.1 or localhost, or add it "
@@ -79,7 +82,7 @@ static bool check_hosts(
 				: "this Host is not served here: add it to http.allowed_hosts");
 		return false;
 	}
-	if (!hosts_allow_origin(conf, ask->request, ask->is_loopback, &origin)) {
+	if (!hosts_allow_origin(conf, ask->request, reach, &origin)) {
 		refuse(ret, 403, STATS_REFUSED_ORIGIN,
 			"requests from this Origin are refused: add it to http.allowed_origins");
 		return false;
