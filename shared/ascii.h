@@ -55,3 +55,9 @@ static inline bool ascii_is_token(char c)
 {
 	return c && (ascii_is_digit(c) || ascii_is_letter(c) || strchr("!#$%&'*+-.^_`|~", c));
 }
+
+/* What no line of HTTP may hold. A tab may stand in values, and bytes above ASCII are the sender's. */
+static inline bool ascii_is_control(char c)
+{
+	return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}

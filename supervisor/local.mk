@@ -59,6 +59,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/hosts.c supervisor/front/hosts.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
+	supervisor/front/http1_body.c \
 	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
 	supervisor/front/http_conn_judge.c \

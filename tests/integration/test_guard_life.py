@@ -252,6 +252,19 @@ def test_nothing_is_told_before_the_credential(start, keys):
     assert refusal("PUT", "/sse") == refusal("PUT", "/nothing")
 
 
+def test_nothing_is_told_by_a_challenge(start, keys, tmp_path):
+    """Nor by what it points to."""
+    key_set = tokens.write_key_set(tmp_path / "set.json", tokens.Key("ES256", "k"))
+    fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE], "jwks_file": key_set}})
+
+    def told(name):
+        head, _ = ask(fleet, "POST", f"/{name}/mcp", JSON, {})
+        meta = fleet.get(f"/.well-known/oauth-protected-resource/{name}/mcp")
+        return head.status, head.header("WWW-Authenticate").replace(name, "X"), meta.status, meta.body.decode().replace(name, "X")
+
+    assert told("one") == told("none")
+
+
 def test_a_challenge_for_want_of_scope(start, keys, tmp_path):
     issuer = tokens.Key("ES256", "k")
     fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE],
