@@ -285,6 +285,14 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 		note_refusal(guard, ask, ret);
 }
 
+void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out)
+{
+	auto_guard_verdict verdict = { 0 };
+
+	if (check_hosts(guard, ask, &verdict) && verdict.grants.len > 0)
+		strbuf_add(out, verdict.grants.data, verdict.grants.len);
+}
+
 bool guard_wants_credential(const struct guard *guard)
 {
 	return guard->wants;

@@ -71,6 +71,9 @@ void guard_set_conf(struct guard *guard, const struct conf *conf);
 /* Fills *ret, which the caller gives to guard_verdict_done(). A refusal has been counted and logged. */
 void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret);
 
+/* Appends the lines by which a page of an allowed origin may read the answer to a request that is refused unjudged. */
+void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out);
+
 /* Other keys hold than before: the first one makes a credential wanted. */
 void guard_note_keys(struct guard *guard);
 

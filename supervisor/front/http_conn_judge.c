@@ -127,40 +127,44 @@ static bool is_counted(const struct aim *aim)
 	return !aim->route || aim->route->zone == GUARD_ZONE_TOOLS;
 }
 
-static bool admit(struct http_conn *conn, enum usage_of of)
-{
-	const struct door_refusal refusal = door_limits_admit(&conn->caller, of);
-
-	if (refusal.status)
-		http_conn_refuse_limit(conn, &refusal);
-	return !refusal.status;
-}
-
 /* True: its address may ask again. This comes before the guard: who guesses credentials is to be slowed down, and to
  * judge one costs more than to count it. So it counts wherever one is judged, but a page's preflight, which shows none. */
 static bool pass_limit_of_address(
 	struct http_conn *conn, const struct guard_ask *ask, const struct aim *aim)
 {
+	struct door_refusal refusal;
+
 	if (cors_is_preflight(ask->request) ||
 		(!is_counted(aim) && !guard_asks_who(conn->shared->guard, ask)))
 		return true;
 	door_limits_know_address(conn->shared->door_limits, &conn->caller, &conn->origin.addr);
-	return admit(conn, USAGE_OF_ADDRESS);
+	refusal = door_limits_admit(&conn->caller, USAGE_OF_ADDRESS);
+	if (!is_counted(aim))
+		door_limits_forget(&conn->caller); /* what it then has open is nobody's */
+	if (!refusal.status)
+		return true;
+	guard_add_grants(conn->shared->guard, ask, &conn->grants);
+	http_conn_refuse_limit(conn, &refusal);
+	return false;
 }
 
 /* True: and so may who it is. */
 static bool pass_limit_of_key(
 	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
 {
+	struct door_refusal refusal;
+
 	if (conn->caller.principal && conn->caller.principal->kind != PRINCIPAL_ANYBODY)
 		shares_note_known(conn->shared->shares, &conn->share);
 	if (!is_counted(aim))
 		return true;
 	door_limits_know_key(conn->shared->door_limits, &conn->caller);
-	if (!admit(conn, USAGE_OF_KEY))
-		return false;
-	http_conn_pay(conn, (size_t)req->content_length);
-	return true;
+	refusal = door_limits_admit(&conn->caller, USAGE_OF_KEY);
+	if (refusal.status)
+		http_conn_refuse_limit(conn, &refusal);
+	else
+		http_conn_pay(conn, (size_t)req->content_length);
+	return !refusal.status;
 }
 
 /* Answers what no route has to be asked for. */

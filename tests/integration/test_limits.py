@@ -148,6 +148,10 @@ def test_preflights_do_not_count(start_fleet):
             connection.request("OPTIONS", "/mcp", {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"})
             assert connection.read_response("OPTIONS").status == 204
     assert head(fleet).status == 200
+    refused = head(fleet, Origin="https://app.example")
+    assert (refused.status, refused.header("Access-Control-Allow-Origin")) == (429, "https://app.example")  # the page reads it
+    refused = head(fleet, Origin="https://evil.example")
+    assert (refused.status, refused.header("Access-Control-Allow-Origin")) == (429, None)
 
 
 def test_clients_behind_a_proxy(start_fleet):
