@@ -329,9 +329,7 @@ struct principal *guard_renew(const struct guard *guard, struct principal *princ
 		return NULL;
 	if (principal->kind != PRINCIPAL_TOKEN)
 		return keys_renew(guard->parts.keys, principal, now_s);
-	if (!token_door_is_open(guard->parts.tokens))
-		return NULL;
-	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
+	return token_door_lets_go_on(guard->parts.tokens, principal, now_s) ? principal : NULL;
 }
 
 struct guard *guard_new(const struct guard_parts *parts, const struct conf *conf)

@@ -415,6 +415,18 @@ def test_an_expired_token_ends_what_it_opened(start, tmp_path):
     assert all(has_ended(stream) for stream in streams)
 
 
+def test_another_issuer_ends_what_a_token_opened(start, tmp_path):
+    issuer = tokens.Key("ES256", "k")
+    settings = {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE], "jwks_file": tokens.write_key_set(tmp_path / "set", issuer)}
+    fleet = start({"auth": settings})
+    token = issuer.sign(tokens.claims())
+    streams = open_streams(fleet, token)
+    fleet.write_settings(auth={**settings, "issuer": "https://other.example"})
+    fleet.signal(signal.SIGHUP)
+    assert all(has_ended(stream) for stream in streams)
+    assert status_of(fleet, bearer(token)) == 401
+
+
 def test_a_key_that_may_less_than_before(start, keys):
     key = keys.make("ci")
     fleet = start()
