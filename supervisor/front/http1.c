@@ -287,7 +287,7 @@ static int judge_framing(struct http1_request *req, const struct http1_limits *l
 	if (n_codings > 1 || (n_codings > 0 && !span_is_nocase(coding, "chunked")))
 		return refuse(req, BAD_REQUEST, "a transfer coding other than chunked");
 	if (req->content_length > limits->body_bytes)
-		return refuse(req, BODY_TOO_LARGE, "the body is too large");
+		return refuse(req, BODY_TOO_LARGE, "the body is larger than limits.request_bytes");
 	req->has_length = n_lengths > 0;
 	req->chunked = n_codings > 0;
 	return 0;

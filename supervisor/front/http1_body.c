@@ -66,7 +66,7 @@ static int step_extension(struct http1_body *body, char c)
 static int end_size(struct http1_body *body, char c)
 {
 	if (body->left > body->room)
-		return refuse_body(body, TOO_LARGE, "the body is too large");
+		return refuse_body(body, TOO_LARGE, "the body is larger than limits.request_bytes");
 	body->room -= body->left;
 	body->n_digits = 0;
 	return expect(body, c, '\n', body->left ? HTTP1_CHUNK_DATA : HTTP1_TRAILER_START);
