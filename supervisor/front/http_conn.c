@@ -2,6 +2,7 @@
 #include "supervisor/front/http_conn.h"
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "supervisor/conf.h"
@@ -322,6 +323,16 @@ void http_shared_close_idle(struct http_shared *shared)
 	TAILQ_FOREACH(conn, &shared->conns, next)
 		if (conn->state == CONN_HEAD && conn->in.len == 0 && conn->out.len == 0)
 			http_conn_kill(conn);
+}
+
+bool http_conn_is_still_admin(const struct http_conn *conn)
+{
+	const struct guard_ask ask = { .zone = GUARD_ZONE_ADMIN,
+		.is_loopback = conn->is_loopback,
+		.is_public = conn->shared->is_public,
+		.now_s = clock_wall_ms() / CLOCK_SECOND_MS };
+
+	return guard_keeps(conn->shared->guard, &ask, conn->caller.principal);
 }
 
 const struct caller *http_conn_get_caller(const struct http_conn *conn)

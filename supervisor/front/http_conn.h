@@ -96,6 +96,9 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 /* Who sent the request that is being handled, held, or answered by a stream; borrowed until the next. */
 const struct caller *http_conn_get_caller(const struct http_conn *conn);
 
+/* Whether its caller may go on to hear what only those hear who look after us (GUARD_ZONE_ADMIN). */
+bool http_conn_is_still_admin(const struct http_conn *conn);
+
 /* What is in the way of one more session or stream of its caller, if anything. A refusal is to be answered with the
  * head of http_conn_refuse_limit(), or by that. */
 struct door_refusal http_conn_check(const struct http_conn *conn, enum usage_thing thing);

@@ -131,14 +131,15 @@ static void tell(struct page_stream *stream, const struct strbuf *event)
 	note_if_behind(stream);
 }
 
-static void drop_stalled(struct page *page)
+/* Those who do not read, and those whose key is not taken any more. */
+static void drop_some(struct page *page)
 {
 	struct page_stream *stream;
 	struct page_stream *after;
 
 	for (stream = TAILQ_FIRST(&page->streams); stream; stream = after) {
 		after = TAILQ_NEXT(stream, next);
-		if (!has_stalled(stream))
+		if (!has_stalled(stream) && http_conn_is_still_admin(stream->conn))
 			continue;
 		http_conn_end_stream(stream->conn);
 		drop(stream);
@@ -153,7 +154,7 @@ static void on_tick(void *arg)
 	auto_strbuf event = { 0 };
 	uint64_t mark;
 
-	drop_stalled(page);
+	drop_some(page);
 	if (page->n_streams == 0)
 		return;
 	timer_start(page->timer, PAGE_TICK_MS);

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import browser as browsers
+import doorkeys
 import fleet as fleets
 import sdk
 
@@ -110,6 +111,29 @@ def test_says_when_it_is_lost_and_comes_back(start_fleet, browser, admin, url):
     browser.wait(f"document.getElementById('live').textContent === 'Live' "
                  f"&& document.getElementById('daemon').parentElement.innerText.includes('{fleet.pid}')", 30)
     assert fleet.pid != pid
+
+
+def test_logs_in(start_fleet, browser, admin, tmp_path):
+    """Where a key is wanted a browser asks for it as a password; the page is as live as without, until the key goes."""
+    keys = doorkeys.Keys(tmp_path).add("boss", admin=True).add("all").save()
+    fleet = start_fleet({"utils": {}}, settings={
+        "admin": {"listen": f"127.0.0.1:{admin}", "auth": "required", "public": True}})
+    fleet.check_fds = False  # the page's stream
+    for n, port in enumerate((admin, fleet.port), 1):
+        url = f"http://127.0.0.1:{port}/status"
+        for name, password in (("all", keys.text["all"]), ("boss", "a guess")):
+            assert browser.ask("open", url=url, login={"username": name, "password": password}) == 401, name
+        browser.open(url, login={"username": "anything", "password": keys.text["boss"]})
+        browser.wait("document.getElementById('live').textContent === 'Live'")
+        fleets.wait_until(lambda: fleet.workers("utils"), 5, "utils runs")
+        os.kill(fleet.workers("utils")[0], signal.SIGKILL)
+        browser.wait(f"/^utils\\s+up.*\\s{n}\\s/.test(document.querySelector('#domains ~ table tbody tr, table tbody tr').innerText)")
+        # That made the browser ask for the key is all that is red.
+        assert [line for line in browser.ask("reports") if "401" not in line] == []
+    del keys.entries["boss"]
+    keys.save()
+    browser.wait("document.getElementById('live').textContent.startsWith('Connection lost')")
+    assert keys.text["boss"] not in fleet.log()
 
 
 def test_without_scripts(fleet, browser, url):

@@ -290,6 +290,21 @@ static void test_two_clients(void **unused)
 	assert_part(hear(1), "4,712");
 }
 
+/* Who may not look any more sees nothing more. */
+static void test_not_any_more(void **unused)
+{
+	const struct conf closed = { .auth.mode = CONF_AUTH_REQUIRED,
+		.admin_auth = CONF_ADMIN_AUTH_REQUIRED };
+
+	ask(0, "GET", "/status/events", "");
+	assert_int_equal(count_events(0), 1);
+	guard_set_conf(world.guard, &closed);
+	world.n_calls++;
+	loop_fake_advance(world.loop, PAGE_TICK_MS);
+	assert_string_equal(hear(0), "<EOF>");
+	guard_set_conf(world.guard, &open_conf);
+}
+
 /* While nobody watches nothing is done. */
 static void test_nobody_watches(void **unused)
 {
@@ -377,6 +392,7 @@ int main(void)
 		PAGE_TEST(test_head_of_events),
 		PAGE_TEST(test_changes_and_beats),
 		PAGE_TEST(test_two_clients),
+		PAGE_TEST(test_not_any_more),
 		PAGE_TEST(test_nobody_watches),
 		PAGE_TEST(test_too_many),
 		PAGE_TEST(test_slow_reader),
