@@ -41,6 +41,11 @@ static struct curl_slist *make_headers(const struct probe *probe)
 
 		headers = curl_slist_append(headers, line);
 	}
+	if (probe->host) {
+		auto_free char *line = alloc_printf("Host: %s", probe->host);
+
+		headers = curl_slist_append(headers, line);
+	}
 	return headers;
 }
 
