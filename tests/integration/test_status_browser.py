@@ -79,7 +79,9 @@ def test_lives(fleet, browser, url):
     browser.wait("document.querySelector('.list').innerText.includes('utils/1: killed by signal 9')")
     browser.wait("[...document.querySelectorAll('tr')].some((row) => /^utils\\/1.*ready.*killed by signal 9/s"
                  ".test(row.innerText))")
-    assert browser.evaluate("window.kept === document.getElementById('processes')")
+    browser.wait("""[...document.querySelectorAll('tr')].find((row) => row.querySelector('th')?.innerText.startsWith('utils'))
+                 .querySelector('td[data-label="Restarts"]').innerText === '1'""")
+    assert browser.evaluate("window.kept === document.getElementById('processes')"), "the page was loaded again"
     assert browser.evaluate("document.activeElement === document.querySelector('nav a')")
     check(browser)
 
@@ -127,7 +129,7 @@ def test_logs_in(start_fleet, browser, admin, tmp_path):
         browser.wait("document.getElementById('live').textContent === 'Live'")
         fleets.wait_until(lambda: fleet.workers("utils"), 5, "utils runs")
         os.kill(fleet.workers("utils")[0], signal.SIGKILL)
-        browser.wait(f"/^utils\\s+up.*\\s{n}\\s/.test(document.querySelector('#domains ~ table tbody tr, table tbody tr').innerText)")
+        browser.wait(f"document.querySelector('td[data-label=Restarts]').innerText === '{n}'")
         # That made the browser ask for the key is all that is red.
         assert [line for line in browser.ask("reports") if "401" not in line] == []
     del keys.entries["boss"]
@@ -189,6 +191,8 @@ def test_screenshot(start_fleet, browser, admin, url, files, repository, tmp_pat
         browser.open(url, height=1172)
         browser.wait("document.getElementById('live').textContent === 'Live'")
         browser.wait("document.querySelector('.tiles dd').innerText === '1'")
+        assert browser.evaluate("[...document.querySelectorAll('tbody th bdi')].every((name) => name.getClientRects().length === 1)"), \
+            "a name is broken"
         picture = tmp_path / "status.png"
         browser.ask("screenshot", path=str(picture), full=False)
     assert 20 * 1024 < picture.stat().st_size < 200 * 1024
