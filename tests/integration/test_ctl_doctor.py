@@ -265,7 +265,7 @@ def test_name_of_a_certificate(socket_path, tmp_path, authority, trusting):
     assert found[0]["text"] == "it is not for 127.0.0.2, the host of gateway.public_url, but for localhost, 127.0.0.1"
 
 
-def test_listener_that_speaks_no_tls(socket_path, tmp_path):
+def test_listener_that_speaks_no_tls(socket_path, stranger):
     for answer in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""):
         with socket.socket() as server:
             server.bind(("127.0.0.1", 0))
@@ -280,12 +280,12 @@ def test_listener_that_speaks_no_tls(socket_path, tmp_path):
             threading.Thread(target=serve, daemon=True).start()
             url = f"https://127.0.0.1:{server.getsockname()[1]}"
             with ctl.FakeDaemon(socket_path, {"status": fake_status(transport="sse", listeners=[url])}):
-                told = doctor(socket_path)
+                told = doctor(socket_path, env=stranger)
         assert told.find("certificate", url)["result"] == "fail"
         assert told.find("certificate", url)["text"].startswith("no handshake of TLS with it: ")
     url = f"https://[::1]:{fleets.free_port()}"
     with ctl.FakeDaemon(socket_path, {"status": fake_status(transport="sse", listeners=[url])}):
-        assert "cannot connect: " in doctor(socket_path).find("certificate", url)["text"]
+        assert "cannot connect: " in doctor(socket_path, env=stranger).find("certificate", url)["text"]
 
 
 @pytest.mark.parametrize("wants", ["optional", "required"])
