@@ -109,6 +109,20 @@ static bool check_hosts(
 
 /* --- credentials ----------------------------------------------------------------------------------- */
 
+static bool admin_wants_credential(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	switch (guard->conf->admin_auth) {
+	case CONF_ADMIN_AUTH_NONE:
+		return false;
+	case CONF_ADMIN_AUTH_REQUIRED:
+		return true;
+	case CONF_ADMIN_AUTH_AUTO:
+		break;
+	}
+	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
+	return guard->wants && (is_public || !is_loopback);
+}
+
 static bool wants_credential(const struct guard *guard, const struct guard_ask *ask)
 {
 	switch (ask->zone) {
@@ -120,16 +134,7 @@ static bool wants_credential(const struct guard *guard, const struct guard_ask *
 	case GUARD_ZONE_ADMIN:
 		break;
 	}
-	switch (guard->conf->admin_auth) {
-	case CONF_ADMIN_AUTH_NONE:
-		return false;
-	case CONF_ADMIN_AUTH_REQUIRED:
-		return true;
-	case CONF_ADMIN_AUTH_AUTO:
-		break;
-	}
-	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
-	return guard->wants && (ask->is_public || !ask->is_loopback);
+	return admin_wants_credential(guard, ask->is_loopback, ask->is_public);
 }
 
 static void judge_key(const struct guard *guard, const struct guard_ask *ask, struct span text,
@@ -322,6 +327,11 @@ bool guard_wants_credential(const struct guard *guard)
 	return guard->wants;
 }
 
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	return is_public ? !guard->wants : !admin_wants_credential(guard, is_loopback, false);
+}
+
 void guard_set_conf(struct guard *guard, const struct conf *conf)
 {
 	bool wants =
@@ -336,8 +346,8 @@ void guard_note_keys(struct guard *guard)
 	guard_set_conf(guard, guard->conf);
 }
 
-/* Whom a credential stands for that was taken before; NULL: it would not be taken any more. */
-static struct principal *renew_shown(
+/* NULL: its credential is not taken any more. */
+static struct principal *renew_credential(
 	const struct guard *guard, struct principal *principal, int64_t now_s)
 {
 	if (principal->kind != PRINCIPAL_TOKEN)
@@ -360,20 +370,20 @@ struct principal *guard_renew(const struct guard *guard, struct principal *princ
 		break;
 	}
 	/* or before `auth: none`: everybody is nobody since then, and could not use it any more. */
-	return guard->wants ? renew_shown(guard, principal, now_s) : NULL;
+	return guard->wants ? renew_credential(guard, principal, now_s) : NULL;
 }
 
-bool guard_keeps(
-	const struct guard *guard, const struct guard_ask *ask, struct principal *principal)
+bool guard_admits_still(const struct guard *guard, struct principal *principal, bool is_loopback,
+	bool is_public, int64_t now_s)
 {
 	const struct principal *now;
 
-	if (!wants_credential(guard, ask))
+	if (!admin_wants_credential(guard, is_loopback, is_public))
 		return true;
 	if (principal->kind == PRINCIPAL_ANYBODY)
 		return false;
-	now = renew_shown(guard, principal, ask->now_s);
-	return now && (ask->zone != GUARD_ZONE_ADMIN || now->is_admin);
+	now = renew_credential(guard, principal, now_s);
+	return now && now->is_admin;
 }
 
 struct guard *guard_new(const struct guard_parts *parts, const struct conf *conf)

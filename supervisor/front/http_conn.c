@@ -325,19 +325,21 @@ void http_shared_close_idle(struct http_shared *shared)
 			http_conn_kill(conn);
 }
 
-bool http_conn_is_still_admin(const struct http_conn *conn)
-{
-	const struct guard_ask ask = { .zone = GUARD_ZONE_ADMIN,
-		.is_loopback = conn->is_loopback,
-		.is_public = conn->shared->is_public,
-		.now_s = clock_wall_ms() / CLOCK_SECOND_MS };
-
-	return guard_keeps(conn->shared->guard, &ask, conn->caller.principal);
-}
-
 const struct caller *http_conn_get_caller(const struct http_conn *conn)
 {
 	return &conn->caller;
+}
+
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return guard_probe_tells_all(
+		conn->shared->guard, conn->is_loopback, conn->shared->is_public);
+}
+
+bool http_conn_is_admitted_still(const struct http_conn *conn)
+{
+	return guard_admits_still(conn->shared->guard, conn->caller.principal, conn->is_loopback,
+		conn->shared->is_public, clock_wall_ms() / CLOCK_SECOND_MS);
 }
 
 bool http_shared_is_writing(const struct http_shared *shared)

@@ -358,6 +358,12 @@ static void test_no_login(void **unused)
 	assert_int_equal(status_of(guard, GET "Authorization: Digest a\r\n", ask), 401);
 }
 
+static bool keeps(
+	const struct guard *guard, const struct guard_ask *ask, struct principal *principal)
+{
+	return guard_admits_still(guard, principal, ask->is_loopback, ask->is_public, ask->now_s);
+}
+
 /* A stream of the status page goes on while its caller may look. */
 static void test_keeping(void **unused)
 {
@@ -373,27 +379,27 @@ static void test_keeping(void **unused)
 	set_keys("boss");
 	judge(guard, head, ask, &verdict);
 	assert_int_equal(verdict.status, 0);
-	assert_true(guard_keeps(guard, &ask, verdict.principal));
-	assert_false(guard_keeps(guard, &ask, anybody));
+	assert_true(keeps(guard, &ask, verdict.principal));
+	assert_false(keeps(guard, &ask, anybody));
 	set_keys("nobody");
-	assert_false(guard_keeps(guard, &ask, verdict.principal));
+	assert_false(keeps(guard, &ask, verdict.principal));
 	guard_set_conf(guard, &none);
-	assert_true(guard_keeps(guard, &ask, verdict.principal));
-	assert_true(guard_keeps(guard, &ask, anybody));
+	assert_true(keeps(guard, &ask, verdict.principal));
+	assert_true(keeps(guard, &ask, anybody));
 	/* Asked for on its own account, whatever the tools want. */
 	none.admin_auth = CONF_ADMIN_AUTH_REQUIRED;
-	assert_false(guard_keeps(guard, &ask, anybody));
+	assert_false(keeps(guard, &ask, anybody));
 	set_keys("boss");
-	assert_true(guard_keeps(guard, &ask, verdict.principal));
+	assert_true(keeps(guard, &ask, verdict.principal));
 	keys_set_path(parts.keys, NULL);
-	assert_false(guard_keeps(guard, &ask, verdict.principal));
+	assert_false(keeps(guard, &ask, verdict.principal));
 	/* Nobody is asked on the loopback listener of admin.listen. */
 	wanting.admin_auth = CONF_ADMIN_AUTH_AUTO;
 	guard_set_conf(guard, &wanting);
 	ask.is_loopback = true;
-	assert_true(guard_keeps(guard, &ask, anybody));
+	assert_true(keeps(guard, &ask, anybody));
 	ask.is_public = true;
-	assert_false(guard_keeps(guard, &ask, anybody));
+	assert_false(keeps(guard, &ask, anybody));
 }
 
 static int set_up(void **unused)
