@@ -58,6 +58,12 @@ tests_unit_test_keys_file_SOURCES = tests/unit/test_keys_file.c
 tests_unit_test_keys_file_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_keys_file_LDADD = $(unit_libs) $(CRYPTO_LIBS)
 
+check_PROGRAMS += tests/unit/test_keyed_hash
+TESTS += tests/unit/test_keyed_hash
+tests_unit_test_keyed_hash_SOURCES = tests/unit/test_keyed_hash.c
+tests_unit_test_keyed_hash_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_keyed_hash_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
