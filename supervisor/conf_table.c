@@ -423,6 +423,12 @@ static const struct conf_key table[] = {
 		.form = "an absolute path",
 		.doc = "Certificates (PEM) that vouch for those of clients; empty: clients are not asked "
 		       "for one. Which key a certificate stands for is said in the keys file." },
+	{ "tls.client_crl_file", FIELD(conf, tls.client_crl_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Lists of revoked certificates (CRL, PEM), one of each authority in "
+		       "client_ca_file; a reload reads them again. While a list is missing or has ended "
+		       "the clients of its authority are refused. Empty: none is looked into." },
 	{ "tls.client_certs", CHOICE(conf, tls.client_certs, client_certs_choices),
 		.reload = CONF_RELOAD_LIVE, .def = "optional",
 		.doc = "required: who shows no certificate is not talked to at all." },

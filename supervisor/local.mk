@@ -86,6 +86,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/front/tls.c supervisor/front/tls.h supervisor/front/tls_private.h \
 	supervisor/front/tls_conn.c \
+	supervisor/front/tls_crl.c \
 	supervisor/front/tls_names.c \
 	supervisor/front/token.c supervisor/front/token.h \
 	supervisor/front/token_cache.c supervisor/front/token_cache.h \

@@ -167,27 +167,38 @@ void http_shared_done(struct http_shared *shared)
 	door_limits_free(shared->door_limits);
 }
 
+/* One line for what we close: which address floods us, or whose certificate it was, is what an operator asks first. */
+static void note_closed(const struct http_conn *conn, const char *setting, const char *why)
+{
+	static struct log_limit lines;
+	char client[CLIENT_ADDR_TEXT_SIZE];
+	const struct log_about about = { .client = client_addr_format(&conn->peer, client) };
+
+	if (log_limit_ok(&lines, LIMIT_LOG_BURST, "connections that were closed"))
+		log_notice_about(&about, "connection closed (%s): %s", setting, why);
+}
+
 void http_shared_set_tls(struct http_shared *shared, struct tls *tls)
 {
+	struct http_conn *conn;
+
 	tls_unref(shared->tls);
 	shared->tls = tls;
+	if (!tls)
+		return;
+	/* The others go on with what they began with. */
+	TAILQ_FOREACH(conn, &shared->conns, next)
+		if (conn->io.tls && !tls_conn_is_vouched_by(conn->io.tls, tls)) {
+			note_closed(conn, "tls.client_ca_file, tls.client_crl_file",
+				"its certificate is not taken any more");
+			http_conn_kill(conn);
+		}
 }
 
 void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, size_t n)
 {
 	forwarded_trust_done(&shared->trusted);
 	forwarded_trust_init(&shared->trusted, blocks, n);
-}
-
-/* One line for what is closed for want of room: which address floods us is what an operator asks first. */
-static void note_closed(const struct http_conn *conn, const char *limit, const char *why)
-{
-	static struct log_limit lines;
-	char client[CLIENT_ADDR_TEXT_SIZE];
-	const struct log_about about = { .client = client_addr_format(&conn->peer, client) };
-
-	if (log_limit_ok(&lines, LIMIT_LOG_BURST, "connections closed for want of room"))
-		log_notice_about(&about, "connection closed (%s): %s", limit, why);
 }
 
 /* One that waits is closed for the newcomer. False: there is none. */

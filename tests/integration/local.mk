@@ -70,6 +70,7 @@ EXTRA_DIST += \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
+	tests/integration/test_client_certificates.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_control.py \
@@ -139,6 +140,7 @@ EXTRA_DIST += \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
+	tests/integration/tlsdoor.py \
 	tests/integration/tokens.py \
 	tests/integration/wire.py \
 	tests/integration/workers/counter_server.py \

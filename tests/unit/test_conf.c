@@ -595,6 +595,9 @@ static void test_bad_listeners(void **state)
 		{ "tls: {cert_file: /c, client_certs: required}",
 			"fleet.yaml:1:36: tls.client_certs: required needs the certificates that "
 			"vouch for them: set tls.client_ca_file" },
+		{ "tls: {cert_file: /c, client_crl_file: /l}",
+			"fleet.yaml:1:39: tls.client_crl_file: without tls.client_ca_file it means "
+			"nothing" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
