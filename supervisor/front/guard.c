@@ -38,6 +38,14 @@ static void refuse(
 }
 
 /* With where a token is had, and what went wrong, in the words of RFC 6750. */
+static void add_challenge(const struct guard *guard, const struct resource_place *place,
+	const struct resource_challenge *challenge, struct strbuf *out)
+{
+	strbuf_adds(out, "WWW-Authenticate: ");
+	resource_add_challenge(guard->conf, place, challenge, out);
+	strbuf_adds(out, "\r\n");
+}
+
 static void challenge(const struct guard *guard, const struct guard_ask *ask,
 	const struct resource_challenge *challenge, struct guard_verdict *ret)
 {
@@ -45,9 +53,7 @@ static void challenge(const struct guard *guard, const struct guard_ask *ask,
 		.host = ask->request->host,
 		.path = ask->whole_path ? ask->whole_path : "" };
 
-	strbuf_adds(&ret->challenge, "WWW-Authenticate: ");
-	resource_add_challenge(guard->conf, &place, challenge, &ret->challenge);
-	strbuf_adds(&ret->challenge, "\r\n");
+	add_challenge(guard, &place, challenge, &ret->challenge);
 }
 
 static void refuse_credential(const struct guard *guard, const struct guard_ask *ask,
@@ -222,8 +228,8 @@ static void refuse_domain(
 	refuse(ret, 403, STATS_REFUSED_FORBIDDEN, "this key or token may not use this domain");
 	if (ret->principal->kind != PRINCIPAL_TOKEN)
 		return;
-	if (ask->domain &&
-		resource_add_needed_scopes(guard->conf, ret->principal, ask->domain, NULL, &scopes))
+	if (ask->domain && principal_add_needed_scopes(ret->principal, &guard->conf->auth.scopes,
+				   ask->domain, NULL, &scopes))
 		words.scope = strbuf_get(&scopes);
 	challenge(guard, ask, &words, ret);
 }
@@ -280,6 +286,28 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 	}
 	if (ret->status != 0 && ret->status != 204)
 		note_refusal(guard, ask, ret);
+}
+
+void guard_refuse_scopes(
+	struct guard *guard, const struct guard_scopes *refused, struct strbuf *out)
+{
+	const struct resource_place place = {
+		.is_https = refused->origin->is_https, .host = refused->host, .path = refused->path
+	};
+	const struct resource_challenge words = { .error = "insufficient_scope",
+		.scope = refused->scopes };
+	char address[CLIENT_ADDR_TEXT_SIZE];
+	const struct log_about about = { .client = client_addr_format(
+						 &refused->origin->addr, address),
+		.key = refused->principal->name };
+
+	add_challenge(guard, &place, &words, out);
+	stats_refused(STATS_REFUSED_FORBIDDEN);
+	if (log_limit_ok(&guard->refusal_logs[STATS_REFUSED_FORBIDDEN], LOG_BURST,
+		    stats_refusal_name(STATS_REFUSED_FORBIDDEN)))
+		log_notice_about(&about,
+			"refused a call of a tool with 403: the scopes that it needs are: %s",
+			refused->scopes);
 }
 
 bool guard_wants_credential(const struct guard *guard)

@@ -71,6 +71,19 @@ void guard_set_conf(struct guard *guard, const struct conf *conf);
 /* Fills *ret, which the caller gives to guard_verdict_done(). A refusal has been counted and logged. */
 void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret);
 
+/* A request that was let in, and that wants what the scopes of its token do not reach. Borrowed. */
+struct guard_scopes {
+	const struct principal *principal; /* a token's */
+	const struct client_origin *origin;
+	struct span host;   /* that it was sent to; absent: it did not say */
+	const char *path;   /* the same, decoded */
+	const char *scopes; /* all that it needs, with blanks between */
+};
+
+/* Appends the line for the head of its 403. It has been counted and logged. */
+void guard_refuse_scopes(
+	struct guard *guard, const struct guard_scopes *refused, struct strbuf *out);
+
 /* Other keys hold than before: the first one makes a credential wanted. */
 void guard_note_keys(struct guard *guard);
 

@@ -325,6 +325,18 @@ const struct tls_names *http_conn_get_cert_names(const struct http_conn *conn)
 	return conn->io.tls ? tls_conn_get_names(conn->io.tls) : NULL;
 }
 
+void http_conn_add_scopes(struct http_conn *conn, struct span host, const char *path,
+	const char *scopes, struct strbuf *out)
+{
+	const struct guard_scopes refused = { .principal = conn->caller.principal,
+		.origin = &conn->origin,
+		.host = host,
+		.path = path,
+		.scopes = scopes };
+
+	guard_refuse_scopes(conn->shared->guard, &refused, out);
+}
+
 void http_shared_close_idle(struct http_shared *shared)
 {
 	struct http_conn *conn;

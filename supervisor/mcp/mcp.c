@@ -177,6 +177,8 @@ static int code_of(enum mcp_verdict verdict)
 	switch (verdict) {
 	case MCP_INVALID:
 		return RPC_INVALID_REQUEST;
+	case MCP_FORBIDDEN:
+		return RPC_INVALID_PARAMS;
 	case MCP_UNKNOWN:
 		return RPC_METHOD_NOT_FOUND;
 	case MCP_BUSY:
@@ -542,6 +544,8 @@ static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
 		.news = mcp->news,
 		.conf = mcp->conf,
 		.origin = &origin,
+		.scopes = input->scopes,
+		.reply = reply,
 		.has_foreign = has_foreign(mcp, session) };
 
 	envelope_read(rpc, input->headers, &envelope);
@@ -558,6 +562,8 @@ static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
 		if (rpc->kind == RPC_REQUEST)
 			return refuse_method(&origin, rpc, reply);
 		break;
+	case METHOD_FORBIDDEN:
+		return MCP_FORBIDDEN;
 	case METHOD_DONE:
 		break;
 	}

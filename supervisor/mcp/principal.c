@@ -156,3 +156,36 @@ bool principal_allows_all(const struct principal *principal)
 	return !principal || (!principal->has_nothing && principal->domains.n == 0 &&
 				     principal->tools.n == 0 && grants_all(&principal->grants));
 }
+
+/* --- scopes -------------------------------------------------------------------------------------- */
+
+static void add_scope(struct strbuf *out, size_t begin, const char *scope)
+{
+	strbuf_addf(out, "%s%s", out->len > begin ? " " : "", scope);
+}
+
+static const char *find_scope(
+	const struct conf_grants *scopes, const char *domain, const char *tool)
+{
+	for (size_t i = 0; i < scopes->n; i++) {
+		if (principal_is_granted(&scopes->items[i], domain, tool))
+			return scopes->items[i].scope;
+	}
+	return NULL;
+}
+
+bool principal_add_needed_scopes(const struct principal *principal,
+	const struct conf_grants *scopes, const char *domain, const char *tool, struct strbuf *out)
+{
+	const char *needed = find_scope(scopes, domain, tool);
+	size_t begin = out->len;
+
+	if (!needed || !principal || principal->kind != PRINCIPAL_TOKEN)
+		return false;
+	for (size_t i = 0; i < principal->grants.n; i++) {
+		if (!streq(principal->grants.items[i].scope, needed))
+			add_scope(out, begin, principal->grants.items[i].scope);
+	}
+	add_scope(out, begin, needed);
+	return true;
+}

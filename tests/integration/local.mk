@@ -135,6 +135,7 @@ EXTRA_DIST += \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
 	tests/integration/test_tls.py \
+	tests/integration/test_token_scopes.py \
 	tests/integration/test_tokens.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
