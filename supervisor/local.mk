@@ -93,6 +93,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/token_door.c supervisor/front/token_door.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/audit.c supervisor/mcp/audit.h \
+	supervisor/mcp/audit_flood.c supervisor/mcp/audit_flood.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/bridge_ask.c \

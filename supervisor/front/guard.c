@@ -7,6 +7,7 @@
 #include "supervisor/front/credential.h"
 #include "supervisor/front/hosts.h"
 #include "supervisor/front/resource_meta.h"
+#include "supervisor/mcp/audit.h"
 
 enum {
 	LOG_BURST = 10, /* lines of one kind of refusal */
@@ -256,8 +257,19 @@ static void note_refusal(
 	const struct span method = ask->request->method_name;
 	const struct principal *principal = verdict->principal;
 	char address[CLIENT_ADDR_TEXT_SIZE];
+	auto_free char *method_text = alloc_mem(method.at, method.len);
+	const struct audit_refusal audited = { .reason = stats_refusal_name(verdict->refusal),
+		.why = verdict->why,
+		.detail = verdict->reason.text,
+		.status = verdict->status,
+		.method = method_text,
+		.endpoint = ask->path,
+		.domain = ask->domain,
+		.address = client_addr_format(&ask->origin->addr, address),
+		.principal = principal };
 
 	stats_refused(verdict->refusal);
+	audit_refused(&audited);
 	if (!log_limit_ok(&guard->refusal_logs[verdict->refusal], LOG_BURST,
 		    stats_refusal_name(verdict->refusal)))
 		return;
@@ -265,7 +277,6 @@ static void note_refusal(
 		.client = address, .key = principal ? principal->name : NULL, .domain = ask->domain
 	};
 
-	(void)client_addr_format(&ask->origin->addr, address);
 	log_notice_about(&about, "refused %.*s %s with %d: %s%s%s", (int)method.len, method.at,
 		ask->path ? ask->path : "(no such path)", verdict->status, verdict->why,
 		*verdict->reason.text ? ": " : "", verdict->reason.text);

@@ -189,6 +189,8 @@ void http_shared_set_tls(struct http_shared *shared, struct tls *tls)
 	/* The others go on with what they began with. */
 	TAILQ_FOREACH(conn, &shared->conns, next)
 		if (conn->io.tls && !tls_conn_is_vouched_by(conn->io.tls, tls)) {
+			http_conn_audit(conn, stats_refusal_name(STATS_REFUSED_TLS),
+				"its certificate is not taken any more", 0);
 			note_closed(conn, "tls.client_ca_file, tls.client_crl_file",
 				"its certificate is not taken any more");
 			http_conn_kill(conn);

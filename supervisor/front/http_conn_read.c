@@ -242,6 +242,7 @@ static bool decide(struct http_conn *conn, const struct http1_request *req,
 	auto_(aim_done) struct aim aim;
 
 	take_aim(conn, req, &aim);
+	conn->endpoint = aim.route ? aim.route->path : NULL;
 	forwarded_find_client(
 		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
 	(void)client_addr_format(&conn->origin.addr, conn->caller.address);
@@ -359,6 +360,8 @@ static bool is_still_let_in(struct http_conn *conn, const struct http_route *rou
 		return true;
 	}
 	stats_refused(STATS_REFUSED_EXPIRED);
+	http_conn_audit(
+		conn, stats_refusal_name(STATS_REFUSED_EXPIRED), verdict.why, verdict.status);
 	strbuf_adds(&verdict.challenge, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
 	answer_refusal(conn, route, &verdict);
 	return false;
@@ -520,6 +523,9 @@ static void end_tls(struct http_conn *conn, bool was_established)
 		return;
 	}
 	stats_refused(STATS_REFUSED_TLS);
+	if (tls_conn_has_bad_cert(conn->io.tls))
+		http_conn_audit(conn, stats_refusal_name(STATS_REFUSED_TLS),
+			tls_conn_get_trouble(conn->io.tls), 0);
 	http_conn_linger(conn);
 }
 

@@ -111,6 +111,9 @@ void tls_conn_end(struct tls_conn *conn);
 /* After -EPROTO: why, a static text; "" where nothing was wrong. */
 const char *tls_conn_get_trouble(const struct tls_conn *conn);
 
+/* The handshake failed for the client's certificate, or for want of one. */
+bool tls_conn_has_bad_cert(const struct tls_conn *conn);
+
 /* After a handshake that failed: a line in the log, at most some of each kind in ten seconds. */
 void tls_conn_log_failure(const struct tls_conn *conn, const char *client);
 

@@ -334,6 +334,19 @@ const char *tls_conn_get_trouble(const struct tls_conn *conn)
 	return troubles[conn->trouble];
 }
 
+bool tls_conn_has_bad_cert(const struct tls_conn *conn)
+{
+	switch (conn->trouble) {
+	case TLS_TROUBLE_NO_CERT:
+	case TLS_TROUBLE_BAD_CERT:
+	case TLS_TROUBLE_REVOKED:
+	case TLS_TROUBLE_NO_LIST:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void tls_conn_log_failure(const struct tls_conn *conn, const char *client)
 {
 	static struct log_limit limits[TLS_TROUBLES];

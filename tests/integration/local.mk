@@ -67,6 +67,7 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_audit.py \
+	tests/integration/test_audit_refused.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
