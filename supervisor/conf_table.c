@@ -580,7 +580,7 @@ static const struct conf_key table[] = {
 		.def = "\"\"", .is_valid = is_audit_target,
 		.form = "log, an absolute path, or empty",
 		.doc = "Where each call of a tool is recorded: who, which tool, names and sizes of its "
-		       "arguments, outcome, duration. log: in the log, with the field AUDIT; a path: as "
+		       "arguments, outcome, duration; and who was turned away. log: in the log, with the field AUDIT; a path: as "
 		       "JSON lines in this file; empty: nowhere." },
 	{ "audit.values", FIELD(conf, audit.values), .reload = CONF_RELOAD_LIVE, .def = "false",
 		.doc = "Record the values of arguments, too; they may be secret." },

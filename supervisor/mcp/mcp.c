@@ -82,6 +82,14 @@ static void on_session_closed(void *arg, struct session *session)
 	mcp->hooks->changed(mcp->arg);
 }
 
+static void on_rights_changed(void *arg, struct session *session, const struct principal *old)
+{
+	struct mcp *mcp = arg;
+
+	if (mcp->settled && !mcp->refuses && session_is_open(session))
+		news_rights_changed(mcp->news, session, old);
+}
+
 static void on_router_idle(void *arg)
 {
 	struct mcp *mcp = arg;
@@ -731,6 +739,7 @@ struct mcp *mcp_new(
 	mcp->router = router_new(loop, &router_hooks, mcp);
 	router_set_conf(mcp->router, conf);
 	mcp->sessions = sessions_new(loop, &conf->limits, on_session_closed, mcp);
+	sessions_watch_rights(mcp->sessions, on_rights_changed);
 	mcp->news = news_new(mcp->sessions, mcp->catalog, mcp->router);
 	for (size_t i = 0; i < conf->n_domains; i++)
 		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);

@@ -157,6 +157,35 @@ bool principal_allows_all(const struct principal *principal)
 				     principal->tools.n == 0 && grants_all(&principal->grants));
 }
 
+/* --- the same ------------------------------------------------------------------------------------ */
+
+static bool same_globs(const struct conf_strs *a, const struct conf_strs *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		if (!streq(a->items[i], b->items[i]))
+			return false;
+	}
+	return a->n == b->n;
+}
+
+static bool same_grants(const struct conf_grants *a, const struct conf_grants *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		if (!same_globs(&a->items[i].domains, &b->items[i].domains) ||
+			!same_globs(&a->items[i].tools, &b->items[i].tools))
+			return false;
+	}
+	return a->n == b->n;
+}
+
+bool principal_same_rights(const struct principal *a, const struct principal *b)
+{
+	if (!a || !b)
+		return principal_allows_all(a) && principal_allows_all(b);
+	return a->has_nothing == b->has_nothing && same_globs(&a->domains, &b->domains) &&
+	       same_globs(&a->tools, &b->tools) && same_grants(&a->grants, &b->grants);
+}
+
 /* --- scopes -------------------------------------------------------------------------------------- */
 
 static void add_scope(struct strbuf *out, size_t begin, const char *scope)

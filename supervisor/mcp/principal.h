@@ -57,6 +57,9 @@ const char *principal_kind_name(enum principal_kind kind);
 /* NULL is anybody, here and below. */
 bool principal_same(const struct principal *a, const struct principal *b);
 
+/* Both see and may call the same, whatever the fleet offers. */
+bool principal_same_rights(const struct principal *a, const struct principal *b);
+
 /* It may reach some tool of this domain, by what is known of domains alone. */
 bool principal_allows_domain(const struct principal *principal, const char *domain);
 

@@ -224,8 +224,40 @@ static void test_watches_end_with_the_right(void **unused)
 	ext_tells(updated, NULL, 0);
 	assert_has(&world.a, "\"uri\":\"ext+x://a\"");
 	let(&world.a, "one", NULL);
+	assert_has(&world.a, "notifications/resources/list_changed"); /* it could see them before */
 	ext_tells(updated, NULL, 0);
 	assert_heard(&world.a, "");
+}
+
+static void test_rights_that_change(void **unused)
+{
+	struct client once = { 0 };
+
+	come_up();
+	open_once(&once);
+	let(&once, "one", NULL);
+	(void)say(&once, MODERN("7", "subscriptions/listen",
+				 "\"notifications\":{\"toolsListChanged\":true,"
+				 "\"promptsListChanged\":true}," META("{}", "")));
+	let(&world.a, "two", NULL);
+	assert_heard(&world.a, ""); /* whose it is begins with this */
+	let(&world.a, "one", NULL);
+	assert_heard(&world.a, ""); /* it has not said initialize */
+	(void)say(&world.a, INITIALIZE("{}"));
+	(void)heard(&world.a);
+	let(&world.a, "one", NULL);
+	assert_heard(&world.a, ""); /* the same rights */
+	let(&world.a, "one", "one_read");
+	assert_heard(&world.a, TOOLS_CHANGED);
+	let(&world.a, NULL, NULL);
+	assert_heard(&world.a, TOOLS_CHANGED);
+	(void)heard(&once);
+	let(&once, NULL, NULL);
+	assert_has(&once, "notifications/tools/list_changed");
+	let(&once, NULL, NULL);
+	assert_heard(&once, "");
+	session_gone(once.session);
+	strbuf_done(&once.got);
 }
 
 static void test_listen(void **unused)
@@ -348,6 +380,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_changes, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_watches_end_with_the_right, set_up_ext, world_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_rights_that_change, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(test_listen, set_up_ext, world_tear_down),
 		cmocka_unit_test_setup_teardown(test_scopes, world_set_up, world_tear_down),
 	};
