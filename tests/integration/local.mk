@@ -103,6 +103,7 @@ EXTRA_DIST += \
 	tests/integration/test_hostile_http.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_journal.py \
+	tests/integration/test_key_rights.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
