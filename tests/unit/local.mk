@@ -504,6 +504,12 @@ tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
 
+check_PROGRAMS += tests/unit/test_tls_crl
+TESTS += tests/unit/test_tls_crl
+tests_unit_test_tls_crl_SOURCES = tests/unit/test_tls_crl.c
+tests_unit_test_tls_crl_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_tls_crl_LDADD = $(supervisor_unit_libs)
+
 check_PROGRAMS += tests/unit/test_backoff
 TESTS += tests/unit/test_backoff
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
