@@ -115,8 +115,12 @@ static void add_values(struct strbuf *out, struct jspan arguments)
 	}
 	strbuf_adds(out, ",\"values\":");
 	/* Control characters stand between the tokens only, where they mean the same as a blank. */
-	for (size_t i = 0; i < arguments.len; i++)
-		strbuf_addc(out, (unsigned char)arguments.at[i] < 0x20 ? ' ' : arguments.at[i]);
+	for (size_t i = 0; i < arguments.len; i++) {
+		if ((unsigned char)arguments.at[i] < 0x20)
+			strbuf_addc(out, ' ');
+		else
+			strbuf_addc(out, arguments.at[i]);
+	}
 }
 
 struct audit_call *audit_begin(

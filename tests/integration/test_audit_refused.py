@@ -2,7 +2,6 @@
 A peer cannot fill the disk with it, and hides nobody else."""
 
 import json
-import socket
 import ssl
 
 import certs
@@ -115,9 +114,9 @@ def test_a_flood(start, keys, records):
 
 
 def ask_from(fleet, address):
-    with socket.create_connection(("127.0.0.1", fleet.port), 10, (address, 0)) as plain:
-        plain.sendall(f"HEAD /sse HTTP/1.1\r\nHost: 127.0.0.1:{fleet.port}\r\n\r\n".encode())
-        assert plain.recv(4096).startswith(b"HTTP/1.1 401")
+    with wire.Connection(fleet.port, source=address) as connection:
+        connection.request("HEAD", "/sse")
+        assert connection.read_response("HEAD").status == 401
 
 
 def test_in_the_log(start_fleet, keys):
