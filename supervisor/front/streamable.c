@@ -274,7 +274,6 @@ static void add_challenge(const struct post *post, const char *scopes, struct st
 	const char *host = post->note->host;
 	const struct span sent_to = { .at = host, .len = host ? strlen(host) : 0 };
 
-	stats_http_refused(403);
 	http_conn_add_scopes(post->conn, sent_to, post->note->path, scopes, out);
 }
 
