@@ -76,9 +76,12 @@ static bool check_hosts(
 	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
 {
 	const struct conf_http *conf = &guard->conf->http;
+	enum hosts_reach reach = ask->is_loopback ? HOSTS_LOOPBACK
+				 : guard->wants   ? HOSTS_GUARDED
+						  : HOSTS_OPEN;
 	struct span origin;
 
-	if (!hosts_allow(conf, ask->request, ask->is_loopback)) {
+	if (!hosts_allow(conf, ask->request, reach)) {
 		refuse(ret, 421, STATS_REFUSED_HOST,
 			ask->is_loopback
 				? "this Host is not served here: use 127.0.0.1 or localhost, or add it "
@@ -86,7 +89,7 @@ static bool check_hosts(
 				: "this Host is not served here: add it to http.allowed_hosts");
 		return false;
 	}
-	if (!hosts_allow_origin(conf, ask->request, ask->is_loopback, &origin)) {
+	if (!hosts_allow_origin(conf, ask->request, reach, &origin)) {
 		refuse(ret, 403, STATS_REFUSED_ORIGIN,
 			"requests from this Origin are refused: add it to http.allowed_origins");
 		return false;
@@ -103,7 +106,21 @@ static bool check_hosts(
 
 /* --- credentials ----------------------------------------------------------------------------------- */
 
-static bool wants_credential(const struct guard *guard, const struct guard_ask *ask)
+static bool admin_wants_credential(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	switch (guard->conf->admin_auth) {
+	case CONF_ADMIN_AUTH_NONE:
+		return false;
+	case CONF_ADMIN_AUTH_REQUIRED:
+		return true;
+	case CONF_ADMIN_AUTH_AUTO:
+		break;
+	}
+	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
+	return guard->wants && (is_public || !is_loopback);
+}
+
+bool guard_asks_who(const struct guard *guard, const struct guard_ask *ask)
 {
 	switch (ask->zone) {
 	case GUARD_ZONE_PROBE:
@@ -114,16 +131,7 @@ static bool wants_credential(const struct guard *guard, const struct guard_ask *
 	case GUARD_ZONE_ADMIN:
 		break;
 	}
-	switch (guard->conf->admin_auth) {
-	case CONF_ADMIN_AUTH_NONE:
-		return false;
-	case CONF_ADMIN_AUTH_REQUIRED:
-		return true;
-	case CONF_ADMIN_AUTH_AUTO:
-		break;
-	}
-	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
-	return guard->wants && (ask->is_public || !ask->is_loopback);
+	return admin_wants_credential(guard, ask->is_loopback, ask->is_public);
 }
 
 static void judge_key(const struct guard *guard, const struct guard_ask *ask, struct span text,
@@ -288,7 +296,7 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 {
 	*ret = (struct guard_verdict){ 0 };
 	if (check_hosts(guard, ask, ret)) {
-		if (wants_credential(guard, ask))
+		if (guard_asks_who(guard, ask))
 			judge_credential(guard, ask, ret);
 		else
 			ret->principal = principal_ref(guard->anybody);
@@ -321,9 +329,22 @@ void guard_refuse_scopes(
 			refused->scopes);
 }
 
+void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out)
+{
+	auto_guard_verdict verdict = { 0 };
+
+	if (check_hosts(guard, ask, &verdict) && verdict.grants.len > 0)
+		strbuf_add(out, verdict.grants.data, verdict.grants.len);
+}
+
 bool guard_wants_credential(const struct guard *guard)
 {
 	return guard->wants;
+}
+
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	return is_public ? !guard->wants : !admin_wants_credential(guard, is_loopback, false);
 }
 
 void guard_set_conf(struct guard *guard, const struct conf *conf)
@@ -340,6 +361,15 @@ void guard_note_keys(struct guard *guard)
 	guard_set_conf(guard, guard->conf);
 }
 
+/* NULL: its credential is not taken any more. */
+static struct principal *renew_credential(
+	const struct guard *guard, struct principal *principal, int64_t now_s)
+{
+	if (principal->kind != PRINCIPAL_TOKEN)
+		return keys_renew(guard->parts.keys, principal, now_s);
+	return token_door_lets_go_on(guard->parts.tokens, principal, now_s) ? principal : NULL;
+}
+
 struct principal *guard_renew(const struct guard *guard, struct principal *principal, int64_t now_s)
 {
 	switch (principal->kind) {
@@ -353,13 +383,20 @@ struct principal *guard_renew(const struct guard *guard, struct principal *princ
 		break;
 	}
 	/* or before `auth: none`: everybody is nobody since then, and could not use it any more. */
-	if (!guard->wants)
-		return NULL;
-	if (principal->kind != PRINCIPAL_TOKEN)
-		return keys_renew(guard->parts.keys, principal, now_s);
-	if (!token_door_is_open(guard->parts.tokens))
-		return NULL;
-	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
+	return guard->wants ? renew_credential(guard, principal, now_s) : NULL;
+}
+
+bool guard_admits_still(const struct guard *guard, struct principal *principal, bool is_loopback,
+	bool is_public, int64_t now_s)
+{
+	const struct principal *now;
+
+	if (!admin_wants_credential(guard, is_loopback, is_public))
+		return true;
+	if (principal->kind == PRINCIPAL_ANYBODY)
+		return false;
+	now = renew_credential(guard, principal, now_s);
+	return now && now->is_admin;
 }
 
 struct guard *guard_new(const struct guard_parts *parts, const struct conf *conf)

@@ -84,6 +84,9 @@ struct guard_scopes {
 void guard_refuse_scopes(
 	struct guard *guard, const struct guard_scopes *refused, struct strbuf *out);
 
+/* Appends the lines by which a page of an allowed origin may read the answer to a request that is refused unjudged. */
+void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out);
+
 /* Other keys hold than before: the first one makes a credential wanted. */
 void guard_note_keys(struct guard *guard);
 
@@ -92,5 +95,16 @@ void guard_note_keys(struct guard *guard);
 struct principal *guard_renew(
 	const struct guard *guard, struct principal *principal, int64_t now_s);
 
-/* Whoever comes has to show a credential. */
+/* The same of a stream of the zone ADMIN: whether who opened it would be let in still. The listener is as in struct
+ * guard_ask. */
+bool guard_admits_still(const struct guard *guard, struct principal *principal, bool is_loopback,
+	bool is_public, int64_t now_s);
+
+/* This request has to show a credential. */
+bool guard_asks_who(const struct guard *guard, const struct guard_ask *ask);
+
+/* Whoever comes for tools has to show a credential. */
 bool guard_wants_credential(const struct guard *guard);
+
+/* Whoever probes this listener (as in struct guard_ask) would be let in without a credential for all else, too. */
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public);

@@ -2,6 +2,7 @@
 #include "supervisor/front/http_conn.h"
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "supervisor/conf.h"
@@ -228,13 +229,15 @@ static const char *find_room(struct http_conn *conn)
 	if (conn->address && !forwarded_trust_has(&shared->trusted, &conn->peer) &&
 		usage_is_full(conn->address, USAGE_CONNECTIONS))
 		return usage_limit_name(conn->address, USAGE_CONNECTIONS);
+	/* First: whoever goes for this one makes room among all, too, and nobody who is known has to. */
+	if (max_unknown > 0 && guard_wants_credential(shared->guard) &&
+		shares_count_unknown(shared->shares) > max_unknown)
+		return make_room(conn, SHARES_UNKNOWN, STATS_LIMIT_UNAUTHENTICATED)
+			       ? NULL
+			       : stats_limit_name(STATS_LIMIT_UNAUTHENTICATED);
 	if (shared->n_conns > shared->max_conns &&
 		!make_room(conn, SHARES_ALL, STATS_LIMIT_CONNECTIONS))
 		return stats_limit_name(STATS_LIMIT_CONNECTIONS);
-	if (max_unknown > 0 && guard_wants_credential(shared->guard) &&
-		shares_count_unknown(shared->shares) > max_unknown &&
-		!make_room(conn, SHARES_UNKNOWN, STATS_LIMIT_UNAUTHENTICATED))
-		return stats_limit_name(STATS_LIMIT_UNAUTHENTICATED);
 	return NULL;
 }
 
@@ -352,6 +355,18 @@ void http_shared_close_idle(struct http_shared *shared)
 const struct caller *http_conn_get_caller(const struct http_conn *conn)
 {
 	return &conn->caller;
+}
+
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return guard_probe_tells_all(
+		conn->shared->guard, conn->is_loopback, conn->shared->is_public);
+}
+
+bool http_conn_is_admitted_still(const struct http_conn *conn)
+{
+	return guard_admits_still(conn->shared->guard, conn->caller.principal, conn->is_loopback,
+		conn->shared->is_public, clock_wall_ms() / CLOCK_SECOND_MS);
 }
 
 bool http_shared_is_writing(const struct http_shared *shared)

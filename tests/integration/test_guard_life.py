@@ -252,6 +252,35 @@ def test_nothing_is_told_before_the_credential(start, keys):
     assert refusal("PUT", "/sse") == refusal("PUT", "/nothing")
 
 
+def test_probes_tell_no_words(start_fleet, keys):
+    """Why the fleet is not ready may hold what a worker wrote when it died: for operators, not for everybody."""
+    keys.make("all")
+    port = fleets.free_port()
+    dying = {"command": ["sh", "-c", "echo the-password-is-4711 >&2; exit 1"]}
+    fleet = start_fleet({"one": fleets.fake_domain("one"), "dying": dying},
+                        {"admin": {"listen": f"127.0.0.1:{port}"}}, wait=False)
+    fleets.wait_until(lambda: "4711" in fleet.log(), what="a death")
+    clients, fleet.port = fleet.port, port
+    fleets.wait_until(lambda: b"4711" in fleet.get("/ready").body, what="the last words, for operators")
+    fleet.port = clients
+    response = fleet.get("/ready")
+    assert response.status == 503 and response.json() == {"ready": False}
+    assert fleet.get("/health").json() == {"status": "alive"}
+
+
+def test_nothing_is_told_by_a_challenge(start, keys, tmp_path):
+    """Nor by what it points to."""
+    key_set = tokens.write_key_set(tmp_path / "set.json", tokens.Key("ES256", "k"))
+    fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE], "jwks_file": key_set}})
+
+    def told(name):
+        head, _ = ask(fleet, "POST", f"/{name}/mcp", JSON, {})
+        meta = fleet.get(f"/.well-known/oauth-protected-resource/{name}/mcp")
+        return head.status, head.header("WWW-Authenticate").replace(name, "X"), meta.status, meta.body.decode().replace(name, "X")
+
+    assert told("one") == told("none")
+
+
 def test_a_challenge_for_want_of_scope(start, keys, tmp_path):
     issuer = tokens.Key("ES256", "k")
     fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE],
@@ -402,6 +431,18 @@ def test_an_expired_token_ends_what_it_opened(start, tmp_path):
     assert all(has_ended(stream) for stream in streams)
 
 
+def test_another_issuer_ends_what_a_token_opened(start, tmp_path):
+    issuer = tokens.Key("ES256", "k")
+    settings = {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE], "jwks_file": tokens.write_key_set(tmp_path / "set", issuer)}
+    fleet = start({"auth": settings})
+    token = issuer.sign(tokens.claims())
+    streams = open_streams(fleet, token)
+    fleet.write_settings(auth={**settings, "issuer": "https://other.example"})
+    fleet.signal(signal.SIGHUP)
+    assert all(has_ended(stream) for stream in streams)
+    assert status_of(fleet, bearer(token)) == 401
+
+
 def test_a_key_that_may_less_than_before(start, keys):
     key = keys.make("ci")
     fleet = start()
@@ -460,6 +501,15 @@ def test_the_first_key_closes_the_door(start, keys):
     key = keys.make("first")
     assert stream.has_ended(5 * fleets.SLOWNESS)
     assert (status_of(fleet, {}), status_of(fleet, bearer(key))) == (401, 200)
+
+
+def test_a_first_file_that_is_broken_closes_the_door(start, keys):
+    """Somebody wants keys: that they cannot be read lets nobody in."""
+    fleet = start()
+    assert status_of(fleet, {}) == 200
+    keys.put('{"version": 1, "keys": []}', 0o644)
+    fleets.wait_until(lambda: status_of(fleet, {}) == 401, 5, "a key is wanted")
+    assert "chmod 0640" in fleet.log()
 
 
 def test_auth_none_is_said_by_a_reload(start, keys):
@@ -604,6 +654,24 @@ def test_the_listener_for_operators(start, keys, auth, nobody, key, boss):
     assert status_of(fleet, {}, target="/health") == 200
     fleet.port = clients
     assert status_of(fleet, bearer(admin), target="/metrics") == 404
+
+
+@pytest.mark.parametrize("change", ["revoked", "demoted"])
+def test_who_may_not_watch_any_more(start, keys, change):
+    """The stream of the status page ends, with whose key it was opened with."""
+    boss, kept = keys.make("boss", admin=True), keys.make("kept", admin=True)
+    port = fleets.free_port()
+    start({"admin": {"listen": f"127.0.0.1:{port}", "auth": "required"}})
+    with (wire.EventStream(port, "/status/events", bearer(boss), timeout=5 * fleets.SLOWNESS) as stream,
+          wire.EventStream(port, "/status/events", bearer(kept), timeout=15 * fleets.SLOWNESS) as other):
+        assert stream.response.status == other.response.status == 200
+        if change == "revoked":
+            keys.revoke("boss")
+        else:
+            del keys.entries["boss"]["admin"]
+            keys.save()
+        assert stream.has_ended(5 * fleets.SLOWNESS)
+        assert other.read_event() and other.read_event()  # at once, and within a beat
 
 
 def test_refusals_are_counted(start, keys):

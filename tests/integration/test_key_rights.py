@@ -226,7 +226,6 @@ def test_a_revoked_key(fakes, keys, socket_path):
         door.credential = keys.bearer("all")
         assert door.post(door.request("ping")).status == 404
         assert stays.call("fake_echo", {"text": "x"})["result"]
-        fleets.wait_until(lambda: fakes.status()["sessions"] == 1, 5, "its sessions have ended")
     assert "its key was revoked, or its key or token has expired" in fakes.log()
 
 
