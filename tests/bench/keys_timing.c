@@ -1,5 +1,5 @@
-/* keys_timing: what a token costs at the door, and whether the time of a refusal tells how much of a signature was
- * right. `make bench-keys-timing`; not in `make check`, whose machines are noisy.
+/* keys_timing: what a token costs at the door, and whether the time of a refusal tells how much of a signature, or of a
+ * key, was right. `make bench-keys-timing`; not in `make check`, whose machines are noisy.
  *
  * The second part is a statistical test of two classes of wrong signatures, in random order: wrong in the first byte,
  * and wrong in the last byte only. Welch's t of their times, the slowest tenth left out, stays small (below 4.5 at
@@ -14,6 +14,9 @@
 
 #include "shared/alloc.h"
 #include "shared/base64.h"
+#include "shared/key_text.h"
+#include "shared/keys_file.h"
+#include "supervisor/front/key_set.h"
 #include "supervisor/front/token.h"
 #include "supervisor/front/token_cache.h"
 #include "tests/unit/token_world.h"
@@ -132,6 +135,29 @@ static bool compare_token(const void *arg, const unsigned char *signature)
 		c->key, c->text, (struct span){ .at = (const char *)signature, .len = SIGNATURE });
 }
 
+struct key_case {
+	struct key_set *set;
+	char text[KEY_TEXT_SIZE];
+};
+
+/* `signature` stands for the end of a key: where it is not the right one, another letter comes. */
+static bool compare_key(const void *arg, const unsigned char *signature)
+{
+	const struct key_case *c = arg;
+	struct principal *principal;
+	char text[KEY_TEXT_SIZE];
+	char *end = text + KEY_TEXT_CHARS - SIGNATURE;
+
+	memcpy(text, c->text, sizeof(text));
+	for (int i = 0; i < SIGNATURE; i += SIGNATURE - 1)
+		if ((unsigned char)end[i] != signature[i])
+			end[i] = end[i] == 'A' ? 'B' : 'A';
+	if (key_set_judge(c->set, (struct span){ text, KEY_TEXT_CHARS }, 0, &principal) != KEYS_OK)
+		return false;
+	principal_unref(principal);
+	return true;
+}
+
 /* What must be seen: a comparison that stops where the two differ. */
 static bool compare_leaking(const void *arg, const unsigned char *signature)
 {
@@ -209,6 +235,35 @@ static double measure_t(compare_fn *compare, const void *arg, const unsigned cha
 	       sqrt(m[0].variance / (double)m[0].n + m[1].variance / (double)m[1].n);
 }
 
+static double measure_key(void)
+{
+	struct key_case c = { 0 };
+	struct keys_file *file = NULL;
+	struct fail fail = { 0 };
+	uint8_t hash[KEY_TEXT_HASH_BYTES];
+	const unsigned char *right;
+	auto_strbuf json = { 0 };
+	double t;
+
+	key_text_make("k3vq7m2a", c.text);
+	if (key_text_hash(c.text, KEY_TEXT_CHARS, hash) < 0)
+		abort();
+	strbuf_adds(&json, "{\"version\":1,\"keys\":[{\"name\":\"ci\",\"id\":\"k3vq7m2a\","
+			   "\"created\":\"2026-01-31T12:00:00Z\",\"hash\":\"sha256:");
+	for (size_t i = 0; i < sizeof(hash); i++)
+		strbuf_addf(&json, "%02x", hash[i]);
+	strbuf_adds(&json, "\"}]}");
+	if (keys_file_parse(json.data, json.len, &file, &fail) < 0)
+		abort();
+	c.set = key_set_new(file);
+	right = (const unsigned char *)c.text + KEY_TEXT_CHARS - SIGNATURE;
+	if (!compare_key(&c, right))
+		abort();
+	t = measure_t(compare_key, &c, right);
+	key_set_free(c.set);
+	return t;
+}
+
 static int test_timing(void)
 {
 	auto_(jwks_freep) struct jwks *keys = make_keys(JOSE_HS256);
@@ -221,6 +276,7 @@ static int test_timing(void)
 	};
 	double leaking;
 	double ours;
+	double key;
 
 	if (jose_decode((struct span){ point + 1, strlen(point + 1) }, &right) < 0)
 		abort();
@@ -228,11 +284,13 @@ static int test_timing(void)
 	(void)printf("a comparison that stops early: t = %.1f\n", leaking);
 	ours = measure_t(compare_token, &c, (const unsigned char *)right.data);
 	(void)printf("HS256 at the door: t = %.1f\n", ours);
+	key = measure_key();
+	(void)printf("a key at the door: t = %.1f\n", key);
 	if (fabs(leaking) < max_t) {
 		(void)printf("this machine is too noisy: a leak would not be seen\n");
 		return EXIT_FAILURE;
 	}
-	return fabs(ours) < max_t ? EXIT_SUCCESS : EXIT_FAILURE;
+	return fabs(ours) < max_t && fabs(key) < max_t ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(void)
