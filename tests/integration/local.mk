@@ -2,7 +2,6 @@
 EXTRA_DIST += \
 	quickstart \
 	.ci/run \
-	packaging/needs \
 	tests/data/calls/filesystem.json \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
