@@ -6,6 +6,11 @@ examples_DATA = etc/fleet.yaml
 # For those who look after a fleet: alerts, and a dashboard to import. doc/metrics.md.
 dist_examples_DATA = etc/grafana/mcp-fleet.json etc/prometheus/mcp-fleet.rules.yml
 
+# In front of the daemon: nginx, and certbot's hook for TLS of its own. doc/proxy.md, doc/tls.md.
+dist_examples_DATA += etc/nginx.conf
+certbotexampledir = $(examplesdir)/certbot
+dist_certbotexample_SCRIPTS = etc/certbot/mcp-fleet
+
 # Units, the user, its folders. doc/operating.md.
 systemd_dropins = etc/systemd/drop-ins/external.conf etc/systemd/drop-ins/home.conf etc/systemd/drop-ins/roots.conf
 systemd_units = etc/systemd/mcp-fleet.service etc/systemd/user/mcp-fleet.service

@@ -107,6 +107,20 @@ static int check_tokens(struct conf_loader *ld)
 	return 0;
 }
 
+/* Loopback keeps nobody out where a proxy stands before it. */
+static int check_proxies(struct conf_loader *ld)
+{
+	const struct conf *conf = ld->conf;
+
+	if (conf->http.trusted_proxies.n == 0 || conf->auth.mode == CONF_AUTH_NONE ||
+		conf_wants_credential(conf))
+		return 0;
+	return fail_at(ld, "http.trusted_proxies",
+		"a proxy brings clients from anywhere, and nothing asks them who they are: make a key "
+		"(mcp-fleetctl key add), set auth.issuer or tls.client_ca_file, or write auth: none at "
+		"the top level if whoever can reach the proxy may use every tool");
+}
+
 int conf_read_auth(struct conf_loader *ld)
 {
 	struct conf *conf = ld->conf;
@@ -123,5 +137,5 @@ int conf_read_auth(struct conf_loader *ld)
 	if (conf->tls.client_certs == CONF_CLIENT_CERTS_REQUIRED && !*conf->tls.client_ca_file)
 		return fail_at(ld, "tls.client_certs",
 			"required needs the certificates that vouch for them: set tls.client_ca_file");
-	return 0;
+	return check_proxies(ld);
 }

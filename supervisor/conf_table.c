@@ -446,7 +446,8 @@ static const struct conf_key table[] = {
 	{ "http.trusted_proxies", FIELD(conf, http.trusted_proxies), .reload = CONF_RELOAD_LIVE,
 		RANGE(0, 256), .def = "[]", .is_valid = is_network,
 		.form = "an address or ADDRESS/BITS",
-		.doc = "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed." },
+		.doc = "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Their clients "
+		       "have to show a credential, on loopback too, unless auth: none is written out." },
 	{ "listen", .type = CONF_TYPE_LISTEN, .reload = CONF_RELOAD_LISTENERS, RANGE(1, 64),
 		.def = "[{address: \"127.0.0.1:8000\"}]",
 		.doc = "The addresses to listen on. PORT in the environment changes the port of the "

@@ -293,7 +293,7 @@ static int judge_framing(struct http1_request *req, const struct http1_limits *l
 	if (n_codings > 1 || (n_codings > 0 && !span_is_nocase(coding, "chunked")))
 		return refuse(req, BAD_REQUEST, "a transfer coding other than chunked");
 	if (req->content_length > limits->body_bytes)
-		return refuse(req, BODY_TOO_LARGE, "the body is too large");
+		return refuse(req, BODY_TOO_LARGE, "the body is larger than limits.request_bytes");
 	req->has_length = n_lengths > 0;
 	req->chunked = n_codings > 0;
 	return 0;
@@ -416,7 +416,8 @@ static int step_extension(struct http1_body *body, char c)
 static int end_size(struct http1_body *body, char c)
 {
 	if (body->left > body->room)
-		return refuse_body(body, BODY_TOO_LARGE, "the body is too large");
+		return refuse_body(
+			body, BODY_TOO_LARGE, "the body is larger than limits.request_bytes");
 	body->room -= body->left;
 	body->n_digits = 0;
 	return expect(body, c, '\n', body->left ? HTTP1_CHUNK_DATA : HTTP1_TRAILER_START);

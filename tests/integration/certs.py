@@ -65,8 +65,8 @@ class Authority:
         cert = self.build(name(subject), key, days, extensions, serial)
         return cert.public_bytes(serialization.Encoding.PEM), key_pem(key)
 
-    def server(self, serial=None, **options):
-        return self.issue("localhost", ExtendedKeyUsageOID.SERVER_AUTH, NAMES, serial=serial, **options)
+    def server(self, serial=None, names=NAMES, **options):
+        return self.issue("localhost", ExtendedKeyUsageOID.SERVER_AUTH, names, serial=serial, **options)
 
     def write_server(self, path, serial=None, **options):
         """Certificate and key in one file."""

@@ -11,7 +11,7 @@ import tempfile
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "registrar", "registration", "remote", "sdk", "stdio", "streamable", "wire")
+pytest.register_assert_rewrite("fleet", "gateway", "nginx", "registrar", "registration", "remote", "sdk", "stdio", "streamable", "wire")
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import fleet as fleets  # noqa: E402

@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/integration/lsan.supp \
 	tests/integration/metrics.py \
 	tests/integration/netpeers.py \
+	tests/integration/nginx.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
 	tests/integration/pytest.ini \
@@ -111,6 +112,7 @@ EXTRA_DIST += \
 	tests/integration/test_network_http.py \
 	tests/integration/test_network_lookup.py \
 	tests/integration/test_network_reverse.py \
+	tests/integration/test_nginx.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_otlp.py \
 	tests/integration/test_python_sdk.py \

@@ -85,14 +85,17 @@ class Stream:
 
 
 class Door:
-    def __init__(self, port, target="/mcp", version="2025-11-25", timeout=wire.TIMEOUT, tls=None):
-        self.port, self.target, self.version, self.timeout, self.tls = port, target, version, timeout, tls
+    def __init__(self, port, target="/mcp", version="2025-11-25", **options):
+        self.port, self.target, self.version = port, target, version
+        self.options = options  # of each wire.Connection
+        self.timeout = options.get("timeout", wire.TIMEOUT)
+        self.hint = "no"  # to proxies, with event streams
         self.id = None  # of the session
         self.credential = {}  # headers of each request
         self.last_number = 0
 
     def connect(self):
-        return wire.Connection(self.port, timeout=self.timeout, tls=self.tls)
+        return wire.Connection(self.port, **self.options)
 
     def headers(self, **more):
         """What a well-behaved client sends; None takes a header away."""
@@ -127,7 +130,7 @@ class Door:
         connection = self.send(method, body, **options)
         response = connection.read_head()
         assert (response.status, response.header("Content-Type")) == (200, "text/event-stream"), response
-        assert response.header("X-Accel-Buffering") == "no"
+        assert response.header("X-Accel-Buffering") == self.hint
         return Stream(connection, response)
 
     def listen(self, last=None, **options):

@@ -129,7 +129,7 @@ def test_guessing_counts(start_fleet, keys):
 
 def test_clients_behind_a_proxy(start_fleet):
     """Each has its own share; the proxy itself may have as many connections as it likes."""
-    fleet = start_fleet(settings={"http": {"trusted_proxies": ["127.0.0.1"]},
+    fleet = start_fleet(settings={"auth": "none", "http": {"trusted_proxies": ["127.0.0.1"]},
                                   "limits": {"per_address": {"rate": 1, "burst": 1, "connections": 1}}})
     with fleet.connect(), fleet.connect():
         statuses = [head(fleet, **{"X-Forwarded-For": client}).status

@@ -50,17 +50,20 @@ class Event:
 
 
 class Connection:
-    """One TCP connection: bytes out, responses in. With `tls`, an ssl.SSLContext, TLS over it."""
+    """One TCP connection: bytes out, responses in. With `tls`, an ssl.SSLContext, TLS over it.
 
-    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, tls=None):
+    `name` is whom it asks for, where that is not the address; `source` an address of ours to come from.
+    """
+
+    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, tls=None, name=None, source=None):
         self.timeout = timeout
-        self.host_header = f"{host}:{port}"
-        self.socket = socket.create_connection((host, port), timeout)
+        self.host_header = name or f"{host}:{port}"
+        self.socket = socket.create_connection((host, port), timeout, source and (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             try:
                 # An end without close_notify is an error, not an end.
-                self.socket = tls.wrap_socket(self.socket, server_hostname=host, suppress_ragged_eofs=False)
+                self.socket = tls.wrap_socket(self.socket, server_hostname=name or host, suppress_ragged_eofs=False)
             except BaseException:
                 self.socket.close()
                 raise
@@ -172,8 +175,8 @@ class Connection:
 class EventStream(Connection):
     """A GET on an SSE endpoint; events come from read_event()."""
 
-    def __init__(self, port, target="/sse", headers=(), host="127.0.0.1", timeout=TIMEOUT, tls=None):
-        super().__init__(port, host, timeout, tls)
+    def __init__(self, port, target="/sse", headers=(), host="127.0.0.1", timeout=TIMEOUT, tls=None, **options):
+        super().__init__(port, host, timeout, tls, **options)
         self.text = b""  # decoded from chunks, not yet cut into events
         self.started = time.monotonic()
         self.request("GET", target, {"Accept": "text/event-stream", **dict(headers)})
@@ -260,11 +263,12 @@ class Session:
     headers: dict = field(default_factory=dict)
     timeout: float = TIMEOUT
     tls: ssl.SSLContext | None = None
+    options: dict = field(default_factory=dict)  # more of them for each Connection
 
     def __post_init__(self):
         self.number = 0
         self.poster = None
-        self.stream = EventStream(self.port, self.target, self.headers, timeout=self.timeout, tls=self.tls)
+        self.stream = EventStream(self.port, self.target, self.headers, timeout=self.timeout, tls=self.tls, **self.options)
         try:
             if self.stream.response.status != 200:
                 raise WireError(f"{self.target} answered {self.stream.response.status}")
@@ -292,7 +296,7 @@ class Session:
         if not isinstance(body, (bytes, str)):
             body = json.dumps(body)
         if self.poster is None:
-            self.poster = Connection(self.port, timeout=self.timeout, tls=self.tls)
+            self.poster = Connection(self.port, timeout=self.timeout, tls=self.tls, **self.options)
         self.poster.request("POST", self.endpoint,
                             {"Content-Type": "application/json", **self.headers, **dict(headers)}, body)
         response = self.poster.read_response("POST")

@@ -595,9 +595,26 @@ static void test_bad_listeners(void **state)
 		{ "tls: {cert_file: /c, client_certs: required}",
 			"fleet.yaml:1:36: tls.client_certs: required needs the certificates that "
 			"vouch for them: set tls.client_ca_file" },
+		{ "http: {trusted_proxies: [127.0.0.1]}",
+			"fleet.yaml:1:25: http.trusted_proxies: a proxy brings clients from anywhere, and "
+			"nothing asks them who they are: make a key (mcp-fleetctl key add), set "
+			"auth.issuer or tls.client_ca_file, or write auth: none at the top level if "
+			"whoever can reach the proxy may use every tool" },
 	};
 
 	check_bad(cases, N_ELEMENTS(cases));
+}
+
+/* Behind a proxy loopback is no border: a credential is wanted there too, or it is written out that none is. */
+static void test_proxies(void **state)
+{
+	auto_(conf_freep) struct conf *guarded =
+		load_text("auth: required\nhttp: {trusted_proxies: [127.0.0.1]}");
+	auto_(conf_freep) struct conf *open =
+		load_text("auth: none\nhttp: {trusted_proxies: [10.0.0.0/8, \"::1\"]}");
+
+	assert_int_equal(guarded->http.trusted_proxies.n, 1);
+	assert_int_equal(open->http.trusted_proxies.n, 2);
 }
 
 static void test_listeners(void **state)
@@ -1442,6 +1459,7 @@ int main(void)
 		TEST(bad_values),
 		TEST(bad_domains),
 		TEST(bad_listeners),
+		TEST(proxies),
 		TEST(listeners),
 		TEST(tls_of_listeners),
 		TEST(scopes),
