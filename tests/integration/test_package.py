@@ -111,7 +111,7 @@ def test_runs_after_the_installation(installed):
     listening = machine.run("ss", "-Hltn").stdout.split()
     assert [word for word in listening if ":8000" in word] == ["127.0.0.1:8000"]
     assert machine.run("mcp-fleetctl", "call", "string_to_upper", "text=hello").stdout.strip() == '{"success":true,"result":"HELLO"}'
-    machine.run("mcp-fleetctl", "call", "fs_write_file", "path=/var/lib/mcp-fleet/work/a", "content=x")
+    machine.run("mcp-fleetctl", "call", "code_write", "path=/var/lib/mcp-fleet/work/a", "content=x")
     told = machine.run("mcp-fleetctl", "doctor", check=False)
     print(told.stdout)
 
@@ -148,7 +148,7 @@ def test_a_frozen_daemon_is_replaced(installed):
     drop_in(machine, "WatchdogSec=1s")
     before = int(show(machine, "MainPID")["MainPID"])
     machine.run("kill", "-STOP", before)
-    fleets.wait_until(lambda: int(show(machine, "MainPID")["MainPID"]) not in (0, before), 20, "another one is there")
+    fleets.wait_until(lambda: int(show(machine, "MainPID")["MainPID"]) not in (0, before), 30, "another one is there")
     wait_until_ready(machine)
     assert "watchdog" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet").stdout.lower()
     (machine.root / "run/systemd/system/mcp-fleet.service.d/test.conf").unlink()
