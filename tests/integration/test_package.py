@@ -82,7 +82,7 @@ def wait_until_ready(machine, timeout=10):
 
 
 def drop_in(machine, text):
-    folder = machine.root / "run/systemd/system/mcp-fleet.service.d"
+    folder = machine.root / "etc/systemd/system/mcp-fleet.service.d"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "test.conf").write_text(f"[Service]\n{text}\n")
     machine.run("systemctl", "daemon-reload")
@@ -151,7 +151,7 @@ def test_a_frozen_daemon_is_replaced(installed):
     fleets.wait_until(lambda: int(show(machine, "MainPID")["MainPID"]) not in (0, before), 30, "another one is there")
     wait_until_ready(machine)
     assert "watchdog" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet").stdout.lower()
-    (machine.root / "run/systemd/system/mcp-fleet.service.d/test.conf").unlink()
+    machine.run("rm", "-r", "/etc/systemd/system/mcp-fleet.service.d")
     machine.run("systemctl", "daemon-reload")
 
 
@@ -206,3 +206,28 @@ def test_upgrade_downgrade_remove_purge(installed, package, tmp_path):
     assert left.split() == ["/var/lib/mcp-fleet"]
     assert sorted(machine.run("find", "/var/lib/mcp-fleet", "-type", "f").stdout.split()) == [
         "/var/lib/mcp-fleet/work/a", "/var/lib/mcp-fleet/work/mine"]
+
+
+@pytest.mark.timeout(600)
+def test_reboot_and_socket_activation(installed, package):
+    """The fleet serves within two seconds of its start; while it restarts, who connects to the unit's socket waits."""
+    machine = installed
+    install(machine, package)
+    machine.reboot()
+    wait_until_ready(machine)
+    started, ready = (int(show(machine, name)[name]) for name in ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"))
+    assert ready - started < 2_000_000
+    machine.run("systemctl", "stop", "mcp-fleet")
+    machine.run("systemctl", "enable", "--now", "mcp-fleet.socket")
+    # The first who asks starts it.
+    body = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    ask = ("curl -sS --max-time 30 -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' "
+           "http://127.0.0.1:8000/health -o /dev/null -w '%{http_code}\\n'")
+    assert machine.run("sh", "-c", ask).stdout.strip() == "200"
+    # A hundred who begin while it is being restarted, one after the other and several at a time.
+    with machine.start("sh", "-c", f"for i in $(seq 100); do {ask} & sleep 0.03; done; wait", stdout=subprocess.PIPE,
+                       text=True) as asking:
+        for _ in range(3):
+            machine.run("systemctl", "restart", "mcp-fleet")
+        told = asking.communicate(timeout=60 * fleets.SLOWNESS)[0].split()
+    assert told == ["200"] * 100
