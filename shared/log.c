@@ -203,7 +203,8 @@ static void add_journal_field(
 	for (; *name; name++)
 		strbuf_addc(out, (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name));
 	strbuf_addc(out, '=');
-	strbuf_add(out, value, strlen(value) + 1);
+	log_add_clean(out, value); /* journalctl -o cat prints it as it is */
+	strbuf_addc(out, '\0');
 }
 
 /* `fields` holds NAME=value texts with a NUL behind each. */

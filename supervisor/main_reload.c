@@ -122,6 +122,7 @@ int main_reload(void *arg, json_t **ret, struct fail *fail)
 	notify_reloading();
 	r = reload(d, ret, fail);
 	if (r < 0) {
+		mcp_reopen_audit(d->mcp);
 		(void)log_err(0, "reload refused, the old settings stay: %s", fail->text);
 		strbuf_addf(&status, "reload refused, the old settings stay: %s", fail->text);
 	} else {

@@ -63,6 +63,7 @@ enum stats_end {
 	STATS_END_CLIENT, /* it left, or ended it */
 	STATS_END_IDLE,
 	STATS_END_SLOW,
+	STATS_END_CREDENTIAL, /* its key was revoked, or its key or token has expired */
 	STATS_END_OPERATOR,
 	STATS_END_STOPPING,
 	STATS_END_OTHER,

@@ -96,6 +96,20 @@ static bool check_hosts(
 
 /* --- credentials ----------------------------------------------------------------------------------- */
 
+static bool admin_wants_credential(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	switch (guard->conf->admin_auth) {
+	case CONF_ADMIN_AUTH_NONE:
+		return false;
+	case CONF_ADMIN_AUTH_REQUIRED:
+		return true;
+	case CONF_ADMIN_AUTH_AUTO:
+		break;
+	}
+	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
+	return guard->wants && (is_public || !is_loopback);
+}
+
 static bool wants_credential(const struct guard *guard, const struct guard_ask *ask)
 {
 	switch (ask->zone) {
@@ -107,16 +121,7 @@ static bool wants_credential(const struct guard *guard, const struct guard_ask *
 	case GUARD_ZONE_ADMIN:
 		break;
 	}
-	switch (guard->conf->admin_auth) {
-	case CONF_ADMIN_AUTH_NONE:
-		return false;
-	case CONF_ADMIN_AUTH_REQUIRED:
-		return true;
-	case CONF_ADMIN_AUTH_AUTO:
-		break;
-	}
-	/* What is public may stand behind a proxy of this machine: loopback says nothing there. */
-	return guard->wants && (ask->is_public || !ask->is_loopback);
+	return admin_wants_credential(guard, ask->is_loopback, ask->is_public);
 }
 
 static void judge_key(const struct guard *guard, const struct guard_ask *ask, struct span text,
@@ -287,6 +292,11 @@ bool guard_wants_credential(const struct guard *guard)
 	return guard->wants;
 }
 
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public)
+{
+	return is_public ? !guard->wants : !admin_wants_credential(guard, is_loopback, false);
+}
+
 void guard_set_conf(struct guard *guard, const struct conf *conf)
 {
 	bool wants =
@@ -299,6 +309,17 @@ void guard_set_conf(struct guard *guard, const struct conf *conf)
 void guard_note_keys(struct guard *guard)
 {
 	guard_set_conf(guard, guard->conf);
+}
+
+/* NULL: its credential is not taken any more. */
+static struct principal *renew_credential(
+	const struct guard *guard, struct principal *principal, int64_t now_s)
+{
+	if (principal->kind != PRINCIPAL_TOKEN)
+		return keys_renew(guard->parts.keys, principal, now_s);
+	if (!token_door_is_open(guard->parts.tokens))
+		return NULL;
+	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
 }
 
 struct principal *guard_renew(const struct guard *guard, struct principal *principal, int64_t now_s)
@@ -314,13 +335,20 @@ struct principal *guard_renew(const struct guard *guard, struct principal *princ
 		break;
 	}
 	/* or before `auth: none`: everybody is nobody since then, and could not use it any more. */
-	if (!guard->wants)
-		return NULL;
-	if (principal->kind != PRINCIPAL_TOKEN)
-		return keys_renew(guard->parts.keys, principal, now_s);
-	if (!token_door_is_open(guard->parts.tokens))
-		return NULL;
-	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
+	return guard->wants ? renew_credential(guard, principal, now_s) : NULL;
+}
+
+bool guard_admits_still(const struct guard *guard, struct principal *principal, bool is_loopback,
+	bool is_public, int64_t now_s)
+{
+	const struct principal *now;
+
+	if (!admin_wants_credential(guard, is_loopback, is_public))
+		return true;
+	if (principal->kind == PRINCIPAL_ANYBODY)
+		return false;
+	now = renew_credential(guard, principal, now_s);
+	return now && now->is_admin;
 }
 
 struct guard *guard_new(const struct guard_parts *parts, const struct conf *conf)

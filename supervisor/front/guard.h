@@ -79,5 +79,13 @@ void guard_note_keys(struct guard *guard);
 struct principal *guard_renew(
 	const struct guard *guard, struct principal *principal, int64_t now_s);
 
+/* The same of a stream of the zone ADMIN: whether who opened it would be let in still. The listener is as in struct
+ * guard_ask. */
+bool guard_admits_still(const struct guard *guard, struct principal *principal, bool is_loopback,
+	bool is_public, int64_t now_s);
+
 /* Whoever comes has to show a credential. */
 bool guard_wants_credential(const struct guard *guard);
+
+/* Whoever probes this listener (as in struct guard_ask) would be let in without a credential for all else, too. */
+bool guard_probe_tells_all(const struct guard *guard, bool is_loopback, bool is_public);

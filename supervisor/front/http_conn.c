@@ -2,6 +2,7 @@
 #include "supervisor/front/http_conn.h"
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "supervisor/conf.h"
@@ -327,6 +328,18 @@ void http_shared_close_idle(struct http_shared *shared)
 const struct caller *http_conn_get_caller(const struct http_conn *conn)
 {
 	return &conn->caller;
+}
+
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return guard_probe_tells_all(
+		conn->shared->guard, conn->is_loopback, conn->shared->is_public);
+}
+
+bool http_conn_is_admitted_still(const struct http_conn *conn)
+{
+	return guard_admits_still(conn->shared->guard, conn->caller.principal, conn->is_loopback,
+		conn->shared->is_public, clock_wall_ms() / CLOCK_SECOND_MS);
 }
 
 bool http_shared_is_writing(const struct http_shared *shared)

@@ -96,6 +96,9 @@ void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 /* Who sent the request that is being handled, held, or answered by a stream; borrowed until the next. */
 const struct caller *http_conn_get_caller(const struct http_conn *conn);
 
+/* A probe (GUARD_ZONE_PROBE) may be told why, and of what there is; else no more than yes or no. */
+bool http_conn_tells_all(const struct http_conn *conn);
+
 /* What is in the way of one more session or stream of its caller, if anything. A refusal is to be answered with the
  * head of http_conn_refuse_limit(), or by that. */
 struct door_refusal http_conn_check(const struct http_conn *conn, enum usage_thing thing);
@@ -132,6 +135,10 @@ int http_conn_stream(struct http_conn *conn, const struct iovec *pieces, int n_p
 
 /* Something of the stream is kept still. */
 bool http_conn_is_writing(const struct http_conn *conn);
+
+/* Who opened this stream of the zone ADMIN may see it still. Nobody but its owner asks: a stream of a session ends with
+ * that. */
+bool http_conn_is_admitted_still(const struct http_conn *conn);
 
 /* Ends a stream after what is kept was written; no hook is called any more. */
 void http_conn_end_stream(struct http_conn *conn);

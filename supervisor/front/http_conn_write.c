@@ -259,6 +259,7 @@ void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *r
 		.body_len = body.len,
 		.extra = retry };
 
+	stats_http_refused((unsigned)refusal->status);
 	note_refusal(conn, refusal->status, refusal->limit);
 	http_conn_answer(conn, &reply);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/alloc.h"
@@ -110,8 +111,11 @@ static void add_values(struct strbuf *out, struct jspan arguments)
 	}
 	strbuf_adds(out, ",\"values\":");
 	/* Control characters stand between the tokens only, where they mean the same as a blank. */
-	for (size_t i = 0; i < arguments.len; i++)
-		strbuf_addc(out, (unsigned char)arguments.at[i] < 0x20 ? ' ' : arguments.at[i]);
+	for (size_t i = 0; i < arguments.len; i++) {
+		bool is_control = (unsigned char)arguments.at[i] < 0x20;
+
+		strbuf_addc(out, (char)(is_control ? ' ' : arguments.at[i]));
+	}
 }
 
 struct audit_call *audit_begin(
@@ -200,6 +204,21 @@ void audit_end(struct audit *audit, struct audit_call *call, const struct log_ab
 	free_call(call);
 }
 
+/* A full disk, or a daemon that was killed, may have left a part of a record. What is no file keeps what is known. */
+static bool ends_within_record(const struct audit *audit)
+{
+	auto_close int reader = -1;
+	struct stat st;
+	char last = '\n';
+
+	if (fstat(audit->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return audit->is_torn;
+	reader = open(audit->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (reader < 0 || st.st_size == 0 || pread(reader, &last, 1, st.st_size - 1) != 1)
+		return false;
+	return last != '\n';
+}
+
 /* --- public -------------------------------------------------------------------------------------- */
 
 void audit_set_conf(struct audit *audit, const struct conf *conf)
@@ -209,7 +228,6 @@ void audit_set_conf(struct audit *audit, const struct conf *conf)
 	audit->values = conf->audit.values;
 	audit->to_log = streq(target, "log");
 	audit->fd = fd_close(audit->fd);
-	audit->is_torn = false;
 	free(TAKE(audit->path));
 	if (!*target || audit->to_log)
 		return;
@@ -217,7 +235,9 @@ void audit_set_conf(struct audit *audit, const struct conf *conf)
 	audit->fd = open(target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 		FILE_MODE);
 	audit->why = errno;
-	if (audit->fd < 0)
+	if (audit->fd >= 0)
+		audit->is_torn = ends_within_record(audit);
+	else
 		(void)log_err(audit->why,
 			"cannot open '%s' (audit.target): calls are not recorded until a reload "
 			"finds it writable",

@@ -761,6 +761,11 @@ void mcp_set_conf(struct mcp *mcp, const struct conf *conf)
 			catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);
 }
 
+void mcp_reopen_audit(struct mcp *mcp)
+{
+	router_reopen_audit(mcp->router);
+}
+
 void mcp_set_tracer(struct mcp *mcp, const struct tracer *tracer)
 {
 	router_set_tracer(mcp->router, tracer);

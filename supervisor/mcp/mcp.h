@@ -50,6 +50,10 @@ void mcp_set_fleet(struct mcp *mcp, struct fleet *fleet);
 /* New settings; the old ones are not used any more. */
 void mcp_set_conf(struct mcp *mcp, const struct conf *conf);
 
+/* A reload that was refused: the file of the audit is opened anew all the same, or records would go on into the one
+ * that was moved away for it. */
+void mcp_reopen_audit(struct mcp *mcp);
+
 /* Who hears of the spans of calls; copied, and replaces the one before. Nobody at first. */
 struct tracer; /* mcp/trace_span.h */
 void mcp_set_tracer(struct mcp *mcp, const struct tracer *tracer);

@@ -721,6 +721,11 @@ void router_set_conf(struct router *router, const struct conf *conf)
 	client_roots_set_timeout(router, conf->limits.input_timeout_ms);
 }
 
+void router_reopen_audit(struct router *router)
+{
+	audit_set_conf(router->audit, router->conf);
+}
+
 void router_set_tracer(struct router *router, const struct tracer *tracer)
 {
 	router->tracer = *tracer;

@@ -31,6 +31,9 @@ void router_free(struct router *router);
 void router_set_fleet(struct router *router, struct fleet *fleet, const struct catalog *catalog);
 void router_set_conf(struct router *router, const struct conf *conf);
 
+/* The settings are what they were, but the file of the audit may have been moved away. */
+void router_reopen_audit(struct router *router);
+
 /* Copied; for calls that come from now on. */
 void router_set_tracer(struct router *router, const struct tracer *tracer);
 

@@ -16,6 +16,7 @@ enum {
 	PERCENT = 100,
 	US_NS = 1000,
 	SECOND_NS = 1000000000,
+	MAX_TEXT_BYTES = 4 * SPAN_MAX_TEXT_CHARS, /* no character has more than 4 */
 };
 
 static int64_t wall_ns(void)
@@ -97,8 +98,8 @@ char *trace_span_text(const char *text, size_t len)
 {
 	auto_strbuf clean = { 0 };
 
-	if (len > 4 * SPAN_MAX_TEXT_CHARS) /* no character has more bytes */
-		len = 4 * SPAN_MAX_TEXT_CHARS;
+	if (len > MAX_TEXT_BYTES)
+		len = MAX_TEXT_BYTES;
 	utf8_repair(&clean, text, len);
 	strbuf_cut(&clean, utf8_cut(strbuf_get(&clean), clean.len, SPAN_MAX_TEXT_CHARS));
 	return strbuf_take(&clean);

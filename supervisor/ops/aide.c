@@ -75,6 +75,7 @@ static void fail_orders(struct aide *aide, bool only_sent, int err, const char *
 	(void)fail_set(&fail, err, "%s", why);
 	do {
 		TAILQ_FOREACH(order, &aide->orders, next)
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses TAILQ_REMOVE */
 			if (order->no <= last && (!order->params || !only_sent))
 				break;
 		if (order)
@@ -283,12 +284,15 @@ static void start_process(struct aide *aide)
 static void on_settle_timer(void *arg)
 {
 	struct aide *aide = arg;
+	auto_free char *why = alloc_printf("the %s is not wanted any more", aide->name);
 
 	if (!aide->worker || worker_get_state(aide->worker) != WORKER_DOWN || aide->is_stopping)
 		return;
 	worker_free(TAKE(aide->worker));
 	if (aide->is_wanted)
 		start_process(aide);
+	else /* what was never sent waits for nobody any more */
+		fail_orders(aide, false, -EPIPE, why);
 }
 
 /* --- public --------------------------------------------------------------------------------------- */

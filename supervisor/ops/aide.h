@@ -33,7 +33,8 @@ void aide_free(struct aide *aide);
 /* It is wanted: its process is started, and kept alive from now on. */
 void aide_start(struct aide *aide);
 
-/* It is not wanted any more: its process ends. aide_start() or an order brings another one. */
+/* It is not wanted any more: its process ends, and orders that it has not answered by then are told so. aide_start() or
+ * an order brings another one. */
 void aide_end(struct aide *aide);
 
 /* What make_setup() gives has changed: the process is replaced when it has answered what it has. */

@@ -52,6 +52,7 @@ void control_list_sessions(struct control_conn *conn, struct control_ask *ask, j
 void control_close_session(struct control_conn *conn, struct control_ask *ask, json_t *params)
 {
 	const char *id = control_need_text(ask, params, "id");
+	char shown[SESSION_SHOWN_TEXT];
 	struct session *session;
 
 	if (!id)
@@ -62,7 +63,8 @@ void control_close_session(struct control_conn *conn, struct control_ask *ask, j
 			"there is no session of this id: it has ended");
 		return;
 	}
-	control_log_order(conn, "close session", id);
+	session_get_shown_id(session, shown);
+	control_log_order(conn, "close session", shown);
 	session_close_later(session, "closed by an operator");
 	control_answer(ask, json_object());
 }

@@ -32,8 +32,10 @@ void courier_set_conf(struct courier *courier, const struct conf *conf);
 void courier_stop(struct courier *courier, void (*fn)(void *arg), void *arg);
 
 struct courier_answer {
-	int status;       /* of HTTP, whatever it is */
-	const char *body; /* of a fetch: text in UTF-8, which may hold NUL */
+	int status; /* of HTTP, whatever it is */
+	const char *
+		body; /* text in UTF-8, which may hold NUL; of a post: that of a status 2xx, "" if it is no text or
+	                   * over 64 KiB */
 	size_t body_len;
 	int64_t max_age_s; /* of a fetch: how long it may be kept; -1: the server does not say */
 	int64_t retry_after_s; /* of a post: 0: the server does not say */
@@ -58,7 +60,7 @@ struct courier_post {
 	const char *ca_file;
 	const char *headers_file;
 	const char *content_type;
-	const char *body; /* UTF-8 */
+	const char *body; /* UTF-8, may hold NUL; of a post: of a status 2xx, at most 64 KiB */
 	size_t body_len;
 	int64_t timeout_ms;
 };

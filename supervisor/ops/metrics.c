@@ -49,7 +49,7 @@ void metrics_write(const struct metrics *metrics, bool is_open, struct strbuf *o
 	metrics_add_limits(metrics, &text);
 	metrics_add_domains(metrics, &text);
 	add_loop(metrics, &text);
-	metrics_add_process(&text);
+	metrics_add_process(metrics, &text);
 	metrics_add_outward(metrics, &text);
 	metrics_add_gateway(metrics, &text);
 	metrics_end(&text);
@@ -118,6 +118,7 @@ struct metrics *metrics_new(const struct metrics_parts *parts)
 
 	metrics->parts = *parts;
 	metrics->began_ms = loop_now_ms(parts->loop);
+	metrics->started_us = metrics_get_start_us();
 	metrics->lag_timer = timer_new(parts->loop, on_lag_timer, metrics);
 	return metrics;
 }

@@ -9,6 +9,7 @@
 struct metrics {
 	struct metrics_parts parts;
 	int64_t began_ms;
+	int64_t started_us; /* the process, wall time: looked at once, or it would move with each step of the clock */
 	struct timer *lag_timer;
 	int64_t lag_due_us;
 	struct histogram lag;
@@ -17,7 +18,7 @@ struct metrics {
 void metrics_add_front(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_limits(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_domains(const struct metrics *metrics, struct metrics_text *text);
-void metrics_add_process(struct metrics_text *text);
+void metrics_add_process(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_outward(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_gateway(const struct metrics *metrics, struct metrics_text *text);
 
@@ -35,3 +36,6 @@ int metrics_read_usage(pid_t pid, struct process_usage *ret) must_check;
 
 /* The same from the text of /proc/PID/stat. -EBADMSG: it is none. */
 int metrics_parse_stat(const char *text, struct process_usage *ret) must_check;
+
+/* When this process was started, by the wall clock as it is now; 0: not known. */
+int64_t metrics_get_start_us(void);

@@ -84,20 +84,22 @@ static int64_t count_fds(void)
 	return n - 3; /* "." and "..", and the one that looks */
 }
 
-/* The start in wall time: the same at each look, as long as nobody sets the clock. */
-static int64_t start_us(const struct process_usage *usage)
+int64_t metrics_get_start_us(void)
 {
+	struct process_usage usage = { 0 };
 	struct timespec boot = { 0 };
 	int64_t hz = sysconf(_SC_CLK_TCK);
 	int64_t booted_ms;
 
+	if (metrics_read_usage(0, &usage) < 0)
+		return 0;
 	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
 	booted_ms = clock_wall_ms() - boot.tv_sec * CLOCK_SECOND_MS - boot.tv_nsec / 1000000;
 	/* In tenths of a second: the two clocks are not read at once. */
-	return (booted_ms + usage->start_ticks * CLOCK_SECOND_MS / hz + 50) / 100 * 100000;
+	return (booted_ms + usage.start_ticks * CLOCK_SECOND_MS / hz + 50) / 100 * 100000;
 }
 
-void metrics_add_process(struct metrics_text *text)
+void metrics_add_process(const struct metrics *metrics, struct metrics_text *text)
 {
 	struct process_usage usage = { 0 };
 	struct rlimit files = { 0 };
@@ -107,7 +109,7 @@ void metrics_add_process(struct metrics_text *text)
 		metrics_begin(text, METRIC_PROCESS_CPU);
 		metrics_add_us(text, usage.own_cpu_us, NULL);
 		metrics_begin(text, METRIC_PROCESS_START);
-		metrics_add_us(text, start_us(&usage), NULL);
+		metrics_add_us(text, metrics->started_us, NULL);
 		metrics_add_one(text, METRIC_PROCESS_RESIDENT, usage.resident_bytes);
 		metrics_add_one(text, METRIC_PROCESS_VIRTUAL, usage.virtual_bytes);
 	}

@@ -175,13 +175,29 @@ static void take_away(struct otlp *otlp, uint64_t *counter)
 	}
 }
 
-static void note_success(struct otlp *otlp)
+/* A part of the batch; the others were taken. */
+static void note_rejected(struct otlp *otlp, const struct courier_answer *answer)
+{
+	auto_strbuf words = { 0 };
+	uint64_t n = otlp_read_rejected(answer->body, answer->body_len, &words);
+
+	if (n > otlp->n_under_way)
+		n = otlp->n_under_way;
+	otlp->stats.n_dropped += n;
+	otlp->stats.n_sent -= n; /* take_away() counts all of them */
+	if (n > 0 && log_limit_ok(&otlp->refused, 1, "refusals of spans"))
+		log_warn("the collector refuses %llu of %u spans, they are lost: %s",
+			(unsigned long long)n, otlp->n_under_way, strbuf_get(&words));
+}
+
+static void note_success(struct otlp *otlp, const struct courier_answer *answer)
 {
 	if (otlp->is_failing)
 		log_info("spans are delivered again; %llu were lost since the start",
 			(unsigned long long)otlp->stats.n_dropped);
 	otlp->is_failing = false;
 	backoff_reset(&otlp->backoff);
+	note_rejected(otlp, answer);
 	take_away(otlp, &otlp->stats.n_sent);
 }
 
@@ -219,7 +235,7 @@ static void on_posted(void *arg, const struct courier_answer *answer, const stru
 	if (!answer) {
 		note_failure(otlp, 0, fail->text);
 	} else if (answer->status / 100 == 2) {
-		note_success(otlp);
+		note_success(otlp, answer);
 	} else if (is_for_later(answer->status)) {
 		words = alloc_printf("the collector answers with HTTP status %d", answer->status);
 		note_failure(otlp, answer->retry_after_s, words);

@@ -2,7 +2,7 @@
  *
  * A span is turned into its JSON when it ends, and waits with others: they go together, every otlp.interval or when
  * enough of them are there. What cannot be delivered for now (no connection, 429, 502, 503, 504) is sent again, later
- * and later, and when the collector says; what it refuses is given up. What waits is bounded: the oldest goes.
+ * and later, and when the collector says; what it refuses, all or a part, is given up. What waits is bounded: the oldest goes.
  *
  * Source: OpenTelemetry, "OTLP Specification" 1.x, "OTLP/HTTP" (request, response, failures, throttling); the JSON
  * encoding of Protocol Buffers as it changes it (ids in hexadecimal digits). */
@@ -48,3 +48,7 @@ void otlp_get_stats(const struct otlp *otlp, struct otlp_stats *ret);
 void otlp_add_span(struct strbuf *out, const struct trace_span *span);
 void otlp_add_head(struct strbuf *out, const char *instance);
 void otlp_add_tail(struct strbuf *out);
+
+/* How many spans of a request a collector has not taken that answers 2xx with `body`; its words are appended, quoted.
+ * 0: all were, or it says nothing that can be read. */
+uint64_t otlp_read_rejected(const char *body, size_t len, struct strbuf *words);

@@ -5,6 +5,7 @@
  * services. Names under mcp_fleet. are our own. */
 #include <inttypes.h>
 
+#include "shared/quote.h"
 #include "supervisor/ops/otlp.h"
 
 #include "config.h"
@@ -169,4 +170,31 @@ void otlp_add_head(struct strbuf *out, const char *instance)
 void otlp_add_tail(struct strbuf *out)
 {
 	strbuf_adds(out, "]}]}]}");
+}
+
+/* A whole number of 64 bits is a text in that JSON; a number is taken, too. */
+static uint64_t read_count(struct jspan value)
+{
+	auto_strbuf digits = { 0 };
+	uint64_t n = 0;
+
+	if (jspan_get_str(value, &digits))
+		value = (struct jspan){ strbuf_get(&digits), digits.len };
+	return jspan_get_u64(value, &n) ? n : 0;
+}
+
+uint64_t otlp_read_rejected(const char *body, size_t len, struct strbuf *words)
+{
+	auto_strbuf message = { 0 };
+	struct jspan partial;
+	struct jspan answer;
+	uint64_t n;
+
+	if (jspan_check(body, len, &answer, NULL) < 0)
+		return 0;
+	partial = jspan_member(answer, "partialSuccess", NULL);
+	n = read_count(jspan_member(partial, "rejectedSpans", NULL));
+	if (n > 0 && jspan_get_str(jspan_member(partial, "errorMessage", NULL), &message))
+		quote_add(words, strbuf_get(&message), message.len);
+	return n;
 }

@@ -3,7 +3,7 @@
  * While somebody watches, the status is looked at once a tick. Is it another than the one that was told
  * last (ages do not count), or is that a beat ago, all are told: the event is made once for all of them. A client
  * that has not read the one before is passed over, so what is kept for it is one event at most; when it goes on
- * like that for PAGE_STALL_MS it is dropped. */
+ * like that for PAGE_STALL_MS it is dropped. So is one whose key was revoked, or whose credential has expired. */
 #include <stdint.h>
 
 #include "shared/alloc.h"
@@ -131,14 +131,14 @@ static void tell(struct page_stream *stream, const struct strbuf *event)
 	note_if_behind(stream);
 }
 
-static void drop_stalled(struct page *page)
+static void drop_unfit(struct page *page)
 {
 	struct page_stream *stream;
 	struct page_stream *after;
 
 	for (stream = TAILQ_FIRST(&page->streams); stream; stream = after) {
 		after = TAILQ_NEXT(stream, next);
-		if (!has_stalled(stream))
+		if (!has_stalled(stream) && http_conn_is_admitted_still(stream->conn))
 			continue;
 		http_conn_end_stream(stream->conn);
 		drop(stream);
@@ -153,7 +153,7 @@ static void on_tick(void *arg)
 	auto_strbuf event = { 0 };
 	uint64_t mark;
 
-	drop_stalled(page);
+	drop_unfit(page);
 	if (page->n_streams == 0)
 		return;
 	timer_start(page->timer, PAGE_TICK_MS);

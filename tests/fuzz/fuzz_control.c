@@ -92,6 +92,11 @@ void session_get_id(const struct session *session, char ret[SESSION_ID_TEXT])
 	(void)snprintf(ret, SESSION_ID_TEXT, "s");
 }
 
+void session_get_shown_id(const struct session *session, char ret[SESSION_SHOWN_TEXT])
+{
+	(void)snprintf(ret, SESSION_SHOWN_TEXT, "s");
+}
+
 void session_get_report(const struct session *session, struct session_report *ret)
 {
 	*ret = (struct session_report){ .id = "s", .transport = "sse", .revision = "" };
@@ -259,6 +264,11 @@ pid_t registration_kill(struct registration *registration, uint64_t *ret_restart
 	world.n_orders++;
 	*ret_restarts = 1;
 	return world.is_odd ? 0 : 7;
+}
+
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return true;
 }
 
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)

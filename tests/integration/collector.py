@@ -60,6 +60,7 @@ class Collector:
         self.port, self.certificate = port, certificate
         self.spans, self.requests, self.times = [], [], []
         self.answers = []  # (status, headers) of the next requests; then 200
+        self.words = b"{}"  # of each answer
         self.delay = 0
         self.start()
 
@@ -94,10 +95,10 @@ class Collector:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", "2")
+        handler.send_header("Content-Length", str(len(self.words)))
         handler.send_header("Content-Type", "application/json")
         handler.end_headers()
-        handler.wfile.write(b"{}")
+        handler.wfile.write(self.words)
 
     def read(self, body):
         message = with_bytes(json.loads(body))

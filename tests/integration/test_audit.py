@@ -286,6 +286,23 @@ def test_rotation(audited):
     assert len(moved.read_text().splitlines()) == 2
 
 
+def test_rotation_with_broken_settings(audited):
+    """The old settings stay, but records do not go on into a file that is about to be compressed and deleted."""
+    fleet = audited.fleet
+    moved = audited.path.with_suffix(".1")
+    good = fleet.settings_path.read_text()
+    with fleet.session() as session:
+        session.call("fake_echo")
+        audited.path.rename(moved)
+        fleet.settings_path.write_text("no_such_setting: 1\n")
+        fleet.signal(signal.SIGHUP)
+        fleets.wait_until(lambda: "reload refused" in fleet.log(), 5, "the refusal")
+        session.call("fake_echo")
+    fleet.settings_path.write_text(good)
+    assert [each["outcome"] for each in audited.wait(1)] == ["ok"]
+    assert len(moved.read_text().splitlines()) == 1
+
+
 def test_a_file_that_cannot_be_written(start_fleet, tmp_path, socket_path):
     admin = fleets.free_port()
     audited = Audited(start_fleet, tmp_path, socket_path,

@@ -342,6 +342,8 @@ def test_sessions(fake):
         with pytest.raises(Refused) as refused:
             control.call("session/close", id=mine["id"])
         assert refused.value.code == -31012
+    assert f"close session {mine['id'][:8]}, ordered by" in fake.log()
+    assert mine["id"] not in fake.log()
 
 
 def test_logs(fake):

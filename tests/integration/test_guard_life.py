@@ -252,6 +252,22 @@ def test_nothing_is_told_before_the_credential(start, keys):
     assert refusal("PUT", "/sse") == refusal("PUT", "/nothing")
 
 
+def test_probes_tell_no_words(start_fleet, keys):
+    """Why the fleet is not ready may hold what a worker wrote when it died: for operators, not for everybody."""
+    keys.make("all")
+    port = fleets.free_port()
+    dying = {"command": ["sh", "-c", "echo the-password-is-4711 >&2; exit 1"]}
+    fleet = start_fleet({"one": fleets.fake_domain("one"), "dying": dying},
+                        {"admin": {"listen": f"127.0.0.1:{port}"}}, wait=False)
+    fleets.wait_until(lambda: "4711" in fleet.log(), what="a death")
+    clients, fleet.port = fleet.port, port
+    fleets.wait_until(lambda: b"4711" in fleet.get("/ready").body, what="the last words, for operators")
+    fleet.port = clients
+    response = fleet.get("/ready")
+    assert response.status == 503 and response.json() == {"ready": False}
+    assert fleet.get("/health").json() == {"status": "alive"}
+
+
 def test_a_challenge_for_want_of_scope(start, keys, tmp_path):
     issuer = tokens.Key("ES256", "k")
     fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE],
@@ -604,6 +620,24 @@ def test_the_listener_for_operators(start, keys, auth, nobody, key, boss):
     assert status_of(fleet, {}, target="/health") == 200
     fleet.port = clients
     assert status_of(fleet, bearer(admin), target="/metrics") == 404
+
+
+@pytest.mark.parametrize("change", ["revoked", "demoted"])
+def test_who_may_not_watch_any_more(start, keys, change):
+    """The stream of the status page ends, with whose key it was opened with."""
+    boss, kept = keys.make("boss", admin=True), keys.make("kept", admin=True)
+    port = fleets.free_port()
+    start({"admin": {"listen": f"127.0.0.1:{port}", "auth": "required"}})
+    with (wire.EventStream(port, "/status/events", bearer(boss), timeout=5 * fleets.SLOWNESS) as stream,
+          wire.EventStream(port, "/status/events", bearer(kept), timeout=15 * fleets.SLOWNESS) as other):
+        assert stream.response.status == other.response.status == 200
+        if change == "revoked":
+            keys.revoke("boss")
+        else:
+            del keys.entries["boss"]["admin"]
+            keys.save()
+        assert stream.has_ended(5 * fleets.SLOWNESS)
+        assert other.read_event() and other.read_event()  # at once, and within a beat
 
 
 def test_refusals_are_counted(start, keys):

@@ -6,6 +6,7 @@ import time
 import control
 import doorkeys
 import fleet as fleets
+import metrics
 import pytest
 from streamable import Door
 
@@ -40,7 +41,9 @@ def keys(tmp_path):
 
 
 def test_rate_of_an_address(start_fleet):
-    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 3}}})
+    admin = fleets.free_port()
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 3}},
+                                  "admin": {"listen": f"127.0.0.1:{admin}"}})
     answers = [head(fleet) for _ in range(6)]
     assert [answer.status for answer in answers][:3] == [200, 200, 200]
     refused = [answer for answer in answers if answer.status == 429]
@@ -48,6 +51,8 @@ def test_rate_of_an_address(start_fleet):
     assert 1 <= int(refused[0].header("Retry-After")) <= 3
     assert fleet.get("/health").status == 200  # probes are not counted
     assert reached(fleet)["limits.per_address.rate"] == len(refused)
+    error = f'errors_total{{kind="http_429",transport="http",domain=""}} {len(refused)}'
+    assert error in metrics.fetch(admin).splitlines()
     assert ask_from(fleet, "127.0.0.2", "HEAD /sse") == 200
 
 
@@ -68,7 +73,7 @@ def test_sessions_and_streams_of_a_key(start_fleet, keys):
         assert "limits.per_key.sessions" in third.json()["error"]
         with fleet.session(headers=keys.bearer("two")):
             pass
-    fleets.wait_until(lambda: fleet.status()["sessions"] == 0, 5, "the sessions have ended")
+    fleets.wait_until(lambda: fleet.log().count("session ended: ") == 3, 5, "the sessions have ended")
     with fleet.session(headers=one):  # what has ended does not count
         door = Door(fleet.port)
         door.id = door.post({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {

@@ -147,10 +147,10 @@ def test_not_now(start, collector, status):
     assert len(collector.requests) == 2 and collector.times[1] - collector.times[0] > 1.9
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 500])
-def test_refused(start, collector, status):
+@pytest.mark.parametrize("status, headers", [(400, {}), (401, {}), (404, {}), (500, {}), (307, {"Location": "/elsewhere"})])
+def test_refused(start, collector, status, headers):
     """What would be refused again is given up, and what comes later is not."""
-    collector.answers = [(status, {})]
+    collector.answers = [(status, headers)]
     fleet = start()
     opened = door(fleet)
     ask(opened)
@@ -158,6 +158,14 @@ def test_refused(start, collector, status):
     ask(opened, traceparent=SAMPLED)
     [span] = collector.wait(1)
     assert span.trace_id == TRACE_ID
+
+
+def test_refused_in_part(start, collector):
+    collector.words = json.dumps({"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too old"}}).encode()
+    fleet = start()
+    ask(door(fleet))
+    fleets.wait_until(lambda: 'refuses 1 of 1 spans, they are lost: "too old"' in fleet.log(), what="the warning")
+    assert len(collector.requests) == 1
 
 
 def test_a_collector_that_is_down(start, collector):

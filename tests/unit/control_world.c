@@ -106,6 +106,11 @@ pid_t registration_kill(struct registration *registration, uint64_t *ret_restart
 	return 0;
 }
 
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return true;
+}
+
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
 {
 }

@@ -504,6 +504,27 @@ static void test_torn(void **unused)
 	(void)close(fd);
 }
 
+/* A record that was cut off before the file was opened anew, or before the start, does not spoil the next one either. */
+static void test_torn_before(void **unused)
+{
+	static const char part[] = "{\"time\":\"2026-01-31T12:00:00.123Z\",\"event\":\"tool";
+	int fd = open(world.path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+	char *text;
+
+	assert_int_equal(write(fd, part, sizeof(part) - 1), sizeof(part) - 1);
+	(void)close(fd);
+	audit_set_conf(world.audit, &world.conf);
+	record(world.session, "whole", "{}");
+	audit_set_conf(world.audit, &world.conf);
+	record(world.session, "next", "{}");
+	text = read_file(world.path);
+	assert_memory_equal(text, part, sizeof(part) - 1);
+	assert_int_equal(text[sizeof(part) - 1], '\n');
+	assert_memory_equal(text + sizeof(part), "{\"time\"", 7);
+	assert_null(strstr(text, "\n\n"));
+	assert_non_null(strstr(text, "}\n{\"time\""));
+}
+
 /* --- how calls end ------------------------------------------------------------------------------- */
 
 static void test_outcomes(void **unused)
@@ -545,6 +566,7 @@ int main(void)
 		TEST(test_file_that_cannot_be),
 		TEST(test_full_disk),
 		TEST(test_torn),
+		TEST(test_torn_before),
 		TEST(test_outcomes),
 	};
 

@@ -39,7 +39,7 @@ static void on_answer(void *arg, const struct courier_answer *answer, const stru
 	assert_true(!answer != !fail);
 	if (fail)
 		strbuf_addf(&heard, "%s:%d:%s ", name, fail->code, fail->text);
-	else
+	else if (answer)
 		strbuf_addf(&heard, "%s:%d:%.*s:%lld:%lld ", name, answer->status,
 			(int)answer->body_len, answer->body, (long long)answer->max_age_s,
 			(long long)answer->retry_after_s);
@@ -233,6 +233,21 @@ static void test_it_runs_while_there_is_a_use_for_it(void **unused)
 	assert_int_equal(courier_get_restarts(courier), 0);
 }
 
+/* Who waits for a process that never came up is told when none is wanted any more: the next one, maybe much later, is
+ * not for an order of today. */
+static void test_an_order_that_was_never_sent(void **unused)
+{
+	use(text_url, text_none);
+	end_process();
+	post(one);
+	use(text_none, text_none);
+	loop_fake_advance(world.loop, 1000);
+	assert_string_equal(answers(), "one:-32:the courier is not wanted any more ");
+	use(text_url, text_none);
+	come_to_life();
+	assert_null(strstr(peer_hears(), "courier/post"));
+}
+
 static void test_an_order_starts_it_too(void **unused)
 {
 	use(text_none, text_none);
@@ -367,6 +382,7 @@ int main(void)
 		TEST(test_only_so_many_at_a_time),
 		TEST(test_a_body_that_is_too_big),
 		TEST(test_it_runs_while_there_is_a_use_for_it),
+		TEST(test_an_order_that_was_never_sent),
 		TEST(test_an_order_starts_it_too),
 		TEST(test_other_files_need_another_process),
 		TEST(test_it_dies_with_orders),

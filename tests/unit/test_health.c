@@ -21,6 +21,7 @@ static struct world {
 	struct http_route routes[HEALTH_ROUTES];
 	struct domain domains[2];
 	const char *loser; /* has names that another domain has; NULL: nobody has */
+	bool is_closed;    /* others need a credential here */
 	int status;
 	json_t *answer;
 } world;
@@ -94,6 +95,11 @@ const char *domain_state_name(enum domain_state state)
 void domain_get_stats(const struct domain *d, struct domain_stats *ret)
 {
 	*ret = d->stats;
+}
+
+bool http_conn_tells_all(const struct http_conn *conn)
+{
+	return !world.is_closed;
 }
 
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply)
@@ -181,6 +187,25 @@ static void test_not_ready(void **unused)
 		assert_int_equal(
 			strstr(reason(0), "exit status 1") != NULL, states[i] != DOMAIN_STOPPED);
 	}
+}
+
+/* Whoever has shown nothing learns yes or no, and nothing of what there is. */
+static void test_a_closed_door(void **unused)
+{
+	world.is_closed = true;
+	get("/health");
+	assert_int_equal(world.status, 200);
+	assert_int_equal(json_object_size(world.answer), 1);
+	get("/ready");
+	assert_int_equal(world.status, 200);
+	assert_int_equal(json_object_size(world.answer), 1);
+	assert_true(json_is_true(json_object_get(world.answer, "ready")));
+	world.domains[0].stats.state = DOMAIN_DOWN;
+	world.domains[0].stats.last_death = "exit status 1; its last words: secret";
+	get("/ready");
+	assert_int_equal(world.status, 503);
+	assert_int_equal(json_object_size(world.answer), 1);
+	assert_true(json_is_false(json_object_get(world.answer, "ready")));
 }
 
 /* As with all other reasons: what is not required keeps nobody from being ready. */
@@ -274,6 +299,7 @@ int main(void)
 		TEST(test_health),
 		TEST(test_ready),
 		TEST(test_not_ready),
+		TEST(test_a_closed_door),
 		TEST(test_names_that_are_taken),
 		TEST(test_asleep_is_ready),
 		TEST(test_without_tools_is_not_ready),

@@ -128,6 +128,8 @@ static void test_call(void **state)
 static void test_foreign_bytes(void **state)
 {
 	static const struct log_about odd = { .key = "\xff\xc2\x9b\"" };
+	static const char *const fields[] = { "MESSAGE=\xef\xbf\xbd?[31m?", "PRIORITY=6",
+		"SYSLOG_IDENTIFIER=prog", "KEY=\xef\xbf\xbd??\"" };
 
 	log_init("prog", LOG_TARGET_TEXT, LOG_LEVEL_INFO);
 	begin();
@@ -140,6 +142,13 @@ static void test_foreign_bytes(void **state)
 	assert_string_equal(end() + strlen("{\"time\":\"2026-01-31T12:00:00.000Z\","),
 		"\"level\":\"info\",\"message\":\"\xef\xbf\xbd\\n\","
 		"\"key\":\"\xef\xbf\xbd\xc2\x9b\\\"\"}\n");
+	log_set_journal(keep_fields);
+	log_init("prog", LOG_TARGET_JOURNAL, LOG_LEVEL_INFO);
+	log_info_about(&odd, "%s", "\xfe\x1b[31m\n");
+	assert_int_equal(n_sent, N_ELEMENTS(fields));
+	for (int i = 0; i < n_sent; i++)
+		assert_string_equal(sent[i], fields[i]);
+	log_set_journal(NULL);
 }
 
 static void test_returns(void **state)
@@ -152,7 +161,7 @@ static void test_returns(void **state)
 
 static void test_journal(void **state)
 {
-	static const char *const fields[] = { "MESSAGE=two\nlines", "PRIORITY=4",
+	static const char *const fields[] = { "MESSAGE=two?lines", "PRIORITY=4",
 		"SYSLOG_IDENTIFIER=prog", "DOMAIN=git", "WORKER=git/2", "TOOL=git_log",
 		"TRACE_ID=0af7651916cd43dd8448eb211c80319c", "CALL=7", "WORKER_PID=42" };
 

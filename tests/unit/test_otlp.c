@@ -46,14 +46,24 @@ void courier_post(
 	here.url = alloc_str(post->url);
 }
 
-static void answer(int status, int64_t retry_after_s)
+static void give(const struct courier_answer *a)
 {
-	const struct courier_answer a = { .status = status, .retry_after_s = retry_after_s };
 	courier_fn *fn = here.fn;
 
 	assert_non_null(fn);
 	here.fn = NULL;
-	fn(here.arg, &a, NULL);
+	fn(here.arg, a, NULL);
+}
+
+static void answer(int status, int64_t retry_after_s)
+{
+	give(&(struct courier_answer){
+		.status = status, .body = "", .retry_after_s = retry_after_s });
+}
+
+static void answer_with(const char *body)
+{
+	give(&(struct courier_answer){ .status = 200, .body = body, .body_len = strlen(body) });
 }
 
 static void fail_with(int code)
@@ -386,6 +396,35 @@ static void test_refused_for_good(void **unused)
 	assert_int_equal(here.n_requests, N_ELEMENTS(statuses));
 }
 
+/* Taken in part: no part is sent again. */
+static void test_refused_in_part(void **unused)
+{
+	static const struct {
+		const char *body;
+		unsigned n_refused;
+	} cases[] = { { "{\"partialSuccess\":{\"rejectedSpans\":\"2\",\"errorMessage\":\"a\\nb\"}}",
+			      2 },
+		{ "{\"partialSuccess\":{\"rejectedSpans\":3}}", 3 },
+		{ "{\"partialSuccess\":{\"rejectedSpans\":\"18446744073709551615\"}}", 3 },
+		{ "{\"partialSuccess\":{\"errorMessage\":\"a warning\"}}", 0 },
+		{ "{\"partialSuccess\":{\"rejectedSpans\":\"-1\"}}", 0 },
+		{ "{\"partialSuccess\":{\"rejectedSpans\":\"\"}}", 0 },
+		{ "{\"partialSuccess\":null}", 0 }, { "{\"partialSuccess\":[2]}", 0 }, { "{}", 0 },
+		{ "", 0 }, { "no JSON", 0 }, { "{\"partialSuccess\":{\"rejectedSpans\":2", 0 } };
+	uint64_t n_dropped = 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		add_spans(3, "a");
+		loop_fake_advance(here.loop, 5000);
+		answer_with(cases[i].body);
+		n_dropped += cases[i].n_refused;
+		assert_int_equal(stats().n_waiting, 0);
+		assert_int_equal(stats().n_dropped, n_dropped);
+		assert_int_equal(stats().n_sent, 3 * (i + 1) - n_dropped);
+		assert_int_equal(stats().n_failures, 0);
+	}
+}
+
 /* What was under way is among the oldest again, and may be dropped. */
 static void test_dropped_while_it_is_down(void **unused)
 {
@@ -503,6 +542,7 @@ int main(void)
 		TEST(test_tried_again_later_and_later),
 		TEST(test_the_collector_says_when),
 		TEST(test_refused_for_good),
+		TEST(test_refused_in_part),
 		TEST(test_dropped_while_it_is_down),
 		TEST(test_off_and_on),
 		TEST(test_a_reload_tries_at_once),

@@ -21,7 +21,8 @@ enum {
 	N_CLIENTS = PAGE_MAX_STREAMS + 1,
 };
 
-static const struct conf open_conf = { .auth.mode = CONF_AUTH_NONE };
+static const struct conf open_conf = { .auth.mode = CONF_AUTH_NONE,
+	.admin_auth = CONF_ADMIN_AUTH_NONE };
 
 static struct world {
 	struct loop *loop;
@@ -358,6 +359,23 @@ static void test_no_reader(void **unused)
 	assert_true(count_events(1) > 0);
 }
 
+/* Who would not be let in any more does not go on watching. */
+static void test_admitted_no_more(void **unused)
+{
+	static const struct conf closed_conf = { .auth.mode = CONF_AUTH_NONE,
+		.admin_auth = CONF_ADMIN_AUTH_REQUIRED };
+
+	ask(0, "GET", "/status/events", "");
+	assert_int_equal(count_events(0), 1);
+	loop_fake_advance(world.loop, PAGE_TICK_MS);
+	assert_string_equal(hear(0), "");
+	guard_set_conf(world.guard, &closed_conf);
+	world.n_calls++;
+	loop_fake_advance(world.loop, PAGE_TICK_MS);
+	assert_string_equal(hear(0), "<EOF>");
+	loop_fake_advance(world.loop, PAGE_BEAT_MS);
+}
+
 /* With clients that still watch. */
 static void test_end(void **unused)
 {
@@ -381,6 +399,7 @@ int main(void)
 		PAGE_TEST(test_too_many),
 		PAGE_TEST(test_slow_reader),
 		PAGE_TEST(test_no_reader),
+		PAGE_TEST(test_admitted_no_more),
 		PAGE_TEST(test_end),
 	};
 

@@ -66,6 +66,7 @@ static void test_sessions(void **unused)
 	} ends[] = {
 		{ NULL, STATS_END_CLIENT },
 		{ "slow client", STATS_END_SLOW },
+		{ "its key was revoked, or its key or token has expired", STATS_END_CREDENTIAL },
 		{ "idle for limits.session_idle", STATS_END_IDLE },
 		{ "closed by an operator", STATS_END_OPERATOR },
 		{ "the supervisor ends", STATS_END_STOPPING },

@@ -122,7 +122,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 		strbuf_add(&x->body, bytes, len);
 		return len;
 	}
-	if (exchange_is_ok(x))
+	if (exchange_is_ok(x) && !x->spec.may_cut)
 		x->refused = "its answer is over the limit of a message";
 	else
 		x->is_cut = true;
@@ -312,8 +312,9 @@ static bool was_sent(const struct exchange *x)
 
 static bool is_redirect(const struct exchange *x)
 {
-	return x->head.location && (x->status == 301 || x->status == 302 || x->status == 303 ||
-					   x->status == 307 || x->status == 308);
+	return x->spec.redirects != HTTP_NO_REDIRECTS && x->head.location &&
+	       (x->status == 301 || x->status == 302 || x->status == 303 || x->status == 307 ||
+		       x->status == 308);
 }
 
 /* 301 to 303 would make a GET of a POST. */
@@ -337,11 +338,6 @@ static bool follow(struct http *http, struct exchange *x)
 	auto_target to = { 0 };
 	struct fail fail = { 0 };
 
-	if (x->spec.redirects == HTTP_NO_REDIRECTS) {
-		refuse(http, x,
-			"it redirects, which is not followed: write the URL where it leads");
-		return false;
-	}
 	if (x->n_redirects == HTTP_MAX_REDIRECTS) {
 		refuse(http, x, "it redirects more than 3 times");
 		return false;

@@ -38,7 +38,7 @@ enum http_end {
 enum http_redirects {
 	HTTP_SAME_ORIGIN,  /* RFC 6454: secrets among the headers go nowhere else */
 	HTTP_SAME_SCHEME,  /* anywhere, but not from https to http */
-	HTTP_NO_REDIRECTS, /* nowhere */
+	HTTP_NO_REDIRECTS, /* nowhere: it is an answer like others */
 };
 
 struct exchange_spec {
@@ -50,6 +50,7 @@ struct exchange_spec {
 	bool may_resend;     /* it does no harm when it comes twice */
 	int64_t timeout_ms;  /* of the whole; 0: none */
 	size_t max_bytes;    /* of its answer, or of an event; 0: as the settings have it */
+	bool may_cut;        /* what is over max_bytes is not waited for, instead of refused */
 	const char *ca_file; /* must stay until the end; NULL: as the settings have it */
 	enum http_redirects redirects;
 	/* A message of an event stream. */

@@ -25,6 +25,7 @@ noinst_LIBRARIES += workers/common/libhttp.a
 workers_common_libhttp_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 workers_common_libhttp_a_SOURCES = \
 	workers/common/aide_link.c workers/common/aide_link.h \
+	workers/common/aide_main.c workers/common/aide_main.h \
 	workers/common/easy.c workers/common/easy.h \
 	workers/common/events.c workers/common/events.h \
 	workers/common/headers.c workers/common/headers.h \

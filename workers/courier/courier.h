@@ -2,7 +2,8 @@
  *
  * What it is asked for, on its link (workers/common/aide_link):
  *   courier/fetch {url, ca_file, max_bytes, timeout_ms, accept} -> {status, body, max_age_s?}
- *   courier/post {url, ca_file, headers_file, content_type, body, timeout_ms} -> {status, retry_after_s?}
+ *   courier/post {url, ca_file, headers_file, content_type, body, timeout_ms} -> {status, body?, retry_after_s?}
+ * An answer to a post has its body where its status is 2xx and it is text, cut at 64 KiB.
  * An answer with any status is a result; an error has words that name the URL (without its query) and the cause.
  *
  * http and https only. A redirect of a fetch is followed 3 times, never from https to http; that of a post is
