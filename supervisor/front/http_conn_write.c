@@ -145,6 +145,7 @@ static void end_when_written(struct http_conn *conn)
 static void end_request(struct http_conn *conn)
 {
 	conn->is_chunked = false;
+	conn->has_asked = true;
 	http_conn_uncount_stream(conn);
 	if (!conn->keep_alive) {
 		end_when_written(conn);

@@ -12,7 +12,7 @@ import container
 import fleet as fleets
 import machine as machines
 
-TOOLS = ["systemd", "systemd-sysv", "dbus", "ca-certificates", "curl", "git", "procps", "iproute2"]
+TOOLS = ["systemd", "systemd-sysv", "dbus", "ca-certificates", "curl", "git", "procps", "iproute2", "libpam-systemd"]
 DOMAINS = {"filesystem", "git", "network", "utils"}
 
 
@@ -231,3 +231,29 @@ def test_reboot_and_socket_activation(installed, package):
             machine.run("systemctl", "restart", "mcp-fleet")
         told = asking.communicate(timeout=60 * fleets.SLOWNESS)[0].split()
     assert told == ["200"] * 100
+
+
+@pytest.mark.timeout(300)
+def test_a_developers_own_fleet(installed, package):
+    """The user unit: not without settings, beside the fleet of the machine, and mcp-fleetctl finds its own."""
+    machine = installed
+    install(machine, package)
+    machine.run("useradd", "--create-home", "dev")
+    uid = machine.run("id", "-u", "dev").stdout.strip()
+    machine.run("systemctl", "start", f"user@{uid}")
+
+    def as_user(*words, **options):
+        return machine.run("runuser", "-u", "dev", "--", "env", f"XDG_RUNTIME_DIR=/run/user/{uid}", "HOME=/home/dev", *words, **options)
+
+    as_user("systemctl", "--user", "start", "mcp-fleet")
+    assert as_user("systemctl", "--user", "is-active", "mcp-fleet", check=False).stdout == "inactive\n"
+    as_user("mkdir", "-p", "/home/dev/.config/mcp-fleet", "/home/dev/src")
+    (machine.root / "home/dev/.config/mcp-fleet/fleet.yaml").write_text(
+        "listen: [{address: 127.0.0.1:8010}]\ndomains: {git: {roots: [/home/dev/src]}, utils: {}}\n")
+    as_user("systemctl", "--user", "enable", "--now", "mcp-fleet")
+    told = json.loads(as_user("mcp-fleetctl", "--json", "status").stdout)
+    assert (told["ready"], told["listeners"], {domain["name"] for domain in told["domains"]}) == (
+        True, ["127.0.0.1:8010"], {"git", "utils"})
+    as_user("systemctl", "--user", "reload", "mcp-fleet")
+    as_user("systemctl", "--user", "stop", "mcp-fleet")
+    assert "mcp-fleetd" not in machine.run("ps", "-u", "dev", "-o", "comm=", check=False).stdout
