@@ -231,8 +231,11 @@ static int run_rotate(struct work *work, struct fail *fail)
 	struct keys_file_key *key = keys_file_find(work->store.file, work->name);
 	const char *end = args_get(work->args, "expires");
 	int64_t grace_s = 0;
-	int r = key ? check_old(work, key, fail) : fail_unknown(work, fail);
+	int r;
 
+	if (!key)
+		return fail_unknown(work, fail);
+	r = check_old(work, key, fail);
 	if (r == 0)
 		r = read_grace(work, &grace_s, fail);
 	if (r == 0 && end)
@@ -324,7 +327,7 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 	int status = check_line(command, args);
 	int r;
 
-	if (status != CTL_DONE)
+	if (!command || status != CTL_DONE)
 		return status;
 	r = key_store_open(ctl, args_get(args, "file"), command->changes, &work.store, &fail);
 	if (r == 0)

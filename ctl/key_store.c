@@ -160,7 +160,7 @@ int key_store_open(const struct ctl *ctl, const char *path, bool for_change, str
 	return r == 0 ? load(ret, fail) : r;
 }
 
-/* 0640: who may read it learns which keys there are, and no key. */
+/* 0640, or less where it is less: who may read it learns which keys there are, and no key. */
 static struct put_owner owner_of(const struct key_store *store)
 {
 	struct put_owner owner = { .mode = 0640, .uid = geteuid(), .gid = getegid() };
@@ -168,6 +168,7 @@ static struct put_owner owner_of(const struct key_store *store)
 	struct stat st;
 
 	if (stat(store->path, &st) == 0) {
+		owner.mode &= st.st_mode;
 		owner.uid = st.st_uid;
 		owner.gid = st.st_gid;
 	} else if (geteuid() == 0 && store->daemon_gid != (gid_t)-1) {

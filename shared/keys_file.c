@@ -119,6 +119,16 @@ bool keys_file_is_item(const char *item)
 	return true;
 }
 
+/* The number that `n` digits are. */
+static int number_of(const char *digits, size_t n)
+{
+	int number = 0;
+
+	for (size_t i = 0; i < n; i++)
+		number = number * 10 + (digits[i] - '0');
+	return number;
+}
+
 int keys_file_read_time(const char *text, int64_t *ret_s)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
@@ -129,12 +139,12 @@ int keys_file_read_time(const char *text, int64_t *ret_s)
 	for (size_t i = 0; i < sizeof(form); i++)
 		if (form[i] == 'd' ? !ascii_is_digit(text[i]) : text[i] != form[i])
 			return -EINVAL;
-	tm.tm_year = atoi(text) - 1900;
-	tm.tm_mon = atoi(text + 5) - 1;
-	tm.tm_mday = atoi(text + 8);
-	tm.tm_hour = atoi(text + 11);
-	tm.tm_min = atoi(text + 14);
-	tm.tm_sec = atoi(text + 17);
+	tm.tm_year = number_of(text, 4) - 1900;
+	tm.tm_mon = number_of(text + 5, 2) - 1;
+	tm.tm_mday = number_of(text + 8, 2);
+	tm.tm_hour = number_of(text + 11, 2);
+	tm.tm_min = number_of(text + 14, 2);
+	tm.tm_sec = number_of(text + 17, 2);
 	s = timegm(&tm);
 	/* Not the 31st of June, which timegm() takes for the first of July. */
 	keys_file_print_time(s, again);

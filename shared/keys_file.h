@@ -64,7 +64,7 @@ struct keys_file_key {
 	int64_t expires_s; /* from then on it is none; 0: never */
 };
 
-/* In the order of the file. Names, ids and certificates are each of one key only. */
+/* In the order of the file. Names, ids, hashes and certificates are each of one key only. */
 struct keys_file {
 	struct keys_file_key *keys;
 	size_t n;

@@ -51,11 +51,9 @@ static int take_hash(const struct reader *rd, const char *member, const json_t *
 	const char *hex = text ? text + strlen(HASH_PREFIX) : "";
 
 	if (!text || strncmp(text, HASH_PREFIX, strlen(HASH_PREFIX)) != 0 ||
-		strlen(hex) != HASH_CHARS || strspn(hex, "0123456789abcdef") != HASH_CHARS)
+		strlen(hex) != HASH_CHARS || strspn(hex, "0123456789abcdef") != HASH_CHARS ||
+		!ascii_hex_bytes(hex, KEY_TEXT_HASH_BYTES, ret))
 		return wrong(rd, member, "a hash is sha256: and 64 digits of 0-9 and a-f");
-	for (size_t i = 0; i < KEY_TEXT_HASH_BYTES; i++)
-		ret[i] = (uint8_t)(ascii_hex_value(hex[2 * i]) << 4 |
-				   ascii_hex_value(hex[2 * i + 1]));
 	return 0;
 }
 
@@ -285,6 +283,42 @@ static bool note(json_t *set, const char *text)
 	return !json_object_get(set, text) && json_object_set_new(set, text, json_true()) == 0;
 }
 
+struct owned_hash {
+	const uint8_t *hash;
+	const struct keys_file_key *key;
+};
+
+static int compare_hashes(const void *a, const void *b)
+{
+	const struct owned_hash *left = a;
+	const struct owned_hash *right = b;
+
+	return memcmp(left->hash, right->hash, KEY_TEXT_HASH_BYTES);
+}
+
+/* One text of two keys: whose it is would be chance. */
+static int check_hashes(const struct keys_file *file, struct fail *fail)
+{
+	auto_free struct owned_hash *hashes = alloc_zero((2 * file->n + 1) * sizeof(*hashes));
+	size_t n = 0;
+
+	for (size_t i = 0; i < file->n; i++) {
+		const struct keys_file_key *key = &file->keys[i];
+
+		if (key->has_hash)
+			hashes[n++] = (struct owned_hash){ key->hash, key };
+		if (key->has_rotated)
+			hashes[n++] = (struct owned_hash){ key->rotated_hash, key };
+	}
+	qsort(hashes, n, sizeof(*hashes), compare_hashes);
+	for (size_t i = 1; i < n; i++)
+		if (compare_hashes(&hashes[i - 1], &hashes[i]) == 0 &&
+			hashes[i - 1].key != hashes[i].key)
+			return fail_set(fail, -EINVAL, "the keys %s and %s have the same hash",
+				hashes[i - 1].key->name, hashes[i].key->name);
+	return 0;
+}
+
 static int check_unique(const struct keys_file *file, struct fail *fail)
 {
 	json_auto_t *names = json_object();
@@ -306,7 +340,7 @@ static int check_unique(const struct keys_file *file, struct fail *fail)
 					"key %s: the certificate %s stands in the file twice",
 					key->name, quote(shown, key->certificates.items[k]));
 	}
-	return 0;
+	return check_hashes(file, fail);
 }
 
 static int read_keys(struct keys_file *file, const json_t *list, struct fail *fail)

@@ -453,6 +453,9 @@ bool conf_may_listen_on(const struct conf *conf, const struct sockaddr_storage *
  * keys file counts when it exists, whatever is in it. Looks into the file system. */
 bool conf_wants_credential(const struct conf *conf);
 
+/* Small letters, digits and -, a letter first: what a domain may be called. */
+bool conf_is_domain_name(const char *name);
+
 /* NULL when there is none of this name. */
 const struct conf_domain *conf_find_domain(const struct conf *conf, const char *name);
 

@@ -10,12 +10,18 @@
 
 #define KEYS_NAME "keys.json"
 
+/* What cannot be looked at, in a folder that is closed to us, may be there: it must not be taken for none. */
+static bool may_be_there(const char *path)
+{
+	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 bool conf_wants_credential(const struct conf *conf)
 {
 	if (conf->auth.mode == CONF_AUTH_NONE)
 		return false;
 	return conf->auth.mode == CONF_AUTH_REQUIRED || *conf->auth.issuer ||
-	       *conf->tls.client_ca_file || (conf->keys_path && access(conf->keys_path, F_OK) == 0);
+	       *conf->tls.client_ca_file || (conf->keys_path && may_be_there(conf->keys_path));
 }
 
 /* Beside the settings file that is read, or would be. */

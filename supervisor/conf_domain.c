@@ -47,7 +47,7 @@ static const struct native *find_native(const char *name)
 	return NULL;
 }
 
-static bool is_domain_name(const char *name)
+bool conf_is_domain_name(const char *name)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
@@ -57,7 +57,7 @@ static bool is_domain_name(const char *name)
 
 static int check_name(const struct conf_node *node, struct fail *fail)
 {
-	if (!is_domain_name(node->key))
+	if (!conf_is_domain_name(node->key))
 		return conf_node_fail(fail, node, true, "domains",
 			"'%.100s' is not a domain's name: allowed are small letters, digits and -, "
 			"a letter first, at most %d",

@@ -59,8 +59,10 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/heartbeat.c supervisor/front/heartbeat.h \
 	supervisor/front/hosts.c supervisor/front/hosts.h \
 	supervisor/front/http1.c supervisor/front/http1.h \
+	supervisor/front/http1_body.c \
 	supervisor/front/http_accept.c supervisor/front/http_accept.h \
 	supervisor/front/http_conn.c supervisor/front/http_conn.h \
+	supervisor/front/http_conn_judge.c \
 	supervisor/front/http_conn_private.h \
 	supervisor/front/http_conn_read.c \
 	supervisor/front/http_conn_write.c \
@@ -70,6 +72,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/httpd.c supervisor/front/httpd.h \
 	supervisor/front/jose.c supervisor/front/jose.h \
 	supervisor/front/jwks.c supervisor/front/jwks.h \
+	supervisor/front/key_set.c supervisor/front/key_set.h \
 	supervisor/front/keys.c supervisor/front/keys.h \
 	supervisor/front/key_source.c supervisor/front/key_source.h \
 	supervisor/front/local.c supervisor/front/local.h \

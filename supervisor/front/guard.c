@@ -69,9 +69,12 @@ static bool check_hosts(
 	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
 {
 	const struct conf_http *conf = &guard->conf->http;
+	enum hosts_reach reach = ask->is_loopback ? HOSTS_LOOPBACK
+				 : guard->wants   ? HOSTS_GUARDED
+						  : HOSTS_OPEN;
 	struct span origin;
 
-	if (!hosts_allow(conf, ask->request, ask->is_loopback)) {
+	if (!hosts_allow(conf, ask->request, reach)) {
 		refuse(ret, 421, STATS_REFUSED_HOST,
 			ask->is_loopback
 				? "this Host is not served here: use 127.0.0.1 or localhost, or add it "
@@ -79,7 +82,7 @@ static bool check_hosts(
 				: "this Host is not served here: add it to http.allowed_hosts");
 		return false;
 	}
-	if (!hosts_allow_origin(conf, ask->request, ask->is_loopback, &origin)) {
+	if (!hosts_allow_origin(conf, ask->request, reach, &origin)) {
 		refuse(ret, 403, STATS_REFUSED_ORIGIN,
 			"requests from this Origin are refused: add it to http.allowed_origins");
 		return false;
@@ -110,7 +113,7 @@ static bool admin_wants_credential(const struct guard *guard, bool is_loopback, 
 	return guard->wants && (is_public || !is_loopback);
 }
 
-static bool wants_credential(const struct guard *guard, const struct guard_ask *ask)
+bool guard_asks_who(const struct guard *guard, const struct guard_ask *ask)
 {
 	switch (ask->zone) {
 	case GUARD_ZONE_PROBE:
@@ -276,7 +279,7 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 {
 	*ret = (struct guard_verdict){ 0 };
 	if (check_hosts(guard, ask, ret)) {
-		if (wants_credential(guard, ask))
+		if (guard_asks_who(guard, ask))
 			judge_credential(guard, ask, ret);
 		else
 			ret->principal = principal_ref(guard->anybody);
@@ -285,6 +288,14 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 	}
 	if (ret->status != 0 && ret->status != 204)
 		note_refusal(guard, ask, ret);
+}
+
+void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out)
+{
+	auto_guard_verdict verdict = { 0 };
+
+	if (check_hosts(guard, ask, &verdict) && verdict.grants.len > 0)
+		strbuf_add(out, verdict.grants.data, verdict.grants.len);
 }
 
 bool guard_wants_credential(const struct guard *guard)
@@ -317,9 +328,7 @@ static struct principal *renew_credential(
 {
 	if (principal->kind != PRINCIPAL_TOKEN)
 		return keys_renew(guard->parts.keys, principal, now_s);
-	if (!token_door_is_open(guard->parts.tokens))
-		return NULL;
-	return principal->expires_s && now_s >= principal->expires_s ? NULL : principal;
+	return token_door_lets_go_on(guard->parts.tokens, principal, now_s) ? principal : NULL;
 }
 
 struct principal *guard_renew(const struct guard *guard, struct principal *principal, int64_t now_s)

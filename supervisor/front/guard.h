@@ -71,6 +71,9 @@ void guard_set_conf(struct guard *guard, const struct conf *conf);
 /* Fills *ret, which the caller gives to guard_verdict_done(). A refusal has been counted and logged. */
 void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret);
 
+/* Appends the lines by which a page of an allowed origin may read the answer to a request that is refused unjudged. */
+void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out);
+
 /* Other keys hold than before: the first one makes a credential wanted. */
 void guard_note_keys(struct guard *guard);
 
@@ -84,7 +87,10 @@ struct principal *guard_renew(
 bool guard_admits_still(const struct guard *guard, struct principal *principal, bool is_loopback,
 	bool is_public, int64_t now_s);
 
-/* Whoever comes has to show a credential. */
+/* This request has to show a credential. */
+bool guard_asks_who(const struct guard *guard, const struct guard_ask *ask);
+
+/* Whoever comes for tools has to show a credential. */
 bool guard_wants_credential(const struct guard *guard);
 
 /* Whoever probes this listener (as in struct guard_ask) would be let in without a credential for all else, too. */

@@ -8,18 +8,31 @@ enum {
 	PORT_HTTPS = 443,
 };
 
-static bool is_loopback_host(struct span host)
+static bool is_ipv4(struct span host, struct in_addr *ret)
 {
 	char text[INET_ADDRSTRLEN];
-	struct in_addr addr;
 
-	if (span_is_nocase(host, "localhost") || span_is(host, "[::1]"))
-		return true;
 	if (host.len >= sizeof(text))
 		return false;
 	memcpy(text, host.at, host.len);
 	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, &addr) == 1 && (ntohl(addr.s_addr) >> 24) == 127;
+	return inet_pton(AF_INET, text, ret) == 1;
+}
+
+static bool is_loopback_host(struct span host)
+{
+	struct in_addr addr;
+
+	return span_is_nocase(host, "localhost") || span_is(host, "[::1]") ||
+	       (is_ipv4(host, &addr) && (ntohl(addr.s_addr) >> 24) == 127);
+}
+
+/* No name server has a say in where it leads. */
+static bool is_fixed_host(struct span host)
+{
+	struct in_addr ignored;
+
+	return host.at[0] == '[' || is_ipv4(host, &ignored) || is_loopback_host(host);
 }
 
 static bool same_text(struct span a, struct span b)
@@ -42,8 +55,10 @@ static bool is_listed_host(const struct conf_strs *rules, const struct uri_autho
 	return false;
 }
 
-bool hosts_allow(const struct conf_http *conf, const struct http1_request *req, bool is_loopback)
+bool hosts_allow(
+	const struct conf_http *conf, const struct http1_request *req, enum hosts_reach reach)
 {
+	bool is_loopback = reach == HOSTS_LOOPBACK;
 	const struct conf_strs *rules = &conf->allowed_hosts;
 	struct uri_authority host;
 
@@ -103,8 +118,17 @@ static bool is_listed_origin(
 	return false;
 }
 
+/* The page is of the host that it asks, and that host is ours. */
+static bool is_own_origin(const struct conf_http *conf, const struct http1_request *req,
+	enum hosts_reach reach, const struct origin *origin)
+{
+	return req->host.at && same_text(origin->authority, req->host) &&
+	       (reach != HOSTS_OPEN || conf->allowed_hosts.n > 0 ||
+		       is_fixed_host(origin->host.host));
+}
+
 bool hosts_allow_origin(const struct conf_http *conf, const struct http1_request *req,
-	bool is_loopback, struct span *ret_origin)
+	enum hosts_reach reach, struct span *ret_origin)
 {
 	size_t n;
 	struct span text = http1_header(req, "origin", &n);
@@ -115,8 +139,8 @@ bool hosts_allow_origin(const struct conf_http *conf, const struct http1_request
 		return true;
 	if (n > 1 || !split_origin(text, &origin))
 		return false;
-	if (!(is_loopback && is_loopback_host(origin.host.host)) &&
-		!(req->host.at && same_text(origin.authority, req->host)) &&
+	if (!(reach == HOSTS_LOOPBACK && is_loopback_host(origin.host.host)) &&
+		!is_own_origin(conf, req, reach, &origin) &&
 		!is_listed_origin(&conf->allowed_origins, text, &origin))
 		return false;
 	*ret_origin = text;

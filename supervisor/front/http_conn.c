@@ -216,13 +216,15 @@ static const char *find_room(struct http_conn *conn)
 	if (conn->address && !forwarded_trust_has(&shared->trusted, &conn->peer) &&
 		usage_is_full(conn->address, USAGE_CONNECTIONS))
 		return usage_limit_name(conn->address, USAGE_CONNECTIONS);
+	/* First: whoever goes for this one makes room among all, too, and nobody who is known has to. */
+	if (max_unknown > 0 && guard_wants_credential(shared->guard) &&
+		shares_count_unknown(shared->shares) > max_unknown)
+		return make_room(conn, SHARES_UNKNOWN, STATS_LIMIT_UNAUTHENTICATED)
+			       ? NULL
+			       : stats_limit_name(STATS_LIMIT_UNAUTHENTICATED);
 	if (shared->n_conns > shared->max_conns &&
 		!make_room(conn, SHARES_ALL, STATS_LIMIT_CONNECTIONS))
 		return stats_limit_name(STATS_LIMIT_CONNECTIONS);
-	if (max_unknown > 0 && guard_wants_credential(shared->guard) &&
-		shares_count_unknown(shared->shares) > max_unknown &&
-		!make_room(conn, SHARES_UNKNOWN, STATS_LIMIT_UNAUTHENTICATED))
-		return stats_limit_name(STATS_LIMIT_UNAUTHENTICATED);
 	return NULL;
 }
 

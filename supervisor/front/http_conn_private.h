@@ -1,5 +1,5 @@
-/* The inside of a connection: shared by http_conn.c (its life), http_conn_read.c (requests) and
- * http_conn_write.c (answers and streams). */
+/* The inside of a connection: shared by http_conn.c (its life), http_conn_read.c (requests), http_conn_judge.c (what is
+ * decided by a request's head) and http_conn_write.c (answers and streams). */
 #pragma once
 
 #include "shared/limits.h"
@@ -60,6 +60,7 @@ struct http_conn {
 	bool has_fin : 1; /* it sends no more, and still wants its answers */
 	bool is_stream_counted : 1;
 	bool has_asked : 1; /* a request was answered */
+	bool has_more : 1;  /* `in` has more than one turn's share of requests */
 	bool is_taking : 1; /* take() is at work, and goes on when a handler returns */
 };
 
@@ -102,6 +103,17 @@ void http_conn_write_on(struct http_conn *conn);
 /* Reads again, in the next turn at the latest when the connection holds bytes that the descriptor does not tell
  * of. */
 void http_conn_resume_reading(struct http_conn *conn);
+
+/* Everything that is decided by the head alone. True: the body is wanted, *ret_route takes it, and *ret_ask has what it
+ * has left. False: it was answered; ret_ask->note, where it is set, is *ret_route's. */
+bool http_conn_decide(struct http_conn *conn, const struct http1_request *req,
+	const struct http_route **ret_route, struct http_ask *ret_ask);
+
+/* Its caller's usages pay for so many bytes. */
+void http_conn_pay(struct http_conn *conn, size_t n_bytes);
+
+/* The body may have been long under way, and the key revoked meanwhile. False: that was answered. */
+bool http_conn_is_still_let_in(struct http_conn *conn, const struct http_route *route);
 
 /* Frees a request whose body was not all there, with what its head handler left. NULL is fine. */
 void http_conn_free_pending(struct pending *pending);

@@ -4,6 +4,9 @@
  * incomplete is copied to the connection. A refusal that leaves unread input behind lingers: it reads
  * on for a moment, bounded, so that the client sees the answer and not a reset.
  *
+ * Of requests that come in one piece only so many are handled in one turn of the loop; the others wait in `in`, and
+ * nothing more is read before they are handled.
+ *
  * While a request is held, and while its answer is a stream after which the connection goes on, what
  * the client sends ahead stays in `in`, bounded; beyond the bound nothing is read, and the end of the
  * connection is noticed by the next write.
@@ -20,6 +23,8 @@ enum {
 	SCRATCH_BYTES = 64 * KIB,
 	SLOW_AFTER_MS = 5000, /* a body may pause for so long */
 	READS_PER_TURN = 4,
+	REQUESTS_PER_TURN =
+		8, /* of one connection: to judge a token costs, and others wait meanwhile */
 	LINGER_BYTES = 16 * MIB,
 	AHEAD_BYTES = 64 * KIB, /* of requests that come before the one ahead of them is answered */
 };
@@ -65,195 +70,6 @@ void http_conn_resume_reading(struct http_conn *conn)
 	(void)event_add(conn->readable, NULL);
 	if (http_io_has_pending(&conn->io))
 		event_active(conn->readable, EV_READ, 0);
-}
-
-static unsigned method_bit(enum http1_method method)
-{
-	switch (method) {
-	case HTTP1_GET:
-	case HTTP1_HEAD:
-		return HTTPD_GET;
-	case HTTP1_POST:
-		return HTTPD_POST;
-	case HTTP1_DELETE:
-		return HTTPD_DELETE;
-	case HTTP1_OPTIONS:
-	case HTTP1_PUT:
-	case HTTP1_PATCH:
-	case HTTP1_OTHER:
-		break;
-	}
-	return 0;
-}
-
-/* Where a request goes. */
-struct aim {
-	const struct http_route *route; /* NULL: there is no such path */
-	char *path;                     /* decoded; NULL: it is no text */
-	char *prefix;                   /* what stands before the route's path */
-	const char *domain;
-	bool is_domain; /* what stands there is the name of one */
-};
-
-static void aim_done(struct aim *aim)
-{
-	free(aim->prefix);
-	free(aim->path);
-}
-
-static void take_aim(const struct http_conn *conn, const struct http1_request *req, struct aim *ret)
-{
-	auto_strbuf path = { 0 };
-	size_t prefix_len;
-
-	*ret = (struct aim){ .domain = conn->domain };
-	if (!req->uri.path.at || uri_decode_path(req->uri.path, &path) < 0)
-		return;
-	ret->path = alloc_mem(path.data, path.len);
-	ret->route = httpd_find_route(
-		conn->shared->httpd, strbuf_get(&path), &prefix_len, &ret->is_domain);
-	if (!ret->route)
-		return;
-	ret->prefix = alloc_mem(path.data, prefix_len);
-	if (prefix_len > 0)
-		ret->domain = ret->prefix + 1;
-}
-
-/* The guard has not let it in, or has answered itself. */
-static void answer_refusal(
-	struct http_conn *conn, const struct http_route *route, const struct guard_verdict *verdict)
-{
-	static const struct http_reply granted = { .status = 204 };
-	auto_strbuf body = { 0 };
-
-	if (verdict->status == 204) {
-		http_conn_answer(conn, &granted);
-		return;
-	}
-	if (route && route->add_refusal)
-		route->add_refusal(&body, verdict->why);
-	else
-		http_reply_add_error(&body, verdict->why);
-	const struct http_reply reply = { .status = verdict->status,
-		.content_type = "application/json",
-		.body = body.data,
-		.body_len = body.len,
-		.extra = verdict->challenge.data };
-
-	stats_http_refused((unsigned)reply.status);
-	http_conn_answer(conn, &reply);
-}
-
-/* True: let in. */
-static bool pass_guard(
-	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
-{
-	const struct guard_ask ask = {
-		.request = req,
-		.origin = &conn->origin,
-		.path = aim->route ? aim->route->path : NULL,
-		.whole_path = aim->path,
-		.names = conn->io.tls ? tls_conn_get_names(conn->io.tls) : NULL,
-		.domain = aim->prefix && *aim->prefix && !aim->is_domain ? NULL : aim->domain,
-		.zone = aim->route ? aim->route->zone : GUARD_ZONE_TOOLS,
-		.is_loopback = conn->is_loopback,
-		.is_public = conn->shared->is_public,
-		.now_s = clock_wall_ms() / CLOCK_SECOND_MS,
-	};
-	auto_guard_verdict verdict = { 0 };
-
-	guard_judge(conn->shared->guard, &ask, &verdict);
-	conn->grants = verdict.grants;
-	verdict.grants = (struct strbuf){ 0 };
-	conn->caller.principal = TAKE(verdict.principal);
-	if (verdict.status)
-		answer_refusal(conn, aim->route, &verdict);
-	return !verdict.status;
-}
-
-static void pay(struct http_conn *conn, size_t n_bytes)
-{
-	for (int i = 0; i < USAGE_OFS && n_bytes > 0; i++)
-		usage_pay(conn->caller.usages[i], n_bytes);
-}
-
-/* Who looks after us is not counted. */
-static bool is_counted(const struct aim *aim)
-{
-	return !aim->route || aim->route->zone == GUARD_ZONE_TOOLS;
-}
-
-static bool admit(struct http_conn *conn, enum usage_of of)
-{
-	const struct door_refusal refusal = door_limits_admit(&conn->caller, of);
-
-	if (refusal.status)
-		http_conn_refuse_limit(conn, &refusal);
-	return !refusal.status;
-}
-
-/* True: its address may ask again. This comes before the guard: who guesses credentials is to be slowed down, and to
- * judge one costs more than to count it. A page's preflight comes before the request that counts. */
-static bool pass_limit_of_address(
-	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
-{
-	if (!is_counted(aim) || req->method == HTTP1_OPTIONS)
-		return true;
-	door_limits_know_address(conn->shared->door_limits, &conn->caller, &conn->origin.addr);
-	return admit(conn, USAGE_OF_ADDRESS);
-}
-
-/* True: and so may who it is. */
-static bool pass_limit_of_key(
-	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
-{
-	if (conn->caller.principal && conn->caller.principal->kind != PRINCIPAL_ANYBODY)
-		shares_note_known(conn->shared->shares, &conn->share);
-	if (!is_counted(aim))
-		return true;
-	door_limits_know_key(conn->shared->door_limits, &conn->caller);
-	if (!admit(conn, USAGE_OF_KEY))
-		return false;
-	pay(conn, (size_t)req->content_length);
-	return true;
-}
-
-/* Answers what no route has to be asked for. */
-static bool is_refused(
-	struct http_conn *conn, const struct http1_request *req, const struct aim *aim)
-{
-	const struct http_route *route = aim->route;
-
-	if (!route || (*aim->prefix && !aim->is_domain))
-		http_conn_refuse(conn, 404, "no such path; try /mcp, /sse, /health or /ready");
-	else if (req->method == HTTP1_OPTIONS)
-		http_conn_tell_methods(conn, route->methods);
-	else if (!(route->methods & method_bit(req->method)))
-		http_conn_refuse_method(conn, route->methods);
-	else
-		return false;
-	return true;
-}
-
-/* Everything that is decided by the head alone. True: the body is wanted. */
-static bool decide(struct http_conn *conn, const struct http1_request *req,
-	const struct http_route **ret_route, struct http_ask *ask)
-{
-	auto_(aim_done) struct aim aim;
-
-	take_aim(conn, req, &aim);
-	forwarded_find_client(
-		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
-	(void)client_addr_format(&conn->origin.addr, conn->caller.address);
-	if (!pass_limit_of_address(conn, req, &aim) || !pass_guard(conn, req, &aim) ||
-		!pass_limit_of_key(conn, req, &aim) || is_refused(conn, req, &aim))
-		return false;
-	ask->request = req;
-	ask->prefix = aim.prefix;
-	ask->origin = &conn->origin;
-	ask->domain = aim.domain;
-	*ret_route = aim.route;
-	return aim.route->head(aim.route->arg, conn, ask);
 }
 
 static void begin_body(struct http_conn *conn, const struct http1_request *req,
@@ -328,7 +144,7 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	conn->is_http10 = req.minor == 0;
 	/* A refusal does not wait for the rest of the body: then the connection ends with it. */
 	conn->keep_alive = req.keep_alive && whole;
-	if (!decide(conn, &req, &route, &ask)) {
+	if (!http_conn_decide(conn, &req, &route, &ask)) {
 		note_free(route, ask.note);
 		begin_head(conn);
 		return (size_t)used + (whole ? body_len : 0);
@@ -342,26 +158,6 @@ static size_t take_head(struct http_conn *conn, char *buf, size_t len)
 	note_free(route, ask.note);
 	begin_head(conn);
 	return (size_t)used + body_len;
-}
-
-/* The body may have been long under way, and the key revoked meanwhile. */
-static bool is_still_let_in(struct http_conn *conn, const struct http_route *route)
-{
-	struct principal *old = conn->caller.principal;
-	struct principal *now =
-		guard_renew(conn->shared->guard, old, clock_wall_ms() / CLOCK_SECOND_MS);
-	auto_guard_verdict verdict = { .status = 401,
-		.why = "this key or token is not valid any more" };
-
-	if (now) {
-		conn->caller.principal = principal_ref(now);
-		principal_unref(old);
-		return true;
-	}
-	stats_refused(STATS_REFUSED_EXPIRED);
-	strbuf_adds(&verdict.challenge, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
-	answer_refusal(conn, route, &verdict);
-	return false;
 }
 
 /* A trickle that would hold a place for as long as body_timeout allows. */
@@ -399,9 +195,9 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 		(void)strbuf_reserve(&pending->data, 0);
 		shares_stop_waiting(conn->shared->shares, &conn->share);
 		if (pending->is_chunked)
-			pay(conn, pending->data.len);
+			http_conn_pay(conn, pending->data.len);
 		if (pending->route->zone != GUARD_ZONE_TOOLS ||
-			is_still_let_in(conn, pending->route))
+			http_conn_is_still_let_in(conn, pending->route))
 			pending->route->body(pending->route->arg, conn, pending->note,
 				pending->data.data, pending->data.len);
 		begin_head(conn);
@@ -410,30 +206,45 @@ static size_t take_body(struct http_conn *conn, const char *buf, size_t len)
 	return used;
 }
 
-/* Takes as many requests as are there; what is incomplete, or comes too early, stays. Returns the
- * bytes used. */
+/* Takes as many requests as are there, but for what is too much for one turn; what is incomplete, or comes too early,
+ * stays. Returns the bytes used. */
 static size_t take(struct http_conn *conn, char *buf, size_t len)
 {
+	int n_requests = 0;
 	size_t used = 0;
 	size_t n = 1;
 
 	conn->is_taking = true;
-	while (used < len && n > 0 && conn->out.len == 0) {
+	while (used < len && n > 0 && conn->out.len == 0 && n_requests < REQUESTS_PER_TURN) {
 		n = 0;
-		if (conn->state == CONN_HEAD)
+		if (conn->state == CONN_HEAD) {
 			n = take_head(conn, buf + used, len - used);
-		else if (conn->state == CONN_BODY)
+			n_requests++;
+		} else if (conn->state == CONN_BODY) {
 			n = take_body(conn, buf + used, len - used);
+		}
 		used += n;
 	}
 	conn->is_taking = false;
-	return goes_on(conn) ? used : len; /* else nobody reads what follows */
+	if (!goes_on(conn))
+		return len; /* nobody reads what follows */
+	conn->has_more = used < len && n > 0 && conn->out.len == 0;
+	return used;
+}
+
+/* In the next turn, after what others have to say in it. */
+static void go_on_later(struct http_conn *conn)
+{
+	static const struct timeval at_once = { 0 };
+
+	if (conn->has_more)
+		(void)event_add(conn->readable, &at_once);
 }
 
 /* A head that has begun must be complete in time; one that waits for an answer to be read need not. */
 static void watch_head(struct http_conn *conn)
 {
-	if (conn->state == CONN_HEAD && conn->in.len > 0 && conn->out.len == 0 &&
+	if (conn->state == CONN_HEAD && conn->in.len > 0 && conn->out.len == 0 && !conn->has_more &&
 		conn->expiry != conn->shared->head_expiry)
 		http_conn_set_deadline(conn, conn->shared->head_expiry);
 }
@@ -441,7 +252,7 @@ static void watch_head(struct http_conn *conn)
 /* A client that sends no more has been answered: all that is left is less than a request. */
 static void end_if_all_answered(struct http_conn *conn)
 {
-	if (conn->has_fin && conn->out.len == 0 &&
+	if (conn->has_fin && conn->out.len == 0 && !conn->has_more &&
 		(conn->state == CONN_HEAD || conn->state == CONN_BODY))
 		http_conn_kill(conn);
 }
@@ -454,6 +265,7 @@ void http_conn_process(void *arg)
 	size_t used;
 
 	conn->in = (struct strbuf){ 0 };
+	conn->has_more = false;
 	used = in.len > 0 ? take(conn, in.data, in.len) : 0;
 	if (used < in.len && goes_on(conn)) {
 		memmove(in.data, in.data + used, in.len - used);
@@ -465,6 +277,7 @@ void http_conn_process(void *arg)
 	end_if_all_answered(conn);
 	if (goes_on(conn) && conn->out.len == 0)
 		update_reading(conn);
+	go_on_later(conn);
 }
 
 static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
@@ -481,6 +294,7 @@ static void take_bytes(struct http_conn *conn, char *bytes, size_t len)
 		watch_head(conn);
 	if (is_full(conn))
 		update_reading(conn);
+	go_on_later(conn);
 }
 
 static void drop_bytes(struct http_conn *conn, size_t len)
@@ -557,14 +371,21 @@ void http_conn_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *conn = arg;
 
+	if (what & EV_TIMEOUT)
+		(void)event_add(
+			conn->readable, NULL); /* libevent has taken it out: go_on_later() */
 	if (conn->io.writer_waits_to_read) {
 		http_conn_write_on(conn);
+		return;
+	}
+	if (conn->has_more) {
+		http_conn_process(conn);
 		return;
 	}
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		ssize_t n = http_io_read(&conn->io, scratch, sizeof(scratch));
 
-		if (!take_read(conn, n) || conn->out.len > 0 || is_full(conn))
+		if (!take_read(conn, n) || conn->out.len > 0 || is_full(conn) || conn->has_more)
 			return;
 		if ((size_t)n < sizeof(scratch) && !http_io_has_pending(&conn->io))
 			return;

@@ -1,20 +1,20 @@
-/* The keys that are taken at the door: those of the keys file (shared/keys_file.h), read again at once when it changes.
+/* The keys that are taken at the door: those of the keys file (shared/keys_file.h), read again at once when it changes,
+ * and within two seconds where the system does not tell (a link into another folder, a file system that others write).
  *
- * A shown key is looked up by the digest of its whole text, and what is found is compared in constant time, so the time
- * that it takes tells nothing of the keys that there are. A file that is wrong, or open to others, is not taken: the
- * keys stay as they were, and the log and the status say so. A file that vanishes takes all keys with it.
+ * A file that is wrong, or open to others, is not taken: the keys stay as they were, and the log and the status say so.
+ * A file that vanishes takes all keys with it.
  *
  * Source: inotify(7). */
 #pragma once
 
 #include "shared/fail.h"
-#include "shared/span.h"
+#include "supervisor/front/key_set.h"
 #include "supervisor/loop.h"
-#include "supervisor/mcp/principal.h"
 
 struct keys;
 
-/* `changed` runs when other keys hold than before. */
+/* `changed` runs when other keys hold than before, and when there is another file that is not taken: the first file makes
+ * a credential wanted, whatever is wrong with it. */
 struct keys *keys_new(struct loop *loop, void (*changed)(void *arg), void *arg);
 void keys_free(struct keys *keys);
 
@@ -28,12 +28,6 @@ void keys_reload(struct keys *keys);
 /* Why the file is not taken as it is now; "": it is. Borrowed. */
 const char *keys_get_fault(const struct keys *keys);
 size_t keys_count(const struct keys *keys);
-
-enum keys_verdict {
-	KEYS_OK,
-	KEYS_UNKNOWN,
-	KEYS_EXPIRED,
-};
 
 /* KEYS_OK: *ret is whom it stands for, a reference of the caller's. KEYS_EXPIRED: *ret is whom it stood for. */
 enum keys_verdict keys_judge(

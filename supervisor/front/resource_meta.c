@@ -13,8 +13,9 @@ static const char not_offered[] = "offline_access";
 
 /* --- endpoints ----------------------------------------------------------------------------------- */
 
-/* "/mcp", or "/git/mcp" where git is a domain. */
-static bool is_endpoint(const struct conf *conf, const char *path)
+/* "/mcp", or "/git/mcp" for any name that a domain may have: whoever has shown no credential yet does not learn which
+ * there are. */
+static bool is_endpoint(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	auto_free char *domain = NULL;
@@ -25,7 +26,7 @@ static bool is_endpoint(const struct conf *conf, const char *path)
 	if (!known || slash == path)
 		return known;
 	domain = alloc_mem(path + 1, (size_t)(slash - path) - 1);
-	return conf_find_domain(conf, domain) != NULL;
+	return conf_is_domain_name(domain);
 }
 
 static void add_audience(struct conf_strs *list, char *text)
@@ -123,7 +124,7 @@ static bool add_path(
 		strbuf_add(out, own.at, own.len);
 	else
 		strbuf_adds(out, place->path);
-	return !*place->path || is_endpoint(conf, place->path) || span_is(own, place->path);
+	return !*place->path || is_endpoint(place->path) || span_is(own, place->path);
 }
 
 static json_t *offered_scopes(const struct conf *conf)
@@ -192,7 +193,7 @@ static bool add_meta_url(
 	if (!has_meta(conf) || !add_base(conf, place, out))
 		return false;
 	strbuf_adds(out, RESOURCE_META_PATH);
-	if (!is_endpoint(conf, place->path))
+	if (!is_endpoint(place->path))
 		whole.path = "";
 	return add_path(conf, &whole, out);
 }

@@ -5,6 +5,8 @@
  * that has no path of its own, or is not set, each endpoint is a resource: its path behind auth.resource, or behind
  * the scheme and host that the request was sent to.
  *
+ * Whether there is a domain of that name is not told: these documents are for everybody.
+ *
  * There are none without an issuer, and without an authorization server that a client could be sent to (auth.issuer
  * may be no URL, when tokens are made by hand).
  *

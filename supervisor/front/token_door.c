@@ -104,6 +104,13 @@ bool token_door_is_open(const struct token_door *door)
 	return door->rules != NULL;
 }
 
+bool token_door_lets_go_on(
+	const struct token_door *door, const struct principal *principal, int64_t now_s)
+{
+	return door->rules && streq(principal->credential, door->rules->issuer) &&
+	       now_s < principal->expires_s;
+}
+
 /* --- whom a token stands for --------------------------------------------------------------------- */
 
 /* For people: one line, not too long. (The identity is the whole text.) */
@@ -138,6 +145,7 @@ static struct principal *make_principal(
 		"%s:%s %s", claims->subject ? "token" : "token-client", rules->issuer, who);
 	struct principal *principal = principal_new(PRINCIPAL_TOKEN, name, identity);
 
+	principal->credential = alloc_str(rules->issuer);
 	principal->expires_s = claims->expires_s;
 	for (size_t i = 0; i < known->n; i++) {
 		if (has_scope(claims, known->items[i].scope))

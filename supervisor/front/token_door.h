@@ -29,6 +29,10 @@ void token_door_abandon(struct token_door *door);
 /* Tokens are taken: auth.issuer is set. */
 bool token_door_is_open(const struct token_door *door);
 
+/* What was opened with this principal's token may go on: the issuer is still trusted, and it has not expired. */
+bool token_door_lets_go_on(
+	const struct token_door *door, const struct principal *principal, int64_t now_s);
+
 /* TOKEN_OK: *ret is whom it stands for, a reference of the caller's. Else `fail` has words for the log. With
  * TOKEN_NO_KEYS the same token may be right soon. */
 enum token_verdict token_door_judge(struct token_door *door, struct span token, int64_t now_s,

@@ -24,9 +24,9 @@ enum principal_kind {
 struct principal {
 	unsigned n_refs;
 	enum principal_kind kind;
-	char *name;     /* for people and the log: "ci", a token's subject; "" for anybody */
-	char *identity; /* the same for the same key or subject, of no other: "key:ci" */
-	char *credential; /* which of its texts or certificates was shown, no secret; NULL: there is but one */
+	char *name;       /* for people and the log: "ci", a token's subject; "" for anybody */
+	char *identity;   /* the same for the same key or subject, of no other: "key:ci" */
+	char *credential; /* which of its texts or certificates was shown, a token's issuer; no secret; NULL: there is but one */
 	struct conf_strs domains; /* globs; empty: all */
 	struct conf_strs tools;   /* globs of names as they are listed; empty: all */
 	struct conf_grants

@@ -13,6 +13,7 @@ enum {
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_SECOND (1000 * NS_PER_MS)
+#define MAX_DEBT_NS (INT64_C(24) * 60 * 60 * NS_PER_SECOND) /* of bytes */
 
 struct usage {
 	LIST_ENTRY(usage) in_bucket;
@@ -208,9 +209,19 @@ static int64_t refuse(enum stats_limit limit, int64_t wait, const char **ret_lim
 	return wait;
 }
 
+/* The requests that may come at once. The common number belongs to the common rate. */
+static int64_t burst_of(const struct usage *usage, unsigned rate)
+{
+	unsigned burst = usage->own.burst;
+
+	if (burst == 0 && usage->own.rate == 0)
+		burst = usage->owner->quota.burst;
+	return burst ? burst : 2 * (int64_t)rate;
+}
+
 int64_t usage_admit(struct usage *usage, const char **ret_limit)
 {
-	const struct conf_quota *quota;
+	unsigned rate;
 	int64_t now;
 	int64_t each;
 	int64_t wait;
@@ -221,12 +232,11 @@ int64_t usage_admit(struct usage *usage, const char **ret_limit)
 	wait = wait_ms(usage->bytes_full_ns, NS_PER_SECOND, now);
 	if (wait > 0)
 		return refuse(bytes_limits[usage->owner->of], wait, ret_limit);
-	quota = usage->own.rate ? &usage->own : &usage->owner->quota;
-	if (quota->rate == 0)
+	rate = usage->own.rate ? usage->own.rate : usage->owner->quota.rate;
+	if (rate == 0)
 		return 0;
-	each = NS_PER_SECOND / quota->rate;
-	wait = wait_ms(usage->requests_full_ns,
-		((quota->burst ? quota->burst : 2 * quota->rate) - 1) * each, now);
+	each = NS_PER_SECOND / rate;
+	wait = wait_ms(usage->requests_full_ns, (burst_of(usage, rate) - 1) * each, now);
 	if (wait > 0)
 		return refuse(rate_limits[usage->owner->of], wait, ret_limit);
 	usage->requests_full_ns =
@@ -237,6 +247,7 @@ int64_t usage_admit(struct usage *usage, const char **ret_limit)
 void usage_pay(struct usage *usage, size_t n_bytes)
 {
 	size_t rate = 0;
+	double debt;
 	int64_t now;
 
 	if (usage)
@@ -245,8 +256,9 @@ void usage_pay(struct usage *usage, size_t n_bytes)
 	if (rate == 0)
 		return;
 	now = now_ns(usage->owner);
-	usage->bytes_full_ns = (usage->bytes_full_ns > now ? usage->bytes_full_ns : now) +
-			       (int64_t)((double)n_bytes / (double)rate * (double)NS_PER_SECOND);
+	debt = usage->bytes_full_ns > now ? (double)(usage->bytes_full_ns - now) : 0;
+	debt += (double)n_bytes / (double)rate * (double)NS_PER_SECOND;
+	usage->bytes_full_ns = now + (debt < (double)MAX_DEBT_NS ? (int64_t)debt : MAX_DEBT_NS);
 }
 
 /* --- public -------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  *
  * Things (sessions, streams, calls, connections) are counted while they last. Requests and their bytes go through
  * token buckets, kept as the time at which the bucket will be full again (GCRA: one number, no timer). Bytes are paid
- * afterwards: who has overdrawn waits. A usage without things whose buckets are full is forgotten; of the others that
+ * afterwards: who has overdrawn waits, a day at most. A usage without things whose buckets are full is forgotten; of the others that
  * nobody holds only so many are kept, the oldest leave first. */
 #pragma once
 

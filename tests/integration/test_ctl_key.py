@@ -193,6 +193,10 @@ def test_mode_and_what_is_left_behind(keys):
     keys.add("ci")
     assert stat.S_IMODE(keys.path.stat().st_mode) == 0o640
     assert sorted(os.listdir(keys.path.parent)) == ["keys.json", "keys.json.lock"]
+    for before, after in ((0o600, 0o600), (0o644, 0o640)):  # nobody gets to read it who could not
+        keys.path.chmod(before)
+        keys.add(f"key-{before:o}")
+        assert stat.S_IMODE(keys.path.stat().st_mode) == after
 
 
 @BY_ROOT

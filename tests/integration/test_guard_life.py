@@ -268,6 +268,19 @@ def test_probes_tell_no_words(start_fleet, keys):
     assert fleet.get("/health").json() == {"status": "alive"}
 
 
+def test_nothing_is_told_by_a_challenge(start, keys, tmp_path):
+    """Nor by what it points to."""
+    key_set = tokens.write_key_set(tmp_path / "set.json", tokens.Key("ES256", "k"))
+    fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE], "jwks_file": key_set}})
+
+    def told(name):
+        head, _ = ask(fleet, "POST", f"/{name}/mcp", JSON, {})
+        meta = fleet.get(f"/.well-known/oauth-protected-resource/{name}/mcp")
+        return head.status, head.header("WWW-Authenticate").replace(name, "X"), meta.status, meta.body.decode().replace(name, "X")
+
+    assert told("one") == told("none")
+
+
 def test_a_challenge_for_want_of_scope(start, keys, tmp_path):
     issuer = tokens.Key("ES256", "k")
     fleet = start({"auth": {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE],
@@ -418,6 +431,18 @@ def test_an_expired_token_ends_what_it_opened(start, tmp_path):
     assert all(has_ended(stream) for stream in streams)
 
 
+def test_another_issuer_ends_what_a_token_opened(start, tmp_path):
+    issuer = tokens.Key("ES256", "k")
+    settings = {"issuer": tokens.ISSUER, "audience": [tokens.AUDIENCE], "jwks_file": tokens.write_key_set(tmp_path / "set", issuer)}
+    fleet = start({"auth": settings})
+    token = issuer.sign(tokens.claims())
+    streams = open_streams(fleet, token)
+    fleet.write_settings(auth={**settings, "issuer": "https://other.example"})
+    fleet.signal(signal.SIGHUP)
+    assert all(has_ended(stream) for stream in streams)
+    assert status_of(fleet, bearer(token)) == 401
+
+
 def test_a_key_that_may_less_than_before(start, keys):
     key = keys.make("ci")
     fleet = start()
@@ -476,6 +501,15 @@ def test_the_first_key_closes_the_door(start, keys):
     key = keys.make("first")
     assert stream.has_ended(5 * fleets.SLOWNESS)
     assert (status_of(fleet, {}), status_of(fleet, bearer(key))) == (401, 200)
+
+
+def test_a_first_file_that_is_broken_closes_the_door(start, keys):
+    """Somebody wants keys: that they cannot be read lets nobody in."""
+    fleet = start()
+    assert status_of(fleet, {}) == 200
+    keys.put('{"version": 1, "keys": []}', 0o644)
+    fleets.wait_until(lambda: status_of(fleet, {}) == 401, 5, "a key is wanted")
+    assert "chmod 0640" in fleet.log()
 
 
 def test_auth_none_is_said_by_a_reload(start, keys):

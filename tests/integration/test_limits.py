@@ -132,6 +132,33 @@ def test_guessing_counts(start_fleet, keys):
     assert head(fleet, **keys.bearer("one")).status == 429  # who guesses and who knows are one address
 
 
+@pytest.mark.parametrize(("method", "path"), [("OPTIONS", "/mcp"), ("GET", "/metrics"), ("HEAD", "/status"), ("GET", "/nothing")])
+def test_guessing_counts_everywhere(start_fleet, keys, method, path):
+    """Wherever a credential is judged: a signature costs more than all else that a stranger can ask for."""
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 2}},
+                                  "admin": {"listen": f"127.0.0.1:{fleets.free_port()}", "public": True}})
+    with fleet.connect() as connection:
+        statuses = []
+        for _ in range(4):
+            connection.request(method, path, {"Authorization": "Bearer mcpf_abcdefgh_" + "A" * 43})
+            statuses.append(connection.read_response(method).status)
+    assert (statuses[:2], statuses[-1]) == ([401, 401], 429)
+
+
+def test_preflights_do_not_count(start_fleet):
+    fleet = start_fleet(settings={"limits": {"per_address": {"rate": 1, "burst": 1}},
+                                  "http": {"allowed_origins": ["https://app.example"]}})
+    for _ in range(5):
+        with fleet.connect() as connection:
+            connection.request("OPTIONS", "/mcp", {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"})
+            assert connection.read_response("OPTIONS").status == 204
+    assert head(fleet).status == 200
+    refused = head(fleet, Origin="https://app.example")
+    assert (refused.status, refused.header("Access-Control-Allow-Origin")) == (429, "https://app.example")  # the page reads it
+    refused = head(fleet, Origin="https://evil.example")
+    assert (refused.status, refused.header("Access-Control-Allow-Origin")) == (429, None)
+
+
 def test_clients_behind_a_proxy(start_fleet):
     """Each has its own share; the proxy itself may have as many connections as it likes."""
     fleet = start_fleet(settings={"auth": "none", "http": {"trusted_proxies": ["127.0.0.1"]},
@@ -213,6 +240,25 @@ def test_a_flood_keeps_nobody_out(start_fleet, keys, wants_keys):
         limits = reached(fleet)
         assert limits["limits.unauthenticated" if wants_keys else "limits.connections"] >= 500
     for each in held:
+        each.close()
+
+
+def test_strangers_take_the_places_of_strangers(start_fleet, keys):
+    """With all places taken, too: whoever has shown a key is not closed for one who may not have more of them."""
+    fleet = start_fleet(settings={"limits": {"connections": 20, "unauthenticated": 8}})
+    request = f"HEAD /sse HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys.text['one']}\r\n\r\n".encode()
+    strangers = [connect_from(fleet, f"127.0.1.{i}") for i in range(1, 9)]
+    known = []
+    for _ in range(12):
+        known.append(connect_from(fleet, "127.0.0.7"))
+        known[-1].sendall(request)
+        assert known[-1].recv(1000).startswith(b"HTTP/1.1 200")
+    strangers += [connect_from(fleet, f"127.0.2.{i}") for i in range(1, 21)]
+    fleets.wait_until(lambda: reached(fleet).get("limits.unauthenticated", 0) >= 20, 5, "strangers were closed")
+    for each in known:
+        each.sendall(request)
+        assert each.recv(1000).startswith(b"HTTP/1.1 200")
+    for each in strangers:
         each.close()
 
 

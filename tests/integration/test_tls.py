@@ -433,6 +433,37 @@ def test_client_certificates(start_tls, authority, clients, mode):
         assert "it shows no certificate (tls.client_certs)" in fleet.log()
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_ticket_is_no_certificate(start_tls, authority, clients, tmp_path, version):
+    """A session that is resumed is the same client's; after a reload with another authority there is no resuming."""
+    _, shown = clients
+    other = certs.Authority(tmp_path, "Third authority")
+    fleet = start_tls({"client_ca_file": authority.path, "client_certs": "required"})
+    context = authority.context(shown["good"])
+    context.minimum_version = context.maximum_version = version
+
+    def resume(session):
+        """The status of a request, whether it was resumed, and the session's ticket; None: refused."""
+        raw = socket.create_connection(("127.0.0.1", fleet.tls_port), 15 * fleets.SLOWNESS)
+        try:
+            with context.wrap_socket(raw, server_hostname="localhost", session=session) as talk:
+                talk.sendall(b"HEAD /sse HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                answer = talk.recv(1000)
+                return (int(answer.split()[1]), talk.session_reused, talk.session) if answer else None
+        except (ssl.SSLError, ConnectionError):
+            return None
+
+    first = resume(None)
+    assert first[:2] == (200, False)
+    again = resume(first[2])
+    assert again[:2] == (200, True)
+    fleet.settings["tls"]["client_ca_file"] = str(other.path)
+    fleet.write_settings()
+    fleet.signal(signal.SIGHUP)
+    fleets.wait_until(lambda: resume(None) is None, 10, "the other authority holds")
+    assert resume(again[2]) is None
+
+
 # --- the certificate is replaced ------------------------------------------------------------------
 
 

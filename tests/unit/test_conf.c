@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -762,6 +763,18 @@ static void test_passed_sockets(void **state)
 	assert_false(conf_wants_credential(open));
 }
 
+/* One that is not there wants none; whether there is one that cannot be looked at is not known. */
+static void test_keys_file_that_cannot_be_looked_at(void **state)
+{
+	auto_free char *text = alloc_printf("auth: {keys_file: %s/loop.json}", real_folder);
+	auto_(conf_freep) struct conf *conf = load_text(text);
+
+	assert_false(conf_wants_credential(conf));
+	assert_int_equal(symlink("loop.json", "loop.json"), 0); /* leads to itself */
+	assert_true(conf_wants_credential(conf));
+	assert_int_equal(unlink("loop.json"), 0);
+}
+
 static void test_built_in(void **state)
 {
 	struct conf_sources src = { .default_path = "absent/fleet.yaml", .get_env = fake_env };
@@ -1466,6 +1479,7 @@ int main(void)
 		TEST(tokens),
 		TEST(hosts_and_origins),
 		TEST(passed_sockets),
+		TEST(keys_file_that_cannot_be_looked_at),
 		TEST(built_in),
 		TEST(default_path),
 		TEST(no_root_by_silence),

@@ -43,15 +43,15 @@ static const struct {
 };
 
 /* What the guard makes of it: 421, 403, or 0. */
-static int judge(const struct conf_http *conf, const char *text, bool is_loopback)
+static int judge(const struct conf_http *conf, const char *text, enum hosts_reach reach)
 {
 	struct http1_request req;
 	struct span origin = { 0 };
 
 	assert_true(parse_head(text, &req));
-	if (!hosts_allow(conf, &req, is_loopback))
+	if (!hosts_allow(conf, &req, reach))
 		return 421;
-	if (!hosts_allow_origin(conf, &req, is_loopback, &origin))
+	if (!hosts_allow_origin(conf, &req, reach, &origin))
 		return 403;
 	assert_int_equal(origin.at != NULL, http1_header(&req, "origin", NULL).at != NULL);
 	return 0;
@@ -59,7 +59,7 @@ static int judge(const struct conf_http *conf, const char *text, bool is_loopbac
 
 static void check(const struct conf_http *conf, const char *text, bool is_loopback, int expected)
 {
-	int status = judge(conf, text, is_loopback);
+	int status = judge(conf, text, is_loopback ? HOSTS_LOOPBACK : HOSTS_GUARDED);
 
 	if (status != expected)
 		fail_msg("%d, not %d, on %s: %s", status, expected,
@@ -82,6 +82,37 @@ static void test_without_lists(void **unused)
 		make_head(text, sizeof(text), cases[i].host, cases[i].origin);
 		check(&none, text, true, cases[i].on_loopback);
 		check(&none, text, false, cases[i].elsewhere);
+	}
+}
+
+/* DNS rebinding: the page's own name leads here. */
+static void test_where_nobody_is_asked(void **unused)
+{
+	static char *ours[] = { (char *)(uintptr_t) "fleet.example.org" };
+	static const struct conf_http none;
+	static const struct conf_http named = { .allowed_hosts = { ours, 1 } };
+	static const struct {
+		const char *host;
+		const char *origin;
+		int unnamed; /* without allowed_hosts */
+		int named;
+	} pages[] = {
+		{ "fleet.example.org", NULL, 0, 0 },
+		{ "fleet.example.org", "http://fleet.example.org", 403, 0 },
+		{ "evil.example:8000", "http://evil.example:8000", 403, 421 },
+		{ "192.0.2.1:8000", "http://192.0.2.1:8000", 0, 421 },
+		{ "[2001:db8::1]:8000", "http://[2001:db8::1]:8000", 0, 421 },
+		{ "localhost:8000", "http://localhost:8000", 0, 421 },
+		{ "1.evil.example", "http://1.evil.example", 403, 421 },
+		{ "192.0.2.1.", "http://192.0.2.1.", 403, 421 },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(pages); i++) {
+		char text[512];
+
+		make_head(text, sizeof(text), pages[i].host, pages[i].origin);
+		assert_int_equal(judge(&none, text, HOSTS_OPEN), pages[i].unnamed);
+		assert_int_equal(judge(&named, text, HOSTS_OPEN), pages[i].named);
 	}
 }
 
@@ -175,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_lists),
+		cmocka_unit_test(test_where_nobody_is_asked),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_any),
 		cmocka_unit_test(test_two_origins),

@@ -274,6 +274,26 @@ static unsigned count(const char *text, const char *word)
 #define HOST "Host: localhost\r\n"
 #define POST(length) "POST /post HTTP/1.1\r\n" HOST "Content-Length: " length "\r\n\r\n"
 
+/* Many requests in one piece, and then it sends no more: all are answered, but another need not wait for that. */
+static void test_many_in_one_piece(void **unused)
+{
+	const unsigned n = 200;
+	auto_close int other = connect_one();
+	auto_strbuf all = { 0 };
+	const char *answers;
+
+	for (unsigned i = 0; i < n; i++)
+		strbuf_adds(&all, POST("1") "a");
+	assert_int_equal(send(world.client, all.data, all.len, MSG_NOSIGNAL), (ssize_t)all.len);
+	assert_int_equal(shutdown(world.client, SHUT_WR), 0);
+	say_to(other, POST("1") "B");
+	answers = hear();
+	assert_int_equal(count(answers, " 202 "), n);
+	assert_non_null(strstr(answers, "<EOF>"));
+	assert_int_equal(world.bodies.len, 2 * (n + 1)); /* each with a mark behind it */
+	assert_in_range(strcspn(world.bodies.data, "B"), 0, n);
+}
+
 static void test_keeps_the_connection(void **unused)
 {
 	for (int i = 0; i < 3; i++) {
@@ -801,8 +821,12 @@ static void test_rate_of_an_address(void **unused)
 	assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
 	assert_non_null(strstr(answer, "limits.per_address.rate"));
 	assert_null(strstr(answer, "<EOF>")); /* the connection goes on */
-	assert_null(
+	assert_non_null(
 		strstr(ask_with_quota(&quota, "OPTIONS /get HTTP/1.1\r\n" HOST "\r\n"), " 429 "));
+	assert_null(strstr(ask_with_quota(&quota,
+				   "OPTIONS /get HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n"
+				   "Access-Control-Request-Method: POST\r\n\r\n"),
+		" 429 ")); /* a page asks whether it may ask */
 	loop_fake_advance(world.loop, 1000);
 	assert_non_null(strstr(ask_with_quota(&quota, get), "hello"));
 }
@@ -1239,6 +1263,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_keeps_the_connection),
+		TEST(test_many_in_one_piece),
 		TEST(test_close_in_one_piece),
 		TEST(test_close_in_two_pieces),
 		TEST(test_refusal_in_two_pieces),

@@ -304,6 +304,65 @@ static void test_another_path(void **unused)
 	assert_int_equal(judge(world.text[0], NOW, NULL), KEYS_UNKNOWN);
 }
 
+static void pass_time(int64_t ms)
+{
+	loop_fake_advance(world.loop, ms);
+	turn();
+}
+
+/* The folder of a link tells nothing of a file in another. */
+static void test_link_to_another_folder(void **unused)
+{
+	auto_(keys_file_freep) struct keys_file *file = make_file(0);
+	auto_free char *links = alloc_printf("%s.links", world.folder);
+	auto_free char *link = alloc_printf("%s/keys.json", links);
+
+	write_file(file, 0640);
+	assert_int_equal(mkdir(links, 0700), 0);
+	assert_int_equal(symlink(world.path, link), 0);
+	keys_set_path(world.keys, link);
+	assert_int_equal(judge(world.text[0], NOW, "a"), KEYS_OK);
+	keys_file_remove(file, &file->keys[0]);
+	write_file(file, 0640);
+	pass_time(2000);
+	assert_int_equal(judge(world.text[0], NOW, NULL), KEYS_UNKNOWN);
+	(void)unlink(link);
+	(void)rmdir(links);
+}
+
+/* Another folder takes the place of the one that is watched. */
+static void test_folder_replaced(void **unused)
+{
+	auto_(keys_file_freep) struct keys_file *file = make_file(0);
+	auto_free char *away = alloc_printf("%s.away", world.folder);
+	auto_free char *old = alloc_printf("%s/keys.json", away);
+
+	write_file(file, 0640);
+	keys_set_path(world.keys, world.path);
+	assert_int_equal(rename(world.folder, away), 0);
+	assert_int_equal(mkdir(world.folder, 0700), 0);
+	write_file(file, 0640);
+	pass_time(2000);
+	assert_int_equal(judge(world.text[0], NOW, "a"), KEYS_OK);
+	keys_file_remove(file, &file->keys[0]);
+	write_file(file, 0640);
+	turn(); /* it is watched now */
+	assert_int_equal(judge(world.text[0], NOW, NULL), KEYS_UNKNOWN);
+	(void)unlink(old);
+	(void)rmdir(away);
+}
+
+/* A first file that is broken is one all the same: whoever asks whether there is one has to ask again. */
+static void test_first_file_is_bad(void **unused)
+{
+	keys_set_path(world.keys, world.path);
+	world.n_changes = 0;
+	write_bytes("{}", 2, 0640);
+	turn();
+	assert_string_not_equal(keys_get_fault(world.keys), "");
+	assert_int_equal(world.n_changes, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -317,6 +376,9 @@ int main(void)
 		TEST(changes_hold_at_once),
 		TEST(bad_files),
 		TEST(another_path),
+		TEST(link_to_another_folder),
+		TEST(folder_replaced),
+		TEST(first_file_is_bad),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include "shared/keys_file.h"
 
 #define HASH "sha256:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define OTHER_HASH "sha256:ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define HEAD "{\"version\": 1, \"keys\": ["
 #define MADE "\"created\": \"2026-01-31T12:00:00Z\""
 #define CI "\"name\": \"ci\", \"id\": \"abcdefg2\", " MADE
@@ -76,7 +77,8 @@ static void test_round_trip(void **unused)
 		"\"calls\": 4, \"bytes_rate\": 1073741824, \"created\": \"1970-01-01T00:00:00Z\", "
 		"\"expires\": \"9999-12-31T23:59:59Z\", \"rotated\": {\"hash\": \"" HASH
 		"\", \"until\": \"2000-02-29T00:00:00Z\"}},\n"
-		"{\"name\": \"b\", \"id\": \"bbbbbbbb\", \"hash\": \"" HASH "\", " MADE "}\n]}\n";
+		"{\"name\": \"b\", \"id\": \"bbbbbbbb\", \"hash\": \"" OTHER_HASH "\", " MADE
+		"}\n]}\n";
 	struct fail fail = { 0 };
 	auto_(keys_file_freep) struct keys_file *file = parse(text, &fail);
 	auto_strbuf out = { 0 };
@@ -163,6 +165,9 @@ static void test_refused(void **unused)
 			"key b: another has the id abcdefg2 too" },
 		{ HEAD "{" CI_KEY ", \"certificates\": [\"a\", \"a\"]}]}",
 			"key ci: the certificate \"a\" stands in the file twice" },
+		{ HEAD "{" CI_KEY "},{\"name\": \"b\", \"id\": \"abcdefg3\", " MADE
+		       ", \"hash\": \"" HASH "\"}]}",
+			"have the same hash" },
 		{ HEAD "]} x", "not valid JSON" },
 	};
 
@@ -182,9 +187,9 @@ static void add_keys(struct strbuf *text, size_t n)
 	for (size_t i = 0; i < n; i++)
 		strbuf_addf(text,
 			"%s{\"name\": \"k%zu\", \"id\": \"%c%c%c%caaaa\", " MADE
-			", \"hash\": \"" HASH "\"}",
+			", \"hash\": \"sha256:%064zx\"}",
 			i ? "," : "", i, (int)('a' + i % 26), (int)('a' + i / 26 % 26),
-			(int)('a' + i / 676 % 26), (int)('a' + i / 17576 % 26));
+			(int)('a' + i / 676 % 26), (int)('a' + i / 17576 % 26), i);
 	strbuf_adds(text, "]}");
 }
 

@@ -84,6 +84,42 @@ static void test_rate(void **unused)
 	usage_unref(usage);
 }
 
+/* A key may have more at once, at the rate of all. */
+static void test_burst_of_its_own(void **unused)
+{
+	const struct conf_quota quota = { .rate = 1, .burst = 1 };
+	const struct conf_quota more = { .burst = 3 };
+	const struct conf_quota faster = { .rate = 2 };
+	struct usage *usage;
+
+	usages_set_quota(world.keys, &quota);
+	usage = usages_get(world.keys, "more", &more);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(usage_admit(usage, &limit), 0);
+	assert_int_equal(usage_admit(usage, &limit), 1000);
+	usage_unref(usage);
+	usage = usages_get(
+		world.keys, "faster", &faster); /* the common burst is not for this rate */
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(usage_admit(usage, &limit), 0);
+	assert_int_equal(usage_admit(usage, &limit), 500);
+	usage_unref(usage);
+}
+
+static void test_no_debt_is_longer_than_a_day(void **unused)
+{
+	const struct conf_quota quota = { .bytes_rate = 1 };
+	const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
+	struct usage *usage;
+
+	usages_set_quota(world.keys, &quota);
+	usage = usages_get(world.keys, "a", NULL);
+	for (int i = 0; i < 1000; i++)
+		usage_pay(usage, (size_t)64 << 20);
+	assert_int_equal(usage_admit(usage, &limit), day_ms - 1000);
+	usage_unref(usage);
+}
+
 static void test_burst_is_twice_the_rate(void **unused)
 {
 	const struct conf_quota own = { .rate = 5 };
@@ -146,6 +182,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(things),
 		TEST(rate),
+		TEST(burst_of_its_own),
+		TEST(no_debt_is_longer_than_a_day),
 		TEST(burst_is_twice_the_rate),
 		TEST(bytes_are_paid_afterwards),
 		TEST(memory_is_bounded),
