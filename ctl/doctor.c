@@ -75,8 +75,8 @@ const struct verb verb_doctor = {
 	.name = "doctor",
 	.args = "",
 	.summary = "look at all that the fleet needs, and say what to do",
-	.help = "Daemon, settings, listeners, sockets, folders, programs, keys, kernel, limits, clock, and the gateway\n"
-		"from here and back. Works also while no daemon runs. As root it sees more: what the daemon's\n"
+	.help = "Daemon, settings, listeners and the certificates that they show, sockets, folders, programs, keys, kernel,\n"
+		"limits, clock, and the gateway from here and back. Works also while no daemon runs. As root it sees more: what the daemon's\n"
 		"user may do, and who has taken a port. Exit status: 0 nothing fails, 1 something does.",
 	.run = run_doctor,
 };

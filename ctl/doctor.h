@@ -25,8 +25,10 @@ void doctor_check_paths(struct doctor *doctor);
 void doctor_check_programs(struct doctor *doctor);
 /* The keys file: who may read and write it, and which keys end. */
 void doctor_check_keys(struct doctor *doctor);
-/* Listeners and sockets. */
+/* Listeners, with that of admin.listen, and sockets. */
 void doctor_check_listeners(struct doctor *doctor);
+/* The certificate that a listener shows; `host` is where it is reached from here, in brackets if it is of IPv6. */
+void doctor_check_tls(struct doctor *doctor, const char *address, const char *host, uint16_t port);
 void doctor_check_sockets(struct doctor *doctor);
 /* The kernel and the machine. */
 void doctor_check_host(struct doctor *doctor);

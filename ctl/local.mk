@@ -1,7 +1,7 @@
 # The command is a library and a main, so that unit tests can link what it is made of. A verb is one file, named
 # in verbs.c.
 noinst_LIBRARIES += ctl/libctl.a
-ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CURL_CFLAGS)
+ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CURL_CFLAGS) $(SSL_CFLAGS)
 ctl_libctl_a_SOURCES = \
 	ctl/access.c ctl/access.h \
 	ctl/add.c \
@@ -36,6 +36,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/doctor_keys.c \
 	ctl/doctor_ports.c \
 	ctl/doctor_settings.c \
+	ctl/doctor_tls.c \
 	ctl/domains.c ctl/domains.h \
 	ctl/drill.c \
 	ctl/enable.c \
@@ -78,8 +79,10 @@ ctl_libctl_a_SOURCES = \
 	ctl/settings.c ctl/settings.h \
 	ctl/signals.c ctl/signals.h \
 	ctl/status.c \
+	ctl/status_door.c ctl/status_door.h \
 	ctl/stdio.c \
 	ctl/table.c \
+	ctl/tls_probe.c ctl/tls_probe.h \
 	ctl/token.c ctl/token.h \
 	ctl/tools.c \
 	ctl/top.c \
@@ -93,7 +96,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/yaml_out.c ctl/yaml_out.h
 
 # What links libctl.a needs.
-ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) -lm
+ctl_libs = ctl/libctl.a shared/libshared.a $(JANSSON_LIBS) $(UNISTRING_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) -lm
 
 bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c

@@ -11,6 +11,7 @@ struct probe {
 	const char *url;
 	const char *accept;  /* NULL: anything */
 	const char *bearer;  /* NULL: none */
+	const char *host;    /* in the place of that of the URL; NULL: that */
 	const char *ca_file; /* NULL, of each file: none */
 	const char *client_cert;
 	const char *client_key;

@@ -7,6 +7,8 @@
 #include "ctl/member.h"
 #include "ctl/output.h"
 #include "ctl/report.h"
+#include "ctl/status_door.h"
+#include "shared/clock.h"
 
 /* --- texts ------------------------------------------------------------------------------------- */
 
@@ -67,6 +69,19 @@ static void print_reasons(const struct ctl *ctl, const json_t *reasons)
 	}
 }
 
+/* Of the daemon itself. */
+static void print_usage(const struct ctl *ctl, const json_t *status)
+{
+	auto_strbuf text = { 0 };
+
+	if (!json_is_integer(json_object_get(status, "memory_bytes")))
+		return;
+	out_bytes(&text, (uint64_t)member_int(status, "memory_bytes"));
+	strbuf_addf(&text, ", processor time %.2f s",
+		(double)member_int(status, "cpu_ms") / CLOCK_SECOND_MS);
+	print_fact(ctl, "memory", strbuf_get(&text));
+}
+
 static void add_listeners(struct strbuf *out, const json_t *listeners)
 {
 	size_t i;
@@ -103,6 +118,8 @@ static void print_daemon(const struct ctl *ctl, const json_t *status)
 	strbuf_cut(&counts, 0);
 	strbuf_addf(&counts, "%lld", (long long)member_int(status, "tools"));
 	print_fact(ctl, "tools", strbuf_get(&counts));
+	print_usage(ctl, status);
+	status_door_print(ctl, status);
 }
 
 /* --- domains ----------------------------------------------------------------------------------- */
@@ -288,6 +305,21 @@ static void print_calls(const struct ctl *ctl, const json_t *domain)
 			"latency", p50, p99);
 }
 
+static void add_usage(struct table *table, const json_t *process)
+{
+	auto_strbuf memory = { 0 };
+
+	if (json_is_integer(json_object_get(process, "memory_bytes"))) {
+		out_bytes(&memory, (uint64_t)member_int(process, "memory_bytes"));
+		table_add(table, COLOR_NONE, strbuf_get(&memory));
+		table_addf(table, COLOR_NONE, "%.2f s",
+			(double)member_int(process, "cpu_ms") / CLOCK_SECOND_MS);
+	} else {
+		table_add(table, COLOR_NONE, NULL);
+		table_add(table, COLOR_NONE, NULL);
+	}
+}
+
 static void add_process_row(struct table *table, const json_t *process)
 {
 	const char *state = member_text(process, "state");
@@ -304,6 +336,7 @@ static void add_process_row(struct table *table, const json_t *process)
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(process, "answered"));
 	table_addf(table, COLOR_NONE, "%lld", (long long)member_int(process, "starts"));
 	table_add(table, COLOR_NONE, pid > 0 ? age : NULL);
+	add_usage(table, process);
 	table_add(table, COLOR_NONE, member_text(process, "session"));
 	table_add(table, COLOR_DIM, member_text(process, "last_end"));
 }
@@ -312,7 +345,8 @@ static void print_processes(const struct ctl *ctl, const json_t *processes)
 {
 	static const struct column columns[] = { { "PROCESS", false }, { "PID", true },
 		{ "STATE", false }, { "RUNNING", true }, { "ANSWERED", true }, { "STARTS", true },
-		{ "AGE", true }, { "SESSION", false }, { "LAST END", false } };
+		{ "AGE", true }, { "MEMORY", true }, { "CPU", true }, { "SESSION", false },
+		{ "LAST END", false } };
 	auto_(table_freep) struct table *table = table_new(columns, N_ELEMENTS(columns));
 	size_t i;
 	json_t *process;
@@ -394,6 +428,7 @@ const struct verb verb_status = {
 	.summary = "show how the fleet is, or one domain with its processes",
 	.help = "FAILED counts calls that ended with an error, were lost with their process, or ran out of time.\n"
 		"P50 and P99 are the milliseconds within which half and 99 of 100 calls were answered.\n"
+		"Of the door it shows the certificate, the keys, limits that were reached, and what was refused, and why.\n"
 		"Exits 0 when the fleet (the domain) is ready, 4 when it is not.",
 	.word = CTL_WORD_DOMAIN,
 	.max_args = 1,

@@ -156,6 +156,7 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/ops/metrics_gateway.c \
 	supervisor/ops/metrics_outward.c \
 	supervisor/ops/metrics_process.c \
+	supervisor/ops/process_usage.c supervisor/ops/process_usage.h \
 	supervisor/ops/metrics_table.c \
 	supervisor/ops/metrics_text.c supervisor/ops/metrics_text.h \
 	supervisor/ops/notify.c supervisor/ops/notify.h \

@@ -172,9 +172,9 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_registration(d);
 	main_make_courier(d);
 	main_make_tokens(d);
+	main_make_guard(d);
 	main_make_status(d);
 	main_make_control(d);
-	main_make_guard(d);
 	main_make_metrics(d);
 	d->page = page_new(d->loop, d->status);
 	main_make_runtime_dir(d);

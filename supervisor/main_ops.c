@@ -40,6 +40,15 @@ static void add_addresses(void *arg, struct strbuf *out)
 		httpd_add_addresses(d->httpd, out);
 }
 
+/* That of admin.listen. */
+static void add_admin(void *arg, struct strbuf *out)
+{
+	const struct daemon *d = arg;
+
+	if (d->admin)
+		httpd_add_addresses(d->admin, out);
+}
+
 /* Of the first listener for the whole fleet: where a gateway on this machine reaches us. */
 static void add_url(void *arg, struct strbuf *out)
 {
@@ -117,9 +126,11 @@ void main_make_status(struct daemon *d)
 		.mcp = d->mcp,
 		.health = d->health,
 		.registration = d->registration,
+		.keys = d->keys,
 		.conf = d->conf,
 		.state_dir = d->state_dir,
 		.add_addresses = add_addresses,
+		.add_admin = add_admin,
 		.get_tls = get_tls,
 		.get_local_socket = get_local_socket,
 		.get_control_socket = get_control_socket,

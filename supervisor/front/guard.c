@@ -12,6 +12,9 @@ enum {
 	LOG_BURST = 10, /* lines of one kind of refusal */
 };
 
+static const char words_not_admin[] =
+	"this key may not look after the fleet (mcp-fleetctl key add --admin)";
+
 struct guard {
 	struct guard_parts parts;
 	const struct conf *conf;
@@ -37,6 +40,13 @@ static void refuse(
 	verdict->why = why;
 }
 
+/* A browser may show a key as a password, but only where there is nothing to do but to look: it sends it with
+ * whatever another site's page makes it ask for, too. */
+static bool takes_login(const struct guard_ask *ask)
+{
+	return ask->zone == GUARD_ZONE_ADMIN;
+}
+
 /* With where a token is had, and what went wrong, in the words of RFC 6750. */
 static void challenge(const struct guard *guard, const struct guard_ask *ask,
 	const struct resource_challenge *challenge, struct guard_verdict *ret)
@@ -48,6 +58,9 @@ static void challenge(const struct guard *guard, const struct guard_ask *ask,
 	strbuf_adds(&ret->challenge, "WWW-Authenticate: ");
 	resource_add_challenge(guard->conf, &place, challenge, &ret->challenge);
 	strbuf_adds(&ret->challenge, "\r\n");
+	if (takes_login(ask))
+		strbuf_adds(&ret->challenge, "WWW-Authenticate: Basic realm=\"mcp-fleet\", "
+					     "charset=\"UTF-8\"\r\n");
 }
 
 static void refuse_credential(const struct guard *guard, const struct guard_ask *ask,
@@ -174,6 +187,26 @@ static void judge_shown(const struct guard *guard, const struct guard_ask *ask,
 		judge_key(guard, ask, shown->text, ret);
 }
 
+static void judge_login(const struct guard *guard, const struct guard_ask *ask,
+	const struct credential *shown, struct guard_verdict *ret)
+{
+	auto_strbuf buf = { 0 };
+	struct span key;
+
+	if (!takes_login(ask))
+		refuse_credential(guard, ask, STATS_REFUSED_BAD_CREDENTIAL, shown->why, ret);
+	else if (!credential_read_login(shown->text, &buf, &key))
+		refuse(ret, 400, STATS_REFUSED_BAD_REQUEST,
+			"Authorization: Basic must be followed by a name and a key, as base64");
+	else
+		judge_key(guard, ask, key, ret);
+	if (buf.size)
+		explicit_bzero(buf.data, buf.size);
+	/* A browser keeps a password until it hears 401: with 403 nobody could try another one. */
+	if (ret->status == 0 && !ret->principal->is_admin)
+		refuse_credential(guard, ask, STATS_REFUSED_FORBIDDEN, words_not_admin, ret);
+}
+
 /* The first of its names that stands for a key. */
 static void judge_certificate(
 	const struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret)
@@ -215,6 +248,9 @@ static void judge_credential(
 	case CREDENTIAL_SHOWN:
 		judge_shown(guard, ask, &shown, ret);
 		break;
+	case CREDENTIAL_LOGIN:
+		judge_login(guard, ask, &shown, ret);
+		break;
 	}
 }
 
@@ -242,8 +278,7 @@ static void judge_rights(
 	const struct principal *principal = ret->principal;
 
 	if (ask->zone == GUARD_ZONE_ADMIN && !principal->is_admin)
-		refuse(ret, 403, STATS_REFUSED_FORBIDDEN,
-			"this key may not look after the fleet (mcp-fleetctl key add --admin)");
+		refuse(ret, 403, STATS_REFUSED_FORBIDDEN, words_not_admin);
 	else if (ask->zone == GUARD_ZONE_TOOLS &&
 		 (principal->has_nothing ||
 			 (ask->domain && !principal_allows_domain(principal, ask->domain))))

@@ -11,7 +11,8 @@
  *
  * Who comes by standard input, the local socket or the control socket is known by the kernel and never comes here.
  *
- * Source: MCP 2025-11-25 basic/authorization and basic/transports, "Security Warning"; RFC 6750; RFC 9110 15.5. */
+ * Source: MCP 2025-11-25 basic/authorization and basic/transports, "Security Warning"; RFC 6750; RFC 7617; RFC 9110
+ * 15.5. */
 #pragma once
 
 #include "supervisor/front/forwarded.h"
@@ -23,8 +24,9 @@
 enum guard_zone {
 	GUARD_ZONE_TOOLS, /* sessions, calls, and paths that do not exist */
 	GUARD_ZONE_PROBE, /* for machines that only want to know whether we live: no credential */
-	GUARD_ZONE_ADMIN, /* for machines and people that look after us: admin.auth */
-	GUARD_ZONE_OPEN,  /* what a client has to read before it has a credential */
+	GUARD_ZONE_ADMIN, /* for machines and people that look after us: admin.auth. Nothing but GET, without effects:
+			   * a browser may log in here */
+	GUARD_ZONE_OPEN, /* what a client has to read before it has a credential */
 };
 
 /* What is known of a request when its head is there; borrowed. */

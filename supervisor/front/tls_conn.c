@@ -321,8 +321,10 @@ void tls_conn_log_failure(const struct tls_conn *conn, const char *client)
 
 	if (conn->trouble == TLS_TROUBLE_NONE)
 		return;
+	const struct log_about about = { .client = *client ? client : NULL };
+
 	if (log_limit_ok(&limits[conn->trouble], LOGGED_FAILURES, "failed TLS handshakes"))
-		log_info("TLS with %s failed: %s", *client ? client : "a client",
+		log_info_about(&about, "TLS with %s failed: %s", *client ? client : "a client",
 			troubles[conn->trouble]);
 }
 

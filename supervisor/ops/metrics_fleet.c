@@ -16,8 +16,7 @@ struct row {
 	const char *name;
 	struct domain_stats stats;
 	size_t n_tools;
-	int64_t resident_bytes;
-	int64_t cpu_us; /* -1: not all of its processes were read, nor is resident_bytes known */
+	struct process_usage_sum usage; /* with the processor time of those that have ended */
 };
 
 struct rows {
@@ -25,7 +24,6 @@ struct rows {
 	struct row *items;
 	size_t n, size;
 	unsigned n_read;
-	bool is_partial;
 };
 
 /* --- looking ------------------------------------------------------------------------------------ */
@@ -33,20 +31,10 @@ struct rows {
 static void read_process(void *arg, const struct domain_process *process)
 {
 	struct rows *rows = arg;
-	struct row *row = &rows->items[rows->n - 1];
 	struct process_usage usage;
 
-	if (process->pid == 0)
-		return;
-	if (rows->n_read >= MAX_READ) {
-		rows->is_partial = true;
-		return;
-	}
-	rows->n_read++;
-	if (metrics_read_usage(process->pid, &usage) < 0)
-		return; /* it has just ended */
-	row->resident_bytes += usage.resident_bytes;
-	row->cpu_us += usage.cpu_us;
+	(void)process_usage_add(
+		&rows->items[rows->n - 1].usage, process->pid, &rows->n_read, MAX_READ, &usage);
 }
 
 static void add_row(void *arg, struct domain *domain)
@@ -64,11 +52,8 @@ static void add_row(void *arg, struct domain *domain)
 	*row = (struct row){ .name = domain_get_name(domain),
 		.n_tools = endpoint ? endpoint_count_tools(endpoint) : 0 };
 	domain_get_stats(domain, &row->stats);
-	row->cpu_us = row->stats.ended_cpu_us;
-	rows->is_partial = false;
+	row->usage.cpu_us = row->stats.ended_cpu_us;
 	domain_each_process(domain, read_process, rows);
-	if (rows->is_partial)
-		row->cpu_us = -1;
 }
 
 /* --- telling ------------------------------------------------------------------------------------ */
@@ -188,12 +173,13 @@ static void add_usage(struct metrics_text *text, const struct rows *rows)
 {
 	metrics_begin(text, METRIC_DOMAIN_MEMORY);
 	for (size_t i = 0; i < rows->n; i++)
-		if (rows->items[i].cpu_us >= 0)
-			metrics_add(text, rows->items[i].resident_bytes, &rows->items[i].name);
+		if (!rows->items[i].usage.is_partial)
+			metrics_add(
+				text, rows->items[i].usage.resident_bytes, &rows->items[i].name);
 	metrics_begin(text, METRIC_DOMAIN_CPU);
 	for (size_t i = 0; i < rows->n; i++)
-		if (rows->items[i].cpu_us >= 0)
-			metrics_add_us(text, rows->items[i].cpu_us, &rows->items[i].name);
+		if (!rows->items[i].usage.is_partial)
+			metrics_add_us(text, rows->items[i].usage.cpu_us, &rows->items[i].name);
 }
 
 void metrics_add_domains(const struct metrics *metrics, struct metrics_text *text)

@@ -5,6 +5,7 @@
 
 #include "supervisor/ops/metrics.h"
 #include "supervisor/ops/metrics_text.h"
+#include "supervisor/ops/process_usage.h"
 
 struct metrics {
 	struct metrics_parts parts;
@@ -21,21 +22,6 @@ void metrics_add_domains(const struct metrics *metrics, struct metrics_text *tex
 void metrics_add_process(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_outward(const struct metrics *metrics, struct metrics_text *text);
 void metrics_add_gateway(const struct metrics *metrics, struct metrics_text *text);
-
-/* What the kernel knows of a process. */
-struct process_usage {
-	int64_t cpu_us;     /* with its children that it has waited for */
-	int64_t own_cpu_us; /* without them */
-	int64_t resident_bytes;
-	int64_t virtual_bytes;
-	int64_t start_ticks; /* since the start of the system */
-};
-
-/* `pid` 0: this one. 0 or -errno; some microseconds. */
-int metrics_read_usage(pid_t pid, struct process_usage *ret) must_check;
-
-/* The same from the text of /proc/PID/stat. -EBADMSG: it is none. */
-int metrics_parse_stat(const char *text, struct process_usage *ret) must_check;
 
 /* When this process was started, by the wall clock as it is now; 0: not known. */
 int64_t metrics_get_start_us(void);

@@ -1,6 +1,8 @@
 /* See page_render.h: sessions, limits that were reached, the gateway, the sandbox, and the daemon itself. */
 #include "supervisor/ops/page_private.h"
 
+enum { CERTIFICATE_SOON_DAYS = 14 };
+
 static void count_fact(struct strbuf *out, const char *term, json_int_t n)
 {
 	auto_strbuf text = { 0 };
@@ -35,50 +37,48 @@ static void render_sessions(struct strbuf *out, const json_t *status)
 
 /* --- limits --------------------------------------------------------------------------------------- */
 
-static const struct page_column limit_columns[] = { { "Limit", PAGE_TEXT },
-	{ "Reached", PAGE_NUMBER } };
+enum { COUNT_COLUMNS = 2 };
 
-static bool add_limit(struct strbuf *out, const char *name, json_int_t reached)
+/* {name: how often}, of what came more than never. */
+static void add_counts(struct strbuf *out, json_t *counts, const char *caption,
+	const struct page_column columns[COUNT_COLUMNS])
 {
-	if (reached == 0)
-		return false;
-	page_begin_row(out);
-	page_cell(out, limit_columns, 0, name);
-	page_count_cell(out, limit_columns, 1, reached);
-	page_end_row(out);
-	return true;
-}
-
-/* The member "limits", {name: how often it was reached}; without it what is known of sessions. */
-static bool add_limits(struct strbuf *out, const json_t *status)
-{
-	json_t *limits = json_object_get(status, "limits");
 	bool has_any = false;
 	const char *name;
-	json_t *reached;
+	json_t *n;
 
-	if (!json_is_object(limits))
-		return add_limit(out, "limits.sessions",
-			page_number(json_object_get(status, "sessions"), "refused_total"));
-	json_object_foreach(limits, name, reached)
-		has_any |= add_limit(out, name, json_integer_value(reached));
-	return has_any;
+	json_object_foreach(counts, name, n) {
+		if (json_integer_value(n) == 0)
+			continue;
+		if (!has_any)
+			page_begin_table(out, caption, columns, COUNT_COLUMNS);
+		has_any = true;
+		page_begin_row(out);
+		page_cell(out, columns, 0, name);
+		page_count_cell(out, columns, 1, json_integer_value(n));
+		page_end_row(out);
+	}
+	if (has_any)
+		page_end_table(out);
+	else
+		strbuf_adds(out, "<p class=\"none\">None since the start of the daemon.</p>");
 }
 
 static void render_limits(struct strbuf *out, const json_t *status)
 {
-	auto_strbuf rows = { 0 };
+	static const struct page_column limits[] = { { "Limit", PAGE_TEXT },
+		{ "Reached", PAGE_NUMBER } };
+	static const struct page_column reasons[] = { { "Reason", PAGE_TEXT },
+		{ "Requests", PAGE_NUMBER } };
 
 	page_begin_section(out, "limits", "Limits reached");
-	if (add_limits(&rows, status)) {
-		page_begin_table(out,
-			"Limits that were reached, and how often, since the start of the daemon",
-			limit_columns, N_ELEMENTS(limit_columns));
-		strbuf_adds(out, rows.data);
-		page_end_table(out);
-	} else {
-		strbuf_adds(out, "<p class=\"none\">None since the start of the daemon.</p>");
-	}
+	add_counts(out, json_object_get(status, "limits"),
+		"Limits that were reached, and how often, since the start of the daemon", limits);
+	strbuf_adds(out, "<h3>Refused at the door</h3>");
+	add_counts(out, json_object_get(status, "refusals"),
+		"Requests that were refused at the door, by the reason, since the start of the "
+		"daemon",
+		reasons);
 	page_end_section(out);
 }
 
@@ -243,6 +243,52 @@ static void add_listeners(struct strbuf *out, const json_t *listeners)
 	page_fact(out, "Listens on", strbuf_get(&text));
 }
 
+static void add_own_usage(struct strbuf *out, const json_t *status)
+{
+	auto_strbuf memory = { 0 };
+	auto_strbuf cpu = { 0 };
+
+	if (!page_has_number(status, "memory_bytes"))
+		return;
+	page_add_bytes(&memory, page_number(status, "memory_bytes"));
+	page_add_cpu(&cpu, page_number(status, "cpu_ms"));
+	page_fact(out, "Memory", memory.data);
+	page_fact(out, "Processor time", cpu.data);
+}
+
+static void add_tls(struct strbuf *out, const json_t *tls)
+{
+	json_int_t days = page_number(tls, "days_left");
+	auto_strbuf name = { 0 };
+	auto_strbuf end = { 0 };
+
+	if (!json_is_object(tls))
+		return;
+	strbuf_addf(&name, "%s, serial %s", page_text(tls, "subject"), page_text(tls, "serial"));
+	if (days < 0)
+		strbuf_adds(&end, "has ended: renew it, then reload");
+	else
+		strbuf_addf(&end, "in %lld days%s", (long long)days,
+			days < CERTIFICATE_SOON_DAYS ? ": renew it, then reload" : "");
+	page_fact(out, "Certificate", name.data);
+	page_fact(out, "Certificate ends", end.data);
+}
+
+static void add_keys(struct strbuf *out, const json_t *status)
+{
+	const json_t *keys = json_object_get(status, "keys");
+	auto_strbuf text = { 0 };
+
+	if (!json_is_object(keys))
+		return;
+	strbuf_addf(&text, "%lld in %s", (long long)page_number(keys, "count"),
+		page_text(status, "keys_path"));
+	if (*page_text(keys, "fault"))
+		strbuf_addf(
+			&text, ", whose last change is not taken: %s", page_text(keys, "fault"));
+	page_fact(out, "Keys", text.data);
+}
+
 static void render_daemon(struct strbuf *out, const json_t *status)
 {
 	page_begin_section(out, "daemon", "Daemon");
@@ -250,8 +296,12 @@ static void render_daemon(struct strbuf *out, const json_t *status)
 	page_fact(out, "Version", page_text(status, "version"));
 	html_addf(
 		out, "<div><dt>PID</dt><dd>%lld</dd></div>", (long long)page_number(status, "pid"));
+	add_own_usage(out, status);
 	page_fact(out, "Transport", page_text(status, "transport"));
 	add_listeners(out, json_object_get(status, "listeners"));
+	page_fact(out, "Looked after at", page_text(status, "admin"));
+	add_tls(out, json_object_get(status, "tls"));
+	add_keys(out, status);
 	page_fact(out, "Local socket", page_text(status, "local_socket"));
 	page_fact(out, "Control socket", page_text(status, "control_socket"));
 	page_fact(out, "Settings", page_text(status, "settings"));

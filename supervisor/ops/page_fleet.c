@@ -183,8 +183,9 @@ void page_render_troubles(struct strbuf *out, const json_t *status)
 
 static const struct page_column process_columns[] = { { "Process", PAGE_TEXT },
 	{ "State", PAGE_TEXT }, { "PID", PAGE_NUMBER }, { "Up for", PAGE_NUMBER },
-	{ "In flight", PAGE_NUMBER }, { "Answered", PAGE_NUMBER }, { "p50", PAGE_NUMBER },
-	{ "p99", PAGE_NUMBER }, { "Starts", PAGE_NUMBER }, { "Last end", PAGE_WORDS } };
+	{ "Memory", PAGE_NUMBER }, { "CPU", PAGE_NUMBER }, { "In flight", PAGE_NUMBER },
+	{ "Answered", PAGE_NUMBER }, { "p50", PAGE_NUMBER }, { "p99", PAGE_NUMBER },
+	{ "Starts", PAGE_NUMBER }, { "Last end", PAGE_WORDS } };
 
 static void add_process_row(struct strbuf *out, const json_t *process)
 {
@@ -193,6 +194,8 @@ static void add_process_row(struct strbuf *out, const json_t *process)
 	struct histogram latency;
 	auto_strbuf pid_text = { 0 };
 	auto_strbuf age = { 0 };
+	auto_strbuf memory = { 0 };
+	auto_strbuf cpu = { 0 };
 	size_t at = 1;
 
 	page_load_latency(process, &latency);
@@ -212,6 +215,12 @@ static void add_process_row(struct strbuf *out, const json_t *process)
 	}
 	page_cell(out, columns, ++at, strbuf_get(&pid_text));
 	page_cell(out, columns, ++at, strbuf_get(&age));
+	if (page_has_number(process, "memory_bytes"))
+		page_add_bytes(&memory, page_number(process, "memory_bytes"));
+	if (page_has_number(process, "cpu_ms"))
+		page_add_cpu(&cpu, page_number(process, "cpu_ms"));
+	page_cell(out, columns, ++at, strbuf_get(&memory));
+	page_cell(out, columns, ++at, strbuf_get(&cpu));
 	page_count_cell(out, columns, ++at, page_number(process, "calls"));
 	page_count_cell(out, columns, ++at, page_number(process, "answered"));
 	add_latency_cell(out, columns, ++at, &latency, 0.5);

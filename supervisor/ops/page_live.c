@@ -46,10 +46,11 @@ static int add_to_mark(const char *bytes, size_t len, void *arg)
 	return 0;
 }
 
-/* What grows by itself. */
+/* What grows by itself, and what to look costs. */
 static void forget_ages(json_t *value)
 {
-	static const char *const ages[] = { "uptime_ms", "age_ms", "next_try_ms" };
+	static const char *const ages[] = { "uptime_ms", "age_ms", "next_try_ms", "memory_bytes",
+		"cpu_ms" };
 	const char *name;
 	json_t *member;
 	size_t i;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "shared/clock.h"
+#include "shared/limits.h"
 
 enum {
 	MINUTE_S = 60,
@@ -17,6 +18,11 @@ const char *page_text(const json_t *object, const char *name)
 	const char *text = json_string_value(json_object_get(object, name));
 
 	return text ? text : "";
+}
+
+bool page_has_number(const json_t *object, const char *name)
+{
+	return json_is_integer(json_object_get(object, name));
 }
 
 json_int_t page_number(const json_t *object, const char *name)
@@ -64,6 +70,28 @@ void page_add_age(struct strbuf *out, json_int_t ms)
 		add_two(out, s, HOUR_S, "h", MINUTE_S, "min");
 	else
 		add_two(out, s, DAY_S, "d", HOUR_S, "h");
+}
+
+void page_add_bytes(struct strbuf *out, json_int_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double value = bytes > 0 ? (double)bytes : 0;
+	size_t unit = 0;
+
+	/* What would be shown as 1024.0 is 1.0 of the next. */
+	for (; value >= (unit ? 1023.95 : 1024) && unit + 1 < N_ELEMENTS(units); unit++)
+		value /= KIB;
+	strbuf_addf(out, "%.*f %s", unit ? 1 : 0, value, units[unit]);
+}
+
+void page_add_cpu(struct strbuf *out, json_int_t ms)
+{
+	double s = (double)ms / CLOCK_SECOND_MS;
+
+	if (s >= MINUTE_S)
+		page_add_age(out, ms);
+	else
+		strbuf_addf(out, s < 10 ? "%.2f s" : "%.1f s", s);
 }
 
 /* The bound of the bucket in which it lies, as mcp-fleetctl has it; INT64_MAX: above all bounds. */

@@ -6,9 +6,14 @@
 #include "config.h"
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/jx.h"
 #include "supervisor/ops/control_private.h"
+#include "supervisor/ops/process_usage.h"
 #include "supervisor/stats.h"
+
+/* It is made for each second in which somebody watches, so less is read than for /metrics. */
+enum { MAX_READ = 250, US_PER_MS = 1000, DAY_S = 24 * 60 * 60 };
 
 struct status {
 	struct status_parts parts;
@@ -28,7 +33,18 @@ struct listing {
 	const struct status *status;
 	json_t *items;
 	int64_t now_ms;
+	unsigned *n_read; /* of all processes */
+	struct process_usage_sum usage;
 };
+
+/* Numbers where they are known, else null. */
+static void add_usage(json_t *json, bool is_known, int64_t resident_bytes, int64_t cpu_us)
+{
+	(void)json_object_set_new(
+		json, "memory_bytes", is_known ? json_integer(resident_bytes) : json_null());
+	(void)json_object_set_new(
+		json, "cpu_ms", is_known ? json_integer(cpu_us / US_PER_MS) : json_null());
+}
 
 static json_t *session_of(const struct status *status, uint64_t no)
 {
@@ -56,11 +72,15 @@ static void add_process(void *arg, const struct domain_process *process)
 	struct listing *list = arg;
 	int64_t age_ms = process->since_ms > 0 ? list->now_ms - process->since_ms : 0;
 	json_t *latency = json_array();
+	struct process_usage usage = { 0 };
+	bool is_read =
+		process_usage_add(&list->usage, process->pid, list->n_read, MAX_READ, &usage);
 	json_t *json = json_pack("{s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b}", "name", process->name,
 		"pid", (int)process->pid, "state", process->state, "calls", (int)process->n_calls,
 		"starts", (int)process->n_starts, "answered", (json_int_t)process->n_answered,
 		"age_ms", (json_int_t)age_ms, "retiring", (int)process->retiring);
 
+	add_usage(json, is_read, usage.resident_bytes, usage.cpu_us);
 	histogram_each(process->latency, add_bucket, latency);
 	(void)json_object_set_new(json, "latency", latency);
 	(void)json_object_set_new(json, "last_end", jx_text(process->last_end));
@@ -124,16 +144,23 @@ static json_t *error_of(const struct domain_stats *stats, int64_t now_ms)
 		(json_int_t)(now_ms - stats->last_error_ms));
 }
 
-static void add_details(const struct status *status, json_t *json, struct domain *domain,
+static void add_details(const struct listing *list, json_t *json, struct domain *domain,
 	const struct domain_stats *stats)
 {
+	const struct status *status = list->status;
 	const struct conf_domain *conf =
 		conf_find_domain(status->parts.conf, domain_get_name(domain));
-	struct listing processes = { status, json_array(), loop_now_ms(status->parts.loop) };
+	struct listing processes = { .status = status,
+		.items = json_array(),
+		.now_ms = list->now_ms,
+		.n_read = list->n_read,
+		.usage.cpu_us = stats->ended_cpu_us };
 	auto_strbuf missing = { 0 };
 	json_t *latency = json_array();
 
 	domain_each_process(domain, add_process, &processes);
+	add_usage(json, !processes.usage.is_partial, processes.usage.resident_bytes,
+		processes.usage.cpu_us);
 	histogram_each(stats->latency, add_bucket, latency);
 	(void)json_object_set_new(json, "required", json_boolean(conf && conf->required));
 	(void)json_object_set_new(json, "sandbox",
@@ -166,7 +193,7 @@ static void add_domain(void *arg, struct domain *domain)
 		domain_state_name(stats.state), "tools",
 		(json_int_t)count_tools(list->status, name), "restarts",
 		(json_int_t)stats.n_restarts);
-	add_details(list->status, json, domain, &stats);
+	add_details(list, json, domain, &stats);
 	(void)json_array_append_new(list->items, json);
 }
 
@@ -220,7 +247,11 @@ static json_t *sessions_of(const struct status *status)
 
 static json_t *domains_of(const struct status *status)
 {
-	struct listing list = { status, json_array(), loop_now_ms(status->parts.loop) };
+	unsigned n_read = 0;
+	struct listing list = { .status = status,
+		.items = json_array(),
+		.now_ms = loop_now_ms(status->parts.loop),
+		.n_read = &n_read };
 
 	fleet_each(mcp_get_fleet(status->parts.mcp), add_domain, &list);
 	return list.items;
@@ -231,6 +262,14 @@ static const char *transport_of(const struct status *status)
 	return status->parts.conf->transport == CONF_TRANSPORT_SSE ? "sse" : "stdio";
 }
 
+/* Whole ones; negative as soon as it is over. */
+static int64_t days_until(int64_t end_s)
+{
+	int64_t left_s = end_s - clock_wall_ms() / CLOCK_SECOND_MS;
+
+	return left_s < 0 ? -1 + (left_s + 1) / DAY_S : left_s / DAY_S;
+}
+
 static json_t *tls_of(const struct status *status)
 {
 	const struct status_parts *parts = &status->parts;
@@ -239,12 +278,13 @@ static json_t *tls_of(const struct status *status)
 
 	if (!tls)
 		return json_null();
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "subject",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "subject",
 		tls_get_subject(tls), "serial", tls_get_serial(tls), "not_before",
 		(json_int_t)tls_get_not_before(tls), "not_after",
-		(json_int_t)tls_get_not_after(tls), "handshakes", (json_int_t)counts->handshakes,
-		"failed", (json_int_t)counts->failed, "plain_http", (json_int_t)counts->plain_http,
-		"truncated", (json_int_t)counts->truncated);
+		(json_int_t)tls_get_not_after(tls), "days_left",
+		(json_int_t)days_until(tls_get_not_after(tls)), "handshakes",
+		(json_int_t)counts->handshakes, "failed", (json_int_t)counts->failed, "plain_http",
+		(json_int_t)counts->plain_http, "truncated", (json_int_t)counts->truncated);
 }
 
 /* How often each limit was reached, of those that were. */
@@ -271,6 +311,25 @@ static json_t *refusals_of(void)
 	return json;
 }
 
+/* Those of the keys file that are taken now. */
+static json_t *keys_of(const struct status *status)
+{
+	const struct keys *keys = status->parts.keys;
+
+	if (!keys || !status->parts.conf->keys_path)
+		return json_null();
+	return json_pack("{s:o, s:o}", "count", number(keys_count(keys)), "fault",
+		jx_text(keys_get_fault(keys)));
+}
+
+static void add_own_usage(json_t *json)
+{
+	struct process_usage usage = { 0 };
+	bool is_known = process_usage_read(0, &usage) == 0;
+
+	add_usage(json, is_known, usage.resident_bytes, usage.own_cpu_us);
+}
+
 static void add_paths(const struct status *status, json_t *json)
 {
 	(void)json_object_set_new(json, "settings", jx_text(status->settings));
@@ -281,9 +340,13 @@ static void add_paths(const struct status *status, json_t *json)
 static void add_places(const struct status *status, json_t *json)
 {
 	const struct status_parts *parts = &status->parts;
+	auto_strbuf admin = { 0 };
 
 	(void)json_object_set_new(json, "transport", json_string(transport_of(status)));
 	(void)json_object_set_new(json, "listeners", listeners_of(status));
+	if (parts->add_admin)
+		parts->add_admin(parts->arg, &admin);
+	(void)json_object_set_new(json, "admin", jx_text(admin.data));
 	(void)json_object_set_new(
 		json, "local_socket", jx_text(parts->get_local_socket(parts->arg)));
 	(void)json_object_set_new(
@@ -305,6 +368,8 @@ json_t *status_make(const struct status *status)
 	confine_describe(fleet_get_support(mcp_get_fleet(parts->mcp)), &sandbox);
 	add_places(status, json);
 	(void)json_object_set_new(json, "sandbox", json_string(strbuf_get(&sandbox)));
+	add_own_usage(json);
+	(void)json_object_set_new(json, "keys", keys_of(status));
 	(void)json_object_set_new(json, "tls", tls_of(status));
 	(void)json_object_set_new(json, "sessions", sessions_of(status));
 	(void)json_object_set_new(json, "limits", limits_of());

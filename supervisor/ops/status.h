@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "supervisor/front/keys.h"
 #include "supervisor/front/tls.h"
 #include "supervisor/mcp/mcp.h"
 #include "supervisor/ops/health.h"
@@ -17,10 +18,13 @@ struct status_parts {
 	struct mcp *mcp;
 	const struct health *health;
 	const struct registration *registration;
+	const struct keys *keys; /* NULL: none */
 	const struct conf *conf; /* until status_set_conf() */
 	const char *state_dir;   /* NULL: none */
 	/* Appends "127.0.0.1:8000, …"; NULL: there are no listeners. */
 	void (*add_addresses)(void *arg, struct strbuf *out);
+	/* The same of the listener of admin.listen. */
+	void (*add_admin)(void *arg, struct strbuf *out);
 	/* The certificate that is shown; NULL, as the hook itself: none. */
 	const struct tls *(*get_tls)(void *arg);
 	/* The paths of the Unix sockets that are open; NULL: none. */

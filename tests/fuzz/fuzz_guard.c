@@ -144,6 +144,8 @@ static void judge(const struct http1_request *req, enum guard_zone zone, unsigne
 	CHECK(!is_free || verdict.status == 204 || verdict.status == 403 || verdict.status == 421);
 	CHECK((verdict.status == 401) == (verdict.challenge.len > 0));
 	CHECK(verdict.status != 421 || verdict.grants.len == 0);
+	CHECK((strstr(strbuf_get(&verdict.challenge), ": Basic ") != NULL) ==
+		(zone == GUARD_ZONE_ADMIN && verdict.status == 401));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -46,7 +46,7 @@ class Browser:
         return answer["result"]
 
     def open(self, url, **options):
-        """width, height, scheme ("light", "dark"), scripts."""
+        """width, height, scheme ("light", "dark"), scripts, login ({"username", "password"})."""
         assert self.ask("open", url=url, **options) == 200
 
     def evaluate(self, code):

@@ -104,6 +104,7 @@ EXTRA_DIST += \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
+	tests/integration/test_log_lines.py \
 	tests/integration/test_limits.py \
 	tests/integration/test_local.py \
 	tests/integration/test_metrics.py \

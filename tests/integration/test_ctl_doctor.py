@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+import certs
 import ctl
 import fleet as fleets
 
@@ -47,8 +48,8 @@ class Told:
                 if each["result"] in ("fail", "warn") and each["check"] not in OF_THE_MACHINE]
 
 
-def doctor(socket_path, *options):
-    return Told(ctl.run("doctor", "--json", *options, socket=socket_path))
+def doctor(socket_path, *options, env=None):
+    return Told(ctl.run("doctor", "--json", *options, socket=socket_path, env=env))
 
 
 def test_all_is_well(utils):
@@ -186,6 +187,134 @@ def test_listener_that_does_not_answer(socket_path):
     with http_server(lambda path: (404, b"")) as url, ctl.FakeDaemon(
             socket_path, {"status": fake_status(transport="sse", listeners=[url.removeprefix("http://")])}):
         assert "/health answers 404" in doctor(socket_path).find("listener")["text"]
+
+
+# --- certificates ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return certs.Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def trusting(authority):
+    """A system that has this one authority."""
+    return {"SSL_CERT_FILE": authority.path, "SSL_CERT_DIR": "/nonexistent"}
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """A system that has another one."""
+    other = certs.Authority(tmp_path_factory.mktemp("stranger"), "Somebody else")
+    return {"SSL_CERT_FILE": other.path, "SSL_CERT_DIR": "/nonexistent"}
+
+
+def tls_doctor(socket_path, tmp_path, certificate, env, gateway=None):
+    """Of a listener that shows this certificate, and settings with this gateway."""
+    settings = tmp_path / "fleet.yaml"
+    settings.write_text(json.dumps({"domains": {"utils": {}}, **({"gateway": gateway} if gateway else {})}))
+    with http_server(lambda path: (200, b"{}"), (certificate, certificate)) as url, ctl.FakeDaemon(
+            socket_path, {"status": fake_status(transport="sse", listeners=[url], settings=str(settings))}):
+        told = doctor(socket_path, env=env)
+    assert told.find("listener", url)["text"] == "/health answers 200"
+    return told, [each for each in told.all if each["check"] == "certificate"]
+
+
+def test_certificate_that_is_fine(socket_path, tmp_path, authority, trusting, stranger):
+    certificate = authority.write_server(tmp_path / "server.pem", days=(-1, 20.5))
+    told, found = tls_doctor(socket_path, tmp_path, certificate, trusting)
+    assert [each["result"] for each in found] == ["ok"]
+    assert found[0]["text"] == "for localhost, 127.0.0.1, with 20 days left, over TLSv1.3"
+    # The fleet's own authority is known to be one where the gateway is told of it.
+    gateway = {"url": "https://gateway.example", "public_url": "https://localhost:8443", "peer_ca_file": authority.path}
+    told, found = tls_doctor(socket_path, tmp_path, certificate, stranger, gateway)
+    assert [each["result"] for each in found] == ["ok"]
+
+
+def test_certificate_of_an_authority_of_ones_own(socket_path, tmp_path, authority, stranger):
+    """No failure, but something to know."""
+    told, found = tls_doctor(socket_path, tmp_path, authority.write_server(tmp_path / "server.pem"), stranger)
+    assert [each["result"] for each in found] == ["warn"]
+    assert found[0]["text"] == ("clients that know the system's authorities alone refuse it: "
+                                "unable to get local issuer certificate")
+    assert "NODE_EXTRA_CA_CERTS" in found[0]["remedy"] and "tls.cert_file" in found[0]["remedy"]
+
+
+@pytest.mark.parametrize("days,result,text,remedy", [
+    ((-9, 14.1), "ok", "with 14 days left", None),
+    ((-9, 13.9), "warn", "it ends in 13 days", "renew the file of tls.cert_file, then mcp-fleetctl reload"),
+    ((-9, -1), "fail", "it has ended, and clients refuse it", "renew the file of tls.cert_file, then mcp-fleetctl reload"),
+    ((1, 20), "fail", "it is not valid yet, and clients refuse it", "look at the clock of this machine, or wait"),
+], ids=["fine", "soon", "over", "not yet"])
+def test_time_of_a_certificate(socket_path, tmp_path, authority, trusting, days, result, text, remedy):
+    told, found = tls_doctor(socket_path, tmp_path, authority.write_server(tmp_path / "server.pem", days=days), trusting)
+    assert [each["result"] for each in found] == [result]
+    assert text in found[0]["text"]
+    assert found[0]["remedy"] == remedy
+    assert told.code == (1 if result == "fail" else 0)
+
+
+def test_name_of_a_certificate(socket_path, tmp_path, authority, trusting):
+    certificate = authority.write_server(tmp_path / "server.pem")
+    for url, result in (("https://localhost:8443/x", "ok"), ("https://127.0.0.1", "ok"), ("http://other.example", "ok"),
+                        ("https://fleet.example", "warn"), ("https://127.0.0.2:1", "warn")):
+        gateway = {"url": "https://gateway.example", "public_url": url}
+        told, found = tls_doctor(socket_path, tmp_path, certificate, trusting, gateway)
+        assert [each["result"] for each in found] == [result], url
+    assert found[0]["text"] == "it is not for 127.0.0.2, the host of gateway.public_url, but for localhost, 127.0.0.1"
+
+
+def test_listener_that_speaks_no_tls(socket_path, stranger):
+    for answer in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""):
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+
+            def serve(server=server, answer=answer):
+                with contextlib.suppress(OSError):
+                    while True:
+                        peer, _ = server.accept()
+                        with peer:
+                            peer.sendall(answer)
+            threading.Thread(target=serve, daemon=True).start()
+            url = f"https://127.0.0.1:{server.getsockname()[1]}"
+            with ctl.FakeDaemon(socket_path, {"status": fake_status(transport="sse", listeners=[url])}):
+                told = doctor(socket_path, env=stranger)
+        assert told.find("certificate", url)["result"] == "fail"
+        assert told.find("certificate", url)["text"].startswith("no handshake of TLS with it: ")
+    url = f"https://[::1]:{fleets.free_port()}"
+    with ctl.FakeDaemon(socket_path, {"status": fake_status(transport="sse", listeners=[url])}):
+        assert "cannot connect: " in doctor(socket_path, env=stranger).find("certificate", url)["text"]
+
+
+@pytest.mark.parametrize("wants", ["optional", "required"])
+def test_tls_of_a_fleet(start_fleet, tmp_path, authority, trusting, wants):
+    """With a listener of admin.listen, and hosts that are served."""
+    port, admin = fleets.free_port(), fleets.free_port()
+    certificate = authority.write_server(tmp_path / "server.pem", days=(-1, 20.5))
+    fleet = start_fleet({"utils": {}}, {
+        "listen": [{"address": f"https://0.0.0.0:{port}"}, {"address": f"127.0.0.1:{fleets.free_port()}"}],
+        "auth": "none", "http": {"allowed_hosts": ["fleet.example.org"]}, "admin": {"listen": f"127.0.0.1:{admin}"},
+        "tls": {"cert_file": certificate, "client_ca_file": authority.path, "client_certs": wants,
+                "min_version": "1.2" if wants == "optional" else "1.3"}}, wait=False)
+    fleets.wait_until(lambda: ctl.run("status", socket=fleet.control_socket).code == 0, 20, "it is ready")
+    told = doctor(fleet.control_socket, env=trusting)
+    assert told.find("certificate", f"https://0.0.0.0:{port}")["result"] == "ok"
+    listener = told.find("listener", f"https://0.0.0.0:{port}")
+    assert listener["text"] == ("/health answers 200" if wants == "optional" else
+                                "a client has to show a certificate (tls.client_certs), and we have none")
+    assert told.find("admin", f"127.0.0.1:{admin}")["text"] == "/health answers 200"
+    status = ctl.run("status", socket=fleet.control_socket)
+    assert ", 20 days left\n" in status.out and "certificate     " in status.out
+
+
+def test_admin_listener_that_does_not_answer(socket_path):
+    port = fleets.free_port()
+    with ctl.FakeDaemon(socket_path, {"status": fake_status(admin=f"127.0.0.1:{port}")}):
+        assert "the port is free" in doctor(socket_path).find("admin")["text"]
+    with ctl.FakeDaemon(socket_path, {"status": fake_status(admin=None)}):
+        assert not [each for each in doctor(socket_path).all if each["check"] == "admin"]
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import sys
 import pytest
 
 import ctl
+import doorkeys
 import fleet as fleets
 
 pytestmark = pytest.mark.sanitizers
@@ -230,6 +231,63 @@ def test_status_on_a_terminal(fleet):
     assert all(len(line) <= 30 for line in narrow.lines() if line.startswith(("DOMAIN", "fake", "utils")))
 
 
+def door_status(**over):
+    """A daemon of whose door there is something to tell."""
+    return {"ready": True, "domains": [{"name": "git", "state": "up", "processes": [
+                {"name": "git/1", "pid": 7, "state": "ready", "memory_bytes": 3 * 1024 * 1024, "cpu_ms": 1234},
+                {"name": "git/2", "pid": 0, "state": "backoff", "memory_bytes": None, "cpu_ms": None}]}],
+            "memory_bytes": 20 * 1024 * 1024, "cpu_ms": 61_500,
+            "tls": {"subject": "CN=fleet.example.org", "serial": "0A1B", "days_left": 14},
+            "keys": {"count": 3, "fault": None}, "keys_path": "/etc/mcp-fleet/keys.json",
+            "limits": {"limits.sessions": 2, "limits.per_key.rate": 11, "limits.calls": 0},
+            "refusals": {"no_credential": 40, "host": 0, "expired": 1}, **over}
+
+
+def test_the_door(socket_path):
+    with ctl.FakeDaemon(socket_path, {"status": door_status()}):
+        out = ctl.run("status", socket=socket_path).lines()
+        for line in ["memory          20.0 MiB, processor time 61.50 s",
+                     "certificate     CN=fleet.example.org, serial 0A1B, 14 days left",
+                     "keys            3 in /etc/mcp-fleet/keys.json",
+                     "limits reached  limits.sessions 2, limits.per_key.rate 11",
+                     "refused         no_credential 40, expired 1"]:
+            assert line in out, out
+        rows = ctl.run("status", "git", socket=socket_path).out
+        assert re.search(r"^git/1 +7 +ready .* 3\.0 MiB +1\.23 s$", rows, re.M)
+        assert re.search(r"^git/2 +(- +)?backoff [^M]*$", rows, re.M)
+        assert ctl.run("status", "--json", socket=socket_path).json() == door_status()
+
+
+@pytest.mark.parametrize("days,text,color", [(13, "13 days left", 33), (0, "0 days left", 33), (-1, "has ended", 31)])
+def test_certificate_that_ends(socket_path, days, text, color):
+    status = door_status(tls={"subject": "CN=x", "serial": "1", "days_left": days},
+                         keys={"count": 1, "fault": "it is open to others"})
+    with ctl.FakeDaemon(socket_path, {"status": status}):
+        out = ctl.run_pty("status", socket=socket_path).out
+    assert f"\x1b[{color}mcertificate     CN=x, serial 1, {text}: renew it, then mcp-fleetctl reload\x1b[0m" in out
+    assert "\x1b[33mkeys            1 in /etc/mcp-fleet/keys.json; its last change is not taken: it is open to others" in out
+
+
+def test_a_door_of_which_nothing_is_to_tell(socket_path):
+    with ctl.FakeDaemon(socket_path, {"status": door_status(tls=None, keys=None, limits={}, refusals={}, memory_bytes=None)}):
+        out = ctl.run("status", socket=socket_path).out
+    for word in ("certificate", "keys", "limits reached", "refused", "memory"):
+        assert not re.search(rf"^{word} ", out, re.M), word
+
+
+def test_refusals_of_a_fleet(start_fleet, tmp_path):
+    keys = doorkeys.Keys(tmp_path).add("one").save()
+    fleet = start_fleet({"utils": {}})
+    assert fleet.get("/sse").status == 401
+    assert fleet.get("/sse", Authorization="Bearer wrong").status == 401
+    out = run(fleet, "status").lines()
+    assert "refused         no_credential 1, bad_credential 1" in out
+    assert f"keys            1 in {keys.path}" in out
+    assert run(fleet, "status", "--json").json()["keys"] == {"count": 1, "fault": None}
+    keys.add("two").save(mode=0o644)
+    fleets.wait_until(lambda: "; its last change is not taken: " in run(fleet, "status").out, 5, "the fault is told")
+
+
 def gateway_report():
     return {"gateway": {"url": "http://gw:4444", "state": "connected", "error": None, "remedy": None,
                         "token": {"source": "file", "expires": "2026-12-01T00:00:00Z", "days_left": 3}},
@@ -256,7 +314,8 @@ def evil_answers():
               "processes": [{"name": EVIL, "state": EVIL, "last_end": EVIL, "pid": -1}], "calls": EVIL}
     return {
         "status": {"version": EVIL, "ready": True, "reasons": [EVIL, 5], "transport": EVIL, "settings": EVIL,
-                   "listeners": [EVIL, 7], "domains": [domain, 5], "gateway": {"gateway": {"url": EVIL, "state": EVIL}}},
+                   "listeners": [EVIL, 7], "tls": {"subject": EVIL, "serial": EVIL, "days_left": 1}, "keys_path": EVIL,
+                   "keys": {"count": 1, "fault": EVIL}, "limits": {EVIL: 1}, "refusals": {EVIL: 2}, "domains": [domain, 5], "gateway": {"gateway": {"url": EVIL, "state": EVIL}}},
         "tools": {"tools": [{"name": EVIL, "domain": EVIL, "description": EVIL + "\nmore",
                              "inputSchema": {"properties": {EVIL: {"type": EVIL}}}}, 7]},
         "sessions": {"sessions": [{"id": EVIL, "client": EVIL, "queued_bytes": -1}, "x"]},

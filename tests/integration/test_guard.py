@@ -1,5 +1,6 @@
 """Who may come in over HTTP: requests × credentials × endpoints, sessions of others, keys that change."""
 
+import base64
 import contextlib
 import json
 
@@ -37,6 +38,11 @@ def guarded(start_fleet, tmp_path, keys):
     return fleet
 
 
+def login(name, password):
+    """As a browser shows what a person has typed."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
 def credentials(keys):
     """What is shown, by name."""
     sign = tokens.Key("HS256").sign
@@ -52,6 +58,10 @@ def credentials(keys):
         "no key": {"Authorization": "Bearer mcpf_aaaaaaaa_" + "A" * 43},
         "cut key": {"Authorization": "Bearer " + keys.text["all"][:-1]},
         "basic": {"Authorization": "Basic YTpi"},
+        "login": login("boss", keys.text["boss"]),
+        "login of no boss": login("", keys.text["all"]),
+        "login with a token": login("", sign(tokens.claims(scope="fleet:all"))),
+        "login without a name": {"Authorization": "Basic " + base64.b64encode(b"no colon").decode()},
         "empty": {"Authorization": "Bearer "},
         "two": {**keys.bearer("all"), **keys.header("utils")},
         "twice the same": {**keys.bearer("all"), **keys.header("all")},
@@ -103,10 +113,12 @@ OPEN = {"health": 200, "ready": 200, "metadata": 200}
 UTILS = {**GOOD, "sse of fake": 403, "initialize fake": 403, "stateless fake": 403}
 BAD = {name: OPEN.get(name, 401) for name in REQUESTS}
 NOTHING = {name: OPEN.get(name, 403) for name in REQUESTS}
+LOGIN = {**BAD, "metrics": 200, "status": 200}  # for people who look, never for tools
+NO_LOGIN = {**BAD, "metrics": 400, "status": 400}
 MALFORMED = {name: OPEN.get(name, 400) for name in REQUESTS}
 EXPECTED = {"key": GOOD, "api-key": GOOD, "small letters": GOOD, "twice the same": GOOD, "token": GOOD,
             "boss": {**GOOD, "metrics": 200, "status": 200}, "utils only": UTILS, "utils token": UTILS,
-            "no scope": NOTHING, "two": MALFORMED, "empty": MALFORMED}
+            "login": LOGIN, "login without a name": NO_LOGIN, "no scope": NOTHING, "two": MALFORMED, "empty": MALFORMED}
 
 
 def test_table(guarded, keys):
@@ -123,7 +135,10 @@ def test_table(guarded, keys):
             if answer.status != expected:
                 wrong.append((shown, name, answer.status, expected, answer.body[:200]))
             if answer.status == 401:
-                assert answer.header("WWW-Authenticate").startswith("Bearer"), (shown, name)
+                challenges = [value for key, value in answer.headers if key.lower() == "www-authenticate"]
+                assert challenges[0].startswith("Bearer"), (shown, name)
+                assert challenges[1:] == (['Basic realm="mcp-fleet", charset="UTF-8"'] if name in ("metrics", "status")
+                                          else []), (shown, name)
             if answer.status >= 400 and method != "HEAD":
                 assert "error" in answer.json(), (shown, name)
     assert not wrong, "\n".join(map(str, wrong))

@@ -67,7 +67,8 @@ def booted(tmp_path):
     trouble = folder / "trouble"
     assert status == 0, trouble.read_text() if trouble.exists() else console
     entries = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    return json.loads((folder / "told.json").read_text()), entries
+    told = json.loads((folder / "told.json").read_text())
+    return {**told, "key": (folder / "key").read_text()}, entries
 
 
 def of_daemon(told, entries):
@@ -132,4 +133,5 @@ def test_journal(booted):
     check_manager(told)
     assert len(told["of_tool"].splitlines()) == 4  # two calls, two records
     everything = json.dumps(entries)
+    assert told["key"] not in everything and told["key"][14:] not in everything
     assert MARK not in everything and told["session"] not in everything

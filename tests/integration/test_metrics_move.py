@@ -2,9 +2,11 @@
 accepted by promtool, and what the alert rules and the dashboard in etc/ name."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -115,6 +117,32 @@ def test_calls_that_fail(fleet, admin):
         watch.check(("mcp_fleet_domain_restarts_total", {"domain": "fake", "cause": "protocol"}, 1))
 
 
+META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}}
+
+
+@pytest.mark.sanitizers
+def test_kinds_of_errors(fleet, admin):
+    """Each is counted by its name, as the client was answered."""
+    modern = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"}
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
+    strange = {**META, "io.modelcontextprotocol/protocolVersion": "2999-01-01"}
+    with fleet.session() as session:
+        def send(body, **headers):
+            return lambda: post(fleet.port, body, **headers)
+        for kind, transport, act in [
+                ("parse_error", "sse", lambda: session.post('{"jsonrpc": "2.0", ')),
+                ("invalid_request", "sse", lambda: session.post({"jsonrpc": "1.0", "id": 1, "method": "ping"})),
+                ("header_mismatch", "streamable", send(ask, **{**modern, "Mcp-Method": "tools/call"})),
+                ("unsupported_version", "streamable", send({**ask, "params": {"_meta": strange}},
+                                                          **{**modern, "MCP-Protocol-Version": "2999-01-01"}))]:
+            watch = Watch(admin)
+            act()
+            watch.check(("errors_total", {"kind": kind, "transport": transport}, 1),
+                        ("errors_total", {"transport": transport}, 1))
+
+
 def test_deadline_and_hang(start_fleet, admin):
     start = start_fleet({"fake": fleets.fake_domain("fake", call_timeout="1s", cancel_grace="1s", concurrency=1)},
                         {"admin": {"listen": f"127.0.0.1:{admin}"}})
@@ -207,10 +235,7 @@ def test_streamable(fleet, admin):
     watch.check(
         ("mcp_fleet_sessions_closed_total", {"transport": "streamable", "reason": "client"}, 1),
         ("mcp_fleet_http_responses_total", {"code": "204"}, 1))
-    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-            "io.modelcontextprotocol/clientCapabilities": {}}
-    answer = post(fleet.port, {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}},
+    answer = post(fleet.port, {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}},
                   **{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"})
     assert answer.status == 200, answer.body
     watch.check(("mcp_fleet_stateless_requests_total", {}, 1),
@@ -343,6 +368,30 @@ def test_the_process(fleet, admin):
     assert watch.moved("mcp_fleet_http_responses_total", code="200") >= 1
 
 
+def test_what_processes_use(fleet, admin):
+    """Memory and processor time of a domain and of the daemon, and the lag of its loop, which is stopped for a while."""
+    watch = Watch(admin)
+    with fleet.session() as session:
+        def works():
+            session.call("fake_big", {"bytes": 60_000})
+            return (watch.moved("mcp_fleet_domain_cpu_seconds_total", domain="fake") > 0
+                    and watch.moved("process_cpu_seconds_total") > 0)
+        fleets.wait_until(works, 30, "the processor time moves")
+        spent = total(metrics.read(admin), "mcp_fleet_domain_cpu_seconds_total", domain="fake")
+        session.call("fake_die", {})
+        watch.check(("mcp_fleet_domain_restarts_total", {"domain": "fake"}, 1))
+        fleets.wait_until(lambda: watch.moved("mcp_fleet_domain_up", domain="fake") == 0, 10, "it is up again")
+    # What the one that died has used is not forgotten.
+    assert total(metrics.read(admin), "mcp_fleet_domain_cpu_seconds_total", domain="fake") >= spent
+    assert total(metrics.read(admin), "mcp_fleet_domain_resident_memory_bytes", domain="fake") > 1_000_000
+    before = watch.moved("mcp_fleet_loop_lag_seconds_sum")
+    os.kill(fleet.pid, signal.SIGSTOP)
+    time.sleep(2.5)  # that long it is late
+    os.kill(fleet.pid, signal.SIGCONT)
+    fleets.wait_until(lambda: watch.moved("mcp_fleet_loop_lag_seconds_sum") - before > 1, 10, "the lag is told")
+    assert watch.moved("mcp_fleet_uptime_seconds") > 2
+
+
 def test_what_clients_make_up(fleet, admin):
     """Ten thousand methods, tools and domains that do not exist make no series."""
     def count():
@@ -436,8 +485,44 @@ def test_each_alert_is_tested_and_explained():
         assert rules.count(word) >= len(alerts), word
 
 
-NAMES = re.compile(r"\b((?:mcp_fleet|process)_\w+|(?:sse_connections_active|messages_received_total|errors_total)\b"
-                   r"|(?:request|session)_duration_seconds\w*)")
+# What stands in an expression of PromQL and names no metric.
+WORDS = {"and", "or", "unless", "bool", "offset", "by", "on", "without", "ignoring", "group_left", "group_right"}
+
+
+def metrics_in(expression):
+    """The names in it that are metrics, for PromQL: all that is no function, keyword, label, number or text."""
+    text = re.sub(r'"[^"]*"', '""', expression)
+    text = re.sub(r"\{[^}]*\}|\[[^]]*\]", " ", text)
+    text = re.sub(r"\b(by|on|without|ignoring|group_left|group_right|label_values)\s*\([^)]*\)",
+                  lambda found: found[0].split("(")[1].split(",")[0] if found[1] == "label_values" else " ", text)
+    return {name for name in re.findall(r"\b[a-zA-Z_]\w*\b(?!\s*\()", text) if name not in WORDS}
+
+
+def labels_in(expression):
+    """(metric, label) of each matcher."""
+    for metric, matchers in re.findall(r"(\w+)\{([^}]*)\}", expression):
+        for label in re.findall(r'(\w+)\s*[=!]', re.sub(r'"[^"]*"', '""', matchers)):
+            yield metric, label
+
+
+def documented_labels():
+    """Of each metric in doc/metrics.md, which a unit test compares with the table."""
+    text = (TOP / "doc" / "metrics.md").read_text()
+    return {name: set(filter(None, labels.split(","))) for name, labels in re.findall(r"(?m)^\| `(\w+)(?:\{([\w,]*)\})?` \|", text)}
+
+
+def expressions_of_rules():
+    found = re.findall(r"(?m)^ +expr: (?:\|\n((?: {10}.*\n)+)|(.+)\n)", RULES.read_text())
+    assert len(found) == RULES.read_text().count("expr:")
+    return [block or line for block, line in found]
+
+
+def test_metrics_in_expressions():
+    """The reading itself: a name that is none is found wherever it stands."""
+    assert metrics_in('sum by (a, b) (rate(x_total{c=~"d|e", f!=""}[15m])) > 3 unless on (g) y == 1 or time() - z < 14 * 1e9') == \
+        {"x_total", "y", "z"}
+    assert metrics_in("label_values(mcp_fleet_domain_up, domain)") == {"mcp_fleet_domain_up"}
+    assert set(labels_in('x{a="1", b!~"c=d"} / y{e=~""}')) == {("x", "a"), ("x", "b"), ("y", "e")}
 
 
 def expressions_of(dashboard):
@@ -465,13 +550,17 @@ def test_what_rules_and_dashboard_name_is_there(start_fleet, admin, tmp_path):
         known.add(family.name + "_total" if family.type == "counter" else family.name)
         if family.type == "histogram":
             known |= {family.name + suffix for suffix in ("_bucket", "_sum", "_count")}
-    rules = re.sub(r"(?m)^ *(summary|runbook): .*$", "", RULES.read_text())
+    labels = documented_labels()
     dashboard = json.loads(DASHBOARD.read_text())
-    for where, text in [("rules", rules), *(("dashboard", text) for text in expressions_of(dashboard))]:
-        named = set(NAMES.findall(text))
-        assert named or where == "rules", text
-        assert named <= known, f"{where}: {named - known}"
-    assert len(set(NAMES.findall(rules))) > 15
+    rules = expressions_of_rules()
+    for where, text in [*(("rules", text) for text in rules), *(("dashboard", text) for text in expressions_of(dashboard))]:
+        named = metrics_in(text)
+        assert named, f"{where}: {text}"
+        assert named <= known, f"{where}: {named - known} in {text}"
+        for metric, label in labels_in(text):
+            family = re.sub(r"_(bucket|sum|count)$", "", metric)
+            assert label in labels.get(metric, labels.get(family, set())) | {"instance", "job"}, f"{where}: {metric}: {label}"
+    assert len({name for text in rules for name in metrics_in(text)}) > 15
 
 
 def test_the_dashboard():

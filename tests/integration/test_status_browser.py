@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import browser as browsers
+import doorkeys
 import fleet as fleets
 import sdk
 
@@ -78,7 +79,9 @@ def test_lives(fleet, browser, url):
     browser.wait("document.querySelector('.list').innerText.includes('utils/1: killed by signal 9')")
     browser.wait("[...document.querySelectorAll('tr')].some((row) => /^utils\\/1.*ready.*killed by signal 9/s"
                  ".test(row.innerText))")
-    assert browser.evaluate("window.kept === document.getElementById('processes')")
+    browser.wait("""[...document.querySelectorAll('tr')].find((row) => row.querySelector('th')?.innerText.startsWith('utils'))
+                 .querySelector('td[data-label="Restarts"]').innerText === '1'""")
+    assert browser.evaluate("window.kept === document.getElementById('processes')"), "the page was loaded again"
     assert browser.evaluate("document.activeElement === document.querySelector('nav a')")
     check(browser)
 
@@ -110,6 +113,29 @@ def test_says_when_it_is_lost_and_comes_back(start_fleet, browser, admin, url):
     browser.wait(f"document.getElementById('live').textContent === 'Live' "
                  f"&& document.getElementById('daemon').parentElement.innerText.includes('{fleet.pid}')", 30)
     assert fleet.pid != pid
+
+
+def test_logs_in(start_fleet, browser, admin, tmp_path):
+    """Where a key is wanted a browser asks for it as a password; the page is as live as without, until the key goes."""
+    keys = doorkeys.Keys(tmp_path).add("boss", admin=True).add("all").save()
+    fleet = start_fleet({"utils": {}}, settings={
+        "admin": {"listen": f"127.0.0.1:{admin}", "auth": "required", "public": True}})
+    fleet.check_fds = False  # the page's stream
+    for n, port in enumerate((admin, fleet.port), 1):
+        url = f"http://127.0.0.1:{port}/status"
+        for name, password in (("all", keys.text["all"]), ("boss", "a guess")):
+            assert browser.ask("open", url=url, login={"username": name, "password": password}) == 401, name
+        browser.open(url, login={"username": "anything", "password": keys.text["boss"]})
+        browser.wait("document.getElementById('live').textContent === 'Live'")
+        fleets.wait_until(lambda: fleet.workers("utils"), 5, "utils runs")
+        os.kill(fleet.workers("utils")[0], signal.SIGKILL)
+        browser.wait(f"document.querySelector('td[data-label=Restarts]').innerText === '{n}'")
+        # That made the browser ask for the key is all that is red.
+        assert [line for line in browser.ask("reports") if "401" not in line] == []
+    del keys.entries["boss"]
+    keys.save()
+    browser.wait("document.getElementById('live').textContent.startsWith('Connection lost')")
+    assert keys.text["boss"] not in fleet.log()
 
 
 def test_without_scripts(fleet, browser, url):
@@ -165,6 +191,8 @@ def test_screenshot(start_fleet, browser, admin, url, files, repository, tmp_pat
         browser.open(url, height=1172)
         browser.wait("document.getElementById('live').textContent === 'Live'")
         browser.wait("document.querySelector('.tiles dd').innerText === '1'")
+        assert browser.evaluate("[...document.querySelectorAll('tbody th bdi')].every((name) => name.getClientRects().length === 1)"), \
+            "a name is broken"
         picture = tmp_path / "status.png"
         browser.ask("screenshot", path=str(picture), full=False)
     assert 20 * 1024 < picture.stat().st_size < 200 * 1024

@@ -7,7 +7,9 @@ import signal
 
 import pytest
 
+import certs
 import control
+import doorkeys
 import fleet as fleets
 import wire
 
@@ -43,8 +45,10 @@ def policy_of(response):
 
 
 def without_ages(value):
+    """Without what is another at each look."""
     if isinstance(value, dict):
-        return {name: without_ages(each) for name, each in value.items() if name not in ("age_ms", "uptime_ms")}
+        return {name: without_ages(each) for name, each in value.items()
+                if name not in ("age_ms", "uptime_ms", "memory_bytes", "cpu_ms")}
     return [without_ages(each) for each in value] if isinstance(value, list) else value
 
 
@@ -101,6 +105,73 @@ def test_the_same_as_the_control_socket(start, admin):
     assert by_accept.header("Vary") == "Accept"
     assert without_ages(by_path) == without_ages(by_accept.json()) == without_ages(by_socket)
     assert by_path["sessions"]["by_transport"] == {"sse": 1}
+
+
+def members_of(value):
+    """The names in it, but for those of maps whose names are data."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from () if name in ("limits", "refusals", "by_transport") else members_of(each)
+    for each in value if isinstance(value, list) else ():
+        yield from members_of(each)
+
+
+def test_each_member_is_documented(start_fleet, admin, tmp_path):
+    """Of a fleet that has all: TLS, keys, trouble, a gateway."""
+    keys = doorkeys.Keys(tmp_path).add("one").save()
+    fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake", "--exit-at-start", 3, required=False)}, {
+        "admin": {"listen": f"127.0.0.1:{admin}"},
+        "listen": [{"address": f"https://127.0.0.1:{fleets.free_port()}"}],
+        "tls": {"cert_file": certs.Authority(tmp_path).write_server(tmp_path / "server.pem", days=(-1, 20.5))},
+        "gateway": {"url": f"http://127.0.0.1:{fleets.free_port()}"}}, wait=False)
+    fleet.check_fds = False  # the registrar
+
+    def ask():
+        return get(admin, "/status.json").json()
+    fleets.wait_until(lambda: fleets.socket.socket().connect_ex(("127.0.0.1", admin)) == 0, 20, "it listens")
+    fleets.wait_until(lambda: all(domain["last_error"] or domain["name"] == "utils" for domain in ask()["domains"])
+                      and ask()["gateway"] and ask()["ready"], 20, "all is there")
+    status = ask()
+    assert status["tls"]["days_left"] == 20 and status["keys"] == {"count": 1, "fault": None}
+    assert status["keys_path"] == str(keys.path) and status["admin"] == f"127.0.0.1:{admin}"
+    text = (pathlib.Path(__file__).resolve().parents[2] / "doc" / "control.md").read_text()
+    missing = {name for name in members_of(status) if f'"{name}"' not in text}
+    assert not missing
+    page = get(admin, "/status").body.decode()
+    assert "CN=localhost, serial" in page and f"1 in {keys.path}" in page
+
+
+def test_memory_and_processor_time(start, admin):
+    """Of each process, its domain, and the daemon: what the kernel says."""
+    fleet = start({"utils": {}, "zero": fleets.fake_domain("zero", "--exit-at-start", 3, required=False)})
+
+    def ask():
+        return get(admin, "/status.json").json()
+    with fleet.session() as session:
+        process = ask()["domains"][0]["processes"][0]
+        assert process["pid"] == fleet.workers("utils")[0]
+        assert abs(process["memory_bytes"] // 1024 - resident_kib(process["pid"])) < 1024 * fleets.SLOWNESS
+        before = ask()
+        assert abs(before["memory_bytes"] // 1024 - resident_kib(fleet.pid)) < 4096 * fleets.SLOWNESS
+
+        def works():
+            assert "result" in session.call("calculator_calculate", {"expression": "+".join("1" * 400)})
+            return (ask()["domains"][0]["processes"][0]["cpu_ms"] > process["cpu_ms"]
+                    and ask()["domains"][0]["cpu_ms"] > before["domains"][0]["cpu_ms"]
+                    and ask()["cpu_ms"] > before["cpu_ms"])
+        fleets.wait_until(works, 30, "the numbers move")
+    fleets.wait_until(lambda: any(each["pid"] == 0 for each in ask()["domains"][1]["processes"]), 10, "one waits")
+    os.kill(fleet.workers("utils")[0], signal.SIGKILL)
+    fleets.wait_until(lambda: ask()["domains"][0]["restarts"] == 1 and fleet.workers("utils"), 10, "it was replaced")
+    domain = ask()["domains"][0]
+    assert domain["cpu_ms"] >= process["cpu_ms"]  # with that of the one that has ended
+    waiting = [each for each in ask()["domains"][1]["processes"] if each["pid"] == 0]
+    assert all(each["memory_bytes"] is None and each["cpu_ms"] is None for each in waiting)
+    page = get(admin, "/status").body.decode()
+    for words in ('data-label="Memory" class="number"><bdi>', 'data-label="CPU" class="number"><bdi>', "<dt>Memory</dt>",
+                  "<dt>Processor time</dt>"):
+        assert words in page, words
 
 
 def test_what_is_shown(start, admin):

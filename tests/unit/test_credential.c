@@ -23,7 +23,12 @@ static const struct {
 	{ "X-API-Key: mcpf_abc\r\n", CREDENTIAL_SHOWN, "mcpf_abc", false },
 	{ "x-api-key:\tmcpf_abc \r\n", CREDENTIAL_SHOWN, "mcpf_abc", false },
 	{ "Authorization: Bearer a\r\nX-API-Key: a\r\n", CREDENTIAL_SHOWN, "a", true },
-	{ "Authorization: Basic YTpi\r\n", CREDENTIAL_FOREIGN, NULL, false },
+	{ "Authorization: Basic YTpi\r\n", CREDENTIAL_LOGIN, "YTpi", false },
+	{ "authorization: BASIC  YTpi \r\n", CREDENTIAL_LOGIN, "YTpi", false },
+	{ "Authorization: Basic\r\n", CREDENTIAL_LOGIN, "", false },
+	{ "Authorization: Basic YTpi\r\nAuthorization: Bearer a\r\n", CREDENTIAL_MALFORMED, NULL,
+		false },
+	{ "Authorization: Digest username=\"a\"\r\n", CREDENTIAL_FOREIGN, NULL, false },
 	{ "Authorization: Bearerabc\r\n", CREDENTIAL_FOREIGN, NULL, false },
 	{ "Authorization: mcpf_abc\r\n", CREDENTIAL_FOREIGN, NULL, false },
 	{ "Authorization: Bearer\tabc\r\n", CREDENTIAL_MALFORMED, NULL, false },
@@ -65,8 +70,9 @@ static void check(const char *target, size_t i)
 		assert_int_equal(found.is_bearer, cases[i].is_bearer);
 	} else {
 		assert_null(found.text.at);
-		assert_int_equal(found.why != NULL, found.kind != CREDENTIAL_NONE);
 	}
+	assert_int_equal(
+		found.why != NULL, found.kind != CREDENTIAL_NONE && found.kind != CREDENTIAL_SHOWN);
 }
 
 static void test_table(void **unused)
@@ -81,11 +87,45 @@ static void test_the_query_means_nothing(void **unused)
 		check("/mcp?access_token=mcpf_abc&api_key=mcpf_abc", i);
 }
 
+static void test_logins(void **unused)
+{
+	static const struct {
+		const char *text;
+		const char *password; /* NULL: no login */
+	} logins[] = {
+		{ "YTpi", "b" },            /* a:b */
+		{ "OmI=", "b" },            /* :b */
+		{ "YTo=", "" },             /* a: */
+		{ "YTpiOmM=", "b:c" },      /* a:b:c */
+		{ "w6Q6w7Y=", "\xc3\xb6" }, /* in UTF-8, as the challenge asks for */
+		{ "Og==", "" },             /* : */
+		{ "YWI=", NULL },           /* ab */
+		{ "", NULL },
+		{ "YTpi=", NULL },
+		{ "YTp", NULL },
+		{ "YTpi YTpi", NULL },
+		{ "a:b", NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(logins); i++) {
+		const struct span text = { .at = logins[i].text, .len = strlen(logins[i].text) };
+		auto_strbuf buf = { 0 };
+		struct span password = { 0 };
+		bool is_login = credential_read_login(text, &buf, &password);
+
+		if (is_login != (logins[i].password != NULL) ||
+			(is_login && !span_is(password, logins[i].password)))
+			fail_msg("'%s' is read as '%.*s'", logins[i].text, (int)password.len,
+				password.at);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_the_query_means_nothing),
+		cmocka_unit_test(test_logins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,9 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "shared/alloc.h"
+#include "shared/base64.h"
+#include "shared/key_text.h"
+#include "shared/keys_file.h"
 #include "shared/log.h"
 #include "supervisor/front/guard.h"
 #include "tests/unit/head_text.h"
@@ -233,6 +239,169 @@ static void test_renewing(void **unused)
 	assert_null(guard_renew(guard, token, 99)); /* no tokens are taken here any more */
 }
 
+/* --- logins of browsers ---------------------------------------------------------------------------- */
+
+#define BOSS "mcpf_aaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define OTHER "mcpf_bbbbbbbb_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
+#define OLD "mcpf_cccccccc_CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+
+enum { NOW_S = 1000 };
+
+static void add_key(struct keys_file *file, const char *name, const char *text)
+{
+	struct keys_file_key *key = keys_file_add(file);
+
+	key->name = alloc_str(name);
+	assert_true(key_text_get_id(text, strlen(text), key->id));
+	key->has_hash = true;
+	assert_int_equal(key_text_hash(text, strlen(text), key->hash), 0);
+	key->is_admin = streq(name, "boss");
+	key->expires_s = streq(text, OLD) ? NOW_S : 0;
+}
+
+/* The keys of the guard: a boss (or not, after all), one for tools, one that has expired. */
+static void set_keys(const char *first_name)
+{
+	auto_(keys_file_freep) struct keys_file *file = keys_file_new();
+	auto_strbuf text = { 0 };
+	char path[] = "/tmp/test_guard.XXXXXX";
+	int fd = mkstemp(path);
+
+	add_key(file, first_name, BOSS);
+	add_key(file, "other", OTHER);
+	add_key(file, "old", OLD);
+	keys_file_print(file, &text);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text.data, text.len), (ssize_t)text.len);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	keys_set_path(parts.keys, path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(keys_count(parts.keys), 3);
+}
+
+static char *login_text(const char *name, const char *key)
+{
+	auto_free char *pair = alloc_printf("%s:%s", name, key);
+	auto_strbuf text = { 0 };
+
+	strbuf_adds(&text, GET "Authorization: Basic ");
+	base64_encode(BASE64_PLAIN, pair, strlen(pair), &text);
+	strbuf_adds(&text, "\r\n");
+	return strbuf_take(&text);
+}
+
+#define LOGIN_CHALLENGE "WWW-Authenticate: Basic realm=\"mcp-fleet\", charset=\"UTF-8\"\r\n"
+
+/* Where people look, and nowhere else; an answer of 401 asks for a login there, and only there. */
+static void test_logins(void **unused)
+{
+	static const struct {
+		const char *key;
+		int status; /* of the zone of those who look after us */
+		enum stats_refusal refusal;
+	} cases[] = {
+		{ BOSS, 0, STATS_REFUSALS },
+		{ OTHER, 401, STATS_REFUSED_FORBIDDEN }, /* so that the browser asks for another */
+		{ OLD, 401, STATS_REFUSED_EXPIRED },
+		{ "", 401, STATS_REFUSED_BAD_CREDENTIAL },
+		{ "secret", 401, STATS_REFUSED_BAD_CREDENTIAL },
+		{ BOSS "A", 401, STATS_REFUSED_BAD_CREDENTIAL },
+		{ "x:" BOSS, 401, STATS_REFUSED_BAD_CREDENTIAL },
+	};
+	struct conf conf = make_conf(CONF_AUTH_REQUIRED);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
+
+	set_keys("boss");
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		for (int zone = GUARD_ZONE_TOOLS; zone <= GUARD_ZONE_OPEN; zone++) {
+			auto_free char *head = login_text(i % 2 ? "boss" : "", cases[i].key);
+			auto_guard_verdict verdict = { 0 };
+			bool is_admin = zone == GUARD_ZONE_ADMIN;
+			bool is_free = zone == GUARD_ZONE_PROBE || zone == GUARD_ZONE_OPEN;
+
+			stats_reset();
+			judge(guard, head,
+				(struct guard_ask){ .zone = (enum guard_zone)zone, .now_s = NOW_S },
+				&verdict);
+			if (verdict.status != (is_admin ? cases[i].status : is_free ? 0 : 401))
+				fail_msg("%d in zone %d: '%s'", verdict.status, zone, cases[i].key);
+			assert_int_equal(
+				strstr(strbuf_get(&verdict.challenge), LOGIN_CHALLENGE) != NULL,
+				is_admin && verdict.status == 401);
+			if (is_admin && cases[i].refusal < STATS_REFUSALS)
+				assert_int_equal(stats_get_refusal(cases[i].refusal), 1);
+			if (is_admin && verdict.status == 0)
+				assert_string_equal(verdict.principal->name, "boss");
+		}
+	}
+}
+
+static void test_no_login(void **unused)
+{
+	static const char *const heads[] = { GET "Authorization: Basic\r\n",
+		GET "Authorization: Basic YWI=\r\n", GET "Authorization: Basic YTpi!\r\n",
+		GET "Authorization: Basic YTpi\r\nX-API-Key: " BOSS "\r\n" };
+	struct conf conf = make_conf(CONF_AUTH_REQUIRED);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &conf);
+	const struct guard_ask ask = { .zone = GUARD_ZONE_ADMIN, .now_s = NOW_S };
+
+	set_keys("boss");
+	for (size_t i = 0; i < N_ELEMENTS(heads); i++)
+		assert_int_equal(status_of(guard, heads[i], ask), 400);
+	/* Without one: both ways are offered, the tokens' first. */
+	auto_guard_verdict verdict = { 0 };
+	judge(guard, GET, ask, &verdict);
+	assert_string_equal(
+		strbuf_get(&verdict.challenge), "WWW-Authenticate: Bearer\r\n" LOGIN_CHALLENGE);
+	/* What other schemes say is not looked at. */
+	assert_int_equal(status_of(guard, GET "Authorization: Digest a\r\n", ask), 401);
+}
+
+static bool keeps(
+	const struct guard *guard, const struct guard_ask *ask, struct principal *principal)
+{
+	return guard_admits_still(guard, principal, ask->is_loopback, ask->is_public, ask->now_s);
+}
+
+/* A stream of the status page goes on while its caller may look. */
+static void test_keeping(void **unused)
+{
+	struct conf wanting = make_conf(CONF_AUTH_REQUIRED);
+	struct conf none = make_conf(CONF_AUTH_NONE);
+	auto_(guard_freep) struct guard *guard = guard_new(&parts, &wanting);
+	auto_free char *head = login_text("", BOSS);
+	struct guard_ask ask = { .zone = GUARD_ZONE_ADMIN, .now_s = NOW_S };
+	auto_guard_verdict verdict = { 0 };
+	auto_(principal_unrefp) struct principal *anybody =
+		principal_new(PRINCIPAL_ANYBODY, "", "");
+
+	set_keys("boss");
+	judge(guard, head, ask, &verdict);
+	assert_int_equal(verdict.status, 0);
+	assert_true(keeps(guard, &ask, verdict.principal));
+	assert_false(keeps(guard, &ask, anybody));
+	set_keys("nobody");
+	assert_false(keeps(guard, &ask, verdict.principal));
+	guard_set_conf(guard, &none);
+	assert_true(keeps(guard, &ask, verdict.principal));
+	assert_true(keeps(guard, &ask, anybody));
+	/* Asked for on its own account, whatever the tools want. */
+	none.admin_auth = CONF_ADMIN_AUTH_REQUIRED;
+	assert_false(keeps(guard, &ask, anybody));
+	set_keys("boss");
+	assert_true(keeps(guard, &ask, verdict.principal));
+	keys_set_path(parts.keys, NULL);
+	assert_false(keeps(guard, &ask, verdict.principal));
+	/* Nobody is asked on the loopback listener of admin.listen. */
+	wanting.admin_auth = CONF_ADMIN_AUTH_AUTO;
+	guard_set_conf(guard, &wanting);
+	ask.is_loopback = true;
+	assert_true(keeps(guard, &ask, anybody));
+	ask.is_public = true;
+	assert_false(keeps(guard, &ask, anybody));
+}
+
 static int set_up(void **unused)
 {
 	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
@@ -260,6 +429,9 @@ int main(void)
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_wanting_stays),
 		cmocka_unit_test(test_renewing),
+		cmocka_unit_test(test_logins),
+		cmocka_unit_test(test_no_login),
+		cmocka_unit_test(test_keeping),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -209,9 +209,10 @@ static void test_stat(void **unused)
 	static const char *const bad[] = { "", "1", "1 (x)", "1 (x) ", "1 (x) S 1 1 1",
 		"1 (x S 1 1 1 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 500 8192 2", ") ", ")  " };
 
-	assert_int_equal(metrics_parse_stat("7 (a) b (c) S 1 1 1 0 -1 0 0 0 0 0 1 2 30 40 20 0 1 0 "
-					    "500 8192 2 18446744073709551615 1\n",
-				 &usage),
+	assert_int_equal(
+		process_usage_parse("7 (a) b (c) S 1 1 1 0 -1 0 0 0 0 0 1 2 30 40 20 0 1 0 "
+				    "500 8192 2 18446744073709551615 1\n",
+			&usage),
 		0);
 	assert_int_equal(usage.own_cpu_us, 3 * tick_us);
 	assert_int_equal(usage.cpu_us, 73 * tick_us);
@@ -219,10 +220,31 @@ static void test_stat(void **unused)
 	assert_int_equal(usage.virtual_bytes, 8192);
 	assert_int_equal(usage.resident_bytes, 2 * sysconf(_SC_PAGESIZE));
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++)
-		assert_true(metrics_parse_stat(bad[i], &usage) < 0);
-	assert_int_equal(metrics_read_usage(0, &usage), 0);
+		assert_true(process_usage_parse(bad[i], &usage) < 0);
+	assert_int_equal(process_usage_read(0, &usage), 0);
 	assert_true(usage.resident_bytes > 0);
-	assert_true(metrics_read_usage(INT32_MAX, &usage) < 0);
+	assert_true(process_usage_read(INT32_MAX, &usage) < 0);
+}
+
+static void test_sums_of_processes(void **unused)
+{
+	struct process_usage_sum sum = { .cpu_us = 1000 };
+	struct process_usage_sum other = { 0 };
+	struct process_usage usage = { 0 };
+	unsigned n_read = 0;
+
+	assert_false(process_usage_add(&sum, 0, &n_read, 3, &usage)); /* not started yet */
+	assert_int_equal(n_read, 0);
+	assert_true(process_usage_add(&sum, getpid(), &n_read, 3, &usage));
+	assert_int_equal(sum.resident_bytes, usage.resident_bytes);
+	assert_int_equal(sum.cpu_us, 1000 + usage.cpu_us);
+	assert_false(process_usage_add(&sum, INT32_MAX, &n_read, 3, &usage)); /* has ended */
+	assert_true(process_usage_add(&other, getpid(), &n_read, 3, &usage));
+	assert_false(sum.is_partial || other.is_partial);
+	assert_false(process_usage_add(&other, getpid(), &n_read, 3, &usage)); /* one too many */
+	assert_int_equal(n_read, 3);
+	assert_true(other.is_partial);
+	assert_false(sum.is_partial);
 }
 
 int main(int argc, char **argv)
@@ -237,6 +259,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_doc),
 		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_sums_of_processes),
 	};
 
 	if (argc == 2 && streq(argv[1], "--rows")) { /* for doc/metrics.md */

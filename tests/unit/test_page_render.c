@@ -20,6 +20,10 @@ enum { MAX_DEPTH = 64 };
 static const char status_text[] =
 	"{\"version\": \"1.2.3\", \"pid\": 7, \"uptime_ms\": 7500000, \"ready\": false,"
 	" \"reasons\": [\"git: starting\"], \"transport\": \"sse\", \"listeners\": [\"127.0.0.1:1\", \"[::1]:2\"],"
+	" \"memory_bytes\": 20971520, \"cpu_ms\": 61000, \"keys_path\": \"/etc/k\","
+	" \"keys\": {\"count\": 3, \"fault\": \"it is open\"},"
+	" \"tls\": {\"subject\": \"CN=f.example\", \"serial\": \"0A\", \"days_left\": 13},"
+	" \"limits\": {\"limits.sessions\": 6, \"limits.calls\": 0}, \"refusals\": {\"no_credential\": 4321},"
 	" \"local_socket\": null, \"control_socket\": \"/run/c\", \"settings\": \"/etc/f\", \"state_dir\": null,"
 	" \"sandbox\": \"Landlock\", \"tools\": 1234,"
 	" \"sessions\": {\"open\": 3, \"limit\": 4000, \"by_transport\": {\"sse\": 2, \"local\": 1},"
@@ -34,6 +38,7 @@ static const char status_text[] =
 	"    \"answered\": 100, \"age_ms\": 0, \"retiring\": false, \"latency\": [],"
 	"    \"last_end\": \"killed by signal 9\", \"session\": null},"
 	"    {\"name\": \"git/2\", \"pid\": 77, \"state\": \"ready\", \"calls\": 1, \"starts\": 1, \"answered\": 5,"
+	"    \"memory_bytes\": 3355443, \"cpu_ms\": 1234,"
 	"    \"age_ms\": 4000, \"retiring\": true, \"latency\": [[null, 1]], \"last_end\": null,"
 	"    \"session\": \"0123abcd\"}]},"
 	"  {\"name\": \"off\", \"state\": \"disabled\", \"required\": false, \"last_error\": null}],"
@@ -144,12 +149,15 @@ static void test_what_is_shown(void **unused)
 		/* the domain */ "state busy\">starting", ">1.28 ms<", "git/1: killed by signal 9",
 		"1 min ago", "Remedy</span> <bdi>look", "optional",
 		/* processes */ "state bad\">backoff", "being replaced", "for session 0123abcd…",
-		">over an hour<", "state quiet\">disabled",
+		">over an hour<", "state quiet\">disabled", "data-label=\"Memory\"", ">3.2 MiB<",
+		">1.23 s<",
 		/* sessions, limits */ "Open, by sse", "Open, by local", "limits.sessions", ">6<",
-		"4,000",
+		"4,000", "no_credential", "4,321",
 		/* gateway */ "https://g", "tomorrow, in 1 days", "one is missing",
 		"virtual server", "its address", "Differs",
-		/* daemon */ "127.0.0.1:1, [::1]:2", "Not enforced on this machine", "no cgroup",
+		/* daemon */ ">20.0 MiB<", ">1 min<", "CN=f.example, serial 0A",
+		"in 13 days: renew it", "3 in /etc/k, whose last change is not taken: it is open",
+		"127.0.0.1:1, [::1]:2", "Not enforced on this machine", "no cgroup",
 		"<time datetime=\"2026-01-31T12:00:00.000Z\">2026-01-31 12:00:00 UTC</time>" };
 	auto_free char *html = render_text(status_text);
 
@@ -196,16 +204,27 @@ static void test_ready(void **unused)
 
 static void test_limits(void **unused)
 {
-	auto_free char *none =
-		render_text("{\"sessions\": {\"refused_total\": 6}, \"limits\": {}}");
+	auto_free char *none = render_text("{\"limits\": {}}");
 	auto_free char *some = render_text(
-		"{\"sessions\": {\"refused_total\": 6}, \"limits\": {\"limits.calls\": 8765, \"limits.rate\": 0}}");
+		"{\"limits\": {\"limits.calls\": 8765, \"limits.rate\": 0}, \"refusals\": {\"host\": 0}}");
 
-	assert_part(none, "None since the start of the daemon.");
+	assert_int_equal(count(none, "None since the start of the daemon."), 2);
+	assert_int_equal(count(some, "None since the start of the daemon."), 1);
 	assert_part(some, "limits.calls");
 	assert_part(some, "8,765");
 	assert_null(strstr(some, "limits.rate"));
-	assert_null(strstr(some, "limits.sessions")); /* it would be among them */
+}
+
+static void test_certificate(void **unused)
+{
+	auto_free char *fine = render_text("{\"tls\": {\"subject\": \"s\", \"days_left\": 14}}");
+	auto_free char *over = render_text("{\"tls\": {\"subject\": \"s\", \"days_left\": -1}}");
+	auto_free char *none = render_text("{\"tls\": null, \"keys\": null}");
+
+	assert_part(fine, "in 14 days<");
+	assert_part(over, "has ended: renew it");
+	assert_null(strstr(none, "Certificate"));
+	assert_null(strstr(none, "Keys"));
 }
 
 /* Puts `text` in the place of each text, and of each member's name where it is one of data. */
@@ -292,6 +311,24 @@ static void test_ages(void **unused)
 	check_age(86400000 + 3600000 * 5 + 1, "1 d 5 h");
 }
 
+static void test_amounts(void **unused)
+{
+	auto_strbuf out = { 0 };
+
+	page_add_bytes(&out, -1);
+	page_add_bytes(&out, 1023);
+	page_add_bytes(&out, 1024);
+	page_add_bytes(&out, 1048575);
+	page_add_bytes(&out, INT64_C(10995116277760000));
+	assert_string_equal(out.data, "0 B1023 B1.0 KiB1.0 MiB10000.0 TiB");
+	strbuf_cut(&out, 0);
+	page_add_cpu(&out, 0);
+	page_add_cpu(&out, 9999);
+	page_add_cpu(&out, 59940);
+	page_add_cpu(&out, 3600000);
+	assert_string_equal(out.data, "0.00 s10.00 s59.9 s1 h");
+}
+
 static void check_count(json_int_t n, const char *expected)
 {
 	auto_strbuf out = { 0 };
@@ -338,9 +375,11 @@ int main(void)
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_hostile_words),
 		cmocka_unit_test(test_odd_statuses),
 		cmocka_unit_test(test_ages),
+		cmocka_unit_test(test_amounts),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_latency),
 	};

@@ -44,7 +44,7 @@ function watchPolicy() {
 }
 
 const commands = {
-	async open({ url, width = 1280, height = 900, scheme = "light", scripts = true }) {
+	async open({ url, width = 1280, height = 900, scheme = "light", scripts = true, login = null }) {
 		await page?.close();
 		page = await browser.newPage();
 		reports = [];
@@ -53,6 +53,8 @@ const commands = {
 		await page.evaluateOnNewDocument(watchPolicy);
 		await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
 		await page.setViewport({ width, height });
+		if (login)
+			await page.authenticate(login);
 		return (await page.goto(url, { waitUntil: "load" })).status();
 	},
 	async evaluate({ code }) {
