@@ -145,7 +145,6 @@ static void end_when_written(struct http_conn *conn)
 static void end_request(struct http_conn *conn)
 {
 	conn->is_chunked = false;
-	conn->has_asked = true;
 	http_conn_uncount_stream(conn);
 	if (!conn->keep_alive) {
 		end_when_written(conn);
@@ -162,6 +161,7 @@ static void add_head(struct http_conn *conn, struct strbuf *head, const struct h
 {
 	struct http_reply own = *reply;
 
+	conn->has_asked = true;
 	own.grants = conn->grants.data;
 	http_reply_add_head(head, &own, ending_of(conn));
 }
