@@ -19,6 +19,7 @@ shared_libshared_a_SOURCES = \
 	shared/key_text.c shared/key_text.h \
 	shared/keys_file.c shared/keys_file.h \
 	shared/keys_file_read.c \
+	shared/keyed_hash.c shared/keyed_hash.h \
 	shared/landlock.c shared/landlock.h \
 	shared/libexec.c shared/libexec.h \
 	shared/limits.h \

@@ -166,6 +166,7 @@ struct conf_tls {
 	char *cert_file; /* absolute; "", of each: none */
 	char *key_file;
 	char *client_ca_file;
+	char *client_crl_file;
 	enum conf_client_certs client_certs;
 	enum conf_tls_version min_version;
 	enum conf_switch

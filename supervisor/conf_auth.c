@@ -140,6 +140,9 @@ int conf_read_auth(struct conf_loader *ld)
 	if (*conf->tls.client_ca_file && !*conf->tls.cert_file)
 		return fail_at(ld, "tls.client_ca_file",
 			"certificates of clients need TLS: set tls.cert_file");
+	if (*conf->tls.client_crl_file && !*conf->tls.client_ca_file)
+		return fail_at(
+			ld, "tls.client_crl_file", "without tls.client_ca_file it means nothing");
 	if (conf->tls.client_certs == CONF_CLIENT_CERTS_REQUIRED && !*conf->tls.client_ca_file)
 		return fail_at(ld, "tls.client_certs",
 			"required needs the certificates that vouch for them: set tls.client_ca_file");

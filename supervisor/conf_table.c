@@ -423,6 +423,12 @@ static const struct conf_key table[] = {
 		.form = "an absolute path",
 		.doc = "Certificates (PEM) that vouch for those of clients; empty: clients are not asked "
 		       "for one. Which key a certificate stands for is said in the keys file." },
+	{ "tls.client_crl_file", FIELD(conf, tls.client_crl_file), .reload = CONF_RELOAD_LIVE,
+		RANGE(0, 4096), .def = "\"\"", .is_valid = is_absolute_or_empty,
+		.form = "an absolute path",
+		.doc = "Lists of revoked certificates (CRL, PEM), one of each authority in "
+		       "client_ca_file; a reload reads them again. While a list is missing or has ended "
+		       "the clients of its authority are refused. Empty: none is looked into." },
 	{ "tls.client_certs", CHOICE(conf, tls.client_certs, client_certs_choices),
 		.reload = CONF_RELOAD_LIVE, .def = "optional",
 		.doc = "required: who shows no certificate is not talked to at all." },
@@ -575,7 +581,7 @@ static const struct conf_key table[] = {
 		.def = "\"\"", .is_valid = is_audit_target,
 		.form = "log, an absolute path, or empty",
 		.doc = "Where each call of a tool is recorded: who, which tool, names and sizes of its "
-		       "arguments, outcome, duration. log: in the log, with the field AUDIT; a path: as "
+		       "arguments, outcome, duration; and who was turned away. log: in the log, with the field AUDIT; a path: as "
 		       "JSON lines in this file; empty: nowhere." },
 	{ "audit.values", FIELD(conf, audit.values), .reload = CONF_RELOAD_LIVE, .def = "false",
 		.doc = "Record the values of arguments, too; they may be secret." },

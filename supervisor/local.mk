@@ -89,12 +89,14 @@ supervisor_libsupervisor_a_SOURCES = \
 	supervisor/front/streamable.c supervisor/front/streamable.h \
 	supervisor/front/tls.c supervisor/front/tls.h supervisor/front/tls_private.h \
 	supervisor/front/tls_conn.c \
+	supervisor/front/tls_crl.c \
 	supervisor/front/tls_names.c \
 	supervisor/front/token.c supervisor/front/token.h \
 	supervisor/front/token_cache.c supervisor/front/token_cache.h \
 	supervisor/front/token_door.c supervisor/front/token_door.h \
 	supervisor/loop.c supervisor/loop.h \
 	supervisor/mcp/audit.c supervisor/mcp/audit.h \
+	supervisor/mcp/audit_flood.c supervisor/mcp/audit_flood.h \
 	supervisor/mcp/batch.c supervisor/mcp/batch.h \
 	supervisor/mcp/bridge.c supervisor/mcp/bridge.h \
 	supervisor/mcp/bridge_ask.c \

@@ -5,7 +5,13 @@
 #include "supervisor/conf_dump.h"
 #include "supervisor/main_private.h"
 
-static void log_reload(const struct conf_diff *diff, bool has_new_cert)
+/* Of files whose settings are what they were. */
+struct new_files {
+	bool cert;
+	bool crls;
+};
+
+static void log_reload(const struct conf_diff *diff, const struct new_files *files)
 {
 	for (size_t i = 0; i < diff->keys.n; i++)
 		log_info("reload: %s changed", diff->keys.items[i]);
@@ -13,9 +19,11 @@ static void log_reload(const struct conf_diff *diff, bool has_new_cert)
 		log_info("reload: domain %s changed", diff->domains[i].name);
 	for (size_t i = 0; i < diff->restart.n; i++)
 		log_warn("reload: %s holds only after a restart", diff->restart.items[i]);
-	if (has_new_cert)
+	if (files->cert)
 		log_info("reload: the certificate in tls.cert_file is another");
-	if (diff->keys.n == 0 && diff->n_domains == 0 && !has_new_cert)
+	if (files->crls)
+		log_info("reload: the lists in tls.client_crl_file are others");
+	if (diff->keys.n == 0 && diff->n_domains == 0 && !files->cert && !files->crls)
 		log_info("reload: nothing changed");
 }
 
@@ -57,9 +65,8 @@ static void apply(struct daemon *d, struct conf *conf, const struct conf_diff *d
 }
 
 /* The setting is what it was, but not what is in its file. */
-static void note_new_cert(json_t *changes)
+static void note_new_file(json_t *changes, const char *key)
 {
-	static const char key[] = "tls.cert_file";
 	json_t *changed = json_object_get(changes, "changed");
 	const json_t *item;
 	size_t i;
@@ -70,12 +77,20 @@ static void note_new_cert(json_t *changes)
 	(void)json_array_append_new(changed, json_string(key));
 }
 
+static struct new_files compare_files(const struct tls *old, const struct tls *new)
+{
+	if (!old || !new)
+		return (struct new_files){ 0 };
+	return (struct new_files){ .cert = !tls_has_same_cert(old, new),
+		.crls = !tls_has_same_lists(old, new) };
+}
+
 /* Read, check, compare; then change only what differs. On an error the old set stays. */
 static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 {
 	auto_(conf_freep) struct conf *conf = NULL;
 	auto_(tls_unrefp) struct tls *tls = NULL;
-	bool has_new_cert;
+	struct new_files files = { 0 };
 	struct conf_sources sources = d->options->sources;
 	struct conf_diff diff;
 	int r;
@@ -96,11 +111,13 @@ static int reload(struct daemon *d, json_t **ret, struct fail *fail)
 	if (diff.listeners)
 		r = main_listen_anew(d, conf, fail);
 	if (r == 0) {
-		has_new_cert = d->tls && tls && !tls_has_same_cert(d->tls, tls);
-		log_reload(&diff, has_new_cert);
+		files = compare_files(d->tls, tls);
+		log_reload(&diff, &files);
 		*ret = conf_dump_diff(&diff);
-		if (has_new_cert)
-			note_new_cert(*ret);
+		if (files.cert)
+			note_new_file(*ret, "tls.cert_file");
+		if (files.crls)
+			note_new_file(*ret, "tls.client_crl_file");
 		main_use_tls(d, TAKE(tls));
 		apply(d, TAKE(conf), &diff);
 	} else {

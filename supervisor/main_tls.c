@@ -1,4 +1,5 @@
-/* The certificate of the listeners with TLS: read at the start and at each reload, watched until it ends. */
+/* The certificate of the listeners with TLS, and the lists of revoked certificates of clients: read at the start and at
+ * each reload, watched until they end. */
 #include <inttypes.h>
 #include <time.h>
 
@@ -47,12 +48,44 @@ static void warn_of_end(const struct tls *tls)
 			tls_get_subject(tls), date_of(tls_get_not_after(tls), date), left / DAY_S);
 }
 
+/* A list is made for days, not for months: the authority has to make the next one in time, and somebody to fetch it. */
+static void warn_of_lists(const struct tls *tls)
+{
+	int64_t end = tls_get_list_end(tls);
+	int64_t left = end - clock_wall_ms() / 1000;
+	char date[DATE_SIZE];
+
+	if (tls_get_unlisted(tls))
+		log_warn("there is no list of %s in tls.client_crl_file: its clients are refused",
+			tls_get_unlisted(tls));
+	if (end != 0 && left <= 0)
+		log_warn("the list of what %s has revoked has ended on %s, and its clients are "
+			 "refused: renew the file of tls.client_crl_file, then mcp-fleetctl reload",
+			tls_get_list_issuer(tls), date_of(end, date));
+	else if (end != 0 && left <= DAY_S)
+		log_warn("the list of what %s has revoked ends on %s, and its clients are refused "
+			 "then: renew the file of tls.client_crl_file, then mcp-fleetctl reload",
+			tls_get_list_issuer(tls), date_of(end, date));
+}
+
+/* Again in a day; or when a list has ended, which is said at once. */
+static void wait_for_end(struct daemon *d)
+{
+	int64_t wait_ms = DAY_MS;
+	int64_t left_ms = tls_get_list_end(d->tls) * CLOCK_SECOND_MS - clock_wall_ms();
+
+	if (tls_get_list_end(d->tls) != 0 && left_ms >= 0 && left_ms < wait_ms)
+		wait_ms = left_ms + CLOCK_SECOND_MS;
+	timer_start(d->tls_timer, wait_ms);
+}
+
 int main_load_tls(const struct conf *conf, struct tls **ret, struct fail *fail)
 {
 	const struct tls_rules rules = {
 		.cert_file = conf->tls.cert_file,
 		.key_file = conf->tls.key_file,
 		.client_ca_file = conf->tls.client_ca_file,
+		.client_crl_file = conf->tls.client_crl_file,
 		.client_certs_required = conf->tls.client_certs == CONF_CLIENT_CERTS_REQUIRED,
 		.only_tls13 = conf->tls.min_version == CONF_TLS_1_3,
 	};
@@ -62,13 +95,14 @@ int main_load_tls(const struct conf *conf, struct tls **ret, struct fail *fail)
 }
 
 /* Tickets of sessions are good for a day at most. */
-static void on_day(void *arg)
+static void on_tls_timer(void *arg)
 {
 	struct daemon *d = arg;
 
 	tls_renew_tickets(d->tls);
 	warn_of_end(d->tls);
-	timer_start(d->tls_timer, DAY_MS);
+	warn_of_lists(d->tls);
+	wait_for_end(d);
 }
 
 void main_use_tls(struct daemon *d, struct tls *tls)
@@ -80,7 +114,7 @@ void main_use_tls(struct daemon *d, struct tls *tls)
 	d->tls = tls;
 	main_share_tls(d);
 	if (!d->tls_timer)
-		d->tls_timer = timer_new(d->loop, on_day, d);
+		d->tls_timer = timer_new(d->loop, on_tls_timer, d);
 	if (!tls) {
 		timer_stop(d->tls_timer);
 		return;
@@ -89,7 +123,8 @@ void main_use_tls(struct daemon *d, struct tls *tls)
 		log_info("certificate %s, serial %s, until %s", tls_get_subject(tls),
 			tls_get_serial(tls), date_of(tls_get_not_after(tls), date));
 	warn_of_end(tls);
-	timer_start(d->tls_timer, DAY_MS);
+	warn_of_lists(tls);
+	wait_for_end(d);
 }
 
 void main_share_tls(struct daemon *d)

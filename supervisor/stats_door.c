@@ -5,6 +5,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/keyed_hash.h"
 #include "shared/rpc.h"
 
 enum { BUCKETS = 256 }; /* of doors, and of series with a tool; a power of two */
@@ -120,16 +121,9 @@ static enum stats_end end_of(const char *reason)
 	return STATS_END_OTHER;
 }
 
-/* FNV-1a. */
 static unsigned hash_of(enum stats_transport transport, const char *domain, const char *tool)
 {
-	uint32_t hash = 2166136261U ^ (uint32_t)transport;
-
-	for (const char *at = domain; *at; at++)
-		hash = (hash ^ (unsigned char)*at) * 16777619U;
-	for (const char *at = tool; *at; at++)
-		hash = (hash ^ (unsigned char)*at) * 16777619U;
-	return hash % BUCKETS;
+	return (unsigned)(keyed_hash_text(keyed_hash_text(transport, domain), tool) % BUCKETS);
 }
 
 /* --- doors -------------------------------------------------------------------------------------- */

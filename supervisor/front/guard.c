@@ -7,6 +7,7 @@
 #include "supervisor/front/credential.h"
 #include "supervisor/front/hosts.h"
 #include "supervisor/front/resource_meta.h"
+#include "supervisor/mcp/audit.h"
 
 enum {
 	LOG_BURST = 10, /* lines of one kind of refusal */
@@ -48,6 +49,14 @@ static bool takes_login(const struct guard_ask *ask)
 }
 
 /* With where a token is had, and what went wrong, in the words of RFC 6750. */
+static void add_challenge(const struct guard *guard, const struct resource_place *place,
+	const struct resource_challenge *challenge, struct strbuf *out)
+{
+	strbuf_adds(out, "WWW-Authenticate: ");
+	resource_add_challenge(guard->conf, place, challenge, out);
+	strbuf_adds(out, "\r\n");
+}
+
 static void challenge(const struct guard *guard, const struct guard_ask *ask,
 	const struct resource_challenge *challenge, struct guard_verdict *ret)
 {
@@ -55,9 +64,7 @@ static void challenge(const struct guard *guard, const struct guard_ask *ask,
 		.host = ask->request->host,
 		.path = ask->whole_path ? ask->whole_path : "" };
 
-	strbuf_adds(&ret->challenge, "WWW-Authenticate: ");
-	resource_add_challenge(guard->conf, &place, challenge, &ret->challenge);
-	strbuf_adds(&ret->challenge, "\r\n");
+	add_challenge(guard, &place, challenge, &ret->challenge);
 	if (takes_login(ask))
 		strbuf_adds(&ret->challenge, "WWW-Authenticate: Basic realm=\"mcp-fleet\", "
 					     "charset=\"UTF-8\"\r\n");
@@ -266,8 +273,8 @@ static void refuse_domain(
 	refuse(ret, 403, STATS_REFUSED_FORBIDDEN, "this key or token may not use this domain");
 	if (ret->principal->kind != PRINCIPAL_TOKEN)
 		return;
-	if (ask->domain &&
-		resource_add_needed_scopes(guard->conf, ret->principal, ask->domain, NULL, &scopes))
+	if (ask->domain && principal_add_needed_scopes(ret->principal, &guard->conf->auth.scopes,
+				   ask->domain, NULL, &scopes))
 		words.scope = strbuf_get(&scopes);
 	challenge(guard, ask, &words, ret);
 }
@@ -293,8 +300,19 @@ static void note_refusal(
 	const struct span method = ask->request->method_name;
 	const struct principal *principal = verdict->principal;
 	char address[CLIENT_ADDR_TEXT_SIZE];
+	auto_free char *method_text = alloc_mem(method.at, method.len);
+	const struct audit_refusal audited = { .reason = stats_refusal_name(verdict->refusal),
+		.why = verdict->why,
+		.detail = verdict->reason.text,
+		.status = verdict->status,
+		.method = method_text,
+		.endpoint = ask->path,
+		.domain = ask->domain,
+		.address = client_addr_format(&ask->origin->addr, address),
+		.principal = principal };
 
 	stats_refused(verdict->refusal);
+	audit_refused(&audited);
 	if (!log_limit_ok(&guard->refusal_logs[verdict->refusal], LOG_BURST,
 		    stats_refusal_name(verdict->refusal)))
 		return;
@@ -302,7 +320,6 @@ static void note_refusal(
 		.client = address, .key = principal ? principal->name : NULL, .domain = ask->domain
 	};
 
-	(void)client_addr_format(&ask->origin->addr, address);
 	log_notice_about(&about, "refused %.*s %s with %d: %s%s%s", (int)method.len, method.at,
 		ask->path ? ask->path : "(no such path)", verdict->status, verdict->why,
 		*verdict->reason.text ? ": " : "", verdict->reason.text);
@@ -323,6 +340,28 @@ void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_
 	}
 	if (ret->status != 0 && ret->status != 204)
 		note_refusal(guard, ask, ret);
+}
+
+void guard_refuse_scopes(
+	struct guard *guard, const struct guard_scopes *refused, struct strbuf *out)
+{
+	const struct resource_place place = {
+		.is_https = refused->origin->is_https, .host = refused->host, .path = refused->path
+	};
+	const struct resource_challenge words = { .error = "insufficient_scope",
+		.scope = refused->scopes };
+	char address[CLIENT_ADDR_TEXT_SIZE];
+	const struct log_about about = { .client = client_addr_format(
+						 &refused->origin->addr, address),
+		.key = refused->principal->name };
+
+	add_challenge(guard, &place, &words, out);
+	stats_refused(STATS_REFUSED_FORBIDDEN);
+	if (log_limit_ok(&guard->refusal_logs[STATS_REFUSED_FORBIDDEN], LOG_BURST,
+		    stats_refusal_name(STATS_REFUSED_FORBIDDEN)))
+		log_notice_about(&about,
+			"refused a call of a tool with 403: the scopes that it needs are: %s",
+			refused->scopes);
 }
 
 void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out)

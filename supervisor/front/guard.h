@@ -73,6 +73,19 @@ void guard_set_conf(struct guard *guard, const struct conf *conf);
 /* Fills *ret, which the caller gives to guard_verdict_done(). A refusal has been counted and logged. */
 void guard_judge(struct guard *guard, const struct guard_ask *ask, struct guard_verdict *ret);
 
+/* A request that was let in, and that wants what the scopes of its token do not reach. Borrowed. */
+struct guard_scopes {
+	const struct principal *principal; /* a token's */
+	const struct client_origin *origin;
+	struct span host;   /* that it was sent to; absent: it did not say */
+	const char *path;   /* the same, decoded */
+	const char *scopes; /* all that it needs, with blanks between */
+};
+
+/* Appends the line for the head of its 403. It has been counted and logged. */
+void guard_refuse_scopes(
+	struct guard *guard, const struct guard_scopes *refused, struct strbuf *out);
+
 /* Appends the lines by which a page of an allowed origin may read the answer to a request that is refused unjudged. */
 void guard_add_grants(const struct guard *guard, const struct guard_ask *ask, struct strbuf *out);
 

@@ -168,27 +168,40 @@ void http_shared_done(struct http_shared *shared)
 	door_limits_free(shared->door_limits);
 }
 
+/* One line for what we close: which address floods us, or whose certificate it was, is what an operator asks first. */
+static void note_closed(const struct http_conn *conn, const char *setting, const char *why)
+{
+	static struct log_limit lines;
+	char client[CLIENT_ADDR_TEXT_SIZE];
+	const struct log_about about = { .client = client_addr_format(&conn->peer, client) };
+
+	if (log_limit_ok(&lines, LIMIT_LOG_BURST, "connections that were closed"))
+		log_notice_about(&about, "connection closed (%s): %s", setting, why);
+}
+
 void http_shared_set_tls(struct http_shared *shared, struct tls *tls)
 {
+	struct http_conn *conn;
+
 	tls_unref(shared->tls);
 	shared->tls = tls;
+	if (!tls)
+		return;
+	/* The others go on with what they began with. */
+	TAILQ_FOREACH(conn, &shared->conns, next)
+		if (conn->io.tls && !tls_conn_is_vouched_by(conn->io.tls, tls)) {
+			http_conn_audit(conn, stats_refusal_name(STATS_REFUSED_TLS),
+				"its certificate is not taken any more", 0);
+			note_closed(conn, "tls.client_ca_file, tls.client_crl_file",
+				"its certificate is not taken any more");
+			http_conn_kill(conn);
+		}
 }
 
 void http_shared_set_trusted(struct http_shared *shared, char *const *blocks, size_t n)
 {
 	forwarded_trust_done(&shared->trusted);
 	forwarded_trust_init(&shared->trusted, blocks, n);
-}
-
-/* One line for what is closed for want of room: which address floods us is what an operator asks first. */
-static void note_closed(const struct http_conn *conn, const char *limit, const char *why)
-{
-	static struct log_limit lines;
-	char client[CLIENT_ADDR_TEXT_SIZE];
-	const struct log_about about = { .client = client_addr_format(&conn->peer, client) };
-
-	if (log_limit_ok(&lines, LIMIT_LOG_BURST, "connections closed for want of room"))
-		log_notice_about(&about, "connection closed (%s): %s", limit, why);
 }
 
 /* One that waits is closed for the newcomer. False: there is none. */
@@ -315,6 +328,18 @@ const struct client_addr *http_conn_get_peer(const struct http_conn *conn)
 const struct tls_names *http_conn_get_cert_names(const struct http_conn *conn)
 {
 	return conn->io.tls ? tls_conn_get_names(conn->io.tls) : NULL;
+}
+
+void http_conn_add_scopes(struct http_conn *conn, struct span host, const char *path,
+	const char *scopes, struct strbuf *out)
+{
+	const struct guard_scopes refused = { .principal = conn->caller.principal,
+		.origin = &conn->origin,
+		.host = host,
+		.path = path,
+		.scopes = scopes };
+
+	guard_refuse_scopes(conn->shared->guard, &refused, out);
 }
 
 void http_shared_close_idle(struct http_shared *shared)

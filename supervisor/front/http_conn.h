@@ -96,6 +96,10 @@ const struct tls_names *http_conn_get_cert_names(const struct http_conn *conn);
 
 void http_conn_answer(struct http_conn *conn, const struct http_reply *reply);
 
+/* Appends the line for the head of a 403 to the request in work, whose token lacks scopes: guard_refuse_scopes(). */
+void http_conn_add_scopes(struct http_conn *conn, struct span host, const char *path,
+	const char *scopes, struct strbuf *out);
+
 /* Who sent the request that is being handled, held, or answered by a stream; borrowed until the next. */
 const struct caller *http_conn_get_caller(const struct http_conn *conn);
 

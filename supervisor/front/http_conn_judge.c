@@ -198,6 +198,8 @@ bool http_conn_is_still_let_in(struct http_conn *conn, const struct http_route *
 		return true;
 	}
 	stats_refused(STATS_REFUSED_EXPIRED);
+	http_conn_audit(
+		conn, stats_refusal_name(STATS_REFUSED_EXPIRED), verdict.why, verdict.status);
 	strbuf_adds(&verdict.challenge, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
 	answer_refusal(conn, route, &verdict);
 	return false;
@@ -210,6 +212,7 @@ bool http_conn_decide(struct http_conn *conn, const struct http1_request *req,
 	struct guard_ask guard_ask;
 
 	take_aim(conn, req, &aim);
+	conn->endpoint = aim.route ? aim.route->path : NULL;
 	forwarded_find_client(
 		&conn->peer, conn->io.tls != NULL, req, &conn->shared->trusted, &conn->origin);
 	(void)client_addr_format(&conn->origin.addr, conn->caller.address);

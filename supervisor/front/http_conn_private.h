@@ -48,7 +48,8 @@ struct http_conn {
 	size_t lingered;
 	struct http_io io;
 	struct client_addr peer;
-	struct client_origin origin; /* of the last request */
+	struct client_origin origin; /* of the last request, */
+	const char *endpoint;        /* and the path of its route; NULL: none */
 	enum conn_state state;
 	bool is_loopback : 1;
 	bool keep_alive : 1; /* of the request being answered */
@@ -81,6 +82,9 @@ void http_conn_linger(struct http_conn *conn);
 
 /* Writes now what the socket takes, and keeps the rest. 0, or -EPIPE. */
 int http_conn_write(struct http_conn *conn, const struct iovec *iov, int n);
+
+/* A record in the audit: who this connection speaks for was turned away. `status` 0: it was no request. */
+void http_conn_audit(const struct http_conn *conn, const char *reason, const char *why, int status);
 
 /* Refuses what leaves no way to know where the next request begins. */
 void http_conn_refuse_and_close(struct http_conn *conn, int status, const char *message);

@@ -334,6 +334,9 @@ static void end_tls(struct http_conn *conn, bool was_established)
 		return;
 	}
 	stats_refused(STATS_REFUSED_TLS);
+	if (tls_conn_has_bad_cert(conn->io.tls))
+		http_conn_audit(conn, stats_refusal_name(STATS_REFUSED_TLS),
+			tls_conn_get_trouble(conn->io.tls), 0);
 	http_conn_linger(conn);
 }
 

@@ -6,6 +6,7 @@
 #include "shared/alloc.h"
 #include "shared/log.h"
 #include "supervisor/front/http_conn_private.h"
+#include "supervisor/mcp/audit.h"
 #include "supervisor/stats.h"
 
 enum {
@@ -231,6 +232,22 @@ static void note_refusal(const struct http_conn *conn, int status, const char *w
 		log_notice_about(&about, "refused with %d: %s", status, why);
 }
 
+void http_conn_audit(const struct http_conn *conn, const char *reason, const char *why, int status)
+{
+	char peer[CLIENT_ADDR_TEXT_SIZE];
+	const struct audit_refusal refusal = {
+		.reason = reason,
+		.why = why,
+		.status = status,
+		.endpoint = conn->endpoint,
+		.address = *conn->caller.address ? conn->caller.address
+						 : client_addr_format(&conn->peer, peer),
+		.principal = conn->caller.principal,
+	};
+
+	audit_refused(&refusal);
+}
+
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
 {
 	auto_strbuf body = { 0 };
@@ -262,6 +279,7 @@ void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *r
 
 	stats_http_refused((unsigned)refusal->status);
 	note_refusal(conn, refusal->status, refusal->limit);
+	http_conn_audit(conn, refusal->limit, "too much at a time", refusal->status);
 	http_conn_answer(conn, &reply);
 }
 

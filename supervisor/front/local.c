@@ -18,6 +18,7 @@
 #include "shared/rpc.h"
 #include "supervisor/front/local_socket.h"
 #include "supervisor/front/stream.h"
+#include "supervisor/mcp/audit.h"
 #include "supervisor/stats.h"
 
 enum {
@@ -188,7 +189,12 @@ static void refuse_peer(struct local *local, int fd, const struct peer *peer)
 		alloc_printf("the user %u with the group %u may not use this fleet: the "
 			     "mode of the socket does not allow it (local.group)",
 			(unsigned)peer->uid, (unsigned)peer->gid);
+	const struct audit_refusal audited = { .reason = "local_peer",
+		.why = "the mode of the socket does not allow it",
+		.pid = peer->pid,
+		.uid = peer->uid };
 
+	audit_refused(&audited);
 	if (log_limit_ok(&local->refused_log, LOG_BURST, "refused local clients"))
 		log_warn(
 			"refused a local client: pid %d, uid %u, gid %u: the mode of the socket does "

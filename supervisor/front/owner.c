@@ -2,6 +2,7 @@
 #include "supervisor/front/owner.h"
 
 #include "shared/log.h"
+#include "supervisor/mcp/audit.h"
 #include "supervisor/stats.h"
 
 enum { LOG_BURST = 10 };
@@ -16,7 +17,17 @@ static void note_stranger(const struct session *session, const struct caller *ca
 	static struct log_limit limit;
 	char id[SESSION_ID_TEXT];
 
+	const struct audit_refusal audited = {
+		.reason = stats_refusal_name(STATS_REFUSED_FOREIGN_SESSION),
+		.why = "the id of somebody else's session was shown",
+		.status = 404,
+		.address = caller->address,
+		.principal = caller->principal,
+		.owner = name_of(session_get_principal(session)),
+	};
+
 	stats_refused(STATS_REFUSED_FOREIGN_SESSION);
+	audit_refused(&audited);
 	if (!log_limit_ok(&limit, LOG_BURST, "uses of sessions of others"))
 		return;
 	session_get_id(session, id);

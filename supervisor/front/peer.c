@@ -190,11 +190,11 @@ uint64_t exchange_get_no(const struct exchange *x)
 	return x->no;
 }
 
-void exchange_refuse(struct exchange *x, int status, const struct strbuf *body)
+void exchange_refuse(struct exchange *x, int status, const char *extra, const struct strbuf *body)
 {
 	if (!x->peer || !x->conn || x->is_stream)
 		return;
-	exchange_answer(x, status, RPC_INVALID_REQUEST, body->data, body->len);
+	exchange_answer(x, status, RPC_INVALID_REQUEST, extra, body->data, body->len);
 }
 
 /* The stream that an event's id names, if there ever was such an event and the stream is still known. */

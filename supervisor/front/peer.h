@@ -48,8 +48,9 @@ struct exchange *peer_hold(
 uint64_t exchange_get_no(const struct exchange *exchange);
 
 /* Answers a held POST whose requests were refused; a session that it was to open is over. Nothing
- * happens when it was answered already. */
-void exchange_refuse(struct exchange *exchange, int status, const struct strbuf *body);
+ * happens when it was answered already. `extra` is as in struct http_reply. */
+void exchange_refuse(
+	struct exchange *exchange, int status, const char *extra, const struct strbuf *body);
 
 /* A GET: begins (or takes over) the standalone stream, or carries on the stream that the id of an event
  * names; absent, or of no event that there was: the standalone one. */

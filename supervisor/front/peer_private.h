@@ -49,7 +49,8 @@ struct exchange *exchange_find(const struct peer *peer, uint64_t no);
 
 /* Answers a held POST, which is over then, and with it a session for this one request, or one that it
  * failed to open. `code` is that of the JSON-RPC error in `json`, else 0. */
-void exchange_answer(struct exchange *x, int status, int code, const char *json, size_t len);
+void exchange_answer(
+	struct exchange *x, int status, int code, const char *extra, const char *json, size_t len);
 
 /* There are events to be kept. Twice is fine. */
 void exchange_open_events(struct exchange *x);

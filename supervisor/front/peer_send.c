@@ -29,18 +29,19 @@ static int status_of(const struct peer *peer, int code)
 	}
 }
 
-void exchange_answer(struct exchange *x, int status, int code, const char *json, size_t len)
+void exchange_answer(
+	struct exchange *x, int status, int code, const char *extra, const char *json, size_t len)
 {
 	struct peer *peer = x->peer;
 	bool is_opened = x->terms.is_opening && code == 0;
 	char id[SESSION_ID_TEXT];
-	auto_free char *extra = NULL;
+	auto_free char *opened = NULL;
 
 	if (is_opened) {
 		session_get_id(peer->session, id);
-		extra = alloc_printf("Mcp-Session-Id: %s\r\n", id);
+		extra = opened = alloc_printf("Mcp-Session-Id: %s\r\n", id);
 	} else if (status == 503) {
-		extra = alloc_str("Retry-After: 1\r\n");
+		extra = "Retry-After: 1\r\n";
 	}
 	const struct http_reply reply = { .status = status,
 		.content_type = "application/json",
@@ -69,7 +70,7 @@ static void answer_array(struct exchange *x)
 	}
 	strbuf_addc(&array, ']');
 	event_stream_clear(x->events);
-	exchange_answer(x, 200, 0, array.data, array.len);
+	exchange_answer(x, 200, 0, NULL, array.data, array.len);
 }
 
 /* --- messages of the session --------------------------------------------------------------------- */
@@ -100,7 +101,7 @@ static void give_up_batch(struct exchange *x)
 	stats_limit_reached(STATS_LIMIT_SESSION_QUEUE);
 	stats_failed(session_get_door(x->peer->session), STATS_OVERLOADED);
 	event_stream_clear(x->events);
-	exchange_answer(x, 500, RPC_OVERLOADED, error.data, error.len);
+	exchange_answer(x, 500, RPC_OVERLOADED, NULL, error.data, error.len);
 }
 
 static void append(struct exchange *x, const struct outgoing *out)
@@ -135,8 +136,8 @@ static bool is_decided(struct exchange *x, const struct outgoing *out)
 	}
 	if (out->is_answer && x->terms.takes_json) {
 		if (!x->terms.is_batch)
-			exchange_answer(
-				x, status_of(x->peer, out->code), out->code, out->json, out->len);
+			exchange_answer(x, status_of(x->peer, out->code), out->code, NULL,
+				out->json, out->len);
 		return !x->terms.is_batch;
 	}
 	if (!x->terms.takes_stream)

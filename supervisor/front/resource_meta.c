@@ -218,36 +218,6 @@ void resource_add_challenge(const struct conf *conf, const struct resource_place
 		add_parameter(out, ", ", "error_description", challenge->description);
 }
 
-static void add_scope(struct strbuf *out, size_t begin, const char *scope)
-{
-	strbuf_addf(out, "%s%s", out->len > begin ? " " : "", scope);
-}
-
-static const char *find_scope(const struct conf *conf, const char *domain, const char *tool)
-{
-	for (size_t i = 0; i < conf->auth.scopes.n; i++) {
-		if (principal_is_granted(&conf->auth.scopes.items[i], domain, tool))
-			return conf->auth.scopes.items[i].scope;
-	}
-	return NULL;
-}
-
-bool resource_add_needed_scopes(const struct conf *conf, const struct principal *principal,
-	const char *domain, const char *tool, struct strbuf *out)
-{
-	const char *needed = find_scope(conf, domain, tool);
-	size_t begin = out->len;
-
-	if (!needed)
-		return false;
-	for (size_t i = 0; principal && i < principal->grants.n; i++) {
-		if (!streq(principal->grants.items[i].scope, needed))
-			add_scope(out, begin, principal->grants.items[i].scope);
-	}
-	add_scope(out, begin, needed);
-	return true;
-}
-
 /* --- the route ----------------------------------------------------------------------------------- */
 
 static bool on_meta(void *arg, struct http_conn *conn, struct http_ask *ask)

@@ -41,11 +41,6 @@ struct resource_challenge {
 void resource_add_challenge(const struct conf *conf, const struct resource_place *place,
 	const struct resource_challenge *challenge, struct strbuf *out);
 
-/* Appends the scopes with which this principal could use a domain, and a tool of it where `tool` is not NULL: those
- * that it has, and one more. False, nothing appended: no scope would help. */
-bool resource_add_needed_scopes(const struct conf *conf, const struct principal *principal,
-	const char *domain, const char *tool, struct strbuf *out);
-
 /* Adds for whom a token may be: auth.audience; where that is empty auth.resource, with the endpoints that are
  * resources of their own. */
 void resource_add_audiences(const struct conf *conf, struct conf_strs *ret);

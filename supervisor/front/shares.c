@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "shared/alloc.h"
+#include "shared/keyed_hash.h"
 
 enum {
-	N_BUCKETS = 1024,
-	FIRST_ROOM = 64, /* of a heap */
+	N_BUCKETS = 4096, /* one address has one entry, with as many connections as it has */
+	FIRST_ROOM = 64,  /* of a heap */
 };
 
 TAILQ_HEAD(entry_list, share_entry);
@@ -164,11 +165,7 @@ const char *shares_key_text(const struct client_addr *addr, char ret[SHARES_KEY_
 
 static struct share_list *bucket_of(struct shares *shares, const struct client_addr *key)
 {
-	uint32_t hash = 2166136261U;
-
-	for (size_t i = 0; i < sizeof(key->ip); i++)
-		hash = (hash ^ key->ip[i]) * 16777619U;
-	return &shares->buckets[hash % N_BUCKETS];
+	return &shares->buckets[keyed_hash(0, key->ip, sizeof(key->ip)) % N_BUCKETS];
 }
 
 static struct share *get_share(struct shares *shares, const struct client_addr *addr)

@@ -14,6 +14,7 @@
 #include "supervisor/mcp/envelope.h"
 #include "supervisor/stats.h"
 
+static const char path[] = "/mcp";
 static const char type_json[] = "application/json";
 static const char type_stream[] = "text/event-stream";
 
@@ -26,6 +27,8 @@ struct streamable {
 struct post_note {
 	struct mcp_headers *headers;
 	char *domain;
+	char *host; /* of a request with a token, for which a refusal may name scopes; NULL: none */
+	char *path;
 	bool takes_json;
 	bool takes_stream;
 };
@@ -66,6 +69,8 @@ static int status_of(enum mcp_verdict verdict)
 		return 202;
 	case MCP_INVALID:
 		return 400;
+	case MCP_FORBIDDEN:
+		return 403;
 	case MCP_UNKNOWN:
 		return 404;
 	case MCP_BUSY:
@@ -162,8 +167,17 @@ static void on_delete(struct streamable *door, struct http_conn *conn, const str
 
 /* --- POST: the head ------------------------------------------------------------------------------ */
 
-static struct post_note *make_note(const struct http_ask *ask)
+static void keep_place(struct post_note *note, const struct http_ask *ask)
 {
+	const struct span host = ask->request->host;
+
+	note->host = host.at ? alloc_mem(host.at, host.len) : NULL;
+	note->path = alloc_printf("%s%s", ask->prefix, path);
+}
+
+static struct post_note *make_note(struct http_conn *conn, const struct http_ask *ask)
+{
+	const struct principal *principal = http_conn_get_caller(conn)->principal;
 	const struct http1_request *req = ask->request;
 	struct post_note *note = alloc_zero(sizeof(*note));
 
@@ -171,6 +185,8 @@ static struct post_note *make_note(const struct http_ask *ask)
 	note->domain = alloc_str(ask->domain);
 	note->takes_json = http_accepts(req, type_json);
 	note->takes_stream = http_accepts(req, type_stream);
+	if (principal && principal->kind == PRINCIPAL_TOKEN)
+		keep_place(note, ask);
 	return note;
 }
 
@@ -180,6 +196,8 @@ static void free_note(void *arg)
 
 	free(note->headers);
 	free(note->domain);
+	free(note->host);
+	free(note->path);
 	free(note);
 }
 
@@ -196,7 +214,7 @@ static bool on_post_head(struct streamable *door, struct http_conn *conn, struct
 	else if (n_types != 1 || !http_is_type(type, type_json))
 		refuse_plainly(conn, 415, "Content-Type must be application/json");
 	else
-		ask->note = make_note(ask);
+		ask->note = make_note(conn, ask);
 	return ask->note;
 }
 
@@ -225,12 +243,14 @@ struct post {
 	struct jspan id; /* of the request; absent: it is none */
 };
 
-static enum mcp_verdict receive(
-	const struct post *post, struct peer *peer, uint64_t via, struct strbuf *reply)
+static enum mcp_verdict receive(const struct post *post, struct peer *peer, uint64_t via,
+	struct strbuf *reply, struct strbuf *scopes)
 {
-	const struct mcp_input input = {
-		.text = post->body, .len = post->len, .via = via, .headers = post->note->headers
-	};
+	const struct mcp_input input = { .text = post->body,
+		.len = post->len,
+		.via = via,
+		.headers = post->note->headers,
+		.scopes = scopes };
 
 	return mcp_receive(post->door->mcp, peer_get_session(peer), &input, reply);
 }
@@ -239,7 +259,7 @@ static enum mcp_verdict receive(
 static void pass(const struct post *post, struct peer *peer)
 {
 	auto_strbuf text = { 0 };
-	enum mcp_verdict verdict = receive(post, peer, 0, &text);
+	enum mcp_verdict verdict = receive(post, peer, 0, &text, NULL);
 	const struct http_reply reply = { .status = status_of(verdict),
 		.content_type = verdict == MCP_ACCEPTED ? NULL : type_json,
 		.body = text.data,
@@ -249,9 +269,19 @@ static void pass(const struct post *post, struct peer *peer)
 	http_conn_answer(post->conn, &reply);
 }
 
+static void add_challenge(const struct post *post, const char *scopes, struct strbuf *out)
+{
+	const char *host = post->note->host;
+	const struct span sent_to = { .at = host, .len = host ? strlen(host) : 0 };
+
+	http_conn_add_scopes(post->conn, sent_to, post->note->path, scopes, out);
+}
+
 static void hold(const struct post *post, struct peer *peer, struct exchange_terms terms)
 {
 	auto_strbuf reply = { 0 };
+	auto_strbuf scopes = { 0 };
+	auto_strbuf challenge = { 0 };
 	struct exchange *exchange;
 	enum mcp_verdict verdict;
 
@@ -259,9 +289,12 @@ static void hold(const struct post *post, struct peer *peer, struct exchange_ter
 	terms.takes_json = post->note->takes_json || terms.is_opening;
 	terms.takes_stream = post->note->takes_stream && !terms.is_opening;
 	exchange = peer_hold(peer, post->conn, &terms);
-	verdict = receive(post, peer, exchange_get_no(exchange), &reply);
+	verdict = receive(
+		post, peer, exchange_get_no(exchange), &reply, post->note->path ? &scopes : NULL);
+	if (verdict == MCP_FORBIDDEN)
+		add_challenge(post, scopes.data, &challenge);
 	if (verdict != MCP_ACCEPTED)
-		exchange_refuse(exchange, status_of(verdict), &reply);
+		exchange_refuse(exchange, status_of(verdict), challenge.data, &reply);
 }
 
 /* Opens a session for what can only be asked of a domain that works. */
@@ -391,7 +424,7 @@ void streamable_set_conf(struct streamable *door, const struct conf *conf)
 
 void streamable_get_routes(struct streamable *door, struct http_route ret[STREAMABLE_ROUTES])
 {
-	ret[0] = (struct http_route){ .path = "/mcp",
+	ret[0] = (struct http_route){ .path = path,
 		.methods = HTTPD_GET | HTTPD_POST | HTTPD_DELETE,
 		.per_domain = true,
 		.head = on_head,

@@ -27,7 +27,7 @@ static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GC
 			      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
 			      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
-static void free_bio(BIO **bio)
+void tls_free_bio(BIO **bio)
 {
 	(void)BIO_free(*bio);
 }
@@ -55,21 +55,22 @@ static void wipe(struct strbuf *text)
 static int fail_file(struct fail *fail, int r, const char *setting, const char *path)
 {
 	if (r == -EFBIG)
-		return fail_set(fail, r, "%s: '%s' is larger than 1 MiB", setting, path);
+		return fail_set(fail, r, "%s: '%s' is too large", setting, path);
 	if (r == -EINVAL)
 		return fail_set(fail, r, "%s: '%s' is no regular file", setting, path);
 	return fail_set(fail, r, "%s: cannot read '%s': %s", setting, path, strerror(-r));
 }
 
-static int read_pem(const char *setting, const char *path, struct strbuf *ret, struct fail *fail)
+int tls_read_pem(const char *setting, const char *path, size_t max_bytes, struct strbuf *ret,
+	struct fail *fail)
 {
-	int r = fd_read_file(path, MAX_FILE_BYTES, ret);
+	int r = fd_read_file(path, max_bytes, ret);
 
 	return r < 0 ? fail_file(fail, r, setting, path) : 0;
 }
 
 /* Only the end of the text was met: all that is in it was read. */
-static bool is_at_end(void)
+bool tls_pem_is_at_end(void)
 {
 	unsigned long error = ERR_peek_last_error();
 
@@ -87,7 +88,7 @@ static int use_chain(SSL_CTX *ctx, BIO *bio, const char *path, struct fail *fail
 				"tls.cert_file: a certificate of the chain in '%s' cannot be used: %s",
 				path, ERR_reason_error_string(ERR_peek_last_error()));
 		}
-	if (!is_at_end())
+	if (!tls_pem_is_at_end())
 		return fail_set(fail, -EINVAL,
 			"tls.cert_file: a certificate of the chain in '%s' cannot be read", path);
 	return 0;
@@ -97,9 +98,9 @@ static int use_chain(SSL_CTX *ctx, BIO *bio, const char *path, struct fail *fail
 static int use_cert(SSL_CTX *ctx, const char *path, struct fail *fail)
 {
 	auto_strbuf text = { 0 };
-	auto_(free_bio) BIO *bio = NULL;
+	auto_(tls_free_bio) BIO *bio = NULL;
 	auto_(free_cert) X509 *cert = NULL;
-	int r = read_pem("tls.cert_file", path, &text, fail);
+	int r = tls_read_pem("tls.cert_file", path, MAX_FILE_BYTES, &text, fail);
 
 	if (r < 0)
 		return r;
@@ -151,7 +152,7 @@ static int use_key(SSL_CTX *ctx, const struct tls_rules *rules, struct fail *fai
 	const char *setting = *rules->key_file ? "tls.key_file" : "tls.cert_file";
 	const char *path = *rules->key_file ? rules->key_file : rules->cert_file;
 	auto_(wipe) struct strbuf text = { 0 };
-	auto_(free_bio) BIO *bio = NULL;
+	auto_(tls_free_bio) BIO *bio = NULL;
 	auto_(free_key) EVP_PKEY *key = NULL;
 	bool was_asked = false;
 	int r = read_private(setting, path, &text, fail);
@@ -193,9 +194,9 @@ static int add_authority(SSL_CTX *ctx, X509 *cert)
 static int use_authorities(SSL_CTX *ctx, const char *path, struct fail *fail)
 {
 	auto_strbuf text = { 0 };
-	auto_(free_bio) BIO *bio = NULL;
+	auto_(tls_free_bio) BIO *bio = NULL;
 	size_t n = 0;
-	int r = read_pem("tls.client_ca_file", path, &text, fail);
+	int r = tls_read_pem("tls.client_ca_file", path, MAX_FILE_BYTES, &text, fail);
 
 	if (r < 0)
 		return r;
@@ -210,17 +211,19 @@ static int use_authorities(SSL_CTX *ctx, const char *path, struct fail *fail)
 				"tls.client_ca_file: a certificate in '%s' cannot be used: %s",
 				path, ERR_reason_error_string(ERR_peek_last_error()));
 	}
-	if (n == 0 || !is_at_end())
+	if (n == 0 || !tls_pem_is_at_end())
 		return fail_set(fail, -EINVAL,
 			"tls.client_ca_file: %s in '%s' (PEM: -----BEGIN CERTIFICATE-----)",
 			n == 0 ? "there is no certificate" : "a certificate cannot be read", path);
 	return 0;
 }
 
-static int set_clients(SSL_CTX *ctx, const struct tls_rules *rules, struct fail *fail)
+static int set_clients(struct tls *tls, const struct tls_rules *rules, struct fail *fail)
 {
 	static const unsigned char id[] = "mcp-fleet";
+	SSL_CTX *ctx = tls->ctx;
 	int mode = SSL_VERIFY_PEER;
+	int r;
 
 	/* Sessions are resumed within this SSL_CTX only: its ticket keys are its own. */
 	(void)SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
@@ -230,7 +233,10 @@ static int set_clients(SSL_CTX *ctx, const struct tls_rules *rules, struct fail 
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(ctx, mode, NULL);
 	SSL_CTX_set_verify_depth(ctx, MAX_CHAIN_DEPTH);
-	return use_authorities(ctx, rules->client_ca_file, fail);
+	r = use_authorities(ctx, rules->client_ca_file, fail);
+	if (r == 0 && *rules->client_crl_file)
+		r = tls_use_lists(tls, rules->client_crl_file, fail);
+	return r;
 }
 
 /* --- rules --------------------------------------------------------------------------------------- */
@@ -276,16 +282,16 @@ static int set_rules(SSL_CTX *ctx, const struct tls_rules *rules)
 
 /* --- what others ask ----------------------------------------------------------------------------- */
 
-static int64_t seconds_of(const ASN1_TIME *when)
+int64_t tls_seconds_of(const ASN1_TIME *when)
 {
 	struct tm tm = { 0 };
 
 	return ASN1_TIME_to_tm(when, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
-static char *text_of_name(const X509_NAME *name)
+char *tls_text_of_name(const X509_NAME *name)
 {
-	auto_(free_bio) BIO *bio = BIO_new(BIO_s_mem());
+	auto_(tls_free_bio) BIO *bio = BIO_new(BIO_s_mem());
 	char *text;
 	long len;
 
@@ -310,9 +316,9 @@ static void note_cert(struct tls *tls)
 {
 	X509 *cert = SSL_CTX_get0_certificate(tls->ctx);
 
-	tls->not_before = seconds_of(X509_get0_notBefore(cert));
-	tls->not_after = seconds_of(X509_get0_notAfter(cert));
-	tls->subject = text_of_name(X509_get_subject_name(cert));
+	tls->not_before = tls_seconds_of(X509_get0_notBefore(cert));
+	tls->not_after = tls_seconds_of(X509_get0_notAfter(cert));
+	tls->subject = tls_text_of_name(X509_get_subject_name(cert));
 	tls->serial = text_of_serial(X509_get0_serialNumber(cert));
 	(void)X509_digest(cert, EVP_sha256(), tls->fingerprint, NULL);
 }
@@ -334,7 +340,7 @@ int tls_new(const struct tls_rules *rules, struct tls **ret, struct fail *fail)
 	if (r == 0)
 		r = use_key(tls->ctx, rules, fail);
 	if (r == 0)
-		r = set_clients(tls->ctx, rules, fail);
+		r = set_clients(tls, rules, fail);
 	ERR_clear_error();
 	if (r < 0)
 		return r;
@@ -354,6 +360,7 @@ void tls_unref(struct tls *tls)
 	if (!tls || --tls->n_refs > 0)
 		return;
 	SSL_CTX_free(tls->ctx);
+	tls_lists_done(&tls->lists);
 	free(tls->subject);
 	free(tls->serial);
 	free(tls);

@@ -8,7 +8,7 @@
  * Sessions are resumed by tickets, whose keys are renewed by tls_renew_tickets(). What a peer can make us do
  * in one call is bounded in bytes, so that nobody holds the loop by feeding it.
  *
- * Source: RFC 8446 (TLS 1.3), RFC 5246 (TLS 1.2), RFC 9325 (how to use them), RFC 7301 (ALPN). */
+ * Source: RFC 8446 (TLS 1.3), RFC 5246 (TLS 1.2), RFC 9325 (how to use them), RFC 7301 (ALPN), RFC 5280 (CRLs). */
 #pragma once
 
 #include <stdbool.h>
@@ -25,6 +25,8 @@ struct tls_rules {
 	const char *cert_file;      /* PEM: our certificate, then those that lead to an authority */
 	const char *key_file;       /* PEM; "": in cert_file too */
 	const char *client_ca_file; /* PEM: who vouches for clients; "": nobody is asked */
+	const char *
+		client_crl_file; /* PEM: lists of what they have revoked; "": none is looked into */
 	bool client_certs_required;
 	bool only_tls13;
 };
@@ -46,6 +48,17 @@ const char *tls_get_serial(const struct tls *tls);
 
 /* Both show the same certificate. */
 bool tls_has_same_cert(const struct tls *a, const struct tls *b);
+
+/* When the first of the lists of revoked certificates ends, as tls_get_not_after(); 0: there is none that ends. Of an
+ * authority with several lists the last one counts. From then on no client of it is let in. */
+int64_t tls_get_list_end(const struct tls *tls);
+const char *tls_get_list_issuer(const struct tls *tls); /* whose that is; borrowed */
+
+/* An authority of which there is no list, though there are lists: no client of it is let in; borrowed. NULL: none. */
+const char *tls_get_unlisted(const struct tls *tls);
+
+/* The files of both have the same lists, or none. */
+bool tls_has_same_lists(const struct tls *a, const struct tls *b);
 
 /* Tickets that were given before are not taken any more: their clients make a full handshake. To be called
  * about once a day: a ticket's key opens what was sent under it in TLS 1.2. */
@@ -98,8 +111,15 @@ void tls_conn_end(struct tls_conn *conn);
 /* After -EPROTO: why, a static text; "" where nothing was wrong. */
 const char *tls_conn_get_trouble(const struct tls_conn *conn);
 
+/* The handshake failed for the client's certificate, or for want of one. */
+bool tls_conn_has_bad_cert(const struct tls_conn *conn);
+
 /* After a handshake that failed: a line in the log, at most some of each kind in ten seconds. */
 void tls_conn_log_failure(const struct tls_conn *conn, const char *client);
+
+/* The client could come in under these rules, too, as far as its certificate goes: it shows none, or one that is vouched
+ * for, valid and not revoked. A chain that a resumed session does not have any more is no reason to let it in. */
+bool tls_conn_is_vouched_by(const struct tls_conn *conn, const struct tls *tls);
 
 /* "TLSv1.3"; "" before the handshake. A static text. */
 const char *tls_conn_get_version(const struct tls_conn *conn);

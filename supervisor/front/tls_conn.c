@@ -32,6 +32,9 @@ static const char *const troubles[TLS_TROUBLES] = {
 	[TLS_TROUBLE_NO_CERT] = "it shows no certificate (tls.client_certs)",
 	[TLS_TROUBLE_BAD_CERT] =
 		"its certificate is not vouched for (tls.client_ca_file), or not valid",
+	[TLS_TROUBLE_REVOKED] = "its certificate has been revoked (tls.client_crl_file)",
+	[TLS_TROUBLE_NO_LIST] =
+		"there is no valid list of what its authority has revoked (tls.client_crl_file)",
 	[TLS_TROUBLE_ALERT] = "it ended the handshake: it may not trust our certificate",
 	[TLS_TROUBLE_FLOOD] = "it sends too much that is no data",
 	[TLS_TROUBLE_OTHER] = "what it sends is not TLS as it should be",
@@ -119,7 +122,23 @@ void tls_conn_on_message(
 		conn->trouble = TLS_TROUBLE_FLOOD;
 }
 
-static enum tls_trouble trouble_of(unsigned long error)
+static enum tls_trouble trouble_of_cert(long verify_result)
+{
+	switch (verify_result) {
+	case X509_V_ERR_CERT_REVOKED:
+		return TLS_TROUBLE_REVOKED;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+		return TLS_TROUBLE_NO_LIST;
+	default:
+		return TLS_TROUBLE_BAD_CERT;
+	}
+}
+
+static enum tls_trouble trouble_of(const struct tls_conn *conn, unsigned long error)
 {
 	int reason = ERR_GET_REASON(error);
 
@@ -136,7 +155,7 @@ static enum tls_trouble trouble_of(unsigned long error)
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 		return TLS_TROUBLE_NO_CERT;
 	case SSL_R_CERTIFICATE_VERIFY_FAILED:
-		return TLS_TROUBLE_BAD_CERT;
+		return trouble_of_cert(SSL_get_verify_result(conn->ssl));
 	default:
 		return reason >= SSL_AD_REASON_OFFSET ? TLS_TROUBLE_ALERT : TLS_TROUBLE_OTHER;
 	}
@@ -154,7 +173,7 @@ static int fail_conn(struct tls_conn *conn)
 	if (conn->err != 0)
 		return -conn->err;
 	if (conn->trouble == TLS_TROUBLE_NONE)
-		conn->trouble = trouble_of(ERR_peek_error());
+		conn->trouble = trouble_of(conn, ERR_peek_error());
 	return -EPROTO;
 }
 
@@ -313,6 +332,19 @@ void tls_conn_end(struct tls_conn *conn)
 const char *tls_conn_get_trouble(const struct tls_conn *conn)
 {
 	return troubles[conn->trouble];
+}
+
+bool tls_conn_has_bad_cert(const struct tls_conn *conn)
+{
+	switch (conn->trouble) {
+	case TLS_TROUBLE_NO_CERT:
+	case TLS_TROUBLE_BAD_CERT:
+	case TLS_TROUBLE_REVOKED:
+	case TLS_TROUBLE_NO_LIST:
+		return true;
+	default:
+		return false;
+	}
 }
 
 void tls_conn_log_failure(const struct tls_conn *conn, const char *client)

@@ -1,10 +1,19 @@
-/* The inside of TLS: shared by tls.c (certificates and rules), tls_conn.c (connections) and tls_names.c (who the
- * client is). */
+/* The inside of TLS: shared by tls.c (certificates and rules), tls_crl.c (revoked certificates), tls_conn.c
+ * (connections) and tls_names.c (who the client is). */
 #pragma once
 
 #include <openssl/ssl.h>
 
+#include "shared/strbuf.h"
 #include "supervisor/front/tls.h"
+
+/* What is known of the lists of revoked certificates; all zero: there are none. */
+struct tls_lists {
+	int64_t ends;  /* of the one that ends first */
+	char *issuer;  /* of it */
+	char *without; /* an authority that has no list */
+	unsigned char digest[32];
+};
 
 struct tls {
 	SSL_CTX *ctx;
@@ -14,6 +23,7 @@ struct tls {
 	char *subject;
 	char *serial;
 	unsigned char fingerprint[32]; /* SHA-256 of the certificate */
+	struct tls_lists lists;
 };
 
 /* Why a connection is over. Of each kind the log has its own share. */
@@ -24,6 +34,8 @@ enum tls_trouble {
 	TLS_TROUBLE_ALPN,
 	TLS_TROUBLE_NO_CERT,
 	TLS_TROUBLE_BAD_CERT,
+	TLS_TROUBLE_REVOKED,
+	TLS_TROUBLE_NO_LIST,
 	TLS_TROUBLE_ALERT, /* the peer refused us */
 	TLS_TROUBLE_FLOOD,
 	TLS_TROUBLE_OTHER,
@@ -52,3 +64,15 @@ struct tls_conn *tls_conn_of(const SSL *ssl);
 /* What SSL_CTX needs of tls_conn.c: sees each record go by. */
 void tls_conn_on_message(
 	int is_write, int version, int type, const void *buf, size_t len, SSL *ssl, void *arg);
+
+/* What tls_crl.c needs of tls.c. */
+void tls_free_bio(BIO **bio);
+int tls_read_pem(const char *setting, const char *path, size_t max_bytes, struct strbuf *ret,
+	struct fail *fail) must_check;
+bool tls_pem_is_at_end(void); /* after a PEM_read_…: only the end of the text was met */
+int64_t tls_seconds_of(const ASN1_TIME *when);
+char *tls_text_of_name(const X509_NAME *name);
+
+/* Reads the lists of revoked certificates; the authorities are known. */
+int tls_use_lists(struct tls *tls, const char *path, struct fail *fail) must_check;
+void tls_lists_done(struct tls_lists *lists);

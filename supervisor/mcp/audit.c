@@ -12,6 +12,7 @@
 #include "shared/jspan.h"
 #include "shared/limits.h"
 #include "shared/log.h"
+#include "supervisor/mcp/audit_flood.h"
 #include "supervisor/stats.h"
 
 enum {
@@ -30,7 +31,11 @@ struct audit {
 	char *path;   /* NULL: no file is wanted */
 	bool is_torn; /* it ends within a record, for want of room */
 	struct log_limit log;
+	struct audit_flood refusals;
 };
+
+/* Of this process; those who refuse are in all layers. */
+static struct audit *the_audit;
 
 struct audit_call {
 	char *tool;           /* for people: cut, clean */
@@ -204,6 +209,58 @@ void audit_end(struct audit *audit, struct audit_call *call, const struct log_ab
 	free_call(call);
 }
 
+static void add_refusal(struct strbuf *line, const struct audit_refusal *refusal)
+{
+	const struct principal *principal = refusal->principal;
+
+	strbuf_adds(line, "\"event\":\"refused\"");
+	add_text(line, "reason", refusal->reason);
+	if (refusal->status)
+		strbuf_addf(line, ",\"status\":%d", refusal->status);
+	add_text(line, "why", refusal->why);
+	add_text(line, "detail", refusal->detail);
+	if (principal)
+		add_text(line, "kind", principal_kind_name(principal->kind));
+	add_text(line, "key", principal ? principal->name : NULL);
+	add_text(line, "owner", refusal->owner);
+	add_text(line, "client_ip", refusal->address);
+	add_text(line, "method", refusal->method);
+	add_text(line, "endpoint", refusal->endpoint);
+	add_text(line, "domain", refusal->domain);
+	if (refusal->pid)
+		strbuf_addf(line, ",\"pid\":%lld,\"uid\":%lld", refusal->pid, refusal->uid);
+}
+
+void audit_refused(const struct audit_refusal *refusal)
+{
+	struct audit *audit = the_audit;
+	auto_strbuf line = { 0 };
+	char now[CLOCK_TEXT_SIZE];
+	uint64_t left_out;
+
+	if (!audit || (!audit->to_log && !audit->path) ||
+		!audit_flood_admit(&audit->refusals, refusal->address ? refusal->address : "",
+			refusal->reason, clock_now_ms(), &left_out))
+		return;
+	clock_wall_text(now);
+	strbuf_addf(&line, "{\"time\":\"%s\",", now);
+	add_refusal(&line, refusal);
+	if (left_out)
+		strbuf_addf(&line, ",\"left_out\":%llu", (unsigned long long)left_out);
+	strbuf_addc(&line, '}');
+	if (audit->to_log) {
+		const struct log_about about = { .client = refusal->address,
+			.key = refusal->principal ? refusal->principal->name : NULL,
+			.domain = refusal->domain,
+			.audit = line.data };
+
+		log_info_about(&about, "audit: refused: %s", refusal->reason);
+	} else {
+		strbuf_addc(&line, '\n');
+		write_to_file(audit, &line);
+	}
+}
+
 /* A full disk, or a daemon that was killed, may have left a part of a record. What is no file keeps what is known. */
 static bool ends_within_record(const struct audit *audit)
 {
@@ -250,6 +307,7 @@ struct audit *audit_new(const struct conf *conf)
 
 	audit->fd = -1;
 	audit_set_conf(audit, conf);
+	the_audit = audit;
 	return audit;
 }
 
@@ -257,6 +315,8 @@ void audit_free(struct audit *audit)
 {
 	if (!audit)
 		return;
+	if (the_audit == audit)
+		the_audit = NULL;
 	(void)fd_close(audit->fd);
 	free(audit->path);
 	free(audit);

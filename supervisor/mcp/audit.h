@@ -1,5 +1,5 @@
 /* The audit log: who called which tool, with which arguments (their names and sizes), what became of it and how long it
- * took. One record a call, when it ends, refused ones too.
+ * took. One record a call, when it ends, refused ones too. And who was turned away at the door: where from, why.
  *
  * A record is a JSON object on one line: in the log, as the field AUDIT, at every log.level; or behind each other in a
  * file, which is opened again at each reload (log rotation). Records that cannot be written are counted
@@ -35,3 +35,23 @@ struct audit_call *audit_begin(
  * duration. `outcome` is "ok" or what went wrong, `code` that of a JSON-RPC error or 0. */
 void audit_end(struct audit *audit, struct audit_call *call, const struct log_about *about,
 	const char *outcome, int code);
+
+/* Somebody was turned away before there was a call. All is borrowed; what is NULL or 0 is not known. Never what was shown. */
+struct audit_refusal {
+	const char *reason; /* one of a few names: of stats_refusal_name(), or of the limit */
+	const char *why;    /* for people */
+	const char *detail; /* more of it */
+	int status;         /* of HTTP; 0: it was no request yet */
+	const char *method;
+	const char *endpoint; /* the path of the route, without its domain */
+	const char *domain;
+	const char *address;               /* of the client */
+	const struct principal *principal; /* for whom it was known, */
+	const char *owner;                 /* and whose the session is that it named */
+	long long pid;                     /* of the process at the local socket, with its */
+	long long uid;
+};
+
+/* Recorded by the audit of this process, if there is one: there is no more than one, as there is one log. How many a peer
+ * can cause is bounded: audit_flood.h. */
+void audit_refused(const struct audit_refusal *refusal);

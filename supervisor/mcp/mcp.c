@@ -82,6 +82,14 @@ static void on_session_closed(void *arg, struct session *session)
 	mcp->hooks->changed(mcp->arg);
 }
 
+static void on_rights_changed(void *arg, struct session *session, const struct principal *old)
+{
+	struct mcp *mcp = arg;
+
+	if (mcp->settled && !mcp->refuses && session_is_open(session))
+		news_rights_changed(mcp->news, session, old);
+}
+
 static void on_router_idle(void *arg)
 {
 	struct mcp *mcp = arg;
@@ -177,6 +185,8 @@ static int code_of(enum mcp_verdict verdict)
 	switch (verdict) {
 	case MCP_INVALID:
 		return RPC_INVALID_REQUEST;
+	case MCP_FORBIDDEN:
+		return RPC_INVALID_PARAMS;
 	case MCP_UNKNOWN:
 		return RPC_METHOD_NOT_FOUND;
 	case MCP_BUSY:
@@ -542,6 +552,8 @@ static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
 		.news = mcp->news,
 		.conf = mcp->conf,
 		.origin = &origin,
+		.scopes = input->scopes,
+		.reply = reply,
 		.has_foreign = has_foreign(mcp, session) };
 
 	envelope_read(rpc, input->headers, &envelope);
@@ -558,6 +570,8 @@ static enum mcp_verdict run_message(struct mcp *mcp, struct session *session,
 		if (rpc->kind == RPC_REQUEST)
 			return refuse_method(&origin, rpc, reply);
 		break;
+	case METHOD_FORBIDDEN:
+		return MCP_FORBIDDEN;
 	case METHOD_DONE:
 		break;
 	}
@@ -725,6 +739,7 @@ struct mcp *mcp_new(
 	mcp->router = router_new(loop, &router_hooks, mcp);
 	router_set_conf(mcp->router, conf);
 	mcp->sessions = sessions_new(loop, &conf->limits, on_session_closed, mcp);
+	sessions_watch_rights(mcp->sessions, on_rights_changed);
 	mcp->news = news_new(mcp->sessions, mcp->catalog, mcp->router);
 	for (size_t i = 0; i < conf->n_domains; i++)
 		catalog_set_domain(mcp->catalog, &conf->domains[i], NULL);

@@ -21,13 +21,16 @@ struct mcp_input {
 		via; /* the transport's own number of the way by which this came, never 0 where there are
 	               * several: what belongs to these requests comes back with it; see struct outgoing */
 	const struct mcp_headers *headers; /* what HTTP says beside the body; NULL elsewhere */
+	struct strbuf
+		*scopes; /* takes those of MCP_FORBIDDEN; NULL: that is an answer like others */
 };
 
-/* What became of it. Over HTTP the refusals have the statuses 400, 404, 503. */
+/* What became of it. Over HTTP the refusals have the statuses 400, 403, 404, 503. */
 enum mcp_verdict {
 	MCP_ACCEPTED, /* answers, if any, come through the sink */
 	MCP_INVALID, /* not JSON, or no valid request: `reply` is a JSON-RPC error; the session lives on */
 	MCP_UNKNOWN, /* a method that the stateless revision does not have: the same */
+	MCP_FORBIDDEN, /* a token with other scopes could: `reply` is a JSON-RPC error, and the scopes are told */
 	MCP_BUSY, /* not now (slow client, or the fleet is stopping): `reply` is a JSON-RPC error */
 };
 

@@ -357,17 +357,41 @@ static int check_task(const struct method_context *c, const struct catalog_targe
 	return 0;
 }
 
-/* The client hears the same of a tool that is not there and of one that is not for it; the operator does not. */
-static void refuse_unknown(const struct method_context *c, const char *name, struct jspan arguments)
+/* Where the transport has a place for the scopes it is told by that, and has the error to send besides. */
+static void refuse_scopes(const struct method_context *c, const char *scopes)
 {
-	struct audit_ask ask = { .tool = name, .arguments = arguments };
-	struct catalog_target target;
+	auto_free char *why = alloc_printf(
+		"the scopes of this token do not reach this tool: it takes %s", scopes);
 
-	if (viewer_of(c) && endpoint_find_tool(endpoint_of(c), NULL, name, &target)) {
+	if (!c->scopes) {
+		fail(c, RPC_INVALID_PARAMS, why);
+		return;
+	}
+	strbuf_adds(c->scopes, scopes);
+	rpc_add_error(c->reply, c->origin->id, RPC_INVALID_PARAMS, why);
+}
+
+/* The client hears the same of a tool that is not there and of one that is not for it; the operator does not. A token
+ * can be had with more scopes, which are no secret: its client is told of a tool that one of them reaches. */
+static void refuse_unknown(
+	const struct method_context *c, struct jspan name, const char *text, struct jspan arguments)
+{
+	struct audit_ask ask = { .tool = text, .arguments = arguments };
+	const struct principal *viewer = viewer_of(c);
+	struct catalog_target target;
+	auto_strbuf scopes = { 0 };
+	bool is_hidden = viewer && endpoint_find_tool(endpoint_of(c), NULL, text, &target);
+
+	if (is_hidden) {
 		ask.tool = target.name;
 		ask.domain = target.domain;
 	}
 	call_refused(c->router, c->origin, &ask, RPC_INVALID_PARAMS);
+	if (is_hidden && principal_add_needed_scopes(viewer, &c->conf->auth.scopes, target.domain,
+				 target.name, &scopes))
+		refuse_scopes(c, scopes.data);
+	else
+		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
 }
 
 static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
@@ -389,10 +413,13 @@ static void on_tools_call(const struct method_context *c, const struct rpc *rpc)
 		fail(c, RPC_INVALID_PARAMS, why);
 		return;
 	}
-	if (!is_text ||
-		!endpoint_find_tool(endpoint_of(c), viewer_of(c), strbuf_get(&text), &target)) {
-		refuse_unknown(c, strbuf_get(&text), arguments);
+	if (!is_text) {
+		refuse_tool(c, strbuf_get(&text), arguments, RPC_INVALID_PARAMS);
 		answer_quoting(c->origin, RPC_INVALID_PARAMS, "Unknown tool", name);
+		return;
+	}
+	if (!endpoint_find_tool(endpoint_of(c), viewer_of(c), strbuf_get(&text), &target)) {
+		refuse_unknown(c, name, strbuf_get(&text), arguments);
 		return;
 	}
 	code = check_mirrored(c, &target, arguments);
@@ -718,5 +745,5 @@ enum method_wait method_run(const struct method_context *c, const struct rpc *rp
 		fail(c, RPC_INVALID_PARAMS, "_meta[\"io.modelcontextprotocol/logLevel\"] " LEVELS);
 	else
 		method->run(c, rpc);
-	return METHOD_DONE;
+	return c->scopes && c->scopes->len > 0 ? METHOD_FORBIDDEN : METHOD_DONE;
 }

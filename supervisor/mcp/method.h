@@ -12,13 +12,17 @@ struct method_context {
 	struct news *news;
 	const struct conf *conf;
 	const struct origin *origin;
+	struct strbuf
+		*scopes; /* as in struct mcp_input, with METHOD_FORBIDDEN; NULL: it is answered */
+	struct strbuf *reply; /* the error, then */
 	bool has_foreign; /* the endpoint has domains whose capabilities show only when they run */
 };
 
 enum method_wait {
 	METHOD_DONE,
 	METHOD_WAITS, /* it needs what the domains offer, which is not known yet: try again later */
-	METHOD_UNKNOWN, /* nothing was answered */
+	METHOD_FORBIDDEN, /* nothing was answered: a token with other scopes could */
+	METHOD_UNKNOWN,   /* nothing was answered */
 };
 
 /* Methods as numbers, for what is counted: those of the table, then one for the answers of clients and one

@@ -302,30 +302,59 @@ static void tell_legacy(void *arg, struct session *session)
 		session_tell(session, 0, change->text, change->len);
 }
 
+static void tell_listen(const struct listen *listen, enum catalog_list list)
+{
+	auto_free char *text =
+		alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/"
+			     "list_changed\",\"params\":{\"_meta\":{" SUBSCRIPTION_ID "%s}}}",
+			lists[list].notification, listen->id);
+
+	session_tell(listen->session, listen->via, text, strlen(text));
+}
+
 static void tell_listens(struct news *news, const struct change *change)
 {
 	struct listen *listen;
 	struct listen *after;
 
 	for (listen = LIST_FIRST(&news->listens); listen; listen = after) {
-		auto_free char *text = NULL;
-
 		after = LIST_NEXT(listen, in_all);
-		if (!listen->lists[change->list] || !is_concerned(change, listen->session))
+		if (listen->lists[change->list] && is_concerned(change, listen->session))
+			tell_listen(listen, change->list);
+	}
+}
+
+static char *make_changed(enum catalog_list list)
+{
+	return alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/list_changed\"}",
+		lists[list].notification);
+}
+
+/* What it could see or can see now; resources and their templates have one notification. */
+void news_rights_changed(struct news *news, struct session *session, const struct principal *old)
+{
+	const struct endpoint *endpoint = session_get_endpoint(session);
+	unsigned capabilities = endpoint_get_capabilities(endpoint, old) |
+				endpoint_get_capabilities(endpoint, session_get_principal(session));
+	const struct listen *listen;
+
+	for (int i = 0; i < CATALOG_LISTS; i++) {
+		auto_free char *text = make_changed((enum catalog_list)i);
+
+		if (i == CATALOG_TEMPLATES ||
+			(lists[i].capability & capabilities) != lists[i].capability)
 			continue;
-		text = alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/"
-				    "list_changed\",\"params\":{\"_meta\":{" SUBSCRIPTION_ID
-				    "%s}}}",
-			lists[change->list].notification, listen->id);
-		session_tell(listen->session, listen->via, text, strlen(text));
+		if (session_get_info(session)->initialized)
+			session_tell(session, 0, text, strlen(text));
+		LIST_FOREACH(listen, &session_get_info(session)->listens, in_session)
+			if (listen->lists[i])
+				tell_listen(listen, (enum catalog_list)i);
 	}
 }
 
 void news_list_changed(struct news *news, const struct endpoint *endpoint, enum catalog_list list)
 {
-	auto_free char *text =
-		alloc_printf("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s/list_changed\"}",
-			lists[list].notification);
+	auto_free char *text = make_changed(list);
 	struct change change = { endpoint, list, text, strlen(text) };
 
 	sessions_each(news->sessions, tell_legacy, &change);

@@ -17,6 +17,9 @@ void news_set_fleet(struct news *news, struct fleet *fleet);
 /* A list of the endpoint is another than before. */
 void news_list_changed(struct news *news, const struct endpoint *endpoint, enum catalog_list list);
 
+/* The session's principal has other rights than `old`: all its lists may be others. */
+void news_rights_changed(struct news *news, struct session *session, const struct principal *old);
+
 /* A notification of a worker. */
 void news_told(struct news *news, struct domain *domain, const struct domain_speaker *who,
 	const struct rpc *rpc);

@@ -156,3 +156,65 @@ bool principal_allows_all(const struct principal *principal)
 	return !principal || (!principal->has_nothing && principal->domains.n == 0 &&
 				     principal->tools.n == 0 && grants_all(&principal->grants));
 }
+
+/* --- the same ------------------------------------------------------------------------------------ */
+
+static bool same_globs(const struct conf_strs *a, const struct conf_strs *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		if (!streq(a->items[i], b->items[i]))
+			return false;
+	}
+	return a->n == b->n;
+}
+
+static bool same_grants(const struct conf_grants *a, const struct conf_grants *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		if (!same_globs(&a->items[i].domains, &b->items[i].domains) ||
+			!same_globs(&a->items[i].tools, &b->items[i].tools))
+			return false;
+	}
+	return a->n == b->n;
+}
+
+bool principal_same_rights(const struct principal *a, const struct principal *b)
+{
+	if (!a || !b)
+		return principal_allows_all(a) && principal_allows_all(b);
+	return a->has_nothing == b->has_nothing && same_globs(&a->domains, &b->domains) &&
+	       same_globs(&a->tools, &b->tools) && same_grants(&a->grants, &b->grants);
+}
+
+/* --- scopes -------------------------------------------------------------------------------------- */
+
+static void add_scope(struct strbuf *out, size_t begin, const char *scope)
+{
+	strbuf_addf(out, "%s%s", out->len > begin ? " " : "", scope);
+}
+
+static const char *find_scope(
+	const struct conf_grants *scopes, const char *domain, const char *tool)
+{
+	for (size_t i = 0; i < scopes->n; i++) {
+		if (principal_is_granted(&scopes->items[i], domain, tool))
+			return scopes->items[i].scope;
+	}
+	return NULL;
+}
+
+bool principal_add_needed_scopes(const struct principal *principal,
+	const struct conf_grants *scopes, const char *domain, const char *tool, struct strbuf *out)
+{
+	const char *needed = find_scope(scopes, domain, tool);
+	size_t begin = out->len;
+
+	if (!needed || !principal || principal->kind != PRINCIPAL_TOKEN)
+		return false;
+	for (size_t i = 0; i < principal->grants.n; i++) {
+		if (!streq(principal->grants.items[i].scope, needed))
+			add_scope(out, begin, principal->grants.items[i].scope);
+	}
+	add_scope(out, begin, needed);
+	return true;
+}

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "shared/cleanup.h"
+#include "shared/strbuf.h"
 #include "supervisor/mcp/usage.h"
 
 enum principal_kind {
@@ -56,6 +57,9 @@ const char *principal_kind_name(enum principal_kind kind);
 /* NULL is anybody, here and below. */
 bool principal_same(const struct principal *a, const struct principal *b);
 
+/* Both see and may call the same, whatever the fleet offers. */
+bool principal_same_rights(const struct principal *a, const struct principal *b);
+
 /* It may reach some tool of this domain, by what is known of domains alone. */
 bool principal_allows_domain(const struct principal *principal, const char *domain);
 
@@ -67,6 +71,12 @@ bool principal_allows_whole(const struct principal *principal, const char *domai
 
 /* It sees and may call everything: no list has to be filtered for it. */
 bool principal_allows_all(const struct principal *principal);
+
+/* Appends the scopes with which this token could use a domain, and a tool of it where `tool` is not NULL: those that it
+ * has, and of `scopes` (auth.scopes) the first that reaches there. False, nothing appended: no scope would help, or it
+ * is no token. */
+bool principal_add_needed_scopes(const struct principal *principal,
+	const struct conf_grants *scopes, const char *domain, const char *tool, struct strbuf *out);
 
 enum { CALLER_ADDRESS_SIZE = 48 };
 

@@ -24,6 +24,7 @@ struct sessions {
 	struct loop *loop;
 	struct conf_limits limits;
 	void (*on_closed)(void *arg, struct session *session);
+	void (*on_rights)(void *arg, struct session *session, const struct principal *old);
 	void *arg;
 	struct timer *sweep_timer;
 	TAILQ_HEAD(, session) all;
@@ -242,6 +243,12 @@ struct sessions *sessions_new(struct loop *loop, const struct conf_limits *limit
 	return sessions;
 }
 
+void sessions_watch_rights(struct sessions *sessions,
+	void (*changed)(void *arg, struct session *session, const struct principal *old))
+{
+	sessions->on_rights = changed;
+}
+
 void sessions_free(struct sessions *sessions)
 {
 	if (!sessions)
@@ -360,12 +367,13 @@ struct session *session_find(struct sessions *sessions, const char *id, size_t l
 
 void session_set_caller(struct session *session, const struct caller *caller)
 {
-	struct principal *old = session->caller.principal;
 	bool is_new = !session->has_caller;
 
 	session->has_caller = true;
-	session->caller.principal = principal_ref(caller->principal);
-	principal_unref(old);
+	if (is_new)
+		session->caller.principal = principal_ref(caller->principal);
+	else
+		session_set_principal(session, caller->principal);
 	memcpy(session->caller.address, caller->address, sizeof(caller->address));
 	for (int i = 0; i < USAGE_OFS && is_new; i++) {
 		session->caller.usages[i] = usage_ref(caller->usages[i]);
@@ -379,6 +387,8 @@ void session_set_principal(struct session *session, struct principal *principal)
 	struct principal *old = session->caller.principal;
 
 	session->caller.principal = principal_ref(principal);
+	if (session->owner->on_rights && !principal_same_rights(old, principal))
+		session->owner->on_rights(session->owner->arg, session, old);
 	principal_unref(old);
 }
 

@@ -100,6 +100,10 @@ struct sessions *sessions_new(struct loop *loop, const struct conf_limits *limit
 	void (*on_closed)(void *arg, struct session *session), void *arg);
 void sessions_free(struct sessions *sessions); /* closes all */
 
+/* `changed` runs, with the arg of `on_closed`, when a session's principal has other rights than `old`, which it had before. */
+void sessions_watch_rights(struct sessions *sessions,
+	void (*changed)(void *arg, struct session *session, const struct principal *old));
+
 /* Copied; holds from now on. */
 void sessions_set_limits(struct sessions *sessions, const struct conf_limits *limits);
 unsigned sessions_count(const struct sessions *sessions);

@@ -6,6 +6,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/keyed_hash.h"
 #include "shared/limits.h"
 #include "supervisor/mcp/tasks_private.h"
 
@@ -29,11 +30,7 @@ static const char *const member_names[TASK_MEMBERS] = {
 
 static size_t bucket_of(const char *worker_id)
 {
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (; *worker_id; worker_id++)
-		hash = (hash ^ (unsigned char)*worker_id) * 16777619U;
-	return hash & (TASK_BUCKETS - 1);
+	return keyed_hash_text(0, worker_id) & (TASK_BUCKETS - 1);
 }
 
 /* The worker's id as text; false: no string, too long, or with a NUL in it. */

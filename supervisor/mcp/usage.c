@@ -4,6 +4,7 @@
 #include <sys/queue.h>
 
 #include "shared/alloc.h"
+#include "shared/keyed_hash.h"
 #include "supervisor/stats.h"
 
 enum {
@@ -65,14 +66,10 @@ static int64_t now_ns(const struct usages *usages)
 
 /* --- the table ----------------------------------------------------------------------------------- */
 
-/* FNV-1a; what is stored under it was let in by the front end, one entry for each key or address. */
+/* There are at most as many as connections and sessions hold, and MAX_IDLE: a few in each bucket. */
 static struct usage_bucket *bucket_of(struct usages *usages, const char *who)
 {
-	uint32_t hash = 2166136261U;
-
-	for (; *who; who++)
-		hash = (hash ^ (uint8_t)*who) * 16777619U;
-	return &usages->buckets[hash % N_BUCKETS];
+	return &usages->buckets[keyed_hash_text(0, who) % N_BUCKETS];
 }
 
 static void forget(struct usage *usage)

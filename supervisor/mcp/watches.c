@@ -1,9 +1,8 @@
 /* See watches.h. */
 #include "supervisor/mcp/watches.h"
 
-#include <sys/random.h>
-
 #include "shared/alloc.h"
+#include "shared/keyed_hash.h"
 
 enum { FIRST_BUCKETS = 64 };
 
@@ -14,19 +13,9 @@ struct watches {
 	size_t bytes;
 };
 
-/* FNV-1a over the domain and the URI. Its seed is ours alone: a client that
- * looks for URIs of one bucket does not know where it is. */
 static uint32_t hash_of(uint32_t domain, const char *uri)
 {
-	static uint32_t seed;
-	uint32_t hash;
-
-	if (seed == 0 && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		seed = 2166136261U;
-	hash = (seed ^ domain) * 16777619U;
-	for (; *uri; uri++)
-		hash = (hash ^ (unsigned char)*uri) * 16777619U;
-	return hash ^ hash >> 16;
+	return (uint32_t)keyed_hash_text(domain, uri);
 }
 
 static struct watch_list *bucket_of(const struct watches *watches, uint32_t hash)

@@ -31,14 +31,14 @@ def write_private(path, data):
 
 
 class Authority:
-    """Signs certificates into `folder`; its own is in the file `path`."""
+    """Signs certificates into `folder`; its own is in the file `path`, signed by itself or by another one."""
 
-    def __init__(self, folder, title="Test authority"):
+    def __init__(self, folder, title="Test authority", above=None):
         self.folder = pathlib.Path(folder)
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = name(title)
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
-        self.cert = self.build(self.name, self.key, days=(-2, 30), extensions=[
+        self.cert = (above or self).build(self.name, self.key, days=(-2, 30), extensions=[
             x509.BasicConstraints(ca=True, path_length=None), usage])
         self.path = str(self.folder / f"{title.replace(' ', '-')}.pem")
         pathlib.Path(self.path).write_bytes(self.cert.public_bytes(serialization.Encoding.PEM))
@@ -72,10 +72,27 @@ class Authority:
         """Certificate and key in one file."""
         return write_private(pathlib.Path(path), b"".join(self.server(serial, **options)))
 
-    def write_client(self, subject, **options):
-        """The same of a client."""
-        data = b"".join(self.issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, [x509.DNSName(subject)], **options))
+    def write_client(self, subject, names=None, chain=(), **options):
+        """The same of a client, with the certificates of the authorities of `chain` behind."""
+        names = [x509.DNSName(subject)] if names is None else names
+        parts = self.issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, names, **options)
+        data = b"".join([*parts, *(pathlib.Path(authority.path).read_bytes() for authority in chain)])
         return write_private(self.folder / f"client-{subject}.pem", data)
+
+    def crl(self, *revoked, hours=(-1, 24 * 7)):
+        """A list of these serial numbers, PEM."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.name)
+                   .last_update(now + datetime.timedelta(hours=hours[0]))
+                   .next_update(now + datetime.timedelta(hours=hours[1])))
+        for serial in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def write_crl(self, *revoked, **options):
+        """In one step, into a file of this authority's."""
+        return write_private(self.folder / "revoked.pem", self.crl(*revoked, **options))
 
     def context(self, client=None):
         """What a client judges by, and, with the file `client`, shows."""

@@ -11,9 +11,11 @@ import tempfile
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "nginx", "registrar", "registration", "remote", "sdk", "stdio", "streamable", "wire")
+pytest.register_assert_rewrite("fleet", "gateway", "nginx", "registrar", "registration", "remote", "sdk", "stdio", "streamable",
+                               "tlsdoor", "wire")
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
+import certs  # noqa: E402
 import fleet as fleets  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
@@ -67,6 +69,29 @@ def start_fleet(request, tmp_path):
         except subprocess.TimeoutExpired:
             failures.append("mcp-fleetd did not end after SIGTERM")
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return certs.Authority(tmp_path)
+
+
+@pytest.fixture
+def start_tls(start_fleet, tmp_path, authority):
+    """Starts a fleet of utils and fake with a listener of plain HTTP (port) and one of TLS (tls_port)."""
+    def start(tls=None, settings=None, **options):
+        fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake", "--log", tmp_path / "fake.log")},
+                            start=False, **options)
+        fleet.tls_port = fleets.free_port()
+        fleet.cert = tmp_path / "server.pem"
+        authority.write_server(fleet.cert, serial=1001)
+        fleet.settings = {"listen": [{"address": f"127.0.0.1:{fleet.port}"},
+                                     {"address": f"https://127.0.0.1:{fleet.tls_port}"}],
+                          "tls": {"cert_file": str(fleet.cert), **(tls or {})}, **(settings or {})}
+        fleet.message_log = tmp_path / "fake.log"
+        fleet.context = authority.context()
+        return fleet.start()
+    return start
 
 
 @pytest.fixture

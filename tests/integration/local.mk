@@ -67,9 +67,11 @@ EXTRA_DIST += \
 	tests/integration/stdio_worker.py \
 	tests/integration/streamable.py \
 	tests/integration/test_audit.py \
+	tests/integration/test_audit_refused.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \
+	tests/integration/test_client_certificates.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_control.py \
@@ -101,6 +103,7 @@ EXTRA_DIST += \
 	tests/integration/test_hostile_http.py \
 	tests/integration/test_isolation.py \
 	tests/integration/test_journal.py \
+	tests/integration/test_key_rights.py \
 	tests/integration/test_lazy.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_load.py \
@@ -136,11 +139,13 @@ EXTRA_DIST += \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
 	tests/integration/test_tls.py \
+	tests/integration/test_token_scopes.py \
 	tests/integration/test_tokens.py \
 	tests/integration/test_trace.py \
 	tests/integration/test_transport.py \
 	tests/integration/test_typescript_sdk.py \
 	tests/integration/test_utils_tools.py \
+	tests/integration/tlsdoor.py \
 	tests/integration/tokens.py \
 	tests/integration/wire.py \
 	tests/integration/workers/counter_server.py \

@@ -150,7 +150,8 @@ def test_key(start_fleet, tmp_path, socket_path):
     assert session.post(call, headers).status == 202
     assert "result" in session.wait(1)
     session.close()
-    record = audited.the_one()
+    refused, record = audited.wait(2)
+    assert (refused["event"], refused["reason"], refused["status"]) == ("refused", "bad_credential", 401)
     assert (record["kind"], record["key"], record["client_ip"]) == ("key", "ci", "127.0.0.1")
     line, = ended(audited.fleet)
     assert (line["key"], line["session_id"]) == ("ci", record["session"])

@@ -326,9 +326,10 @@ def test_the_members_of_the_group_may_connect(start_local):
 
 @BY_ROOT
 @pytest.mark.usefixtures("needs_libsystemd")
-def test_who_gets_past_the_file_is_judged_again(start_local):
+def test_who_gets_past_the_file_is_judged_again(start_local, tmp_path):
     """At an abstract address the kernel asks nobody; the daemon does."""
     fleet = start_local(start=False)
+    fleet.settings = {**fleet.settings, "audit": {"target": str(tmp_path / "audit.jsonl")}}
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind(f"\0mcp-fleet-test-{os.getpid()}")
         taken.listen()
@@ -341,6 +342,8 @@ def test_who_gets_past_the_file_is_judged_again(start_local):
         with Local(address) as client:
             client.initialize()
     assert "refused a local client: pid" in fleet.log()
+    record = json.loads((tmp_path / "audit.jsonl").read_text())
+    assert (record["event"], record["reason"], record["uid"]) == ("refused", "local_peer", NOBODY)
 
 
 def hand_over(fleet, taken):

@@ -19,6 +19,7 @@ import pytest
 import sdk
 import wire
 from streamable import Door, Modern
+from tlsdoor import connect, door
 
 pytestmark = pytest.mark.sanitizers
 
@@ -27,40 +28,8 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def authority(tmp_path):
-    return certs.Authority(tmp_path)
-
-
-@pytest.fixture
-def start_tls(start_fleet, tmp_path, authority):
-    """Starts a fleet of utils and fake with a listener of plain HTTP (port) and one of TLS (tls_port)."""
-    def start(tls=None, settings=None, **options):
-        fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake", "--log", tmp_path / "fake.log")},
-                            start=False, **options)
-        fleet.tls_port = fleets.free_port()
-        fleet.cert = tmp_path / "server.pem"
-        authority.write_server(fleet.cert, serial=1001)
-        fleet.settings = {"listen": [{"address": f"127.0.0.1:{fleet.port}"},
-                                     {"address": f"https://127.0.0.1:{fleet.tls_port}"}],
-                          "tls": {"cert_file": str(fleet.cert), **(tls or {})}, **(settings or {})}
-        fleet.message_log = tmp_path / "fake.log"
-        fleet.context = authority.context()
-        return fleet.start()
-    return start
-
-
-@pytest.fixture
 def tls(start_tls):
     return start_tls()
-
-
-def connect(fleet, context=None, **options):
-    options.setdefault("timeout", 15 * fleets.SLOWNESS)
-    return wire.Connection(fleet.tls_port, tls=context or fleet.context, **options)
-
-
-def door(fleet, kind=Door, context=None, **options):
-    return kind(fleet.tls_port, tls=context or fleet.context, timeout=15 * fleets.SLOWNESS, **options)
 
 
 def raw(fleet):
@@ -403,34 +372,6 @@ def clients(tmp_path, authority):
         "foreign": other.write_client("foreign.example.org"),
         "server's": authority.write_server(tmp_path / "other-server.pem"),
     }
-
-
-def ask_as(fleet, authority, client, headers=()):
-    """The status that a client with this certificate gets; None: TLS has refused it."""
-    try:
-        with connect(fleet, authority.context(client)) as connection:
-            connection.request("POST", "/mcp", Modern(0).headers(Mcp_Method="tools/list", **dict(headers)),
-                               json.dumps(Modern(0).request("tools/list")))
-            return connection.read_response().status
-    except (ssl.SSLError, ConnectionError):
-        return None
-
-
-@pytest.mark.parametrize("mode", ["optional", "required"])
-def test_client_certificates(start_tls, authority, clients, mode):
-    keys, shown = clients
-    fleet = start_tls({"client_ca_file": authority.path, "client_certs": mode})
-    without = 401 if mode == "optional" else None
-    assert ask_as(fleet, authority, shown["good"]) == 200
-    assert ask_as(fleet, authority, None) == without
-    assert ask_as(fleet, authority, None, keys.bearer("bearer")) == (200 if mode == "optional" else None)
-    assert ask_as(fleet, authority, shown["no key"]) in (401, 403)
-    for bad in ("expired", "foreign", "server's"):
-        assert ask_as(fleet, authority, shown[bad]) is None, bad
-        assert ask_as(fleet, authority, shown[bad], keys.bearer("bearer")) is None, bad
-    assert "not vouched for (tls.client_ca_file), or not valid" in fleet.log()
-    if mode == "required":
-        assert "it shows no certificate (tls.client_certs)" in fleet.log()
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

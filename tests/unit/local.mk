@@ -58,6 +58,12 @@ tests_unit_test_keys_file_SOURCES = tests/unit/test_keys_file.c
 tests_unit_test_keys_file_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_keys_file_LDADD = $(unit_libs) $(CRYPTO_LIBS)
 
+check_PROGRAMS += tests/unit/test_keyed_hash
+TESTS += tests/unit/test_keyed_hash
+tests_unit_test_keyed_hash_SOURCES = tests/unit/test_keyed_hash.c
+tests_unit_test_keyed_hash_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_keyed_hash_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_fd
 TESTS += tests/unit/test_fd
 tests_unit_test_fd_SOURCES = tests/unit/test_fd.c
@@ -497,6 +503,12 @@ tests_unit_test_ctl_docs_LDADD = $(ctl_libs) $(unit_libs)
 # The supervisor.
 supervisor_unit_libs = supervisor/libsupervisor.a $(unit_libs) $(EVENT_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 supervisor_unit_cppflags = $(unit_cppflags) $(EVENT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_tls_crl
+TESTS += tests/unit/test_tls_crl
+tests_unit_test_tls_crl_SOURCES = tests/unit/test_tls_crl.c
+tests_unit_test_tls_crl_CPPFLAGS = $(supervisor_unit_cppflags)
+tests_unit_test_tls_crl_LDADD = $(supervisor_unit_libs)
 
 check_PROGRAMS += tests/unit/test_backoff
 TESTS += tests/unit/test_backoff

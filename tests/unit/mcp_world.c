@@ -219,6 +219,12 @@ void world_set_audit(char *target)
 	mcp_set_conf(world.mcp, &conf);
 }
 
+void world_set_scopes(struct conf_grants scopes)
+{
+	conf.auth.scopes = scopes;
+	mcp_set_conf(world.mcp, &conf);
+}
+
 static void open_with(struct client *client, const struct sink_ops *ops, const char *domain)
 {
 	client->session =

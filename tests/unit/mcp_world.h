@@ -68,6 +68,9 @@ void world_set_up_ext(
 /* audit.target, "" or "log"; borrowed for good. */
 void world_set_audit(char *target);
 
+/* auth.scopes; borrowed until it is set again. */
+void world_set_scopes(struct conf_grants scopes);
+
 void open_client(struct client *client, const char *domain);
 
 /* A transport for one modern request on the whole fleet. */

@@ -16,6 +16,7 @@
 #include "shared/log.h"
 #include "supervisor/loop.h"
 #include "supervisor/mcp/audit.h"
+#include "supervisor/mcp/audit_flood.h"
 #include "supervisor/mcp/call_end.h"
 #include "supervisor/mcp/principal.h"
 #include "supervisor/stats.h"
@@ -321,6 +322,75 @@ static void test_values(void **unused)
 	assert_true(strlen(read_file(world.path)) < 1000);
 }
 
+/* --- refusals ------------------------------------------------------------------------------------ */
+
+static void test_refusal(void **unused)
+{
+	auto_(principal_unrefp) struct principal *principal =
+		principal_new(PRINCIPAL_KEY, "ci\n", "key:ci");
+	const struct audit_refusal all = { .reason = "expired",
+		.why = "this key has expired",
+		.detail = "x",
+		.status = 401,
+		.method = "PO\x1b\"ST",
+		.endpoint = "/mcp",
+		.domain = "git",
+		.address = "192.0.2.7",
+		.principal = principal,
+		.owner = "ann" };
+	const struct audit_refusal least = { .reason = "local_peer", .pid = 7, .uid = 8 };
+	const char *text;
+
+	audit_refused(&all);
+	audit_refused(&least);
+	text = read_file(world.path);
+	assert_non_null(strstr(text,
+		"\",\"event\":\"refused\",\"reason\":\"expired\",\"status\":401,\"why\":\"this key has "
+		"expired\",\"detail\":\"x\",\"kind\":\"key\",\"key\":\"ci?\",\"owner\":\"ann\",\"client_ip\":"
+		"\"192.0.2.7\",\"method\":\"PO?\\\"ST\",\"endpoint\":\"/mcp\",\"domain\":\"git\"}\n{"));
+	assert_non_null(strstr(
+		text, "\"event\":\"refused\",\"reason\":\"local_peer\",\"pid\":7,\"uid\":8}\n"));
+	set_target("");
+	audit_refused(&all); /* nobody wants it */
+	audit_free(world.audit);
+	audit_refused(&all); /* nobody is there */
+	world.audit = audit_new(&world.conf);
+}
+
+/* One client does not take the place of another, all together not the disk; nothing is lost from the sum. */
+static void test_flood_of_refusals(void **unused)
+{
+	struct audit_flood flood = { 0 };
+	char address[64];
+	uint64_t left_out = 99;
+	uint64_t told = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 1000; i++)
+		n += audit_flood_admit(&flood, "2001:db8::1", "expired", 1, &left_out);
+	assert_int_equal(n, AUDIT_FLOOD_EACH);
+	assert_int_equal(left_out, 0);
+	/* The same customer's network, and the same for another reason. */
+	assert_false(audit_flood_admit(&flood, "2001:db8::ffff:2", "expired", 1, &left_out));
+	assert_true(audit_flood_admit(&flood, "2001:db8::1", "forbidden", 1, &left_out));
+	assert_int_equal(left_out, 1000 - AUDIT_FLOOD_EACH + 1);
+	assert_true(audit_flood_admit(&flood, "2001:db8:0:1::1", "expired", 1, &left_out));
+	assert_int_equal(left_out, 0);
+	for (unsigned i = n = 0; i < 100000; i++) {
+		(void)snprintf(
+			address, sizeof(address), "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+		if (!audit_flood_admit(
+			    &flood, address, "expired", AUDIT_FLOOD_WINDOW_MS + 2, &left_out))
+			continue;
+		n++;
+		told += left_out;
+	}
+	assert_int_equal(n, AUDIT_FLOOD_ALL);
+	assert_true(audit_flood_admit(
+		&flood, "192.0.2.1", "expired", 2 * AUDIT_FLOOD_WINDOW_MS + 2, &left_out));
+	assert_int_equal(n + told + left_out, 100000);
+}
+
 /* --- where it goes ------------------------------------------------------------------------------- */
 
 static struct {
@@ -561,6 +631,8 @@ int main(void)
 		TEST(test_values),
 		TEST(test_log),
 		TEST(test_nowhere),
+		TEST(test_refusal),
+		TEST(test_flood_of_refusals),
 		TEST(test_target_changes),
 		TEST(test_file),
 		TEST(test_file_that_cannot_be),

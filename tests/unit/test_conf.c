@@ -596,6 +596,9 @@ static void test_bad_listeners(void **state)
 		{ "tls: {cert_file: /c, client_certs: required}",
 			"fleet.yaml:1:36: tls.client_certs: required needs the certificates that "
 			"vouch for them: set tls.client_ca_file" },
+		{ "tls: {cert_file: /c, client_crl_file: /l}",
+			"fleet.yaml:1:39: tls.client_crl_file: without tls.client_ca_file it means "
+			"nothing" },
 		{ "http: {trusted_proxies: [127.0.0.1]}",
 			"fleet.yaml:1:25: http.trusted_proxies: a proxy brings clients from anywhere, and "
 			"nothing asks them who they are: make a key (mcp-fleetctl key add), set "

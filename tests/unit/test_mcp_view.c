@@ -224,8 +224,40 @@ static void test_watches_end_with_the_right(void **unused)
 	ext_tells(updated, NULL, 0);
 	assert_has(&world.a, "\"uri\":\"ext+x://a\"");
 	let(&world.a, "one", NULL);
+	assert_has(&world.a, "notifications/resources/list_changed"); /* it could see them before */
 	ext_tells(updated, NULL, 0);
 	assert_heard(&world.a, "");
+}
+
+static void test_rights_that_change(void **unused)
+{
+	struct client once = { 0 };
+
+	come_up();
+	open_once(&once);
+	let(&once, "one", NULL);
+	(void)say(&once, MODERN("7", "subscriptions/listen",
+				 "\"notifications\":{\"toolsListChanged\":true,"
+				 "\"promptsListChanged\":true}," META("{}", "")));
+	let(&world.a, "two", NULL);
+	assert_heard(&world.a, ""); /* whose it is begins with this */
+	let(&world.a, "one", NULL);
+	assert_heard(&world.a, ""); /* it has not said initialize */
+	(void)say(&world.a, INITIALIZE("{}"));
+	(void)heard(&world.a);
+	let(&world.a, "one", NULL);
+	assert_heard(&world.a, ""); /* the same rights */
+	let(&world.a, "one", "one_read");
+	assert_heard(&world.a, TOOLS_CHANGED);
+	let(&world.a, NULL, NULL);
+	assert_heard(&world.a, TOOLS_CHANGED);
+	(void)heard(&once);
+	let(&once, NULL, NULL);
+	assert_has(&once, "notifications/tools/list_changed");
+	let(&once, NULL, NULL);
+	assert_heard(&once, "");
+	session_gone(once.session);
+	strbuf_done(&once.got);
 }
 
 static void test_listen(void **unused)
@@ -246,6 +278,81 @@ static void test_listen(void **unused)
 	assert_has(&once, "notifications/tools/list_changed");
 	session_gone(once.session);
 	strbuf_done(&once.got);
+}
+
+/* --- scopes ------------------------------------------------------------------------------------ */
+
+/* A token with the scope `narrow`, where there are others: one for the tools of `two`, none for one_write. */
+static void let_token(struct client *client)
+{
+	static char narrow[] = "narrow";
+	static char wide[] = "wide";
+	static char one_read[] = "one_read";
+	static char two[] = "two";
+	static char *narrow_tools[] = { one_read };
+	static char *wide_domains[] = { two };
+	static struct conf_grant grants[] = {
+		{ .scope = narrow, .tools = { .items = narrow_tools, .n = 1 } },
+		{ .scope = wide, .domains = { .items = wide_domains, .n = 1 } },
+	};
+	auto_(principal_unrefp) struct principal *principal =
+		principal_new(PRINCIPAL_TOKEN, "ann", "token:ann");
+	const struct caller caller = { .principal = principal };
+
+	principal_add_grant(principal, &grants[0]);
+	session_set_caller(client->session, &caller);
+	world_set_scopes((struct conf_grants){ .items = grants, .n = N_ELEMENTS(grants) });
+}
+
+static enum mcp_verdict call_with(
+	struct client *client, const char *tool, struct strbuf *reply, struct strbuf *scopes)
+{
+	auto_free char *text =
+		alloc_printf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\","
+			     "\"params\":{\"name\":\"%s\"}}",
+			tool);
+	const struct mcp_input input = { .text = text, .len = strlen(text), .scopes = scopes };
+	enum mcp_verdict verdict = mcp_receive(world.mcp, client->session, &input, reply);
+
+	loop_settle(world.loop);
+	return verdict;
+}
+
+#define LACKS                                                                                                     \
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"the scopes of this token do not " \
+	"reach this tool: it takes narrow wide\"}}"
+
+static void test_scopes(void **unused)
+{
+	auto_strbuf reply = { 0 };
+	auto_strbuf scopes = { 0 };
+
+	come_up();
+	let_token(&world.a);
+	forget_lines();
+	assert_int_equal(call_with(&world.a, "two_read", &reply, &scopes), MCP_FORBIDDEN);
+	assert_string_equal(strbuf_get(&scopes), "narrow wide");
+	assert_string_equal(strbuf_get(&reply), LACKS);
+	assert_heard(&world.a, "");
+	/* Where there is no place for a challenge it is an answer. */
+	request(&world.a, "tools/call", "\"name\":\"two_read\"");
+	assert_heard(&world.a, LACKS "\n");
+	assert_true(nothing_was_sent());
+	/* What no scope reaches, and what there is not, are the same. */
+	strbuf_cut(&scopes, 0);
+	assert_int_equal(call_with(&world.a, "one_write", &reply, &scopes), MCP_ACCEPTED);
+	assert_has(&world.a, "Unknown tool: one_write");
+	assert_int_equal(call_with(&world.a, "none_read", &reply, &scopes), MCP_ACCEPTED);
+	assert_has(&world.a, "Unknown tool: none_read");
+	/* A NUL does not end a name. */
+	assert_int_equal(call_with(&world.a, "two_read\\u0000", &reply, &scopes), MCP_ACCEPTED);
+	assert_has(&world.a, "Unknown tool: ");
+	/* A key gets no scopes, whatever they reach. */
+	let(&world.a, "one", "one_read");
+	assert_int_equal(call_with(&world.a, "two_read", &reply, &scopes), MCP_ACCEPTED);
+	assert_has(&world.a, "Unknown tool: two_read");
+	assert_int_equal(scopes.len, 0);
+	world_set_scopes((struct conf_grants){ 0 });
 }
 
 /* --- ------------------------------------------------------------------------------------------- */
@@ -273,7 +380,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_changes, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_watches_end_with_the_right, set_up_ext, world_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_rights_that_change, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(test_listen, set_up_ext, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_scopes, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

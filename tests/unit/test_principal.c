@@ -108,6 +108,33 @@ static void test_one_grant(void **unused)
 	assert_false(principal_is_granted(&git_some, "gitea", "git_log"));
 }
 
+static void test_same_rights(void **unused)
+{
+	struct principal *a = principal_new(PRINCIPAL_KEY, "ann", "key:ann");
+	struct principal *b = principal_new(PRINCIPAL_KEY, "ann", "key:ann");
+
+	assert_true(principal_same_rights(NULL, a));
+	assert_true(principal_same_rights(a, b));
+	principal_add_grant(a, &git_some);
+	assert_false(principal_same_rights(a, b));
+	assert_false(principal_same_rights(NULL, a));
+	principal_add_grant(b, &any_read);
+	assert_false(principal_same_rights(a, b));
+	principal_add_grant(b, &git_some);
+	assert_false(principal_same_rights(a, b));
+	principal_unref(b);
+	b = principal_new(PRINCIPAL_TOKEN, "ann", "token:x ann");
+	principal_add_grant(b, &git_some);
+	assert_true(principal_same_rights(a, b));
+	b->domains = (struct conf_strs){ git_items, 1 };
+	assert_false(principal_same_rights(a, b));
+	b->domains = (struct conf_strs){ 0 }; /* they are the test's */
+	b->has_nothing = true;
+	assert_false(principal_same_rights(a, b));
+	principal_unref(a);
+	principal_unref(b);
+}
+
 static void test_same(void **unused)
 {
 	struct principal *a = principal_new(PRINCIPAL_KEY, "ann", "key:ann");
@@ -134,6 +161,7 @@ int main(void)
 		cmocka_unit_test(test_union),
 		cmocka_unit_test(test_narrowed),
 		cmocka_unit_test(test_one_grant),
+		cmocka_unit_test(test_same_rights),
 		cmocka_unit_test(test_same),
 	};
 

@@ -159,23 +159,31 @@ static void test_needed_scopes(void **unused)
 		"scopes: {log: {tools: [git_log]}, git: {domains: [git]}, fs: {domains: [filesystem]}}");
 	auto_(principal_unrefp) struct principal *principal =
 		principal_new(PRINCIPAL_TOKEN, "ann", "ann");
+	auto_(principal_unrefp) struct principal *key = principal_new(PRINCIPAL_KEY, "ci", "ci");
 	auto_strbuf out = { 0 };
 
-	assert_true(resource_add_needed_scopes(conf, NULL, "git", "git_push", &out));
+	assert_false(
+		principal_add_needed_scopes(NULL, &conf->auth.scopes, "git", "git_push", &out));
+	assert_false(principal_add_needed_scopes(key, &conf->auth.scopes, "git", "git_push", &out));
+	assert_true(principal_add_needed_scopes(
+		principal, &conf->auth.scopes, "git", "git_push", &out));
 	assert_string_equal(out.data, "git");
 	strbuf_cut(&out, 0);
-	assert_false(resource_add_needed_scopes(conf, principal, "utils", "utils_uuid", &out));
+	assert_false(principal_add_needed_scopes(
+		principal, &conf->auth.scopes, "utils", "utils_uuid", &out));
 	assert_int_equal(out.len, 0);
 	principal_add_grant(principal, &conf->auth.scopes.items[2]);
 	principal_add_grant(principal, &conf->auth.scopes.items[0]);
 	strbuf_adds(&out, "|");
-	assert_true(resource_add_needed_scopes(conf, principal, "git", "git_push", &out));
+	assert_true(principal_add_needed_scopes(
+		principal, &conf->auth.scopes, "git", "git_push", &out));
 	assert_string_equal(out.data, "|fs log git");
 	strbuf_cut(&out, 0);
-	assert_true(resource_add_needed_scopes(conf, principal, "git", "git_log", &out));
+	assert_true(
+		principal_add_needed_scopes(principal, &conf->auth.scopes, "git", "git_log", &out));
 	assert_string_equal(out.data, "fs log");
 	strbuf_cut(&out, 0);
-	assert_true(resource_add_needed_scopes(conf, principal, "git", NULL, &out));
+	assert_true(principal_add_needed_scopes(principal, &conf->auth.scopes, "git", NULL, &out));
 	assert_string_equal(out.data, "fs log");
 }
 

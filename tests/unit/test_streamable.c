@@ -48,6 +48,8 @@ static struct world {
 	uint64_t via;
 	struct strbuf received;
 	enum mcp_verdict verdict;
+	bool has_token;     /* the caller is a token */
+	bool takes_scopes;  /* of the last message: where it could be told of them */
 	const char *answer; /* comes at once; NULL: nothing does */
 	int code;
 	bool refuses;
@@ -97,9 +99,20 @@ void http_conn_refuse_limit(struct http_conn *conn, const struct door_refusal *r
 
 const struct caller *http_conn_get_caller(const struct http_conn *conn)
 {
+	static char nobody[] = "";
+	static struct principal token = {
+		.n_refs = 1, .kind = PRINCIPAL_TOKEN, .name = nobody, .identity = nobody
+	};
 	static const struct caller anybody;
+	static const struct caller with_token = { .principal = &token };
 
-	return &anybody;
+	return world.has_token ? &with_token : &anybody;
+}
+
+void http_conn_add_scopes(struct http_conn *conn, struct span host, const char *path,
+	const char *scopes, struct strbuf *out)
+{
+	strbuf_addf(out, "Scopes: %.*s%s %s\r\n", (int)host.len, host.at, path, scopes);
 }
 
 void http_conn_refuse(struct http_conn *conn, int status, const char *message)
@@ -203,6 +216,9 @@ enum mcp_verdict mcp_receive(struct mcp *mcp, struct session *session,
 	world.via = input->via;
 	strbuf_cut(&world.received, 0);
 	strbuf_add(&world.received, input->text, input->len);
+	world.takes_scopes = input->scopes != NULL;
+	if (world.verdict == MCP_FORBIDDEN)
+		strbuf_adds(input->scopes, "a b");
 	if (world.verdict != MCP_ACCEPTED) {
 		strbuf_adds(reply, "an error");
 		return world.verdict;
@@ -256,8 +272,10 @@ static struct span span_of(const char *text)
 static struct http_conn *ask_at(
 	const char *domain, enum http1_method method, const char *const *headers, const char *body)
 {
-	struct http1_request request = { .method = method };
-	struct http_ask ask = { .request = &request, .domain = domain, .prefix = "" };
+	struct http1_request request = { .method = method, .host = span_of("host") };
+	struct http_ask ask = {
+		.request = &request, .domain = domain, .prefix = domain ? "/git" : ""
+	};
 	const struct http_route *route = &world.routes[0];
 	struct http_conn *conn = &world.conns[world.n_conns++];
 	auto_free char *copy = alloc_str(body);
@@ -913,6 +931,27 @@ static void test_modern_statuses(void **unused)
 		post_modern(NULL, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}")->status, 400);
 }
 
+/* A token is told which scopes it lacks; nobody else could use them. */
+static void test_scopes(void **unused)
+{
+	struct http_conn *conn = post_modern(NULL, MODERN);
+
+	assert_false(world.takes_scopes);
+	break_conn(conn);
+	world.has_token = true;
+	world.verdict = MCP_FORBIDDEN;
+	conn = post_modern(NULL, MODERN);
+	assert_int_equal(conn->status, 403);
+	assert_string_equal(strbuf_get(&conn->extra), "Scopes: host/mcp a b\r\n");
+	assert_string_equal(strbuf_get(&conn->body), "an error");
+	const char *const headers[] = { "Accept", BOTH, "Content-Type", "application/json",
+		"MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/list", NULL };
+
+	conn = ask_at("git", HTTP1_POST, headers, MODERN);
+	assert_string_equal(strbuf_get(&conn->extra), "Scopes: host/git/mcp a b\r\n");
+	assert_int_equal(sessions_count(world.sessions), 0);
+}
+
 static void test_modern_stream(void **unused)
 {
 	struct http_conn *conn = post_modern(NULL, MODERN);
@@ -1054,6 +1093,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_media_types),
+		TEST(test_scopes),
 		TEST(test_sessions_of_this_endpoint_only),
 		TEST(test_sessions_of_another_door),
 		TEST(test_session_ids),
