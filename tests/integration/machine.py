@@ -3,6 +3,7 @@ a network that is only its own loopback. What a test changes in it lies in an ov
 """
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -17,6 +18,7 @@ import fleet as fleets
 
 MIRROR = "http://deb.debian.org/debian"
 SUITE = "bookworm"
+CLONE_NEWNET = 0x40000000
 ASKED_FOR_REBOOT = 133  # what systemd-nspawn --keep-unit ends with
 # What nspawn 252 does not let through by itself.
 SYSTEM_CALLS = "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self"
@@ -48,6 +50,11 @@ def make_root(envs, name, packages):
             (new / "etc/hostname").write_text("fleet\n")
             new.rename(root)
     return root
+
+
+def enter(libc, namespace):
+    if libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 class Machine:
@@ -122,9 +129,16 @@ class Machine:
         """A process in it that goes on; the caller ends it."""
         return fleets.spawn(self.enter_command(*words), **options)
 
-    def in_its_network(self, *words):
-        """A command for a program out here that is to be at home on its loopback."""
-        return ["nsenter", "--target", str(self.leader()), "--net", *map(str, words)]
+    @contextlib.contextmanager
+    def network(self):
+        """What this thread connects, binds and starts meanwhile is at home on the machine's loopback."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/thread-self/ns/net", "rb") as ours, open(f"/proc/{self.leader()}/ns/net", "rb") as its:
+            enter(libc, its)
+            try:
+                yield
+            finally:
+                enter(libc, ours)
 
     def reboot(self):
         self.run("systemctl", "reboot", check=False)
