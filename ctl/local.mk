@@ -102,3 +102,18 @@ bin_PROGRAMS += mcp-fleetctl
 mcp_fleetctl_SOURCES = ctl/main.c
 mcp_fleetctl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 mcp_fleetctl_LDADD = $(ctl_libs)
+
+# What a shell completes; the program itself knows it.
+if !CROSS_COMPILING
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = ctl/completion/mcp-fleetctl
+zshcompletiondir = $(zshcompletions)
+nodist_zshcompletion_DATA = ctl/completion/_mcp-fleetctl
+CLEANFILES += $(nodist_bashcompletion_DATA) $(nodist_zshcompletion_DATA)
+endif
+
+ctl/completion/mcp-fleetctl: mcp-fleetctl
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mcp-fleetctl completion bash >$@.new && mv $@.new $@
+
+ctl/completion/_mcp-fleetctl: mcp-fleetctl
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mcp-fleetctl completion zsh >$@.new && mv $@.new $@

@@ -160,7 +160,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	d->status_timer = timer_new(d->loop, tell_status, d);
 	d->watchdog_timer = timer_new(d->loop, on_watchdog, d);
 	d->drain_timer = timer_new(d->loop, main_on_drain_over, d);
-	d->flush_timer = timer_new(d->loop, main_end_output, d);
+	d->stop_timer = timer_new(d->loop, main_go_on_stopping, d);
 	watch_signals(d);
 	d->mcp = mcp_new(d->loop, d->conf, &mcp_hooks, d);
 	d->libexec = libexec_find();
@@ -241,7 +241,7 @@ static void destroy(struct daemon *d)
 	timer_free(d->status_timer);
 	timer_free(d->watchdog_timer);
 	timer_free(d->drain_timer);
-	timer_free(d->flush_timer);
+	timer_free(d->stop_timer);
 	log_ring_free(d->log);
 	loop_free(d->loop);
 	conf_free(d->conf);

@@ -25,6 +25,7 @@
 
 enum phase {
 	PHASE_SERVING,
+	PHASE_DOOR,
 	PHASE_CALLS,
 	PHASE_OUTPUT,
 	PHASE_WORKERS,
@@ -66,8 +67,9 @@ struct daemon {
 	struct timer *status_timer;
 	struct timer *watchdog_timer;
 	struct timer *drain_timer;
-	struct timer *flush_timer;
+	struct timer *stop_timer;
 	enum phase phase;
+	int64_t door_until_ms;
 	int64_t drain_until_ms;
 	bool input_ended;
 	bool has_passed_sockets; /* for HTTP, by the service manager: `listen` is not used */
@@ -113,4 +115,4 @@ void main_on_stop_signal(evutil_socket_t signo, short what, void *arg);
 void main_on_settled(void *arg);
 void main_on_idle(void *arg);
 void main_on_drain_over(void *arg);
-void main_end_output(void *arg);
+void main_go_on_stopping(void *arg);

@@ -1,5 +1,5 @@
-/* The end of the daemon. It has three phases: calls (no new requests; those in flight may finish for `drain`),
- * output (what was answered is written), workers (all processes end, the registrar and the courier last). A second SIGTERM
+/* The end of the daemon. It has four phases: door (no new connections; who is connected and has not asked yet is still
+ * served), calls (no new requests; those in flight may finish for `drain`), output (what was answered is written), workers (all processes end, the registrar and the courier last). A second SIGTERM
  * skips what is left. */
 #include <signal.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 #include "supervisor/main_private.h"
 
 enum {
-	FLUSH_POLL_MS = 10,
+	POLL_MS = 10,
+	DOOR_MS = 500,
 	WORKERS_DRAIN_MS = 500,
 };
 
@@ -65,14 +66,12 @@ static bool is_awaited(const struct daemon *d)
 	       (session_is_pending(session) || stream_is_writing(d->stream));
 }
 
-void main_end_output(void *arg)
+static void end_output(struct daemon *d)
 {
-	struct daemon *d = arg;
-
 	if (d->phase != PHASE_OUTPUT)
 		return;
 	if (is_awaited(d) || (is_writing(d) && loop_now_ms(d->loop) < d->drain_until_ms)) {
-		timer_start(d->flush_timer, FLUSH_POLL_MS);
+		timer_start(d->stop_timer, POLL_MS);
 		return;
 	}
 	d->phase = PHASE_WORKERS;
@@ -90,7 +89,7 @@ static void end_calls(void *arg)
 		return;
 	timer_stop(d->drain_timer);
 	d->phase = PHASE_OUTPUT;
-	main_end_output(d);
+	end_output(d);
 }
 
 void main_on_drain_over(void *arg)
@@ -104,20 +103,42 @@ void main_on_drain_over(void *arg)
 	end_calls(d);
 }
 
-static void begin_stop(struct daemon *d)
+/* A client whose connection was accepted has been told that somebody is there. */
+static void close_door(struct daemon *d)
 {
-	if (d->phase != PHASE_SERVING)
+	if (d->httpd && httpd_is_awaiting(d->httpd) && loop_now_ms(d->loop) < d->door_until_ms) {
+		timer_start(d->stop_timer, POLL_MS);
 		return;
+	}
 	d->phase = PHASE_CALLS;
 	d->drain_until_ms = loop_now_ms(d->loop) + d->conf->drain_ms;
 	mcp_refuse_new(d->mcp);
 	health_set_stopping(d->health);
 	control_set_stopping(d->control);
+	timer_start(d->drain_timer, d->conf->drain_ms);
+	end_calls(d);
+}
+
+static void begin_stop(struct daemon *d)
+{
+	if (d->phase != PHASE_SERVING)
+		return;
+	d->phase = PHASE_DOOR;
+	d->door_until_ms = loop_now_ms(d->loop) + DOOR_MS;
 	if (d->httpd)
 		httpd_stop_listening(d->httpd);
 	local_stop_listening(d->local);
-	timer_start(d->drain_timer, d->conf->drain_ms);
-	end_calls(d);
+	close_door(d);
+}
+
+void main_go_on_stopping(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase == PHASE_DOOR)
+		close_door(d);
+	else
+		end_output(d);
 }
 
 /* What the client of stdio has asked for is answered; those at the local socket have `drain`. */
@@ -191,7 +212,7 @@ static void on_input_ended(void *arg)
 static void on_output_drained(void *arg)
 {
 	on_calls_ended(arg);
-	main_end_output(arg);
+	end_output(arg);
 }
 
 static void on_output_broken(void *arg)

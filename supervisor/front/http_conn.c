@@ -352,6 +352,17 @@ void http_shared_close_idle(struct http_shared *shared)
 			http_conn_kill(conn);
 }
 
+bool http_shared_is_awaiting(const struct http_shared *shared)
+{
+	const struct http_conn *conn;
+
+	TAILQ_FOREACH(conn, &shared->conns, next)
+		if (conn->state == CONN_BODY ||
+			(conn->state == CONN_HEAD && (!conn->has_asked || conn->in.len > 0)))
+			return true;
+	return false;
+}
+
 const struct caller *http_conn_get_caller(const struct http_conn *conn)
 {
 	return &conn->caller;

@@ -69,6 +69,9 @@ void http_shared_done(struct http_shared *shared);
 /* From now on each answer closes its connection; idle ones are closed at once. */
 void http_shared_close_idle(struct http_shared *shared);
 
+/* Whether somebody is connected who has not asked anything yet, or is just asking. */
+bool http_shared_is_awaiting(const struct http_shared *shared);
+
 /* Some connection still has something to write. */
 bool http_shared_is_writing(const struct http_shared *shared);
 

@@ -60,6 +60,7 @@ struct http_conn {
 	bool fin_leaves : 1; /* while held, or a stream: that the client sends no more is its leaving */
 	bool has_fin : 1; /* it sends no more, and still wants its answers */
 	bool is_stream_counted : 1;
+	bool has_asked : 1; /* a request was answered, or is being */
 	bool has_more : 1;  /* `in` has more than one turn's share of requests */
 	bool is_taking : 1; /* take() is at work, and goes on when a handler returns */
 };

@@ -162,6 +162,7 @@ static void add_head(struct http_conn *conn, struct strbuf *head, const struct h
 {
 	struct http_reply own = *reply;
 
+	conn->has_asked = true;
 	own.grants = conn->grants.data;
 	http_reply_add_head(head, &own, ending_of(conn));
 }

@@ -83,16 +83,15 @@ static void on_pause_over(void *arg)
 		(void)event_add(listener->acceptable, NULL);
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+static void accept_some(struct listener *listener, int most)
 {
-	struct listener *listener = arg;
 	struct httpd *httpd = listener->httpd;
 
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (int i = 0; i < most; i++) {
 		struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof(addr);
-		int conn =
-			accept4(fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int conn = accept4(
+			listener->fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		struct client_addr peer;
 
 		if (conn < 0 && (errno == ECONNABORTED || errno == EINTR))
@@ -106,6 +105,11 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 		peer = client_addr_of(&addr);
 		http_conn_new(&httpd->shared, conn, &peer, &listener->door);
 	}
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	accept_some(arg, ACCEPTS_PER_TURN);
 }
 
 static void listener_free(struct listener *listener)
@@ -280,15 +284,25 @@ void httpd_adopt(struct httpd *httpd, int fd, const char *domain, bool has_tls)
 	(void)event_add(listener->acceptable, NULL);
 }
 
-void httpd_stop_listening(struct httpd *httpd)
+static void drop_listeners(struct httpd *httpd)
 {
 	struct listener *listener;
 
-	timer_stop(httpd->pause_timer);
 	while ((listener = TAILQ_FIRST(&httpd->listeners))) {
 		TAILQ_REMOVE(&httpd->listeners, listener, next);
 		listener_free(listener);
 	}
+	timer_stop(httpd->pause_timer);
+}
+
+void httpd_stop_listening(struct httpd *httpd)
+{
+	struct listener *listener;
+
+	TAILQ_FOREACH(listener, &httpd->listeners, next)
+		if (listener->address)
+			accept_some(listener, SOMAXCONN);
+	drop_listeners(httpd);
 }
 
 static void add_address(struct strbuf *out, int fd)
@@ -427,7 +441,7 @@ void httpd_free(struct httpd *httpd)
 
 	if (!httpd)
 		return;
-	httpd_stop_listening(httpd);
+	drop_listeners(httpd);
 	http_shared_done(&httpd->shared);
 	timer_free(httpd->pause_timer);
 	while ((name = httpd->domain_names)) {
@@ -455,6 +469,11 @@ void httpd_set_trusted(struct httpd *httpd, char *const *blocks, size_t n)
 void httpd_close_idle(struct httpd *httpd)
 {
 	http_shared_close_idle(&httpd->shared);
+}
+
+bool httpd_is_awaiting(const struct httpd *httpd)
+{
+	return http_shared_is_awaiting(&httpd->shared);
 }
 
 bool httpd_is_writing(const struct httpd *httpd)

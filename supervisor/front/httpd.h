@@ -66,11 +66,15 @@ int httpd_listen(struct httpd *httpd, const struct conf_listener *listeners, siz
  * served at its root. */
 void httpd_adopt(struct httpd *httpd, int fd, const char *domain, bool has_tls);
 
-/* No new connections. */
+/* No new connections. Those that the kernel has taken already are let in, or they would be reset; but where the socket
+ * is somebody else's, they wait in it for the next who serves it. */
 void httpd_stop_listening(struct httpd *httpd);
 
 /* Closes connections that are between two requests; the others close after their answer. */
 void httpd_close_idle(struct httpd *httpd);
+
+/* Whether somebody is connected who has not asked anything yet, or is just asking. */
+bool httpd_is_awaiting(const struct httpd *httpd);
 
 /* Connections that still have something to write. */
 bool httpd_is_writing(const struct httpd *httpd);

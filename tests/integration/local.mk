@@ -2,7 +2,6 @@
 EXTRA_DIST += \
 	quickstart \
 	.ci/run \
-	packaging/needs \
 	tests/data/calls/filesystem.json \
 	tests/data/calls/git.json \
 	tests/data/calls/network.json \
@@ -45,6 +44,7 @@ EXTRA_DIST += \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
+	tests/integration/machine.py \
 	tests/integration/metrics.py \
 	tests/integration/netpeers.py \
 	tests/integration/nginx.py \
@@ -120,6 +120,7 @@ EXTRA_DIST += \
 	tests/integration/test_nginx.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_otlp.py \
+	tests/integration/test_package.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import fleet as fleets
+import streamable
 
 WORKER_DIED, DEADLINE, UNAVAILABLE = -31001, -31002, -31004
 QUICK_RESTART = {"restart": {"first": "50ms", "cap": "200ms", "park_after": 3}}
@@ -411,6 +412,21 @@ def test_nothing_new_is_accepted_after_sigterm(fake):
         else:
             assert response.status == 503
         assert "result" in session.wait(number)
+
+
+@pytest.mark.sanitizers
+def test_who_stands_in_the_door_is_served(fake):
+    """Connected before the end, and nothing asked yet: served as ever, but not waited for without an end."""
+    at = streamable.Modern(fake.port)
+    with fake.connect() as late, fake.connect() as silent:
+        fake.get("/health")  # both are accepted, or wait in the socket
+        begin = time.monotonic()
+        fake.signal(signal.SIGTERM)
+        fleets.wait_until(lambda: "stopping on SIGTERM" in fake.log(), what="the end begins")
+        assert "result" in at.post(at.call("fake_echo", {"text": "x"}), connection=late).json()
+        assert fake.process.wait(8 * fleets.SLOWNESS) == 0
+        assert time.monotonic() - begin < 5 * fleets.SLOWNESS
+        assert silent.socket.recv(1) == b""
 
 
 def test_signals_up_to_the_very_end(fake):

@@ -1,0 +1,259 @@
+"""The Debian package in a machine of its own: installed by apt, run by systemd, upgraded, removed, purged."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import container
+import fleet as fleets
+import machine as machines
+
+TOOLS = ["systemd", "systemd-sysv", "dbus", "ca-certificates", "curl", "git", "procps", "iproute2", "libpam-systemd"]
+DOMAINS = {"filesystem", "git", "network", "utils"}
+
+
+@pytest.fixture(scope="session")
+def package():
+    """The package, as ./check has made it."""
+    folder = os.environ.get("MCP_FLEET_PACKAGES")
+    if why := container.why_not():
+        pytest.skip(why)
+    if not folder:
+        pytest.skip("no packages are here: ./check --stage package makes them, MCP_FLEET_PACKAGES says where they are")
+    return next(pathlib.Path(folder).glob("mcp-fleet_*.deb"))
+
+
+def depends(package):
+    said = subprocess.run(["dpkg-deb", "-f", package, "Depends"], check=True, capture_output=True, text=True).stdout
+    return [re.split(r"[ |]", one.strip())[0] for one in said.split(",")]
+
+
+@pytest.fixture(scope="module")
+def machine(package, envs, tmp_path_factory):
+    """Booted, with what the package depends on, and without the package."""
+    new = machines.Machine(machines.make_root(envs, "fleet", [*TOOLS, *depends(package)]), tmp_path_factory.mktemp("machine"))
+    try:
+        yield new.boot()
+    finally:
+        new.close()
+
+
+def newer(package, folder, version):
+    """The same package with another version: what an upgrade and a downgrade need."""
+    subprocess.run(["dpkg-deb", "-R", package, folder / "tree"], check=True)
+    control = folder / "tree/DEBIAN/control"
+    control.write_text(re.sub("^Version: .*", f"Version: {version}", control.read_text(), flags=re.M))
+    built = folder / f"mcp-fleet_{version}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", folder / "tree", built], check=True, capture_output=True)
+    return built
+
+
+def install(machine, package):
+    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
+    return machine.run("apt-get", "install", "-y", "--allow-downgrades", f"/root/{package.name}").stdout
+
+
+def status(machine):
+    """Its exit status says whether the fleet is ready."""
+    return json.loads(machine.run("mcp-fleetctl", "--json", "status", check=False).stdout)
+
+
+def show(machine, *names):
+    said = machine.run("systemctl", "show", "mcp-fleet", *(f"-p{name}" for name in names)).stdout
+    return dict(line.split("=", 1) for line in said.splitlines())
+
+
+def modes(machine, *paths):
+    return machine.run("stat", "-c", "%a %U:%G %n", *paths).stdout.splitlines()
+
+
+def processes(machine):
+    """Of the service's user: pid -> program."""
+    said = machine.run("ps", "-u", "mcp-fleet", "-o", "pid=,comm=", check=False).stdout
+    return {int(line.split()[0]): line.split()[1] for line in said.splitlines()}
+
+
+def wait_until_ready(machine, timeout=10):
+    return fleets.wait_until(lambda: machine.run("mcp-fleetctl", "status", check=False).returncode == 0, timeout, "the fleet is ready")
+
+
+def drop_in(machine, text):
+    folder = machine.root / "etc/systemd/system/mcp-fleet.service.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test.conf").write_text(f"[Service]\n{text}\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "mcp-fleet")
+
+
+@pytest.fixture(scope="module")
+def installed(machine, package):
+    install(machine, package)
+    return machine
+
+
+@pytest.mark.timeout(600)
+def test_runs_after_the_installation(installed):
+    machine = installed
+    assert show(machine, "ActiveState", "SubState", "StatusText", "User", "UnitFileState") == {
+        "ActiveState": "active", "SubState": "running", "StatusText": "4/4 domains up, 105 tools, 0 sessions",
+        "User": "mcp-fleet", "UnitFileState": "enabled"}
+    assert "4/4 domains up, 105 tools" in machine.run("systemctl", "--no-pager", "status", "mcp-fleet").stdout
+    assert modes(machine, "/etc/mcp-fleet", "/etc/mcp-fleet/conf.d", "/etc/mcp-fleet/fleet.yaml", "/var/lib/mcp-fleet",
+                 "/var/lib/mcp-fleet/work", "/run/mcp-fleet", "/run/mcp-fleet/mcp.sock", "/run/mcp-fleet/control.sock") == [
+        "750 root:mcp-fleet /etc/mcp-fleet", "750 root:mcp-fleet /etc/mcp-fleet/conf.d", "644 root:root /etc/mcp-fleet/fleet.yaml",
+        "750 mcp-fleet:mcp-fleet /var/lib/mcp-fleet", "750 mcp-fleet:mcp-fleet /var/lib/mcp-fleet/work",
+        "755 mcp-fleet:mcp-fleet /run/mcp-fleet", "660 mcp-fleet:mcp-fleet /run/mcp-fleet/mcp.sock",
+        "660 mcp-fleet:mcp-fleet /run/mcp-fleet/control.sock"]
+    listening = machine.run("ss", "-Hltn").stdout.split()
+    assert [word for word in listening if ":8000" in word] == ["127.0.0.1:8000"]
+    assert machine.run("mcp-fleetctl", "call", "string_to_upper", "text=hello").stdout.strip() == '{"success":true,"result":"HELLO"}'
+    machine.run("mcp-fleetctl", "call", "code_write", "path=/var/lib/mcp-fleet/work/a", "content=x")
+    told = machine.run("mcp-fleetctl", "doctor", check=False)
+    print(told.stdout)
+
+
+def test_exposure(installed):
+    """systemd-analyze's own scale; doc/operating.md."""
+    said = installed.run("systemd-analyze", "security", "--no-pager", "mcp-fleet.service").stdout
+    level = float(re.search(r"Overall exposure level for mcp-fleet.service: ([0-9.]+)", said).group(1))
+    assert level <= 2.0, said
+
+
+def test_a_cgroup_for_each_worker(installed):
+    machine = installed
+    shown = machine.run("systemd-cgls", "--no-pager", "/system.slice/mcp-fleet.service").stdout
+    for name in DOMAINS:
+        assert re.search(rf"worker\.{name}\.\d+", shown), shown
+    assert "supervisor" in shown
+    assert status(machine)["sandbox"].startswith("Landlock ABI")
+    for action in ("kill --signal=KILL --kill-whom=all", "restart"):
+        before = set(processes(machine))
+        assert len(before) >= 5
+        machine.run("systemctl", *action.split(), "mcp-fleet")
+        fleets.wait_until(lambda: not before & set(processes(machine)), 10, f"nobody is left after {action}")  # noqa: B023
+        wait_until_ready(machine)
+        assert len(processes(machine)) == 5
+    machine.run("systemctl", "stop", "mcp-fleet")
+    assert processes(machine) == {}
+    assert not (machine.root / "sys/fs/cgroup/system.slice/mcp-fleet.service").exists()
+    machine.run("systemctl", "start", "mcp-fleet")
+
+
+def test_a_frozen_daemon_is_replaced(installed):
+    machine = installed
+    drop_in(machine, "WatchdogSec=1s")
+    before = int(show(machine, "MainPID")["MainPID"])
+    machine.run("kill", "-STOP", before)
+    fleets.wait_until(lambda: int(show(machine, "MainPID")["MainPID"]) not in (0, before), 30, "another one is there")
+    wait_until_ready(machine)
+    assert "watchdog" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet").stdout.lower()
+    machine.run("rm", "-r", "/etc/systemd/system/mcp-fleet.service.d")
+    machine.run("systemctl", "daemon-reload")
+
+
+def test_reload(installed):
+    """What the check refuses changes nothing, and systemctl fails."""
+    machine = installed
+    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
+    conf.write_text("limits: {sessions: 77}\n")
+    machine.run("systemctl", "reload", "mcp-fleet")
+    assert status(machine)["sessions"]["limit"] == 77
+    conf.write_text("limits: {sesions: 78}\n")
+    assert machine.run("systemctl", "reload", "mcp-fleet", check=False).returncode != 0
+    assert "sesions" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet", "-n", "20").stdout
+    assert (status(machine)["ready"], status(machine)["sessions"]["limit"]) == (True, 77)
+    conf.unlink()
+    machine.run("systemctl", "reload", "mcp-fleet")
+
+
+def test_wrong_settings_are_not_tried_again_and_again(installed):
+    machine = installed
+    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
+    conf.write_text("nonsense: 1\n")
+    assert machine.run("systemctl", "restart", "mcp-fleet", check=False).returncode != 0
+    assert show(machine, "ActiveState", "NRestarts") == {"ActiveState": "failed", "NRestarts": "0"}
+    assert "conf.d/test.yaml:1:1" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet", "-n", "20").stdout
+    conf.unlink()
+    machine.run("systemctl", "start", "mcp-fleet")
+    wait_until_ready(machine)
+
+
+@pytest.mark.timeout(600)
+def test_upgrade_downgrade_remove_purge(installed, package, tmp_path):
+    machine = installed
+    settings = machine.root / "etc/mcp-fleet/fleet.yaml"
+    settings.write_text(settings.read_text() + "\nlimits: {sessions: 55}\n" if "\nlimits:" not in settings.read_text()
+                        else settings.read_text().replace("#sessions: 1000", "sessions: 55", 1))
+    machine.run("mcp-fleetctl", "key", "add", "ci")
+    for built in (newer(package, tmp_path, "0.2.0"), package):
+        install(machine, built)
+        wait_until_ready(machine)
+        assert status(machine)["sessions"]["limit"] == 55
+        assert "ci" in machine.run("mcp-fleetctl", "key", "list").stdout
+    (machine.root / "var/lib/mcp-fleet/work/mine").write_text("kept\n")
+    machine.run("apt-get", "remove", "-y", "mcp-fleet")
+    assert processes(machine) == {}
+    assert settings.exists() and not (machine.root / "usr/sbin/mcp-fleetd").exists()
+    install(machine, package)
+    assert wait_until_ready(machine) and status(machine)["sessions"]["limit"] == 55
+    machine.run("apt-get", "purge", "-y", "mcp-fleet")
+    assert processes(machine) == {}
+    left = machine.run("find", "/", "-xdev", "-name", "*mcp-fleet*", "-not", "-path", "/proc/*", "-not", "-path", "/root/*").stdout
+    assert left.split() == ["/var/lib/mcp-fleet"]
+    assert sorted(machine.run("find", "/var/lib/mcp-fleet", "-type", "f").stdout.split()) == [
+        "/var/lib/mcp-fleet/work/a", "/var/lib/mcp-fleet/work/mine"]
+
+
+@pytest.mark.timeout(600)
+def test_reboot_and_socket_activation(installed, package):
+    """The fleet serves within two seconds of its start; while it restarts, who connects to the unit's socket waits."""
+    machine = installed
+    install(machine, package)
+    machine.reboot()
+    wait_until_ready(machine)
+    started, ready = (int(show(machine, name)[name]) for name in ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"))
+    assert ready - started < 2_000_000
+    machine.run("systemctl", "stop", "mcp-fleet")
+    machine.run("systemctl", "enable", "--now", "mcp-fleet.socket")
+    # The first who asks starts it.
+    body = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    ask = ("curl -sS --max-time 30 -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' "
+           "http://127.0.0.1:8000/health -o /dev/null -w '%{http_code}\\n'")
+    assert machine.run("sh", "-c", ask).stdout.strip() == "200"
+    # A hundred who begin while it is being restarted, one after the other and several at a time.
+    with machine.start("sh", "-c", f"for i in $(seq 100); do {ask} & sleep 0.03; done; wait", stdout=subprocess.PIPE,
+                       text=True) as asking:
+        for _ in range(3):
+            machine.run("systemctl", "restart", "mcp-fleet")
+        told = asking.communicate(timeout=60 * fleets.SLOWNESS)[0].split()
+    assert told == ["200"] * 100
+
+
+@pytest.mark.timeout(300)
+def test_a_developers_own_fleet(installed, package):
+    """The user unit: not without settings, beside the fleet of the machine, and mcp-fleetctl finds its own."""
+    machine = installed
+    install(machine, package)
+    machine.run("useradd", "--create-home", "dev")
+    uid = machine.run("id", "-u", "dev").stdout.strip()
+    machine.run("systemctl", "start", f"user@{uid}")
+
+    def as_user(*words, **options):
+        return machine.run("runuser", "-u", "dev", "--", "env", f"XDG_RUNTIME_DIR=/run/user/{uid}", "HOME=/home/dev", *words, **options)
+
+    as_user("systemctl", "--user", "start", "mcp-fleet")
+    assert as_user("systemctl", "--user", "is-active", "mcp-fleet", check=False).stdout == "inactive\n"
+    as_user("mkdir", "-p", "/home/dev/.config/mcp-fleet", "/home/dev/src")
+    (machine.root / "home/dev/.config/mcp-fleet/fleet.yaml").write_text(
+        "listen: [{address: 127.0.0.1:8010}]\ndomains: {git: {roots: [/home/dev/src]}, utils: {}}\n")
+    as_user("systemctl", "--user", "enable", "--now", "mcp-fleet")
+    told = json.loads(as_user("mcp-fleetctl", "--json", "status").stdout)
+    assert (told["ready"], told["listeners"], {domain["name"] for domain in told["domains"]}) == (
+        True, ["127.0.0.1:8010"], {"git", "utils"})
+    as_user("systemctl", "--user", "reload", "mcp-fleet")
+    as_user("systemctl", "--user", "stop", "mcp-fleet")
+    assert "mcp-fleetd" not in machine.run("ps", "-u", "dev", "-o", "comm=", check=False).stdout
