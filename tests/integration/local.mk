@@ -44,6 +44,7 @@ EXTRA_DIST += \
 	tests/integration/fleet.py \
 	tests/integration/gateway.py \
 	tests/integration/lsan.supp \
+	tests/integration/machine.py \
 	tests/integration/metrics.py \
 	tests/integration/netpeers.py \
 	tests/integration/nginx.py \
@@ -115,6 +116,7 @@ EXTRA_DIST += \
 	tests/integration/test_nginx.py \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_otlp.py \
+	tests/integration/test_package.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \
