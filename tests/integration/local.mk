@@ -134,6 +134,7 @@ EXTRA_DIST += \
 	tests/integration/test_stateless.py \
 	tests/integration/test_status_browser.py \
 	tests/integration/test_status_page.py \
+	tests/integration/test_rpm.py \
 	tests/integration/test_stdio.py \
 	tests/integration/test_tasks.py \
 	tests/integration/test_tls.py \
