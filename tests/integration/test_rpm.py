@@ -94,7 +94,7 @@ class Root:
 
     def rpm(self, *words):
         """What rpm says, from out here, on the root's own list of packages; its scriptlets are run in there."""
-        result = fleets.run([str(word) for word in ("rpm", "--root", self.path, *words)], text=True)
+        result = fleets.run([str(word) for word in ("rpm", "--root", self.path, "--dbpath", "/var/lib/rpm", *words)], text=True)
         assert result.returncode == 0, f"{words}: {result.stdout}{result.stderr}"
         # Debian's wants to be sure that we mean it.
         return re.sub("^rpm: (RPM should not be used|However assuming).*\n", "", result.stdout + result.stderr, flags=re.M)
@@ -121,7 +121,7 @@ def newer(package, folder, version):
     """The same files and scriptlets as another version, with changed settings: the spec, whose sections that build are
     replaced by a copy of what the package holds."""
     tree, spec = folder / "tree", folder / "newer.spec"
-    run("rpm", "--root", tree, "--nodeps", "--noscripts", "--nouser", "--nogroup", "-i", package)
+    run("rpm", "--root", tree, "--dbpath", "/var/lib/rpm", "--nodeps", "--noscripts", "--nouser", "--nogroup", "-i", package)
     settings = tree / "etc/mcp-fleet/fleet.yaml"
     settings.write_text(settings.read_text() + "# something new\n")
     text = (TOP / "packaging/rpm/mcp-fleet.spec").read_text()
