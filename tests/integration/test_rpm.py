@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import tarfile
+import tempfile
 
 import pytest
 
@@ -53,12 +54,21 @@ def run(*words, **options):
     return result.stdout
 
 
+def query(package, what):
+    """Of a package that is not installed. Debian's rpm would make a list of packages in our home."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run("rpm", "--dbpath", folder, "--query", "--package", what, package)
+
+
+def programs_of(files):
+    programs = re.findall(r"^/usr/(?:s?bin|libexec/mcp-fleet)/.+", files, re.M)
+    assert len(programs) >= 10
+    return programs
+
+
 def found(pattern):
     """The package of that name, as ./check has made it."""
-    folder = os.environ.get("MCP_FLEET_PACKAGES")
-    if why := container.why_not():
-        pytest.skip(why)
-    if not folder:
+    if not (folder := os.environ.get("MCP_FLEET_PACKAGES")):
         pytest.skip("no packages are here: ./check --stage package makes them, MCP_FLEET_PACKAGES says where they are")
     (path,) = (path for path in pathlib.Path(folder).glob(pattern) if not path.name.endswith(".src.rpm"))
     return path
@@ -109,6 +119,8 @@ class Root:
 
 @pytest.fixture
 def root(debian, envs, tmp_path):
+    if why := container.why_not():
+        pytest.skip(why)
     packages = [*test_package.TOOLS, *test_package.depends(debian)]
     machine = machines.Machine(machines.make_root(envs, "fleet", packages), tmp_path / "machine")
     try:
@@ -174,7 +186,7 @@ def test_installs_upgrades_erases(root, package, tmp_path):
 def check_requirements(root, package):
     """--nodeps, so by hand. That a library has the versions of symbols that are asked for is seen by programs starting."""
     libraries = {line.split()[0] for line in root.run("ldconfig", "-p").splitlines()[1:]}
-    required = run("rpm", "--query", "--package", "--requires", package).splitlines()
+    required = query(package, "--requires").splitlines()
     assert any("libevent_core" in line for line in required)
     for line in required:
         name = line.split()[0]
@@ -182,9 +194,7 @@ def check_requirements(root, package):
             assert library[1] in libraries, line
         elif not OWN.match(name):
             assert (root.path / MET_BY[name]).exists(), line
-    programs = re.findall(r"^/usr/(?:s?bin|libexec/mcp-fleet)/.+", root.rpm("--query", "--list", "mcp-fleet"), re.M)
-    assert len(programs) >= 10
-    for program in programs:
+    for program in programs_of(query(package, "--list")):
         assert "not found" not in root.run("ldd", program), program
 
 
@@ -215,6 +225,16 @@ def test_a_preset_enables_it(root, package):
     assert root.links() == []
 
 
+def test_symbols_are_apart(package):
+    """Those of each program, in -debuginfo; what they are of, without them."""
+    programs = programs_of(query(package, "--list"))
+    symbols = next(package.parent.glob("mcp-fleet-debuginfo-*.rpm"))
+    told = set(re.findall(r"^/usr/lib/debug(/.+?)-[0-9][^/]*\.debug$", query(symbols, "--list"), re.M))
+    assert told == set(programs)
+    sources = query(next(package.parent.glob("mcp-fleet-debugsource-*.rpm")), "--list")
+    assert "/supervisor/main.c\n" in sources
+
+
 # --- beside the Debian package ----------------------------------------------------------------------
 
 
@@ -236,7 +256,7 @@ def files_of_debian(debian):
 
 def files_of_rpm(package):
     files = {}
-    for line in run("rpm", "--query", "--package", "--dump", package).splitlines():
+    for line in query(package, "--dump").splitlines():
         path, _, _, _, mode = line.split()[:5]
         files[path.removesuffix(".gz")] = f"{int(mode, 8) & 0o7777:o}"
     return files
