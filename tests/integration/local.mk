@@ -125,9 +125,11 @@ EXTRA_DIST += \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \
 	tests/integration/test_registration.py \
+	tests/integration/test_release.py \
 	tests/integration/test_remote.py \
 	tests/integration/test_remote_servers.py \
 	tests/integration/test_revisions.py \
+	tests/integration/test_rpm.py \
 	tests/integration/test_sandbox.py \
 	tests/integration/test_sandbox_servers.py \
 	tests/integration/test_servers.py \

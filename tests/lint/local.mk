@@ -15,6 +15,10 @@ EXTRA_DIST += tests/lint/includes.sh tests/lint/includes.awk tests/lint/run test
 TESTS += tests/lint/manuals.sh
 EXTRA_DIST += tests/lint/manuals.sh
 
+# One version everywhere.
+TESTS += tests/lint/versions.sh
+EXTRA_DIST += tests/lint/versions.sh
+
 # All checks of the sources; see the script for choosing some.
 lint: export LINT_CPPFLAGS = $(AM_CPPFLAGS) -I$(abs_top_srcdir) -I$(abs_top_builddir) $(JANSSON_CFLAGS) \
 	$(EVENT_CFLAGS) $(YAML_CFLAGS) $(CRYPTO_CFLAGS) $(GIT2_CFLAGS) $(PCRE2_CFLAGS) \
