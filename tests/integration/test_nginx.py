@@ -78,12 +78,24 @@ class Behind:
         return [json.loads(line).get("client_ip") for line in self.audit.read_text().splitlines()]
 
 
+def with_admin():
+    """Settings: where operators look, who are told more than clients."""
+    return {"admin": {"listen": f"127.0.0.1:{fleets.free_port()}"}}
+
+
+def count_sessions(fleet):
+    port = int(fleet.settings["admin"]["listen"].rpartition(":")[2])
+    with wire.Connection(port) as connection:
+        connection.request("GET", "/ready")
+        return connection.read_response().json()["sessions"]
+
+
 @pytest.fixture
 def behind(start_fleet, start_nginx, keys, tmp_path):
     def start(settings=None, changes=None, env=None, name=NAME):
         fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake")}, fleets.merge({
             "http": {"allowed_hosts": [name], "trusted_proxies": ["127.0.0.1"]},
-            "log": {"format": "json"}, "audit": {"target": str(tmp_path / "audit.jsonl")},
+            "log": {"format": "json"}, "audit": {"target": str(tmp_path / "audit.jsonl")}, **with_admin(),
         }, settings or {}), env)
         return Behind(fleet, start_nginx(fleet, changes=changes, name=name), keys, tmp_path / "audit.jsonl")
     return start
@@ -180,9 +192,9 @@ def test_a_stream_without_heartbeats_is_cut(behind):
 def test_a_client_that_leaves(behind):
     started = behind()
     session = started.session()
-    assert started.fleet.status()["sessions"] == 1
+    assert count_sessions(started.fleet) == 1
     session.close()
-    fleets.wait_until(lambda: started.fleet.status()["sessions"] == 0, 10, "its session has ended")
+    fleets.wait_until(lambda: count_sessions(started.fleet) == 0, 10, "its session has ended")
 
 
 def test_a_client_that_does_not_read(behind):
@@ -193,7 +205,7 @@ def test_a_client_that_does_not_read(behind):
     for number in range(8):
         session.post({"jsonrpc": "2.0", "id": 100 + number, "method": "tools/call", "params": {
             "name": "fake_big", "arguments": {"bytes": 3 * MIB}}})
-    fleets.wait_until(lambda: started.fleet.status()["sessions"] == 0, 20, "its session has ended")
+    fleets.wait_until(lambda: count_sessions(started.fleet) == 0, 20, "its session has ended")
 
 
 def test_a_client_that_sends_slowly(behind):
@@ -486,7 +498,7 @@ def test_nginx_is_reloaded(behind):
         with started.session() as other:
             echo(other)
         echo(session)
-        fleets.wait_until(lambda: started.fleet.status()["sessions"] == 1, 5, "the other has left")
+        fleets.wait_until(lambda: count_sessions(started.fleet) == 1, 5, "the other has left")
 
 
 def test_the_daemon_is_restarted(behind):
@@ -523,7 +535,7 @@ def test_several_daemons(start_fleet, start_nginx, keys, tmp_path):
     daemons = []
     for number in range(2):
         fleet = start_fleet(settings={"auth": {"keys_file": str(keys.path)}, "http": {
-            "allowed_hosts": [NAME], "trusted_proxies": ["127.0.0.1"]}}, start=False)
+            "allowed_hosts": [NAME], "trusted_proxies": ["127.0.0.1"]}, **with_admin()}, start=False)
         fleet.settings_path = tmp_path / f"fleet-{number}.yaml"
         fleet.check_fds = False
         daemons.append(fleet.start())
@@ -539,7 +551,7 @@ def test_several_daemons(start_fleet, start_nginx, keys, tmp_path):
             session.poster = session.poster and session.poster.close()  # over another connection each time
             assert session.request("ping")["result"] == {}
             assert door.post(door.request("ping")).status == 200
-    counts = [fleet.status()["sessions"] for fleet in daemons]
+    counts = [count_sessions(fleet) for fleet in daemons]
     assert sum(counts) == 2 * len(sources) and all(counts), counts
     daemons[0].stop()
     gone = [session.stream.has_ended(0.2) for session in sessions]

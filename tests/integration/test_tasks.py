@@ -151,7 +151,7 @@ def test_several_processes(everything):
     """Each task is asked about where it is."""
     fleet = everything(processes={"min": 2, "max": 2})
     with fleet.session() as session:
-        running = session.start_call("ext_trigger-long-running-operation", {"duration": 1, "steps": 1})
+        running = session.start_call("ext_trigger-long-running-operation", {"duration": 3, "steps": 1})
         tasks = [begin(session)]
         assert "result" in session.wait(running, TIMEOUT, [])
         tasks.append(begin(session))
