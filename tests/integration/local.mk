@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	tests/integration/nginx.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
+	tests/integration/proxies.py \
 	tests/integration/pytest.ini \
 	tests/integration/registrar.py \
 	tests/integration/registration.py \
@@ -121,6 +122,7 @@ EXTRA_DIST += \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_otlp.py \
 	tests/integration/test_package.py \
+	tests/integration/test_proxies.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \
