@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/documents.py \
 	tests/integration/doorkeys.py \
 	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
@@ -87,6 +88,7 @@ EXTRA_DIST += \
 	tests/integration/test_ctl_key.py \
 	tests/integration/test_ctl_ops.py \
 	tests/integration/test_ctl_read.py \
+	tests/integration/test_documents.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
@@ -158,6 +160,7 @@ EXTRA_DIST += \
 	tests/integration/workers/journal_probe.py \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/meta_server.py \
+	tests/integration/workers/notes_server.py \
 	tests/integration/workers/old_server.py \
 	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \
