@@ -54,7 +54,7 @@ static int fail_wire(const struct client *client, int r, const char *method, str
 	case -EPIPE:
 		(void)fail_set(fail, -ENOTCONN,
 			"the daemon at %s has closed the connection: has it been stopped? Its log "
-			"tells: journalctl -u mcp-fleetd",
+			"tells: journalctl -u mcp-fleet",
 			client->path);
 		break;
 	case -EMSGSIZE:

@@ -38,7 +38,7 @@ static int fail_connect(int r, const char *path, int64_t timeout_ms, struct fail
 	case -ECONNREFUSED:
 		(void)fail_set(fail, -ENOTCONN,
 			"no daemon listens at %s: is mcp-fleetd running? Try 'systemctl status "
-			"mcp-fleetd', or name its socket with --socket",
+			"mcp-fleet', or name its socket with --socket",
 			path);
 		return -ECONNREFUSED;
 	case -EACCES:
@@ -99,7 +99,7 @@ static int connect_somewhere(
 	if (r == -ECONNREFUSED && access(CLIENT_SYSTEM_SOCKET, F_OK) < 0)
 		(void)fail_set(fail, -ENOTCONN,
 			"no daemon listens at " CLIENT_SYSTEM_SOCKET
-			" or %s: is mcp-fleetd running? Try 'systemctl status mcp-fleetd', or name "
+			" or %s: is mcp-fleetd running? Try 'systemctl status mcp-fleet', or name "
 			"its socket with --socket",
 			own);
 	return r;

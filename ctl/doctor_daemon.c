@@ -7,7 +7,7 @@
 #include "shared/strbuf.h"
 
 static const char start_it[] =
-	"start it (systemctl start mcp-fleetd) and look at its log (journalctl -u mcp-fleetd)";
+	"start it (systemctl start mcp-fleet) and look at its log (journalctl -u mcp-fleet)";
 
 static void look_at_version(struct doctor *doctor)
 {

@@ -223,7 +223,7 @@ const struct verb verb_logs = {
 	.name = "logs",
 	.args = "[DOMAIN]",
 	.summary = "show what the daemon and its processes say",
-	.help = "The daemon keeps its last lines; journalctl -u mcp-fleetd has them all. With --json each line\n"
+	.help = "The daemon keeps its last lines; journalctl -u mcp-fleet has them all. With --json each line\n"
 		"is an object. Exits 3 when the daemon goes away while it is followed.",
 	.options = options,
 	.word = CTL_WORD_DOMAIN,

@@ -6,8 +6,8 @@ examples_DATA = etc/fleet.yaml
 # For those who look after a fleet: alerts, and a dashboard to import. doc/metrics.md.
 dist_examples_DATA = etc/grafana/mcp-fleet.json etc/prometheus/mcp-fleet.rules.yml
 
-# In front of the daemon: nginx, and certbot's hook for TLS of its own. doc/proxy.md, doc/tls.md.
-dist_examples_DATA += etc/nginx.conf
+# In front of the daemon: proxies, and certbot's hook for TLS of its own. doc/proxy.md, doc/tls.md.
+dist_examples_DATA += etc/nginx.conf etc/haproxy.cfg etc/Caddyfile
 certbotexampledir = $(examplesdir)/certbot
 dist_certbotexample_SCRIPTS = etc/certbot/mcp-fleet
 

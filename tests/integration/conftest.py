@@ -11,11 +11,12 @@ import tempfile
 
 import pytest
 
-pytest.register_assert_rewrite("fleet", "gateway", "nginx", "registrar", "registration", "remote", "sdk", "stdio", "streamable",
+pytest.register_assert_rewrite("fleet", "gateway", "nginx", "proxies", "registrar", "registration", "remote", "sdk", "stdio", "streamable",
                                "tlsdoor", "wire")
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import certs  # noqa: E402
+import container  # noqa: E402
 import fleet as fleets  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
@@ -226,3 +227,19 @@ def envs():
     assert os.environ.get("MCP_FLEET_ENVS") and path.is_dir(), \
         "MCP_FLEET_ENVS must name the folder of the clients' environments: run ./check --stage envs"
     return path
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """The folder of the packages that ./check has made."""
+    if not (folder := os.environ.get("MCP_FLEET_PACKAGES")):
+        pytest.skip("no packages are here: ./check --stage package makes them, MCP_FLEET_PACKAGES says where they are")
+    return pathlib.Path(folder)
+
+
+@pytest.fixture(scope="session")
+def package(packages):
+    """The Debian package; what wants it wants to boot a machine, too."""
+    if why := container.why_not():
+        pytest.skip(why)
+    return next(packages.glob("mcp-fleet_*.deb"))

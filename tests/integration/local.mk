@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/ctl.py \
 	tests/integration/crossing.py \
+	tests/integration/documents.py \
 	tests/integration/doorkeys.py \
 	tests/integration/fakegateway.py \
 	tests/integration/fleet.py \
@@ -50,6 +51,7 @@ EXTRA_DIST += \
 	tests/integration/nginx.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
+	tests/integration/proxies.py \
 	tests/integration/pytest.ini \
 	tests/integration/registrar.py \
 	tests/integration/registration.py \
@@ -86,6 +88,7 @@ EXTRA_DIST += \
 	tests/integration/test_ctl_key.py \
 	tests/integration/test_ctl_ops.py \
 	tests/integration/test_ctl_read.py \
+	tests/integration/test_documents.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
 	tests/integration/test_filesystem_code.py \
@@ -121,6 +124,7 @@ EXTRA_DIST += \
 	tests/integration/test_one_catalog.py \
 	tests/integration/test_otlp.py \
 	tests/integration/test_package.py \
+	tests/integration/test_proxies.py \
 	tests/integration/test_python_sdk.py \
 	tests/integration/test_registrar.py \
 	tests/integration/test_registrar_answers.py \
@@ -158,6 +162,7 @@ EXTRA_DIST += \
 	tests/integration/workers/journal_probe.py \
 	tests/integration/workers/full_server.py \
 	tests/integration/workers/meta_server.py \
+	tests/integration/workers/notes_server.py \
 	tests/integration/workers/old_server.py \
 	tests/integration/workers/remote_sdk.py \
 	tests/integration/workers/sdk_server.mjs \

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,9 @@ import fleet as fleets
 
 MIRROR = "http://deb.debian.org/debian"
 SUITE = "bookworm"
+# What is in it beside what the package depends on: what tests and documents (test_documents.py) use.
+TOOLS = ["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "ca-certificates", "curl", "git", "procps",
+         "iproute2", "acl", "jq", "python3", "socat", "strace"]
 CLONE_NEWNET = 0x40000000
 ASKED_FOR_REBOOT = 133  # what systemd-nspawn --keep-unit ends with
 # What nspawn 252 does not let through by itself.
@@ -50,6 +54,12 @@ def make_root(envs, name, packages):
             (new / "etc/hostname").write_text("fleet\n")
             new.rename(root)
     return root
+
+
+def root_for(package, envs):
+    """The root in which a package can be installed without the Internet."""
+    said = subprocess.run(["dpkg-deb", "-f", package, "Depends"], check=True, capture_output=True, text=True).stdout
+    return make_root(envs, "fleet", [*TOOLS, *(re.split(r"[ |]", one.strip())[0] for one in said.split(","))])
 
 
 def enter(libc, namespace):

@@ -5,19 +5,15 @@ runs in the foreground, without privileges of its own, and ends by its pid.
 """
 
 import os
-import pathlib
 import pwd
 import shutil
 import signal
 import socket
 
-import certs
 import fleet as fleets
-import wire
-from cryptography import x509
+from proxies import ETC, Proxy, replace
 
-CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "etc" / "nginx.conf"
-NAME = "fleet.example.org"
+CONFIGURATION = ETC / "nginx.conf"
 
 
 def has_ipv6():
@@ -28,29 +24,12 @@ def has_ipv6():
         return False
 
 
-def replace(text, changes):
-    for old, new in changes.items():
-        assert old in text, f"there is no {old!r}"
-        text = text.replace(old, new)
-    return text
+class Nginx(Proxy):
+    program = "nginx"
+    takes_hint = True
 
-
-class Nginx:
-    """nginx before daemons at `upstreams`, ports of this machine."""
-
-    def __init__(self, folder, authority, upstreams, changes=None, name=NAME):
-        self.folder = folder / f"nginx-{fleets.free_port()}"
-        self.folder.mkdir()
-        self.port, self.plain_port = fleets.free_port(), fleets.free_port()
-        self.name = name
-        self.context = authority.context()
-        self.process = None
-        cert, key = authority.server(names=[x509.DNSName(NAME), *certs.NAMES])
-        (self.folder / "fullchain.pem").write_bytes(cert)
-        certs.write_private(self.folder / "privkey.pem", key)
+    def prepare(self):
         (self.folder / "acme" / ".well-known" / "acme-challenge").mkdir(parents=True)
-        self.path = self.folder / "nginx.conf"
-        self.path.write_text(self.configuration(upstreams, changes or {}))
 
     def configuration(self, upstreams, changes):
         text = CONFIGURATION.read_text()
@@ -73,25 +52,14 @@ class Nginx:
                if has_ipv6() else {}),
             **{f"server 127.0.0.1:{8000 + i};": f"server 127.0.0.1:{port};" for i, port in enumerate(upstreams)},
         })
-        return text.replace(NAME, self.name)
+        return text
 
-    def start(self):
+    def command(self):
         program = shutil.which("nginx") or "/usr/sbin/nginx"  # where the path of a user may not lead
-        self.process = fleets.spawn([program, "-c", self.path, "-p", self.folder, "-e", self.folder / "start.log",
-                                     "-g", "daemon off;"], stdin=fleets.subprocess.DEVNULL)
-        fleets.wait_until(self.answers, 10, "nginx answers")
-        return self
+        return [program, "-c", self.path, "-p", self.folder, "-e", self.folder / "start.log", "-g", "daemon off;"]
 
     def answers(self):
-        assert self.process.poll() is None, f"nginx has ended: {self.log()}"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 5).close()
-        except ConnectionRefusedError:
-            return False
-        return bool(self.workers())
-
-    def log(self):
-        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+        return super().answers() and bool(self.workers())
 
     def workers(self):
         """Those that take new connections."""
@@ -105,45 +73,5 @@ class Nginx:
         fleets.wait_until(lambda: self.workers() and not self.workers() & before, 10, "new workers")
 
     def stop(self):
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10 * fleets.SLOWNESS)
-        finally:
-            self.process.kill()
-            self.process.wait()
+        super().stop()
         assert "[emerg]" not in self.log(), self.log()
-
-    # Asking ----------------------------------------------------------------------------------------
-
-    def options(self, source=None):
-        """Of a wire.Connection."""
-        return {"tls": self.context, "timeout": 15 * fleets.SLOWNESS, "name": self.name, "source": source}
-
-    def connect(self, source=None, **options):
-        return wire.Connection(self.port, **{**self.options(source), **options})
-
-    def ask(self, method, target, headers=(), body=None, source=None):
-        with self.connect(source) as connection:
-            connection.request(method, target, headers, body)
-            return connection.read_response(method)
-
-    def get(self, target, headers=(), source=None):
-        return self.ask("GET", target, headers, source=source)
-
-    def stream(self, headers=(), source=None, target="/sse"):
-        return wire.EventStream(self.port, target, headers, **self.options(source))
-
-    def session(self, headers=(), source=None, target="/sse"):
-        options = self.options(source)
-        session = wire.Session(self.port, target, headers=dict(headers), timeout=options.pop("timeout"),
-                               tls=options.pop("tls"), options=options)
-        session.initialize()
-        return session
-
-    def door(self, kind, headers=(), source=None, target="/mcp"):
-        door = kind(self.port, target, **self.options(source))
-        door.credential = dict(headers)
-        door.hint = None  # nginx follows it, and takes it away
-        return door

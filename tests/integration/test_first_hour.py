@@ -12,7 +12,7 @@ import pytest
 import fleet as fleets
 import gateway as gateways
 import wire
-from test_package import drop_in, install, machine, newer, package, processes, show, status, wait_until_ready  # noqa: F401
+from test_package import drop_in, install, machine, newer, processes, show, status, wait_until_ready  # noqa: F401
 
 DESKTOP = {"mcpServers": {"notes": {"command": "/opt/notes/server", "args": [], "env": {"NOTES_TOKEN": "s3cret-of-notes"}}}}
 

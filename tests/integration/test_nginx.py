@@ -15,7 +15,8 @@ import fleet as fleets
 import pytest
 import sdk
 import wire
-from nginx import CONFIGURATION, NAME, Nginx, replace
+from nginx import CONFIGURATION, Nginx
+from proxies import NAME, PRIVATE, Behind, replace, sessions_of, settings_behind
 from streamable import BOTH, Door, Modern
 
 MIB = 1024 * 1024
@@ -53,50 +54,11 @@ def keys(tmp_path):
     return doorkeys.Keys(tmp_path).add("client").add("boss", admin=True).save()
 
 
-class Behind:
-    """A daemon as the head of etc/nginx.conf wants it, behind nginx, and one who has a key."""
-
-    def __init__(self, fleet, nginx, keys, audit):
-        self.fleet, self.nginx, self.keys, self.audit = fleet, nginx, keys, audit
-        self.key = keys.bearer("client")
-
-    def session(self, **options):
-        return self.nginx.session(self.key, **options)
-
-    def stream(self, headers=(), **options):
-        return self.nginx.stream({**self.key, **dict(headers)}, **options)
-
-    def door(self, kind=Door, **options):
-        return self.nginx.door(kind, self.key, **options)
-
-    def post(self, body, source=None, **headers):
-        return self.nginx.ask("POST", "/mcp", {"Accept": BOTH, "Content-Type": "application/json", **self.key, **headers},
-                              body if isinstance(body, bytes) else json.dumps(body), source)
-
-    def clients(self):
-        """Whom the calls were recorded of, in order."""
-        return [json.loads(line).get("client_ip") for line in self.audit.read_text().splitlines()]
-
-
-def with_admin():
-    """Settings: where operators look, who are told more than clients."""
-    return {"admin": {"listen": f"127.0.0.1:{fleets.free_port()}"}}
-
-
-def count_sessions(fleet):
-    port = int(fleet.settings["admin"]["listen"].rpartition(":")[2])
-    with wire.Connection(port) as connection:
-        connection.request("GET", "/ready")
-        return connection.read_response().json()["sessions"]
-
-
 @pytest.fixture
 def behind(start_fleet, start_nginx, keys, tmp_path):
     def start(settings=None, changes=None, env=None, name=NAME):
-        fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake")}, fleets.merge({
-            "http": {"allowed_hosts": [name], "trusted_proxies": ["127.0.0.1"]},
-            "log": {"format": "json"}, "audit": {"target": str(tmp_path / "audit.jsonl")}, **with_admin(),
-        }, settings or {}), env)
+        fleet = start_fleet({"utils": {}, "fake": fleets.fake_domain("fake")}, fleets.merge(
+            settings_behind(tmp_path, name), settings or {}), env)
         return Behind(fleet, start_nginx(fleet, changes=changes, name=name), keys, tmp_path / "audit.jsonl")
     return start
 
@@ -125,7 +87,7 @@ def test_events_are_not_held_back(behind):
 def test_without_the_setting_they_would_be(behind):
     """That the test above can fail."""
     started = behind(changes={**UNASKED, "proxy_buffering off;": "proxy_buffering on;"}, env=SHORT_HEARTBEAT)
-    with started.nginx.connect() as connection:
+    with started.proxy.connect() as connection:
         connection.request("GET", "/sse", {"Accept": "text/event-stream", **started.key})
         with pytest.raises(TimeoutError):
             connection.take_until(b"event: ", time.monotonic() + 2)
@@ -192,9 +154,9 @@ def test_a_stream_without_heartbeats_is_cut(behind):
 def test_a_client_that_leaves(behind):
     started = behind()
     session = started.session()
-    assert count_sessions(started.fleet) == 1
+    assert started.sessions() == 1
     session.close()
-    fleets.wait_until(lambda: count_sessions(started.fleet) == 0, 10, "its session has ended")
+    fleets.wait_until(lambda: started.sessions() == 0, 10, "its session has ended")
 
 
 def test_a_client_that_does_not_read(behind):
@@ -205,7 +167,7 @@ def test_a_client_that_does_not_read(behind):
     for number in range(8):
         session.post({"jsonrpc": "2.0", "id": 100 + number, "method": "tools/call", "params": {
             "name": "fake_big", "arguments": {"bytes": 3 * MIB}}})
-    fleets.wait_until(lambda: count_sessions(started.fleet) == 0, 20, "its session has ended")
+    fleets.wait_until(lambda: started.sessions() == 0, 20, "its session has ended")
 
 
 def test_a_client_that_sends_slowly(behind):
@@ -213,7 +175,7 @@ def test_a_client_that_sends_slowly(behind):
     started = behind()
     fds = fleets.count_fds(started.fleet.pid)
     body = json.dumps(Modern(0).request("tools/list")).encode()
-    with started.nginx.connect() as connection:
+    with started.proxy.connect() as connection:
         headers = started.door(Modern).headers(Mcp_Method="tools/list")
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         connection.send(f"POST /mcp HTTP/1.1\r\nHost: {NAME}\r\n{head}Content-Length: {len(body)}\r\n\r\n")
@@ -261,7 +223,7 @@ def test_sdks(behind, envs, authority, monkeypatch, client):
     started = behind(settings={"auth": "none"}, name="localhost")
     language, *major, transport = client.split()
     program = sdk.python_client(envs, int(major[0])) if major else sdk.typescript_client(envs)
-    url = f"https://localhost:{started.nginx.port}/{'mcp' if transport == 'http' else 'sse'}"
+    url = f"https://localhost:{started.proxy.port}/{'mcp' if transport == 'http' else 'sse'}"
     said = program.run({transport: url}, "calls", calls=[
         {"tool": "fake_echo", "arguments": {"text": language}}, {"tool": "fake_big", "arguments": {"bytes": 100_000}}])
     first, second = (result["result"]["content"][0]["text"] for result in said["results"])
@@ -272,7 +234,7 @@ def test_sdks(behind, envs, authority, monkeypatch, client):
 def test_http_2(behind):
     """As the file says to add it."""
     started = behind(changes={"listen 443 ssl;": "listen 443 ssl http2;"})
-    nginx = started.nginx
+    nginx = started.proxy
     ended = fleets.run(["curl", "-sSN", "--http2", "--noproxy", "*", "--max-time", "2", "--insecure",
                         "--resolve", f"{NAME}:{nginx.port}:127.0.0.1", "-H", f"Authorization: {started.key['Authorization']}",
                         "-D", "-", f"https://{NAME}:{nginx.port}/sse"])
@@ -309,12 +271,6 @@ def test_headers(start_nginx):
                              "Content-Length": "2"}
 
 
-PRIVATE = ["/metrics", "/status", "/ready", "//metrics", "/%6detrics", "/metrics/", "/metrics?x", "/sse/../metrics",
-           "/mcp/%2e%2e/metrics", "/mcp%2f..%2fmetrics", "/metrics%2f..%2fmcp", "/metrics/../mcp", "/mcp;/../metrics",
-           "/a/mcp/../../metrics", "/./metrics", f"https://{NAME}/metrics", "/.well-known/oauth-protected-resource/../../metrics",
-           "/.well-known/oauth-protected-resource/%2e%2e/%2e%2e/status", "/utils/metrics", "/", "/nothing"]
-
-
 @sanitizers
 def test_what_is_private(behind):
     """Also for who may see it, and where the daemon would show it to clients."""
@@ -323,16 +279,16 @@ def test_what_is_private(behind):
     for path in ("/metrics", "/status", "/ready"):
         assert started.fleet.get(path, **boss).status == 200
     for path in PRIVATE:
-        response = started.nginx.get(path, boss)
+        response = started.proxy.get(path, boss)
         assert response.status in (400, 404, 405), (path, response)
         assert b"mcp_fleet_" not in response.body and b"mcp-fleet" not in response.body, (path, response)
-    assert started.nginx.get("/health").status == 200
+    assert started.proxy.get("/health").status == 200
 
 
 def test_refusals_of_the_daemon(behind):
     """Whole: status, headers, body."""
     started = behind({"limits": {"per_address": {"rate": 1, "burst": 4}}})
-    nginx = started.nginx
+    nginx = started.proxy
     refused = nginx.get("/mcp")
     assert refused.status == 401
     assert refused.header("WWW-Authenticate").startswith("Bearer")
@@ -367,7 +323,7 @@ def test_large_bodies(behind):
 
 def test_other_names_and_plain_http(behind):
     started = behind()
-    nginx = started.nginx
+    nginx = started.proxy
     for name in ("other.example.org", "127.0.0.1"):
         with pytest.raises(ssl.SSLError, match="unrecognized name"):
             with nginx.connect(name=name):
@@ -396,8 +352,8 @@ def test_ids_of_sessions_are_in_no_log(behind):
     with started.session() as session:
         echo(session)
         number = session.endpoint.split("session_id=")[1]
-    fleets.wait_until(lambda: "POST /messages HTTP/1.1" in started.nginx.log(), 5, "the line")
-    assert number not in started.nginx.log()
+    fleets.wait_until(lambda: "POST /messages HTTP/1.1" in started.proxy.log(), 5, "the line")
+    assert number not in started.proxy.log()
 
 
 # --- who the client is ----------------------------------------------------------------------------
@@ -423,7 +379,7 @@ def test_the_client(behind, is_trusted):
             fleets.wait_until(lambda: started.clients()[-1:] == [last], 5, f"the record; {forged}: {started.clients()}")
     assert len(started.clients()) == 3 * len(FORGERIES)
     assert set(started.clients()) == ({CLIENT, OTHER, "127.0.0.1"} if is_trusted else {"127.0.0.1"})
-    assert started.nginx.get("/mcp", source=CLIENT).status == 401
+    assert started.proxy.get("/mcp", source=CLIENT).status == 401
     fleets.wait_until(lambda: "refused GET" in started.fleet.log(), 5, "the line")
     refusals = [json.loads(line) for line in started.fleet.log().splitlines() if "refused GET" in line]
     assert refusals[-1]["client_ip"] == (CLIENT if is_trusted else "127.0.0.1")
@@ -432,11 +388,11 @@ def test_the_client(behind, is_trusted):
 def test_limits_of_each_client(behind):
     """Whoever writes other addresses has no more for it."""
     started = behind({"limits": {"per_address": {"rate": 1, "burst": 2, "sessions": 1}}})
-    statuses = [started.nginx.get("/mcp", {"X-Forwarded-For": f"192.0.2.{n}"}, CLIENT).status for n in range(6)]
+    statuses = [started.proxy.get("/mcp", {"X-Forwarded-For": f"192.0.2.{n}"}, CLIENT).status for n in range(6)]
     assert statuses[:2] == [401, 401] and statuses.count(429) >= 2
-    assert started.nginx.get("/mcp", source=OTHER).status == 401
+    assert started.proxy.get("/mcp", source=OTHER).status == 401
     with started.stream(source="127.0.0.4"):
-        assert started.nginx.get("/sse", started.key, "127.0.0.4").status == 429
+        assert started.proxy.get("/sse", started.key, "127.0.0.4").status == 429
         with started.stream(source="127.0.0.5") as stream:
             assert stream.read_event().name == "endpoint"
 
@@ -446,10 +402,10 @@ def test_connections_of_each_client(behind):
     started = behind()
     held = [started.stream(source=CLIENT) for _ in range(64)]
     assert {stream.read_event().name for stream in held} == {"endpoint"}
-    assert started.nginx.get("/health", source=CLIENT).status == 429
-    assert started.nginx.get("/health", source=OTHER).status == 200
+    assert started.proxy.get("/health", source=CLIENT).status == 429
+    assert started.proxy.get("/health", source=OTHER).status == 200
     held.pop().close()
-    fleets.wait_until(lambda: started.nginx.get("/health", source=CLIENT).status == 200, 5, "a place is free")
+    fleets.wait_until(lambda: started.proxy.get("/health", source=CLIENT).status == 200, 5, "a place is free")
 
 
 @sanitizers
@@ -464,11 +420,11 @@ def test_https_is_seen(behind, tmp_path, is_trusted):
         "http": {} if is_trusted else {"trusted_proxies": ["192.0.2.99"]}})
     scheme = "https" if is_trusted else "http"
     for forged in ({}, {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "ftp", "X-Forwarded-Host": "evil.example.org"}):
-        challenge = started.nginx.get("/mcp", forged).header("WWW-Authenticate")
+        challenge = started.proxy.get("/mcp", forged).header("WWW-Authenticate")
         assert f'resource_metadata="{scheme}://{NAME}/.well-known/oauth-protected-resource/mcp"' in challenge
-        meta = started.nginx.get("/.well-known/oauth-protected-resource/mcp", forged)
+        meta = started.proxy.get("/.well-known/oauth-protected-resource/mcp", forged)
         assert meta.json()["resource"] == f"{scheme}://{NAME}/mcp"
-    domain = started.nginx.get("/.well-known/oauth-protected-resource/utils/sse")
+    domain = started.proxy.get("/.well-known/oauth-protected-resource/utils/sse")
     assert domain.json()["resource"] == f"{scheme}://{NAME}/utils/sse"
     with started.session() as session:
         assert session.endpoint.startswith("/messages?session_id=")
@@ -478,7 +434,7 @@ def test_pages(behind):
     """Of the same origin; of another one only where it is named."""
     started = behind({"http": {"allowed_origins": ["https://app.example.org"]}})
     for origin, status in ((f"https://{NAME}", 401), ("https://app.example.org", 401), ("https://evil.example.org", 403)):
-        answer = started.nginx.get("/mcp", {"Origin": origin})
+        answer = started.proxy.get("/mcp", {"Origin": origin})
         assert answer.status == status
         assert answer.header("Access-Control-Allow-Origin") == (origin if status == 401 else None)
 
@@ -491,14 +447,14 @@ def test_nginx_is_reloaded(behind):
     started = behind()
     with started.session() as session:
         echo(session)
-        started.nginx.reload()
+        started.proxy.reload()
         assert session.poster.is_closed()  # nothing was asked there
         session.poster = None
         echo(session, "over the new ones, heard from the old one")
         with started.session() as other:
             echo(other)
         echo(session)
-        fleets.wait_until(lambda: count_sessions(started.fleet) == 1, 5, "the other has left")
+        fleets.wait_until(lambda: started.sessions() == 1, 5, "the other has left")
 
 
 def test_the_daemon_is_restarted(behind):
@@ -511,11 +467,11 @@ def test_the_daemon_is_restarted(behind):
     started.fleet.stop()
     assert session.stream.has_ended(10)
     session.close()
-    assert started.nginx.get("/health").status == 502
+    assert started.proxy.get("/health").status == 502
     assert started.post(PING).status == 502
     started.fleet.start()
     started.fleet.check_fds = False
-    assert started.nginx.get("/health").status == 200
+    assert started.proxy.get("/health").status == 200
     assert door.post(door.request("ping")).status == 404  # by which a client knows to open a new one
     door.id = None
     door.open()
@@ -535,7 +491,7 @@ def test_several_daemons(start_fleet, start_nginx, keys, tmp_path):
     daemons = []
     for number in range(2):
         fleet = start_fleet(settings={"auth": {"keys_file": str(keys.path)}, "http": {
-            "allowed_hosts": [NAME], "trusted_proxies": ["127.0.0.1"]}, **with_admin()}, start=False)
+            "allowed_hosts": [NAME], "trusted_proxies": ["127.0.0.1"]}}, start=False)
         fleet.settings_path = tmp_path / f"fleet-{number}.yaml"
         fleet.check_fds = False
         daemons.append(fleet.start())
@@ -551,7 +507,7 @@ def test_several_daemons(start_fleet, start_nginx, keys, tmp_path):
             session.poster = session.poster and session.poster.close()  # over another connection each time
             assert session.request("ping")["result"] == {}
             assert door.post(door.request("ping")).status == 200
-    counts = [count_sessions(fleet) for fleet in daemons]
+    counts = [sessions_of(fleet) for fleet in daemons]
     assert sum(counts) == 2 * len(sources) and all(counts), counts
     daemons[0].stop()
     gone = [session.stream.has_ended(0.2) for session in sessions]

@@ -1,41 +1,21 @@
 """The Debian package in a machine of its own: installed by apt, run by systemd, upgraded, removed, purged."""
 
 import json
-import os
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-import container
 import fleet as fleets
 import machine as machines
 
-TOOLS = ["systemd", "systemd-sysv", "dbus", "ca-certificates", "curl", "git", "procps", "iproute2", "libpam-systemd"]
 DOMAINS = {"filesystem", "git", "network", "utils"}
-
-
-@pytest.fixture(scope="session")
-def package():
-    """The package, as ./check has made it."""
-    folder = os.environ.get("MCP_FLEET_PACKAGES")
-    if why := container.why_not():
-        pytest.skip(why)
-    if not folder:
-        pytest.skip("no packages are here: ./check --stage package makes them, MCP_FLEET_PACKAGES says where they are")
-    return next(pathlib.Path(folder).glob("mcp-fleet_*.deb"))
-
-
-def depends(package):
-    said = subprocess.run(["dpkg-deb", "-f", package, "Depends"], check=True, capture_output=True, text=True).stdout
-    return [re.split(r"[ |]", one.strip())[0] for one in said.split(",")]
 
 
 @pytest.fixture(scope="module")
 def machine(package, envs, tmp_path_factory):
     """Booted, with what the package depends on, and without the package."""
-    new = machines.Machine(machines.make_root(envs, "fleet", [*TOOLS, *depends(package)]), tmp_path_factory.mktemp("machine"))
+    new = machines.Machine(machines.root_for(package, envs), tmp_path_factory.mktemp("machine"))
     try:
         yield new.boot()
     finally:

@@ -22,10 +22,8 @@ def run(*words, **options):
 
 
 @pytest.fixture(scope="module")
-def package():
-    if not (folder := os.environ.get("MCP_FLEET_PACKAGES")):
-        pytest.skip("no packages are here: ./check --stage package makes them, MCP_FLEET_PACKAGES says where they are")
-    return next(pathlib.Path(folder).glob("mcp-fleet_*.deb"))
+def package(packages):
+    return next(packages.glob("mcp-fleet_*.deb"))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ rpm is told --nodeps, and each thing that the RPM requires is looked for in the 
 """
 
 import io
-import os
 import pathlib
 import re
 import tarfile
@@ -17,7 +16,6 @@ import pytest
 import container
 import fleet as fleets
 import machine as machines
-import test_package
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DEFAULTS_OF_FEDORA = "disable *\n"
@@ -66,22 +64,14 @@ def programs_of(files):
     return programs
 
 
-def found(pattern):
-    """The package of that name, as ./check has made it."""
-    if not (folder := os.environ.get("MCP_FLEET_PACKAGES")):
-        pytest.skip("no packages are here: ./check --stage package makes them, MCP_FLEET_PACKAGES says where they are")
-    (path,) = (path for path in pathlib.Path(folder).glob(pattern) if not path.name.endswith(".src.rpm"))
-    return path
+@pytest.fixture(scope="module")
+def debian(packages):
+    return next(packages.glob("mcp-fleet_*.deb"))
 
 
 @pytest.fixture(scope="module")
-def debian():
-    return found("mcp-fleet_*.deb")
-
-
-@pytest.fixture(scope="module")
-def package():
-    return found("mcp-fleet-[0-9]*.rpm")
+def package(packages):
+    return next(packages.glob("mcp-fleet-[0-9]*.[!s]*.rpm"))
 
 
 class Root:
@@ -121,8 +111,7 @@ class Root:
 def root(debian, envs, tmp_path):
     if why := container.why_not():
         pytest.skip(why)
-    packages = [*test_package.TOOLS, *test_package.depends(debian)]
-    machine = machines.Machine(machines.make_root(envs, "fleet", packages), tmp_path / "machine")
+    machine = machines.Machine(machines.root_for(debian, envs), tmp_path / "machine")
     try:
         yield Root(machine)
     finally:
