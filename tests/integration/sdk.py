@@ -26,7 +26,7 @@ def filesystem_domain(files):
 
 def git_domain(repository):
     """Settings of the domain git: the only remotes are repositories inside the root."""
-    return {"roots": [str(repository.root)], "allowed_protocols": ["file"]}
+    return {"roots": [str(repository.root)], "allowed_protocols": ["file"], "env": fleets.whole_stacks()}
 
 
 class Client:
