@@ -15,6 +15,7 @@ pytest.register_assert_rewrite("fleet", "gateway", "registrar", "registration", 
 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import fleet as fleets  # noqa: E402
+import gateway as gateways  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
 import wire  # noqa: E402
@@ -29,6 +30,17 @@ def pytest_configure():
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+# Fixtures of a session that cost ten seconds of a processor to make.
+DEAR = {"gateway", "long_history"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The tests that share what is dear stand together, in front: so one of pytest's parallel processes has them all,
+    and makes it once."""
+    items.sort(key=lambda item: sorted(DEAR.intersection(item.fixturenames)) or ["~"])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -181,6 +193,16 @@ def hosts(tmp_path):
     started = sdk.Hosts(tmp_path / "hosts")
     yield started
     started.close()
+
+
+@pytest.fixture(scope="session")
+def gateway(envs, tmp_path_factory):
+    """A real gateway; who uses it leaves it running, with nothing registered."""
+    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
+    try:
+        yield started.start()
+    finally:
+        started.stop()
 
 
 @pytest.fixture(scope="session")
