@@ -16,6 +16,7 @@ pytest.register_assert_rewrite("fleet", "gateway", "registrar", "registration", 
 import biginputs  # noqa: E402 (after the line above, or its assertions explain nothing)
 import fleet as fleets  # noqa: E402
 import gateway as gateways  # noqa: E402
+import prefork  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
 import wire  # noqa: E402
@@ -222,4 +223,5 @@ def envs():
     path = pathlib.Path(os.environ.get("MCP_FLEET_ENVS", ""))
     assert os.environ.get("MCP_FLEET_ENVS") and path.is_dir(), \
         "MCP_FLEET_ENVS must name the folder of the clients' environments: run ./check --stage envs"
-    return path
+    yield path
+    prefork.close_all()
