@@ -1,12 +1,12 @@
 """Fixtures of all integration tests; see fleet.py for what is checked after each."""
 
+import contextlib
 import os
 import pathlib
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 
 import pytest
@@ -20,8 +20,6 @@ import prefork  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
 import wire  # noqa: E402
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def pytest_configure():
@@ -54,19 +52,15 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture
-def start_fleet(request, tmp_path):
-    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…]).
-
-    With wait=False it may not be ready yet, with start=False the test starts it itself.
-    """
+@contextlib.contextmanager
+def starting_fleets(node, folder):
     started = []
-    request.node.fleets = getattr(request.node, "fleets", [])
+    node.fleets = getattr(node, "fleets", [])
 
     def make(domains=None, settings=None, env=None, args=(), wait=True, start=True):
-        new = fleets.Fleet(tmp_path, domains or {"utils": {}}, settings, env, args)
+        new = fleets.Fleet(folder, domains or {"utils": {}}, settings, env, args)
         started.append(new)
-        request.node.fleets.append(new)
+        node.fleets.append(new)
         return new.start(wait) if start else new
 
     yield make
@@ -80,6 +74,23 @@ def start_fleet(request, tmp_path):
         except subprocess.TimeoutExpired:
             failures.append("mcp-fleetd did not end after SIGTERM")
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def start_fleet(request, tmp_path):
+    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…]).
+
+    With wait=False it may not be ready yet, with start=False the test starts it itself.
+    """
+    with starting_fleets(request.node, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_standing_fleet(request, tmp_path_factory):
+    """The same for a fleet that stays for all tests of the module, with the checks at its end."""
+    with starting_fleets(request.node, tmp_path_factory.mktemp("standing")) as start:
+        yield start
 
 
 @pytest.fixture
@@ -115,10 +126,10 @@ class Doors:
         return getattr(self, f"over_{door}")(domains)
 
     def over_sse(self, domains):
-        return {"sse": f"{self.start_fleet(domains).url}/sse"}
+        return sdk.way("sse", self.start_fleet(domains))
 
     def over_http(self, domains):
-        return {"http": f"{self.start_fleet(domains).url}/mcp"}
+        return sdk.way("http", self.start_fleet(domains))
 
     def over_stdio(self, domains):
         fleet = fleets.Fleet(self.folder, domains)
@@ -130,9 +141,7 @@ class Doors:
                           "env": {**fleet.environment(), "MCP_TRANSPORT": "stdio"}}}
 
     def over_socket(self, domains):
-        fleet = self.start_fleet(domains, settings={"local": {"path": str(self.socket_path)}})
-        return {"stdio": {"command": sys.executable, "args": [str(HERE / "clients" / "bridge.py"), str(self.socket_path)],
-                          "env": fleet.environment()}}
+        return sdk.way("socket", self.start_fleet(domains, settings={"local": {"path": str(self.socket_path)}}))
 
     def close(self):
         for fleet in self.by_stdio:

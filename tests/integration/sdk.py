@@ -79,6 +79,14 @@ def fastmcp_client(envs):
     return PythonClient("fastmcp", [envs / "venv-servers" / "bin" / "python", HERE / "clients" / "fastmcp_client.py"], envs)
 
 
+def way(door, fleet):
+    """How a client gets at a fleet that runs."""
+    if door == "socket":
+        return {"stdio": {"command": sys.executable, "env": fleet.environment(),
+                          "args": [str(HERE / "clients" / "bridge.py"), fleet.settings["local"]["path"]]}}
+    return {door: fleet.url + {"sse": "/sse", "http": "/mcp"}[door]}
+
+
 def fill(value, places):
     """A table's value with {name} replaced by places[name]; a text that is nothing else takes its type."""
     if isinstance(value, str):
