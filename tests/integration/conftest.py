@@ -1,12 +1,12 @@
 """Fixtures of all integration tests; see fleet.py for what is checked after each."""
 
+import contextlib
 import os
 import pathlib
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 
 import pytest
@@ -18,11 +18,11 @@ import biginputs  # noqa: E402 (after the line above, or its assertions explain 
 import certs  # noqa: E402
 import container  # noqa: E402
 import fleet as fleets  # noqa: E402
+import gateway as gateways  # noqa: E402
+import prefork  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
 import wire  # noqa: E402
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def pytest_configure():
@@ -32,6 +32,17 @@ def pytest_configure():
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+# Fixtures of a session that cost ten seconds of a processor to make.
+DEAR = {"gateway", "long_history"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The tests that share what is dear stand together, in front: so one of pytest's parallel processes has them all,
+    and makes it once."""
+    items.sort(key=lambda item: sorted(DEAR.intersection(item.fixturenames)) or ["~"])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,19 +55,15 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture
-def start_fleet(request, tmp_path):
-    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…]).
-
-    With wait=False it may not be ready yet, with start=False the test starts it itself.
-    """
+@contextlib.contextmanager
+def starting_fleets(node, folder):
     started = []
-    request.node.fleets = getattr(request.node, "fleets", [])
+    node.fleets = getattr(node, "fleets", [])
 
     def make(domains=None, settings=None, env=None, args=(), wait=True, start=True):
-        new = fleets.Fleet(tmp_path, domains or {"utils": {}}, settings, env, args)
+        new = fleets.Fleet(folder, domains or {"utils": {}}, settings, env, args)
         started.append(new)
-        request.node.fleets.append(new)
+        node.fleets.append(new)
         return new.start(wait) if start else new
 
     yield make
@@ -70,6 +77,23 @@ def start_fleet(request, tmp_path):
         except subprocess.TimeoutExpired:
             failures.append("mcp-fleetd did not end after SIGTERM")
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def start_fleet(request, tmp_path):
+    """Starts a fleet: start_fleet(domains={…}, settings={…}, env={…}, args=[…]).
+
+    With wait=False it may not be ready yet, with start=False the test starts it itself.
+    """
+    with starting_fleets(request.node, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_standing_fleet(request, tmp_path_factory):
+    """The same for a fleet that stays for all tests of the module, with the checks at its end."""
+    with starting_fleets(request.node, tmp_path_factory.mktemp("standing")) as start:
+        yield start
 
 
 @pytest.fixture
@@ -128,10 +152,10 @@ class Doors:
         return getattr(self, f"over_{door}")(domains)
 
     def over_sse(self, domains):
-        return {"sse": f"{self.start_fleet(domains).url}/sse"}
+        return sdk.way("sse", self.start_fleet(domains))
 
     def over_http(self, domains):
-        return {"http": f"{self.start_fleet(domains).url}/mcp"}
+        return sdk.way("http", self.start_fleet(domains))
 
     def over_stdio(self, domains):
         fleet = fleets.Fleet(self.folder, domains)
@@ -143,9 +167,7 @@ class Doors:
                           "env": {**fleet.environment(), "MCP_TRANSPORT": "stdio"}}}
 
     def over_socket(self, domains):
-        fleet = self.start_fleet(domains, settings={"local": {"path": str(self.socket_path)}})
-        return {"stdio": {"command": sys.executable, "args": [str(HERE / "clients" / "bridge.py"), str(self.socket_path)],
-                          "env": fleet.environment()}}
+        return sdk.way("socket", self.start_fleet(domains, settings={"local": {"path": str(self.socket_path)}}))
 
     def close(self):
         for fleet in self.by_stdio:
@@ -210,6 +232,16 @@ def hosts(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def gateway(envs, tmp_path_factory):
+    """A real gateway; who uses it leaves it running, with nothing registered."""
+    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
 def long_history(tmp_path_factory):
     """The path of a repository with 100,000 commits, made once; who uses it leaves it as it is."""
     path = tmp_path_factory.mktemp("long") / "repo"
@@ -226,7 +258,8 @@ def envs():
     path = pathlib.Path(os.environ.get("MCP_FLEET_ENVS", ""))
     assert os.environ.get("MCP_FLEET_ENVS") and path.is_dir(), \
         "MCP_FLEET_ENVS must name the folder of the clients' environments: run ./check --stage envs"
-    return path
+    yield path
+    prefork.close_all()
 
 
 @pytest.fixture(scope="session")

@@ -413,6 +413,13 @@ def sanitizer_environment():
             if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
 
 
+def whole_stacks():
+    """For the environment of what uses libgit2: each allocation is kept with its whole stack, in which lsan.supp finds
+    the leak of libgit2. That doubles what a test costs, so it is not for the rest."""
+    options = os.environ.get("ASAN_OPTIONS")
+    return {"ASAN_OPTIONS": f"{options}:fast_unwind_on_malloc=0"} if options else {}
+
+
 def orphans():
     """pid -> state of our children that nobody here has started."""
     return {pid: state for pid, (ppid, state) in process_table().items()

@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/integration/clients/rounds.py \
 	tests/integration/clients/sdk_python.py \
 	tests/integration/clients/sdk_typescript.mjs \
+	tests/integration/clients/zygote.py \
 	tests/integration/collector.py \
 	tests/integration/conformance.py \
 	tests/integration/container.py \

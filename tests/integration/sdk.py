@@ -14,6 +14,7 @@ import jsonschema
 
 import fleet as fleets
 import netpeers
+import prefork
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALLS = HERE.parent / "data" / "calls"
@@ -26,7 +27,7 @@ def filesystem_domain(files):
 
 def git_domain(repository):
     """Settings of the domain git: the only remotes are repositories inside the root."""
-    return {"roots": [str(repository.root)], "allowed_protocols": ["file"]}
+    return {"roots": [str(repository.root)], "allowed_protocols": ["file"], "env": fleets.whole_stacks()}
 
 
 class Client:
@@ -39,22 +40,35 @@ class Client:
 
     def run(self, transport, scenario, timeout=120, **plan):
         plan = {"transport": transport, "scenario": scenario, **plan}
-        process = fleets.spawn(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "MCP_FLEET_ENVS": str(self.envs), "PYTHONDONTWRITEBYTECODE": "1"})
-        try:
-            out, errors = process.communicate(json.dumps(plan).encode(), timeout * fleets.SLOWNESS)
-        finally:
-            process.kill()
-            process.wait()
-        assert process.returncode == 0, errors.decode()[-4000:]
+        code, out, errors = self.execute(
+            json.dumps(plan).encode(), timeout * fleets.SLOWNESS,
+            {**os.environ, "MCP_FLEET_ENVS": str(self.envs), "PYTHONDONTWRITEBYTECODE": "1"})
+        assert code == 0, errors.decode()[-4000:]
         # On stdio the words of the daemon come out here.
         assert not fleets.REPORTS.search(errors.decode(errors="replace")), errors.decode(errors="replace")[-8000:]
         return json.loads(out)
 
+    def execute(self, given, timeout, env):
+        """(exit status, output, words on standard error)"""
+        process = fleets.spawn(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        try:
+            out, errors = process.communicate(given, timeout)
+        finally:
+            process.kill()
+            process.wait()
+        return process.returncode, out, errors
+
+
+class PythonClient(Client):
+    """One in Python: loaded once, and forked for each run."""
+
+    def execute(self, given, timeout, env):
+        return prefork.zygote(*self.command).run(given, env, timeout)
+
 
 def python_client(envs, major):
-    return Client(f"python-{major}", [envs / f"venv-sdk{major}" / "bin" / "python", HERE / "clients" / "sdk_python.py"], envs)
+    return PythonClient(f"python-{major}", [envs / f"venv-sdk{major}" / "bin" / "python", HERE / "clients" / "sdk_python.py"], envs)
 
 
 def typescript_client(envs):
@@ -62,7 +76,15 @@ def typescript_client(envs):
 
 
 def fastmcp_client(envs):
-    return Client("fastmcp", [envs / "venv-servers" / "bin" / "python", HERE / "clients" / "fastmcp_client.py"], envs)
+    return PythonClient("fastmcp", [envs / "venv-servers" / "bin" / "python", HERE / "clients" / "fastmcp_client.py"], envs)
+
+
+def way(door, fleet):
+    """How a client gets at a fleet that runs."""
+    if door == "socket":
+        return {"stdio": {"command": sys.executable, "env": fleet.environment(),
+                          "args": [str(HERE / "clients" / "bridge.py"), fleet.settings["local"]["path"]]}}
+    return {door: fleet.url + {"sse": "/sse", "http": "/mcp"}[door]}
 
 
 def fill(value, places):

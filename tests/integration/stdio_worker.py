@@ -11,6 +11,8 @@ import select
 import subprocess
 import time
 
+import fleet as fleets
+
 LINTERS = ["/usr/bin", "/usr/local/bin"]
 PORTS = {"https": "443", "ssh": "22"}
 
@@ -28,11 +30,15 @@ class ToolFailed(Exception):
         self.code = text.split(":", 1)[0]
 
 
+def profile_of(program):
+    return pathlib.Path(program).name.removeprefix("worker-")
+
+
 def confined(program, roots, settings, grant):
     """The words in front of the worker's command: what supervisor/fleet/confine.c would say."""
     program = pathlib.Path(program).resolve()
     wrapper = program.parent / "mcp-fleet-exec"
-    profile = program.name.removeprefix("worker-")
+    profile = profile_of(program)
     if not wrapper.exists() or profile not in ("filesystem", "git", "network", "utils"):
         return []
     plan = {"profile": profile, "read": [], "write": [], "connect": [], "programs": [], "memory": 2**30, "files": 1024}
@@ -83,7 +89,7 @@ class StdioWorker:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=dict(os.environ, **(env or {})),
+            env={**os.environ, **(fleets.whole_stacks() if profile_of(program) == "git" else {}), **(env or {})},
         )
         self.info = self.request(
             "initialize",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 
 import pytest
 
@@ -17,11 +18,27 @@ ERAS = ["legacy", "auto"]
 pytestmark = pytest.mark.skipif(bool(os.environ.get("MCP_FLEET_WRAPPER")), reason="the same under valgrind")
 
 
+@pytest.fixture(scope="module")
+def domains(envs):
+    """One of our own and one of others, called ext."""
+    return {"utils": {}, "ext": servers.SERVERS["python-1"](envs, None).settings()}
+
+
+@pytest.fixture(scope="module")
+def standing(start_standing_fleet, domains):
+    with tempfile.TemporaryDirectory(prefix="mcp-s-") as folder:
+        yield start_standing_fleet(domains, settings={"local": {"path": f"{folder}/s"}})
+
+
 @pytest.fixture(params=DOORS)
-def way(request, doors, envs):
-    """How a client gets at a fleet of one domain of our own and one of others, called ext."""
-    server = servers.SERVERS["python-1"](envs, None)
-    return doors.enter(request.param, {"utils": {}, "ext": server.settings()})
+def way(request, domains, doors):
+    """How a client gets at a fleet: at its own on stdio, else at one that others have visited before."""
+    if request.param == "stdio":
+        return doors.over_stdio(domains)
+    fleet = request.getfixturevalue("standing")
+    request.node.fleets = [fleet]
+    fleet.settle()
+    return sdk.way(request.param, fleet)
 
 
 CALLS = [

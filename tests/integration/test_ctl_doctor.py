@@ -435,7 +435,7 @@ def gateway_doctor(socket_path, what):
 
 
 @pytest.fixture
-def gateway():
+def healthy():
     with http_server(lambda path: (200, b"{}") if path == "/health" else (404, b"")) as url:
         yield url
 
@@ -443,20 +443,20 @@ def gateway():
 ENDPOINT = b"event: endpoint\ndata: /git/messages?session_id=x\n\n"
 
 
-def test_gateway_both_ways(socket_path, gateway):
+def test_gateway_both_ways(socket_path, healthy):
     with http_server(lambda path: (200, ENDPOINT)) as fleet:
-        told = gateway_doctor(socket_path, report(gateway, f"{fleet}/git/sse"))
+        told = gateway_doctor(socket_path, report(healthy, f"{fleet}/git/sse"))
     for check in ("gateway_reachable", "gateway", "token", "registration", "public_url"):
         assert told.find(check)["result"] == "ok", told.find(check)
     assert told.find("public_url")["text"] == "it sends the endpoint event"
 
 
-def test_real_fleet_at_its_url(socket_path, gateway, fake):
+def test_real_fleet_at_its_url(socket_path, healthy, fake):
     """As registered, over both transports."""
     for target in ("fake/sse", "fake/mcp"):
-        told = gateway_doctor(socket_path, report(gateway, f"{fake.url}/{target}"))
+        told = gateway_doctor(socket_path, report(healthy, f"{fake.url}/{target}"))
         assert told.find("public_url")["result"] == "ok", told.find("public_url")
-    told = gateway_doctor(socket_path, report(gateway, f"{fake.url}/nope/sse"))
+    told = gateway_doctor(socket_path, report(healthy, f"{fake.url}/nope/sse"))
     assert told.find("public_url")["result"] == "fail" and "404" in told.find("public_url")["text"]
 
 
@@ -470,27 +470,27 @@ def test_gateway_down(socket_path):
     assert "onnect" in told.find("gateway_reachable")["text"]
 
 
-def test_a_gateway_without_a_key(socket_path, gateway):
+def test_a_gateway_without_a_key(socket_path, healthy):
     with http_server(lambda path: (401, b"{}")) as fleet:
-        told = gateway_doctor(socket_path, report(gateway, f"{fleet}/git/sse"))
+        told = gateway_doctor(socket_path, report(healthy, f"{fleet}/git/sse"))
     assert told.find("public_url")["result"] == "fail"
     assert "gateway.key_file is not set" in told.find("public_url")["text"]
     assert "mcp-fleetctl key add" in told.find("public_url")["remedy"]
 
 
-def test_gateway_that_refuses(socket_path, gateway):
+def test_gateway_that_refuses(socket_path, healthy):
     with http_server(lambda path: (200, b": nothing\n\n")) as fleet:
-        told = gateway_doctor(socket_path, report(gateway, f"{fleet}/git/sse", "refused", -3, error="the token is refused",
+        told = gateway_doctor(socket_path, report(healthy, f"{fleet}/git/sse", "refused", -3, error="the token is refused",
                                                   remedy="make a new one"))
     assert told.find("gateway")["text"] == "refused: the token is refused"
     assert told.find("token")["result"] == "fail" and "ended on 2027" in told.find("token")["text"]
     assert "no endpoint event comes" in told.find("public_url")["text"]
 
 
-def test_token_near_its_end_and_drift(socket_path, gateway):
+def test_token_near_its_end_and_drift(socket_path, healthy):
     drift = [{"domain": "git", "what": "a tool is missing", "action": "refresh"}]
     with http_server(lambda path: (200, ENDPOINT)) as fleet:
-        told = gateway_doctor(socket_path, report(gateway, f"{fleet}/git/sse", days_left=2, drift=drift))
+        told = gateway_doctor(socket_path, report(healthy, f"{fleet}/git/sse", days_left=2, drift=drift))
     assert told.find("token")["result"] == "warn"
     assert (told.find("drift", "git")["result"], told.find("drift")["remedy"]) == ("warn", "refresh")
 

@@ -715,7 +715,8 @@ def test_cancelled_delete_says_how_far(root):
 
 SLOWNESS = float(os.environ.get("MCP_FLEET_SLOWNESS", "1"))
 ROUNDS = int(10000 / SLOWNESS)
-KILLS = int(1000 / SLOWNESS)
+# What a kill leaves is the same with sanitizers, and there are 1,000 without; here they look at the code on the way.
+KILLS = 1000 if SLOWNESS == 1 else 100
 
 SWAP = """
 import ctypes, os, sys
@@ -887,7 +888,7 @@ def has_nameless_files(directory):
 
 @pytest.mark.timeout(600)
 def test_killed_at_any_moment(root):
-    """1,000 kills in the middle of writing, editing and moving: under its name each file is wholly the
+    """Kills in the middle of writing, editing and moving: under its name each file is wholly the
     old one or wholly the new one. What is left over has a name that tells what it is, and is rare."""
     rng = random.Random(11)
     old, new = "old line\n" * 30000, "new line\n" * 30000

@@ -7,19 +7,9 @@ import signal
 import pytest
 
 import fleet as fleets
-import gateway as gateways
 import sdk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def gateway(envs, tmp_path_factory):
-    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
-    try:
-        yield started.start()
-    finally:
-        started.stop()
 
 
 def succeeds(gateway, name, arguments, expected):

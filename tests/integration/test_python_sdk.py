@@ -12,22 +12,31 @@ def client(request, envs):
     return sdk.python_client(envs, request.param)
 
 
-@pytest.mark.sanitizers
+def each_way(sanitized):
+    """Each client over each door. Under sanitizers one way of the four will do: there a tool's own code is looked at,
+    which is the same whoever calls it; and the tests together have each client and each door there, too."""
+    return pytest.mark.parametrize(("client", "reach"), [
+        pytest.param(major, door, id=f"sdk{major}-{door}",
+                     marks=[pytest.mark.sanitizers] if (major, door) == sanitized else [])
+        for major in (1, 2) for door in ("sse", "stdio")], indirect=True)
+
+
+@each_way(sanitized=(1, "stdio"))
 def test_every_tool_of_utils(client, reach):
     sdk.every_tool_of_utils(client, reach({"utils": {}}))
 
 
-@pytest.mark.sanitizers
+@each_way(sanitized=(1, "sse"))
 def test_every_tool_of_git(client, reach, repository):
     sdk.every_tool_of_git(client, reach({"git": sdk.git_domain(repository)}), repository)
 
 
-@pytest.mark.sanitizers
+@each_way(sanitized=(2, "stdio"))
 def test_every_tool_of_network(client, reach, hosts):
     sdk.every_tool_of_network(client, reach({"network": hosts.domain()}), hosts)
 
 
-@pytest.mark.sanitizers
+@each_way(sanitized=(2, "sse"))
 def test_every_tool_of_filesystem(client, reach, files):
     sdk.every_tool_of_filesystem(client, reach({"filesystem": sdk.filesystem_domain(files)}), files)
 

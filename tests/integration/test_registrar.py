@@ -8,21 +8,11 @@ import signal
 import pytest
 
 import fleet as fleets
-import gateway as gateways
 import registrar as registrars
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 WRITES = ("creates", "updates", "deletes")
-
-
-@pytest.fixture(scope="module")
-def gateway(envs, tmp_path_factory):
-    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
-    try:
-        yield started.start()
-    finally:
-        started.stop()
 
 
 @pytest.fixture

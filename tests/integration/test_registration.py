@@ -12,7 +12,6 @@ import pytest
 
 import doorkeys
 import fleet as fleets
-import gateway as gateways
 import metrics
 import registration
 import relay as relays
@@ -20,15 +19,6 @@ import wire
 from registration import BOUND, DOMAINS, INTERVAL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def gateway(envs, tmp_path_factory):
-    started = gateways.Gateway(tmp_path_factory.mktemp("gateway") / "run", envs / "venv-gateway")
-    try:
-        yield started.start()
-    finally:
-        started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def debian(packages):
 
 @pytest.fixture(scope="module")
 def package(packages):
-    return next(packages.glob("mcp-fleet-[0-9]*.[!s]*.rpm"))
+    return next(path for path in packages.glob("mcp-fleet-[0-9]*.rpm") if not path.name.endswith(".src.rpm"))
 
 
 class Root:

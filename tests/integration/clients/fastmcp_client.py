@@ -49,4 +49,5 @@ def main():
     json.dump({"sdk": version("fastmcp"), **outcome}, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()

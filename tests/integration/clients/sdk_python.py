@@ -169,4 +169,5 @@ def main():
     json.dump({"sdk": version("mcp"), **outcome}, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()
