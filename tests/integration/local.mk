@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	tests/integration/nginx.py \
 	tests/integration/package-lock.json \
 	tests/integration/package.json \
+	tests/integration/prefork.py \
 	tests/integration/proxies.py \
 	tests/integration/pytest.ini \
 	tests/integration/registrar.py \
@@ -92,6 +93,7 @@ EXTRA_DIST += \
 	tests/integration/test_documents.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_filesystem_read.py \
+	tests/integration/test_first_hour.py \
 	tests/integration/test_filesystem_code.py \
 	tests/integration/test_filesystem_walk.py \
 	tests/integration/test_filesystem_words.py \
