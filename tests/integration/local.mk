@@ -73,6 +73,7 @@ EXTRA_DIST += \
 	tests/integration/streamable.py \
 	tests/integration/test_audit.py \
 	tests/integration/test_audit_refused.py \
+	tests/integration/test_bare_root.py \
 	tests/integration/test_big_inputs.py \
 	tests/integration/test_bridge.py \
 	tests/integration/test_client_roots.py \

@@ -1,5 +1,6 @@
 """A machine of its own with Debian 12: a root made by debootstrap, kept for later runs, and booted by systemd-nspawn with
-a network that is only its own loopback. What a test changes in it lies in an overlay and goes away with it.
+a network that is only its own loopback; or one in which a single command is run, with the network of the host. What a
+test changes in it lies in an overlay and goes away with it.
 """
 
 import contextlib
@@ -37,29 +38,56 @@ def mirror():
     return MIRROR
 
 
-def make_root(envs, name, packages):
-    """The folder of a root that has `packages`, made when it is not there yet: some minutes, and hundreds of MB."""
+@contextlib.contextmanager
+def making(envs, name, packages=()):
+    """Gives the folder to make the root `name` in, which is kept when that went well; None: it is there already."""
     digest = hashlib.sha256(" ".join([SUITE, *sorted(packages)]).encode()).hexdigest()[:12]
     root = envs / f"debian-{name}-{digest}"
     with open(envs / f"debian-{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.is_dir():
-            new = envs / f"debian-{name}.new"
-            shutil.rmtree(new, ignore_errors=True)
-            made = fleets.run(["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, new, mirror()],
-                              timeout=600)
-            assert made.returncode == 0, made.stdout.decode()[-3000:]
-            for archive in (new / "var/cache/apt/archives").glob("*.deb"):
-                archive.unlink()
+        if root.is_dir():
+            yield root, None
+            return
+        new = envs / f"debian-{name}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        yield root, new
+        for archive in (new / "var/cache/apt/archives").glob("*.deb"):
+            archive.unlink()
+        new.rename(root)
+
+
+def bare_root(envs):
+    """The folder of a root with what Debian calls essential, and apt."""
+    with making(envs, "bare") as (root, new):
+        if new:
+            check(["debootstrap", "--variant=minbase", SUITE, new, mirror()])
             (new / "etc/hostname").write_text("fleet\n")
-            new.rename(root)
     return root
 
 
 def root_for(package, envs):
     """The root in which a package can be installed without the Internet."""
     said = subprocess.run(["dpkg-deb", "-f", package, "Depends"], check=True, capture_output=True, text=True).stdout
-    return make_root(envs, "fleet", [*TOOLS, *(re.split(r"[ |]", one.strip())[0] for one in said.split(","))])
+    packages = [*TOOLS, *(re.split(r"[ |]", one.strip())[0] for one in said.split(","))]
+    with making(envs, "fleet", packages) as (root, new):
+        if new:
+            check(["cp", "-a", "--reflink=auto", bare_root(envs), new])
+            apt = [*nspawn(new), "--resolv-conf=copy-host", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
+            check([*apt, "update"])
+            check([*apt, "--no-install-recommends", "install", *packages])
+    return root
+
+
+def check(command):
+    """Runs what may take minutes."""
+    done = fleets.run([str(word) for word in command], timeout=600)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-3000:]
+
+
+def nspawn(root):
+    """With what is the same for every machine."""
+    return [shutil.which("systemd-nspawn"), "--quiet", "--register=no", "--keep-unit", f"--directory={root}", "--timezone=off",
+            "--console=pipe", f"--system-call-filter={SYSTEM_CALLS}"]
 
 
 def enter(libc, namespace):
@@ -88,11 +116,8 @@ class Machine:
         subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", self.root], check=True)
 
     def command(self):
-        words = [shutil.which("systemd-nspawn"), "--quiet", "--register=no", f"--machine={self.name}", f"--directory={self.root}",
-                 "--private-network", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe",
-                 f"--system-call-filter={SYSTEM_CALLS}"]
-        words.append("--keep-unit")
-        return [*words, *(f"--bind-ro={path}" for path in self.show), "--boot"]
+        return [*nspawn(self.root), f"--machine={self.name}", "--private-network", "--link-journal=no", "--resolv-conf=off",
+                *(f"--bind-ro={path}" for path in self.show), "--boot"]
 
     def boot(self):
         for group in self.groups:
@@ -103,6 +128,12 @@ class Machine:
                                                              "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
         self.wait_until_up()
         return self
+
+    def begin(self, *words, **options):
+        """Runs a command in it in the place of booting it; close() ends it, if it has not ended by then."""
+        self.process = fleets.spawn([*nspawn(self.root), f"--machine={self.name}", "--resolv-conf=copy-host", "--as-pid2",
+                                     *map(str, words)], stdin=subprocess.DEVNULL, **options)
+        return self.process
 
     def enter(self):
         for group in self.groups:

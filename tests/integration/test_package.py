@@ -162,6 +162,37 @@ def test_wrong_settings_are_not_tried_again_and_again(installed):
     wait_until_ready(machine)
 
 
+def test_credentials(installed, authority):
+    """What only root may read is handed over by systemd: a key of TLS, keys of clients, a secret of tokens."""
+    machine = installed
+    cert, private = authority.server()
+    (machine.root / "etc/mcp-fleet/fleet.pem").write_bytes(cert)
+    store = machine.root / "etc/credstore"
+    store.mkdir(exist_ok=True)
+    key = machine.run("mcp-fleetctl", "key", "add", "ci", "--file", "/root/keys.json").stdout.strip()
+    for name, data in {"tls.key": private, "token.secret": b"0123456789abcdef0123456789abcdef",
+                       "keys.json": (machine.root / "root/keys.json").read_bytes()}.items():
+        path = store / f"mcp-fleet.{name}"
+        path.write_bytes(data)
+        path.chmod(0o600)
+    there = "/run/credentials/mcp-fleet.service"
+    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
+    conf.write_text(f"""listen: [{{address: "https://127.0.0.1:8443"}}]
+tls: {{cert_file: /etc/mcp-fleet/fleet.pem, key_file: {there}/tls.key}}
+auth: {{keys_file: {there}/keys.json, secret_file: {there}/token.secret}}
+""")
+    machine.run("systemctl", "restart", "mcp-fleet")
+    wait_until_ready(machine)
+    ask = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "https://127.0.0.1:8443/mcp", "-d", "{}"]
+    assert machine.run(*ask).stdout == "401"
+    assert machine.run(*ask, "-H", f"Authorization: Bearer {key}", "-H", "Content-Type: application/json").stdout == "400"
+    machine.run("systemctl", "reload", "mcp-fleet")
+    conf.unlink()
+    machine.run("rm", "-r", "/etc/credstore", "/etc/mcp-fleet/fleet.pem", "/root/keys.json")
+    machine.run("systemctl", "restart", "mcp-fleet")
+    wait_until_ready(machine)
+
+
 @pytest.mark.timeout(600)
 def test_upgrade_downgrade_remove_purge(installed, package, tmp_path):
     machine = installed

@@ -13,9 +13,10 @@ static bool wait_for_turn(struct gateway *gateway, struct answer *ret)
 	int64_t wait_ms;
 
 	if (gateway->pace.closed_ms > now) {
-		*ret = (struct answer){ .kind = ANSWER_LIMITED,
+		*ret = (struct answer){ .kind = gateway->closed.kind,
 			.retry_after_ms = gateway->pace.closed_ms - now,
-			.error = alloc_str("the gateway asked us to wait") };
+			.error = alloc_str("the gateway asked us to wait"),
+			.remedy = gateway->closed.remedy };
 		return false;
 	}
 	while ((wait_ms = pace_wait_ms(&gateway->pace, clock_now_ms())) > 0)
@@ -63,6 +64,18 @@ static void send_request(struct gateway *gateway, const char *method, const char
 	log_debug("%s %s: %d %s", method, path, ret->status, ret->error ? ret->error : "");
 }
 
+/* It wants to be left alone; what is asked of it meanwhile hears the same. */
+static void close_for_now(struct gateway *gateway, const struct answer *answer)
+{
+	int64_t wait_ms = answer->retry_after_ms;
+
+	if (answer->kind == ANSWER_LIMITED && wait_ms <= 0)
+		wait_ms = PACE_CAP_MS;
+	pace_close(&gateway->pace, clock_now_ms(), wait_ms);
+	gateway->closed.kind = answer->kind;
+	gateway->closed.remedy = answer->remedy;
+}
+
 static void ask(struct gateway *gateway, const char *method, const char *path, json_t *body,
 	struct answer *ret)
 {
@@ -75,11 +88,8 @@ static void ask(struct gateway *gateway, const char *method, const char *path, j
 	send_request(gateway, method, path, body ? text.data : NULL, ret);
 	if (text.data)
 		explicit_bzero(text.data, text.size);
-	if (ret->kind == ANSWER_LIMITED)
-		pace_close(&gateway->pace, clock_now_ms(),
-			ret->retry_after_ms > 0 ? ret->retry_after_ms : PACE_CAP_MS);
-	else if (ret->kind == ANSWER_BUSY)
-		pace_close(&gateway->pace, clock_now_ms(), ret->retry_after_ms);
+	if (ret->kind == ANSWER_LIMITED || ret->kind == ANSWER_BUSY)
+		close_for_now(gateway, ret);
 	if (ret->kind != ANSWER_OK && ret->kind != ANSWER_PENDING && ret->kind != ANSWER_STOPPED)
 		gateway->counters.errors++;
 }

@@ -17,6 +17,10 @@ struct gateway_counters {
 struct gateway {
 	struct http *http;
 	struct pace pace;
+	struct {
+		enum answer_kind kind;
+		const char *remedy; /* static, or NULL */
+	} closed;                   /* by which answer the pace was closed */
 	struct gateway_counters counters;
 	bool is_unversioned; /* older than 1.0.5: no /v1 */
 	/* Borrowed, for the time of a round: */
