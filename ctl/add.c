@@ -183,7 +183,7 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args, const stru
 {
 	auto_(confd_done) struct confd_change change = { .place = place };
 	struct fail fail = { 0 };
-	bool is_reloaded = false;
+	json_auto_t *reload = json_object();
 	bool keeps;
 	int status;
 
@@ -199,12 +199,12 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args, const stru
 				"The settings named no domains: conf.d/00-built-in.yaml keeps those that "
 				"are built in.");
 	}
-	status = confd_verb_reload(ctl, args, &is_reloaded);
+	status = confd_verb_reload(ctl, args, reload);
 	if (ctl->is_json) {
 		json_t *json = confd_verb_json(place, server, "add");
 
 		(void)json_object_set_new(json, "domain", json_string(server->name));
-		(void)json_object_set_new(json, "reloaded", json_boolean(is_reloaded));
+		(void)json_object_update(json, reload);
 		out_json(json);
 	}
 	return status;
@@ -219,6 +219,8 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 
 	if (args_count(args) == 1 && !args_has(args, "url"))
 		return ctl_usage(args->verb, "a command behind --, or --url, is expected");
+	if (confd_verb_check(args) != CTL_DONE)
+		return CTL_USAGE;
 	r = place_open(ctl, args_get(args, "conf-dir"), false, &place, &fail);
 	if (r == 0)
 		r = check_name(&place, server.name, &fail);
@@ -290,6 +292,7 @@ static const struct ctl_option options[] = {
 		.doc = "time for a call, such as 60s" },
 	CONFD_VERB_DIR,
 	CONFD_VERB_RELOAD,
+	CONFD_VERB_WAIT,
 	{ 0 },
 };
 
@@ -300,7 +303,7 @@ const struct verb verb_add = {
 	.help = "The domain is written to conf.d/NAME.yaml beside the daemon's settings. Variables that look like "
 		"secrets, those of --secret, and all headers go into NAME.env or NAME.headers beside it, which "
 		"nobody else may read. The daemon's own check follows, and what it refuses is taken back.\n\n"
-		"For example: mcp-fleetctl add search --secret API_KEY --reload -- npx -y search-server",
+		"For example: mcp-fleetctl add search --secret API_KEY --reload --wait -- npx -y search-server",
 	.options = options,
 	.word = CTL_WORD_TEXT,
 	.min_args = 1,

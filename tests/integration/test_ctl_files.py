@@ -312,6 +312,24 @@ def test_add_and_remove(conf):
     assert gone.code == 1 and "there is no domain" in gone.err
 
 
+def test_add_and_wait(start_fleet, tmp_path):
+    fleet = start_fleet({"utils": {}})
+    fleet.check_fds = False
+    result = ctl.run("add", "one", "--reload", "--wait", "--json", "--", *fleets.fake_domain("one")["command"],
+                     socket=fleet.control_socket)
+    assert result.code == 0 and result.json()["reloaded"], result
+    assert result.json()["waited"] == [{"domain": "one", "ok": True}]
+    with fleet.session() as session:
+        assert "result" in session.call("one_echo", {"text": "x"})
+    result = ctl.run("add", "two", "--reload", "--wait", "--", "/nowhere/server", socket=fleet.control_socket)
+    assert result.code == 1 and "The daemon has read its settings again." in result.out
+    assert "mcp-fleetctl: two: does not come up: two/1: " in result.err and "/nowhere/server" in result.err
+    config = write_config(tmp_path / "c.json", {"three": server("counter_server.py"), "four": {"command": "/nowhere/x"}})
+    result = ctl.run("import", config, "--yes", "--reload", "--wait", socket=fleet.control_socket)
+    assert result.code == 4 and "domain three: added, and serves" in result.out
+    assert "mcp-fleetctl: four: does not come up: " in result.err
+
+
 def test_add_url(conf):
     result = ctl.run("add", "far", "--conf-dir", conf, "--url", "https://h.example/mcp?key=hunter2",
                      "--header", "X-Key: hunter3", "--transport", "sse", "--json")
