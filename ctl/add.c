@@ -10,6 +10,7 @@
 #include "shared/alloc.h"
 #include "shared/quote.h"
 #include "shared/span.h"
+#include "shared/utf8.h"
 
 /* Options that are keys of a domain under the same or another name. */
 static const struct {
@@ -117,6 +118,56 @@ static void take_keys(const struct ctl_args *args, struct server *server)
 	}
 }
 
+static bool is_confined(const struct server *server, const char *profile)
+{
+	if (!profile || streq(profile, "auto"))
+		return server->url != NULL; /* a command has no profile of its own */
+	return !streq(profile, "none");
+}
+
+/* "--read" or "--write": a list of the mapping `sandbox`. */
+static int take_paths(
+	const struct ctl_args *args, const char *option, json_t *sandbox, struct fail *fail)
+{
+	json_t *list = json_array();
+	const char *path;
+
+	(void)json_object_set_new(sandbox, option, list);
+	for (size_t i = 0; (path = args_get_nth(args, option, i)); i++) {
+		auto_free char *real = realpath(path, NULL);
+
+		if (!real)
+			return fail_set(
+				fail, -errno, "--%s: %.300s: %s", option, path, strerror(errno));
+		if (!utf8_valid(real, strlen(real)))
+			return fail_set(fail, -EINVAL, "--%s: the path is not UTF-8", option);
+		(void)json_array_append_new(list, json_string(real));
+	}
+	if (json_array_size(list) == 0)
+		(void)json_object_del(sandbox, option);
+	return 0;
+}
+
+/* The name of a profile alone stays one line of the settings. */
+static int take_sandbox(const struct ctl_args *args, struct server *server, struct fail *fail)
+{
+	const char *profile = args_get(args, "sandbox");
+	json_auto_t *sandbox = json_pack("{s:s}", "profile", profile ? profile : "auto");
+	int r = take_paths(args, "read", sandbox, fail);
+
+	if (r == 0)
+		r = take_paths(args, "write", sandbox, fail);
+	if (r < 0 || json_object_size(sandbox) == 1)
+		return r;
+	if (!is_confined(server, profile))
+		return fail_set(fail, -EINVAL,
+			"--read, --write: nothing confines this server to them; %s",
+			server->url ? "leave --sandbox none out"
+				    : "give --sandbox strict, node or python, too");
+	(void)json_object_set_new(server->keys, "sandbox", TAKE(sandbox));
+	return 0;
+}
+
 /* A program or folder that is named by where we are is meant from here, not from where the daemon is. */
 static char *anchored(const char *path)
 {
@@ -155,7 +206,9 @@ static int take_all(const struct ctl *ctl, const struct ctl_args *args, struct s
 	if (transport && !url)
 		return fail_set(
 			fail, -EINVAL, "--transport: there is no --url that it could be for");
-	r = take_repeated(ctl, args, server, fail);
+	r = take_sandbox(args, server, fail);
+	if (r == 0)
+		r = take_repeated(ctl, args, server, fail);
 	return r < 0 ? r : server_check(server, fail);
 }
 
@@ -183,7 +236,7 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args, const stru
 {
 	auto_(confd_done) struct confd_change change = { .place = place };
 	struct fail fail = { 0 };
-	bool is_reloaded = false;
+	json_auto_t *reload = json_object();
 	bool keeps;
 	int status;
 
@@ -199,12 +252,12 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args, const stru
 				"The settings named no domains: conf.d/00-built-in.yaml keeps those that "
 				"are built in.");
 	}
-	status = confd_verb_reload(ctl, args, &is_reloaded);
+	status = confd_verb_reload(ctl, args, reload);
 	if (ctl->is_json) {
 		json_t *json = confd_verb_json(place, server, "add");
 
 		(void)json_object_set_new(json, "domain", json_string(server->name));
-		(void)json_object_set_new(json, "reloaded", json_boolean(is_reloaded));
+		(void)json_object_update(json, reload);
 		out_json(json);
 	}
 	return status;
@@ -219,6 +272,8 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 
 	if (args_count(args) == 1 && !args_has(args, "url"))
 		return ctl_usage(args->verb, "a command behind --, or --url, is expected");
+	if (confd_verb_check(args) != CTL_DONE)
+		return CTL_USAGE;
 	r = place_open(ctl, args_get(args, "conf-dir"), false, &place, &fail);
 	if (r == 0)
 		r = check_name(&place, server.name, &fail);
@@ -259,6 +314,16 @@ static const struct ctl_option options[] = {
 		.word = CTL_WORD_CHOICE,
 		.choices = "auto strict node python none",
 		.doc = "what confines it: auto, strict, node, python or none" },
+	{ .name = "read",
+		.arg = "PATH",
+		.word = CTL_WORD_FILE,
+		.repeats = true,
+		.doc = "what it may read and execute beside what its profile allows" },
+	{ .name = "write",
+		.arg = "PATH",
+		.word = CTL_WORD_FILE,
+		.repeats = true,
+		.doc = "what it may change, too" },
 	{ .name = "concurrency",
 		.arg = "N",
 		.word = CTL_WORD_TEXT,
@@ -290,6 +355,7 @@ static const struct ctl_option options[] = {
 		.doc = "time for a call, such as 60s" },
 	CONFD_VERB_DIR,
 	CONFD_VERB_RELOAD,
+	CONFD_VERB_WAIT,
 	{ 0 },
 };
 
@@ -300,7 +366,7 @@ const struct verb verb_add = {
 	.help = "The domain is written to conf.d/NAME.yaml beside the daemon's settings. Variables that look like "
 		"secrets, those of --secret, and all headers go into NAME.env or NAME.headers beside it, which "
 		"nobody else may read. The daemon's own check follows, and what it refuses is taken back.\n\n"
-		"For example: mcp-fleetctl add search --secret API_KEY --reload -- npx -y search-server",
+		"For example: mcp-fleetctl add search --secret API_KEY --reload --wait -- npx -y search-server",
 	.options = options,
 	.word = CTL_WORD_TEXT,
 	.min_args = 1,

@@ -1,9 +1,11 @@
 /* See confd_verb.h. */
 #include "ctl/confd_verb.h"
 
-#include "ctl/client.h"
+#include "ctl/args.h"
 #include "ctl/output.h"
+#include "ctl/settle.h"
 #include "shared/alloc.h"
+#include "shared/clock.h"
 
 /* Line by line, since out_line() is for one. */
 static void show_text(const struct ctl *ctl, const char *text)
@@ -76,23 +78,37 @@ json_t *confd_verb_json(const struct place *place, const struct server *server, 
 		strbuf_get(&text), "secrets_file", path, "secrets", names);
 }
 
-int confd_verb_reload(const struct ctl *ctl, const struct ctl_args *args, bool *ret_reloaded)
+int confd_verb_check(const struct ctl_args *args)
 {
-	json_auto_t *result = NULL;
-	int status = CTL_DONE;
-
-	*ret_reloaded = false;
-	if (!args_has(args, "reload")) {
-		if (!ctl->is_json)
-			out_line(ctl, COLOR_NONE,
-				"A running daemon takes it with: mcp-fleetctl reload");
+	if (!args_has(args, "wait") || args_has(args, "reload"))
 		return CTL_DONE;
-	}
-	result = client_ask(ctl, "reload", NULL, &status);
-	if (!result)
-		return status;
-	*ret_reloaded = true;
+	return ctl_usage(args->verb, "--wait: without --reload there is nothing to wait for");
+}
+
+static int reload(const struct ctl *ctl, bool waits, json_t *result)
+{
+	auto_(client_freep) struct client *client = NULL;
+	json_auto_t *answer = NULL;
+	int64_t asked_ms = clock_now_ms();
+	struct fail fail = { 0 };
+
+	if (client_open(ctl, &client, &fail) < 0)
+		return ctl_fail(ctl, &fail);
+	answer = client_call_long(client, "reload", NULL, ctl->limit_ms, NULL, NULL, &fail);
+	if (!answer)
+		return ctl_fail(ctl, &fail);
+	(void)json_object_set_new(result, "reloaded", json_true());
 	if (!ctl->is_json)
 		out_line(ctl, COLOR_GOOD, "The daemon has read its settings again.");
+	return waits ? settle_wait(ctl, client, answer, asked_ms, result) : CTL_DONE;
+}
+
+int confd_verb_reload(const struct ctl *ctl, const struct ctl_args *args, json_t *result)
+{
+	(void)json_object_set_new(result, "reloaded", json_false());
+	if (args_has(args, "reload"))
+		return reload(ctl, args_has(args, "wait"), result);
+	if (!ctl->is_json)
+		out_line(ctl, COLOR_NONE, "A running daemon takes it with: mcp-fleetctl reload");
 	return CTL_DONE;
 }

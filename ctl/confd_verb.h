@@ -12,9 +12,12 @@ void confd_verb_show(const struct ctl *ctl, const struct place *place, const str
 json_t *confd_verb_json(const struct place *place, const struct server *server, const char *origin)
 	must_check;
 
-/* Tells the daemon to read its settings again, when --reload was given; else says how to, unless --json.
- * Returns an enum ctl_exit; *ret_reloaded says whether it did. */
-int confd_verb_reload(const struct ctl *ctl, const struct ctl_args *args, bool *ret_reloaded);
+/* CTL_DONE, or CTL_USAGE when the options below do not go together: told. */
+int confd_verb_check(const struct ctl_args *args);
+
+/* Tells the daemon to read its settings again, when --reload was given, and waits, with --wait, until they serve;
+ * else says how to, unless --json. Returns an enum ctl_exit. `result` gets `reloaded`, and with --wait `waited`. */
+int confd_verb_reload(const struct ctl *ctl, const struct ctl_args *args, json_t *result);
 
 #define CONFD_VERB_DIR                                                                             \
 	{                                                                                          \
@@ -24,4 +27,8 @@ int confd_verb_reload(const struct ctl *ctl, const struct ctl_args *args, bool *
 #define CONFD_VERB_RELOAD                                                                          \
 	{                                                                                          \
 		.name = "reload", .doc = "tell the daemon to read its settings again"              \
+	}
+#define CONFD_VERB_WAIT                                                                            \
+	{                                                                                          \
+		.name = "wait", .doc = "with --reload: until what that changes serves, or cannot"  \
 	}

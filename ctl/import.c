@@ -219,15 +219,18 @@ static json_t *json_of_item(const struct import *im, const struct import_item *i
 	return json;
 }
 
-static void print_json(const struct import *im, bool is_written, bool is_reloaded)
+/* `reload` as confd_verb_reload() has made it; empty: nothing was written. */
+static void print_json(const struct import *im, bool is_written, json_t *reload)
 {
 	json_t *servers = json_array();
+	json_t *json = json_pack("{s:o, s:o, s:b, s:b}", "file", out_text(args_at(im->args, 0)),
+		"conf_dir", out_text(im->place.dir), "written", is_written, "reloaded", 0);
 
 	for (size_t i = 0; i < im->file.n; i++)
 		(void)json_array_append_new(servers, json_of_item(im, &im->file.items[i]));
-	out_json(json_pack("{s:o, s:o, s:b, s:b, s:o}", "file", out_text(args_at(im->args, 0)),
-		"conf_dir", out_text(im->place.dir), "written", is_written, "reloaded", is_reloaded,
-		"servers", servers));
+	(void)json_object_update(json, reload);
+	(void)json_object_set_new(json, "servers", servers);
+	out_json(json);
 }
 
 /* --- doing --- */
@@ -256,7 +259,7 @@ static int finish(struct import *im)
 {
 	int status = status_of(im);
 	bool is_written = false;
-	bool is_reloaded = false;
+	json_auto_t *reload = json_object();
 	struct fail fail = { 0 };
 	int reloaded;
 
@@ -269,12 +272,12 @@ static int finish(struct import *im)
 		if (!im->ctl->is_json)
 			out_line(im->ctl, COLOR_GOOD, "Written: %zu domain%s.", im->n_new,
 				im->n_new == 1 ? "" : "s");
-		reloaded = confd_verb_reload(im->ctl, im->args, &is_reloaded);
+		reloaded = confd_verb_reload(im->ctl, im->args, reload);
 		if (reloaded != CTL_DONE)
 			status = reloaded;
 	}
 	if (im->ctl->is_json)
-		print_json(im, is_written, is_reloaded);
+		print_json(im, is_written, reload);
 	return status;
 }
 
@@ -295,6 +298,8 @@ static int run(const struct ctl *ctl, const struct ctl_args *args)
 	char shown[QUOTE_SIZE];
 	int r;
 
+	if (confd_verb_check(args) != CTL_DONE)
+		return CTL_USAGE;
 	if (!read_pairs(args, "input", given))
 		return ctl_usage(args->verb, "--input: ID=VALUE is expected");
 	if (!read_pairs(args, "rename", renames))
@@ -340,6 +345,7 @@ static const struct ctl_option options[] = {
 	{ .name = "yes", .letter = 'y', .doc = "write without asking" },
 	{ .name = "dry-run", .letter = 'n', .doc = "show only what would be written" },
 	CONFD_VERB_RELOAD,
+	CONFD_VERB_WAIT,
 	{ 0 },
 };
 

@@ -77,6 +77,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/server.c ctl/server.h \
 	ctl/sessions.c \
 	ctl/settings.c ctl/settings.h \
+	ctl/settle.c ctl/settle.h \
 	ctl/signals.c ctl/signals.h \
 	ctl/status.c \
 	ctl/status_door.c ctl/status_door.h \

@@ -70,7 +70,7 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args,
 {
 	json_auto_t *paths = paths_of(change);
 	struct fail fail = { 0 };
-	bool is_reloaded = false;
+	json_auto_t *result = NULL;
 	int status;
 
 	if (!ctl->is_json) {
@@ -86,10 +86,10 @@ static int finish(const struct ctl *ctl, const struct ctl_args *args,
 		return ctl_fail(ctl, &fail);
 	if (!ctl->is_json)
 		out_line(ctl, COLOR_GOOD, "Removed.");
-	status = confd_verb_reload(ctl, args, &is_reloaded);
+	result = json_pack("{s:s, s:O}", "domain", name, "removed", paths);
+	status = confd_verb_reload(ctl, args, result);
 	if (ctl->is_json)
-		out_json(json_pack("{s:s, s:O, s:b}", "domain", name, "removed", paths, "reloaded",
-			is_reloaded));
+		out_json(TAKE(result));
 	return status;
 }
 

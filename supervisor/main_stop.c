@@ -75,6 +75,9 @@ static void end_output(struct daemon *d)
 		return;
 	}
 	d->phase = PHASE_WORKERS;
+	/* It is why the fleet stops, not what comes of it. */
+	if (d->input_ended && d->stream && stream_get_session(d->stream))
+		session_close(stream_get_session(d->stream), "its client has left");
 	sessions_close_all(mcp_get_sessions(d->mcp), "the fleet is stopping");
 	if (d->httpd)
 		httpd_close_idle(d->httpd);

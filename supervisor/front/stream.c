@@ -337,12 +337,22 @@ struct stream *stream_new(struct loop *loop, struct mcp *mcp, int in_fd, int out
 	return stream;
 }
 
+/* A session that is still there when its stream goes has lost its client, unless all go. */
+static void end_session(struct stream *stream)
+{
+	if (!stream->session)
+		return;
+	if (stream->ended || stream->broken)
+		session_gone(stream->session);
+	else
+		session_close(stream->session, "the supervisor ends");
+}
+
 void stream_free(struct stream *stream)
 {
 	if (!stream)
 		return;
-	if (stream->session)
-		session_close(stream->session, "the supervisor ends");
+	end_session(stream);
 	loop_settle(stream->loop);
 	if (stream->out_flags >= 0)
 		(void)fcntl(stream->out_fd, F_SETFL, stream->out_flags);

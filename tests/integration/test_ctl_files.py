@@ -312,6 +312,79 @@ def test_add_and_remove(conf):
     assert gone.code == 1 and "there is no domain" in gone.err
 
 
+def test_add_with_paths(conf, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    result = ctl.run("add", "one", "--conf-dir", conf, "--sandbox", "python", "--write", "link", "--write", "/tmp",
+                     "--read", tmp_path, "--", "x", cwd=tmp_path)
+    assert result.code == 0, result
+    assert (conf / "one.yaml").read_text().split("sandbox:\n")[1] == (
+        f"      profile: python\n      read: [{tmp_path}]\n      write: [{tmp_path}/data, /tmp]\n")
+    result = ctl.run("add", "far", "--conf-dir", conf, "--url", "http://h/", "--read", "/etc")
+    assert result.code == 0 and "read: [/etc]" in (conf / "far.yaml").read_text(), result
+
+
+@pytest.mark.parametrize("args,words", [
+    (["--write", "/nowhere", "--sandbox", "strict", "--", "x"], "--write: /nowhere: No such file or directory"),
+    (["--read", "", "--sandbox", "strict", "--", "x"], "--read: : No such file or directory"),
+    (["--read", "/", "--", "x"], "nothing confines this server to them; give --sandbox strict, node or python, too"),
+    (["--read", "/", "--sandbox", "auto", "--", "x"], "nothing confines this server to them; give"),
+    (["--write", "/", "--sandbox", "none", "--", "x"], "nothing confines this server to them; give"),
+    (["--write", "/", "--sandbox", "none", "--url", "http://h/"], "to them; leave --sandbox none out"),
+    (["--read", "/", "--sandbox", "node", "--url", "http://h/"], "a domain with a url has a profile of its own"),
+])
+def test_add_refuses_paths(conf, args, words):
+    result = ctl.run("add", "--conf-dir", conf, "x", *args)
+    assert result.code == 1 and words in result.err, result
+    assert names(conf) == []
+
+
+def test_add_refuses_a_path_that_is_not_utf8(conf, tmp_path):
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff")
+    result = ctl.run("add", "--conf-dir", conf, "x", "--sandbox", "strict", "--read", os.fsdecode(b"\xff"), "--", "x",
+                     cwd=tmp_path)
+    assert result.code == 1 and "--read: the path is not UTF-8" in result.err
+    assert names(conf) == []
+
+
+@pytest.mark.skipif(bool(os.environ.get("LSAN_OPTIONS") or os.environ.get("MCP_FLEET_WRAPPER")),
+                    reason="as test_sandbox.py says")
+def test_what_is_added_reaches_its_paths(start_fleet, tmp_path):
+    folder, program = tmp_path / "notes", tmp_path / "server"
+    folder.mkdir()
+    program.write_text("#!/usr/bin/python3\n" + (WORKERS / "notes_server.py").read_text())
+    program.chmod(0o755)
+    fleet = start_fleet({"utils": {}})
+    fleet.check_fds = False
+    for name, *options in ("one",), ("two", "--write", folder):
+        result = ctl.run("add", name, "--sandbox", "python", *options, "--reload", "--wait", "--", program, folder,
+                         socket=fleet.control_socket)
+        assert result.code == 0, result
+    with fleet.session() as session:
+        assert "result" not in session.call("one_add", {"text": "a note"})  # it dies of it
+        assert names(folder) == []
+        assert "result" in session.call("two_add", {"text": "a note"})
+    assert (folder / "notes.txt").read_text() == "a note\n"
+
+
+def test_add_and_wait(start_fleet, tmp_path):
+    fleet = start_fleet({"utils": {}})
+    fleet.check_fds = False
+    result = ctl.run("add", "one", "--reload", "--wait", "--json", "--", *fleets.fake_domain("one")["command"],
+                     socket=fleet.control_socket)
+    assert result.code == 0 and result.json()["reloaded"], result
+    assert result.json()["waited"] == [{"domain": "one", "ok": True}]
+    with fleet.session() as session:
+        assert "result" in session.call("one_echo", {"text": "x"})
+    result = ctl.run("add", "two", "--reload", "--wait", "--", "/nowhere/server", socket=fleet.control_socket)
+    assert result.code == 1 and "The daemon has read its settings again." in result.out
+    assert "mcp-fleetctl: two: does not come up: two/1: " in result.err and "/nowhere/server" in result.err
+    config = write_config(tmp_path / "c.json", {"three": server("counter_server.py"), "four": {"command": "/nowhere/x"}})
+    result = ctl.run("import", config, "--yes", "--reload", "--wait", socket=fleet.control_socket)
+    assert result.code == 4 and "domain three: added, and serves" in result.out
+    assert "mcp-fleetctl: four: does not come up: " in result.err
+
+
 def test_add_url(conf):
     result = ctl.run("add", "far", "--conf-dir", conf, "--url", "https://h.example/mcp?key=hunter2",
                      "--header", "X-Key: hunter3", "--transport", "sse", "--json")

@@ -5,6 +5,7 @@ Against a daemon that works, is down, hangs, or refuses; by output and exit stat
 
 import json
 import os
+import re
 import shutil
 import stat
 import threading
@@ -128,6 +129,7 @@ def test_restart_all_leaves_out_what_is_disabled(socket_path):
 
 
 @pytest.mark.parametrize("words", [["restart"], ["restart", "--all", "git"], ["enable"], ["disable"], ["reload", "x"],
+                                   ["reload", "--wait=1"], ["add", "x", "--wait", "--", "y"], ["import", "x", "--wait"],
                                    ["drill"], ["drill", "kill"], ["drill", "explode", "git"], ["drill", "gateway", "git"],
                                    ["drill", "kill", "git"], ["register", "x"], ["register", "--check", "--server", "s"],
                                    ["check", "a", "b"], ["doctor", "x"]])
@@ -253,6 +255,127 @@ def test_reload_of_a_bad_file(fake):
     assert fake.workers("fake") == pids
     with fake.session() as session:
         assert "result" in session.call("fake_echo", {"text": "x"})
+
+
+# --- reload --wait --------------------------------------------------------------------------------
+
+
+def serving(**domains):
+    """What a daemon says of domains whose only process, a new one, is in this state; None: one of before."""
+    def process(name, state, end="it ended with exit 3"):
+        return {"name": f"{name}/2", "state": state, "retiring": False, "last_end": end if state == "backoff" else None}
+    return {"domains": [{"name": name, "state": "up", "last_error": {"text": "x", "remedy": "mend it", "age_ms": 5},
+                         "processes": [{"name": f"{name}/1", "state": "ready", "retiring": True}] +
+                         ([process(name, state)] if state else [])} for name, state in domains.items()]}
+
+
+def changes(*names, change="replaced"):
+    return {"changed": [], "domains": [{"name": name, "change": change} for name in names], "needs_restart": []}
+
+
+def in_turn(*answers):
+    """Each answer once, the last one for ever."""
+    left = list(answers)
+    return lambda params: left.pop(0) if len(left) > 1 else left[0]
+
+
+def test_wait_until_all_serve(socket_path):
+    status = in_turn(serving(a="starting", b=None), serving(a="ready", b="listing"), serving(a="ready", b="ready"))
+    answer = changes("a", "b")
+    answer["domains"] += [{"name": "c", "change": "tuned"}, {"name": "d", "change": "removed"}]
+    with ctl.FakeDaemon(socket_path, {"reload": answer, "status": status}) as daemon:
+        result = ctl.run("reload", "--wait", socket=socket_path)
+        assert daemon.methods().count("status") == 3
+    assert (result.code, result.err) == (0, "")
+    assert result.lines() == ["domain c: tuned", "domain d: removed",
+                              "domain a: replaced, and serves", "domain b: replaced, and serves"]
+
+
+def test_wait_for_one_that_does_not_come_up(socket_path):
+    words = "does not come up: b/2: it ended with exit 3 (mend it)"
+    answers = {"reload": changes("a", "b"), "status": in_turn(serving(a="starting", b="backoff"), serving(a="ready"))}
+    with ctl.FakeDaemon(socket_path, answers):
+        result = ctl.run("reload", "--wait", socket=socket_path)
+    assert result.code == 4
+    assert (result.out, result.err) == ("domain a: replaced, and serves\n", f"mcp-fleetctl: b: {words}\n")
+    with ctl.FakeDaemon(socket_path, {"reload": changes("b"), "status": serving(b="backoff")}):
+        result = ctl.run("reload", "--wait", "--json", socket=socket_path)
+    assert (result.code, result.err) == (1, "")
+    assert result.json() == {**changes("b"), "waited": [{"domain": "b", "ok": False, "error": words}]}
+
+
+def test_wait_for_one_that_has_no_process(socket_path):
+    domains = [{"name": "off", "state": "disabled", "processes": []}, {"name": "lazy", "state": "asleep", "processes": []}]
+    with ctl.FakeDaemon(socket_path, {"reload": changes("off", "lazy", "gone", change="added"),
+                                      "status": {"domains": domains}}):
+        result = ctl.run("reload", "--wait", socket=socket_path)
+    assert result.code == 0
+    assert result.lines() == ["domain off: added, but it is disabled",
+                              "domain lazy: added, and sleeps until its first call", "domain gone: added, and gone since"]
+
+
+def test_wait_has_an_end(socket_path):
+    answers = {"reload": changes("a", "b"), "status": serving(a="ready", b="starting")}
+    with ctl.FakeDaemon(socket_path, answers):
+        result = ctl.run("reload", "--wait", "--timeout", "0.4", socket=socket_path)
+    assert result.code == 4
+    assert result.out == "domain a: replaced, and serves\n"
+    assert "b: has not come up within 0.4 s; the daemon goes on with it. --timeout lets" in result.err
+
+
+def test_wait_while_the_daemon_goes_away(socket_path):
+    def close(params):
+        raise ctl.FakeDaemon.Close
+    with ctl.FakeDaemon(socket_path, {"reload": changes("a", "b"), "status": close}):
+        result = ctl.run("reload", "--wait", socket=socket_path)
+    assert (result.code, result.out) == (3, "")
+    assert result.err.count("whether it comes up is not known: ") == 2 and "has closed the connection" in result.err
+
+
+def test_nothing_to_wait_for(socket_path):
+    with ctl.FakeDaemon(socket_path, {"reload": changes()}) as daemon:
+        result = ctl.run("reload", "--wait", socket=socket_path)
+        assert (result.code, result.out) == (0, "nothing has changed\n")
+        assert ctl.run("reload", "--wait", "--json", socket=socket_path).json()["waited"] == []
+        assert "status" not in daemon.methods()
+
+
+def test_wait_on_a_terminal(socket_path):
+    answers = {"reload": changes("\x1b]0;a\x07"), "status": in_turn(serving(**{"\x1b]0;a\x07": "starting"}), serving())}
+    with ctl.FakeDaemon(socket_path, answers):
+        result = ctl.run_pty("reload", "--wait", socket=socket_path)
+    assert "waiting for \\x1B]0;a\\x07 …" in result.out and "\x1b]" not in result.out
+    assert result.out.rindex("\x1b[J") < result.out.index("and gone since")
+
+
+def test_wait_for_real_processes(fake):
+    """Not before the new process serves; one that cannot run fails, and the old ones serve on."""
+    fake.check_fds = False
+    before = set(fake.workers("fake"))
+    added = {"fake": {"env": {"X": "1"}}, "third": fleets.fake_domain("third")}
+    fake.settings = {"domains": added}
+    fake.write_settings()
+    result = ctl.run("reload", "--wait", socket=fake.control_socket)
+    assert (result.code, sorted(result.lines())) == (0, ["domain fake: replaced, and serves", "domain third: added, and serves"])
+    with fake.session() as session:
+        for name in "fake", "third":
+            answer = session.call(f"{name}_echo", {"text": "x"})
+            assert json.loads(answer["result"]["content"][0]["text"])["pid"] not in before
+    fake.settings = {"domains": {**added, "third": fleets.fake_domain("third", "--exit-at-start", 3),
+                                 "fourth": {"command": ["/nowhere/server"]}}}
+    fake.write_settings()
+    result = ctl.run("reload", "--wait", socket=fake.control_socket)
+    assert (result.code, result.out) == (1, "")
+    assert re.search(r"^mcp-fleetctl: third: does not come up: third/\d+: .*exit.* 3.* \(.*\)$", result.err, re.M), result
+    assert re.search(r"^mcp-fleetctl: fourth: does not come up: fourth/1: .*/nowhere/server.* \(mend the cause", result.err, re.M)
+    with fake.session() as session:
+        assert "result" in session.call("third_echo", {"text": "x"})
+    # One that was parked says nothing against its next process.
+    fake.settings = {"domains": {**added, "third": fleets.fake_domain("third", "--exit-at-start", 3),
+                                 "fourth": fleets.fake_domain("fourth")}}
+    fake.write_settings()
+    result = ctl.run("reload", "--wait", socket=fake.control_socket)
+    assert (result.code, result.out) == (0, "domain fourth: replaced, and serves\n")
 
 
 # --- check ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -196,6 +197,28 @@ def test_sigterm(start_local):
         assert idle.read() is None
     fleet.process.wait(10 * fleets.SLOWNESS)
     assert not fleet.local.exists()
+
+
+def test_the_log_says_whose_end_it_was(start_local):
+    fleet = start_local()
+    with Local(fleet.local) as there:
+        there.initialize()
+        with Local(fleet.local) as client:  # ends its input, and waits
+            client.initialize()
+            client.end()
+        with Local(fleet.local) as client:  # goes in a call, with answers to read
+            client.initialize()
+            client.send(sleep(1, 30))
+            client.send(PING)
+        fleets.wait_until(lambda: count_sessions(fleet) == 1, 5, "their sessions have ended")
+        assert ends(fleet) == ["its client has left"] * 2
+        fleet.signal(signal.SIGTERM)
+        fleet.process.wait(10 * fleets.SLOWNESS)
+    assert ends(fleet) == ["its client has left", "its client has left", "the fleet is stopping"]
+
+
+def ends(fleet):
+    return re.findall(r"session ended: (.*?) \(local", fleet.log())
 
 
 # --- who does not read -----------------------------------------------------------------------------------

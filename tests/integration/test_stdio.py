@@ -152,3 +152,14 @@ def test_sigterm(start_stdio):
     stdio.process.terminate()
     assert "result" in stdio.read()
     assert stdio.read() is None
+    stdio.process.wait(10 * fleets.SLOWNESS)
+    assert "session ended: the fleet is stopping (stdio" in stdio.fleet.log()
+
+
+def test_the_end_of_input_is_the_end_of_the_session(start_stdio):
+    """The fleet stops since its client has left, and the log does not say it the other way round."""
+    stdio = start_stdio({"fake": fleets.fake_domain("fake")})
+    stdio.initialize()
+    stdio.end_input()
+    stdio.process.wait(10 * fleets.SLOWNESS)
+    assert "session ended: its client has left (stdio" in stdio.fleet.log()

@@ -28,6 +28,12 @@ tests_unit_test_healing_SOURCES = tests/unit/test_healing.c
 tests_unit_test_healing_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_healing_LDADD = $(ctl_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_settle
+TESTS += tests/unit/test_settle
+tests_unit_test_settle_SOURCES = tests/unit/test_settle.c
+tests_unit_test_settle_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_settle_LDADD = $(ctl_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_ports
 TESTS += tests/unit/test_ports
 tests_unit_test_ports_SOURCES = tests/unit/test_ports.c

@@ -16,6 +16,7 @@
 #include "shared/limits.h"
 #include "shared/log.h"
 #include "supervisor/front/stream.h"
+#include "supervisor/stats_door.h"
 
 static struct world {
 	struct loop *loop;
@@ -88,6 +89,7 @@ static const struct stream_hooks hooks = {
 static int set_up(void **unused)
 {
 	log_init("test", LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+	stats_door_reset();
 	world = (struct world){ .loop = loop_new_fake(), .in = -1, .out = -1 };
 	world.sessions = sessions_new(world.loop, &limits, on_closed, NULL);
 	return 0;
@@ -340,6 +342,51 @@ static void test_closed_descriptors(void **unused)
 	assert_int_equal(world.n_ended, 1);
 }
 
+static void free_stream(void)
+{
+	stream_free(world.stream);
+	world.stream = NULL;
+	assert_int_equal(world.n_closed, 1);
+}
+
+static void test_whose_end_it_is(void **unused)
+{
+	open_pipes();
+	free_stream();
+	assert_int_equal(stats_get_closed(STATS_STDIO, STATS_END_STOPPING), 1);
+	assert_int_equal(stats_get_closed(STATS_STDIO, STATS_END_CLIENT), 0);
+}
+
+static void test_client_that_has_ended_its_input(void **unused)
+{
+	open_pipes();
+	world.in = fd_close(world.in);
+	turn();
+	free_stream();
+	assert_int_equal(stats_get_closed(STATS_STDIO, STATS_END_CLIENT), 1);
+}
+
+static void test_client_that_reads_no_more(void **unused)
+{
+	open_pipes();
+	world.out = fd_close(world.out);
+	(void)signal(SIGPIPE, SIG_IGN);
+	say("one\n");
+	free_stream();
+	assert_int_equal(stats_get_closed(STATS_STDIO, STATS_END_CLIENT), 1);
+}
+
+/* The reason was there before its client left. */
+static void test_operator_was_first(void **unused)
+{
+	open_pipes();
+	world.in = fd_close(world.in);
+	session_close_later(stream_get_session(world.stream), "closed by an operator");
+	turn();
+	free_stream();
+	assert_int_equal(stats_get_closed(STATS_STDIO, STATS_END_OPERATOR), 1);
+}
+
 static void test_output_mode_is_restored(void **unused)
 {
 	open_pipes();
@@ -366,6 +413,10 @@ int main(void)
 		TEST(test_input_is_a_file),
 		TEST(test_dev_null),
 		TEST(test_closed_descriptors),
+		TEST(test_whose_end_it_is),
+		TEST(test_client_that_has_ended_its_input),
+		TEST(test_client_that_reads_no_more),
+		TEST(test_operator_was_first),
 		TEST(test_output_mode_is_restored),
 	};
 
