@@ -19,6 +19,7 @@ import certs  # noqa: E402
 import container  # noqa: E402
 import fleet as fleets  # noqa: E402
 import gateway as gateways  # noqa: E402
+import machine as machines  # noqa: E402
 import prefork  # noqa: E402
 import sdk  # noqa: E402
 import stdio  # noqa: E402
@@ -47,11 +48,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Shows the daemons' logs below a failure."""
+    """Shows below a failure what the daemons logged, and machines."""
     report = yield
     if report.failed:
         for started in getattr(item, "fleets", []):
             report.sections.append((f"log of mcp-fleetd, {call.when}", started.log()[-20000:]))
+        for machine in getattr(item, "funcargs", {}).values():
+            if isinstance(machine, machines.Machine):
+                report.sections.append((f"the machine's journal, {call.when}", machine.journal()))
     return report
 
 

@@ -166,6 +166,9 @@ class Machine:
         assert not check or result.returncode == 0, f"{words} ended with {result.returncode}: {result.stdout}{result.stderr}"
         return result
 
+    def journal(self):
+        return self.run("journalctl", "--no-pager", "-n", "60", check=False).stdout
+
     def start(self, *words, **options):
         """A process in it that goes on; the caller ends it."""
         return fleets.spawn(self.enter_command(*words), **options)

@@ -1,5 +1,6 @@
 """The Debian package in a machine of its own: installed by apt, run by systemd, upgraded, removed, purged."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -138,28 +139,43 @@ def test_a_frozen_daemon_is_replaced(installed):
 def test_reload(installed):
     """What the check refuses changes nothing, and systemctl fails."""
     machine = installed
-    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
-    conf.write_text("limits: {sessions: 77}\n")
-    machine.run("systemctl", "reload", "mcp-fleet")
-    assert status(machine)["sessions"]["limit"] == 77
-    conf.write_text("limits: {sesions: 78}\n")
-    assert machine.run("systemctl", "reload", "mcp-fleet", check=False).returncode != 0
-    assert "sesions" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet", "-n", "20").stdout
-    assert (status(machine)["ready"], status(machine)["sessions"]["limit"]) == (True, 77)
-    conf.unlink()
+    with settings(machine, "limits: {sessions: 77}\n") as conf:
+        machine.run("systemctl", "reload", "mcp-fleet")
+        assert status(machine)["sessions"]["limit"] == 77
+        conf.write_text("limits: {sesions: 78}\n")
+        assert machine.run("systemctl", "reload", "mcp-fleet", check=False).returncode != 0
+        assert "sesions" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet", "-n", "20").stdout
+        assert (status(machine)["ready"], status(machine)["sessions"]["limit"]) == (True, 77)
     machine.run("systemctl", "reload", "mcp-fleet")
 
 
 def test_wrong_settings_are_not_tried_again_and_again(installed):
     machine = installed
-    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
-    conf.write_text("nonsense: 1\n")
-    assert machine.run("systemctl", "restart", "mcp-fleet", check=False).returncode != 0
-    assert show(machine, "ActiveState", "NRestarts") == {"ActiveState": "failed", "NRestarts": "0"}
-    assert "conf.d/test.yaml:1:1" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet", "-n", "20").stdout
-    conf.unlink()
+    with settings(machine, "nonsense: 1\n"):
+        assert machine.run("systemctl", "restart", "mcp-fleet", check=False).returncode != 0
+        assert show(machine, "ActiveState", "NRestarts") == {"ActiveState": "failed", "NRestarts": "0"}
+        assert "conf.d/test.yaml:1:1" in machine.run("journalctl", "--no-pager", "-u", "mcp-fleet", "-n", "20").stdout
     machine.run("systemctl", "start", "mcp-fleet")
     wait_until_ready(machine)
+
+
+@contextlib.contextmanager
+def settings(machine, text):
+    """In conf.d for as long as it takes."""
+    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
+    conf.write_text(text)
+    try:
+        yield conf
+    finally:
+        conf.unlink()
+
+
+THERE = "/run/credentials/mcp-fleet.service"
+WITH_CREDENTIALS = f"""listen: [{{address: "https://127.0.0.1:8443"}}]
+tls: {{cert_file: /etc/mcp-fleet/fleet.pem, key_file: {THERE}/tls.key}}
+auth: {{keys_file: {THERE}/keys.json, secret_file: {THERE}/token.secret, issuer: "https://issuer.example",
+        audience: [fleet]}}
+"""
 
 
 def test_credentials(installed, authority):
@@ -167,28 +183,23 @@ def test_credentials(installed, authority):
     machine = installed
     cert, private = authority.server()
     (machine.root / "etc/mcp-fleet/fleet.pem").write_bytes(cert)
+    key = machine.run("mcp-fleetctl", "key", "add", "ci", "--file", "/root/keys.json").stdout.strip()
     store = machine.root / "etc/credstore"
     store.mkdir(exist_ok=True)
-    key = machine.run("mcp-fleetctl", "key", "add", "ci", "--file", "/root/keys.json").stdout.strip()
     for name, data in {"tls.key": private, "token.secret": b"0123456789abcdef0123456789abcdef",
                        "keys.json": (machine.root / "root/keys.json").read_bytes()}.items():
         path = store / f"mcp-fleet.{name}"
         path.write_bytes(data)
         path.chmod(0o600)
-    there = "/run/credentials/mcp-fleet.service"
-    conf = machine.root / "etc/mcp-fleet/conf.d/test.yaml"
-    conf.write_text(f"""listen: [{{address: "https://127.0.0.1:8443"}}]
-tls: {{cert_file: /etc/mcp-fleet/fleet.pem, key_file: {there}/tls.key}}
-auth: {{keys_file: {there}/keys.json, secret_file: {there}/token.secret}}
-""")
-    machine.run("systemctl", "restart", "mcp-fleet")
-    wait_until_ready(machine)
-    ask = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "https://127.0.0.1:8443/mcp", "-d", "{}"]
-    assert machine.run(*ask).stdout == "401"
-    assert machine.run(*ask, "-H", f"Authorization: Bearer {key}", "-H", "Content-Type: application/json").stdout == "400"
-    machine.run("systemctl", "reload", "mcp-fleet")
-    conf.unlink()
-    machine.run("rm", "-r", "/etc/credstore", "/etc/mcp-fleet/fleet.pem", "/root/keys.json")
+    with settings(machine, WITH_CREDENTIALS):
+        machine.run("systemctl", "restart", "mcp-fleet")
+        ask = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "https://127.0.0.1:8443/mcp", "-d", "{}"]
+        assert machine.run(*ask).stdout == "401"
+        with_key = [*ask, "-H", f"Authorization: Bearer {key}", "-H", "Content-Type: application/json"]
+        assert machine.run(*with_key).stdout in ("400", "406")
+        machine.run("systemctl", "reload", "mcp-fleet")
+        assert machine.run(*ask).stdout == "401"
+    machine.run("sh", "-c", "rm -r /etc/credstore/mcp-fleet.* /etc/mcp-fleet/fleet.pem /root/keys.json")
     machine.run("systemctl", "restart", "mcp-fleet")
     wait_until_ready(machine)
 
