@@ -2,4 +2,5 @@
 EXTRA_DIST += packaging/build-deb packaging/build-rpm packaging/compare-builds packaging/install-settings packaging/make-release \
 	packaging/needs packaging/sbom \
 	packaging/rpm/mcp-fleet.spec packaging/rpm/macros.fedora packaging/rpm/rpmlint.toml \
-	debian/changelog debian/control debian/copyright debian/mcp-fleet.postrm debian/rules debian/source/format
+	debian/changelog debian/control debian/copyright debian/mcp-fleet.postrm debian/mcp-fleet.prerm debian/rules \
+	debian/source/format
