@@ -30,11 +30,12 @@ SYSTEM_CALLS = "seccomp landlock_create_ruleset landlock_add_rule landlock_restr
 
 
 def mirror():
-    """Where this machine has its own packages from, if it is a Debian."""
+    """Where this machine has its own packages from, if it is the same Debian."""
     for path in sorted(pathlib.Path("/etc/apt").glob("sources.list.d/*.sources")):
-        for line in path.read_text().splitlines():
-            if line.startswith("URIs:"):
-                return line.split()[1]
+        for stanza in re.split(r"\n\s*\n", path.read_text()):
+            fields = dict(re.findall(r"^(URIs|Suites):\s*(.+)", stanza, flags=re.M))
+            if SUITE in fields.get("Suites", "").split() and "URIs" in fields:
+                return fields["URIs"].split()[0]
     return MIRROR
 
 
@@ -113,7 +114,11 @@ class Machine:
         (folder / "upper" / "changed").mkdir()
         (folder / "upper" / "work").mkdir()
         layers = f"lowerdir={root},upperdir={folder}/upper/changed,workdir={folder}/upper/work"
-        subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", self.root], check=True)
+        try:
+            subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", self.root], check=True)
+        except subprocess.CalledProcessError:
+            subprocess.run(["umount", folder / "upper"], check=True)
+            raise
 
     def command(self):
         return [*nspawn(self.root), f"--machine={self.name}", "--private-network", "--link-journal=no", "--resolv-conf=off",
