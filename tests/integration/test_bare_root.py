@@ -42,20 +42,21 @@ def bare(envs, tmp_path_factory):
 
 
 @pytest.mark.timeout(1200)
-def test_quickstart_and_check(bare, envs):
+def test_quickstart_and_check(bare, envs, tmp_path):
     """One command installs, builds and serves; a second one is quick; another installs, builds and tests."""
-    quickstart(bare, envs)
+    quickstart(bare, envs, tmp_path / "said")
     quickstart_again(bare)
     check(bare)
 
 
-def quickstart(bare, envs):
+def quickstart(bare, envs, output):
     port = fleets.free_port()
-    running = bare.begin("/src/quickstart", "--port", port, "--root", "/src", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with output.open("wb") as file:  # a pipe that nobody reads could be full before it serves
+        running = bare.begin("/src/quickstart", "--port", port, "--root", "/src", stdout=file, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
 
     def serves():
-        assert running.poll() is None, running.stdout.read().decode(errors="replace")
+        assert running.poll() is None, output.read_text(errors="replace")
         return fleets.run(["curl", "-sf", f"{address}/ready"]).returncode == 0
     fleets.wait_until(serves, 900, "the fleet of quickstart is ready")
     sdk.every_tool_of_utils(sdk.python_client(envs, 2), {"http": f"{address}/utils/mcp"})
@@ -63,8 +64,9 @@ def quickstart(bare, envs):
     assert "not_a_repository" in told or "not a git repository" in told.lower() or '"success":true' in told, told
     daemon = next(pid for pid in fleets.descendants(running.pid) if fleets.command_line(pid)[0].endswith("mcp-fleetd"))
     os.kill(daemon, signal.SIGINT)  # Ctrl-C
-    said = running.communicate(timeout=60)[0].decode(errors="replace")
-    assert running.returncode == 0, said
+    status = running.wait(60 * fleets.SLOWNESS)
+    said = output.read_text(errors="replace")
+    assert status == 0, said
     assert f"serving filesystem, git, network and utils on {address} for /src" in said
 
 
