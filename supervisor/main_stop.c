@@ -1,6 +1,6 @@
 /* The end of the daemon. It has four phases: door (no new connections; who is connected and has not asked yet is still
- * served), calls (no new requests; those in flight may finish for `drain`), output (what was answered is written), workers (all processes end, the registrar and the courier last). A second SIGTERM
- * skips what is left. */
+ * served), calls (no new requests; those in flight may finish for `drain`), output (what was answered is written),
+ * workers (all processes end, the registrar and the courier last). A second SIGTERM skips what is left. */
 #include <signal.h>
 #include <string.h>
 
