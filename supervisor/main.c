@@ -150,10 +150,30 @@ static int check_sandbox(const struct daemon *d, struct fail *fail)
 	return confine_check_required(d->conf, support, fail);
 }
 
-static int construct(struct daemon *d, struct fail *fail)
+/* What the settings ask for and may not be had. */
+static int open_doors(struct daemon *d, struct fail *fail)
 {
 	struct tls *tls = NULL;
-	int r = 0;
+	int r = check_sandbox(d, fail);
+
+	if (r == 0)
+		r = main_load_tls(d->conf, &tls, fail);
+	if (r == 0)
+		main_use_tls(d, tls);
+	if (r == 0)
+		r = token_door_prepare(d->tokens, d->conf, fail);
+	if (r == 0)
+		r = main_open_control(d, fail);
+	if (r == 0)
+		r = main_open_admin(d, fail);
+	if (r < 0)
+		return r;
+	return d->conf->transport == CONF_TRANSPORT_SSE ? serve_sse(d, fail) : serve_stdio(d, fail);
+}
+
+static int construct(struct daemon *d, struct fail *fail)
+{
+	int r;
 
 	d->loop = loop_new();
 	d->log = log_ring_new(d->loop);
@@ -178,21 +198,7 @@ static int construct(struct daemon *d, struct fail *fail)
 	main_make_metrics(d);
 	d->page = page_new(d->loop, d->status);
 	main_make_runtime_dir(d);
-	r = check_sandbox(d, fail);
-	if (r == 0)
-		r = main_load_tls(d->conf, &tls, fail);
-	if (r == 0)
-		main_use_tls(d, tls);
-	if (r == 0)
-		r = token_door_prepare(d->tokens, d->conf, fail);
-	if (r == 0)
-		r = main_open_control(d, fail);
-	if (r == 0)
-		r = main_open_admin(d, fail);
-	if (r == 0 && d->conf->transport == CONF_TRANSPORT_SSE)
-		r = serve_sse(d, fail);
-	else if (r == 0)
-		r = serve_stdio(d, fail);
+	r = open_doors(d, fail);
 	if (r < 0)
 		return r;
 	fleet_apply(d->fleet, d->conf, NULL);
