@@ -224,7 +224,7 @@ def put_secrets(folder, scratch):
     """Certificates, tokens and headers at the places that the documents name."""
     authority = certs.Authority(scratch)
     cert, key = authority.server()
-    for name, text in {"fleet.pem": cert, "fleet.key": key, "clients.pem": pathlib.Path(authority.path).read_bytes(),
+    for name, text in {"fleet.pem": cert + key, "fleet.key": key, "clients.pem": pathlib.Path(authority.path).read_bytes(),
                        "revoked.pem": authority.crl(), "search.headers": b"Authorization: Bearer x\n",
                        "otlp/headers": b"Authorization: Bearer x\n", "otlp/ca.pem": cert, "gateway.token": b"x\n",
                        "gateway.key": b"x\n"}.items():
