@@ -6,6 +6,10 @@ dist_guides_DATA = doc/auth.md doc/bench.md doc/clients.md doc/cloud.md doc/cont
 	doc/logging.md doc/metrics.md doc/migration.md doc/operating.md doc/proxy.md doc/registration.md \
 	doc/releasing.md doc/sandbox.md doc/status-page.md doc/status.png doc/tls.md doc/tracing.md
 
+# What they link to in etc/ is installed as an example.
+install-data-hook:
+	cd $(DESTDIR)$(guidesdir) && $(SED) -i -E 's,\]\(\.\./etc/(grafana/|prometheus/)?,](../examples/,g' metrics.md proxy.md tls.md
+
 # Decisions, and why they were taken.
 adrdir = $(docdir)/doc/adr
 dist_adr_DATA = doc/adr/0001-own-http-connections.md doc/adr/0002-payloads-are-not-parsed.md \

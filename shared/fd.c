@@ -84,7 +84,9 @@ int fd_read_file(const char *path, size_t max, struct strbuf *ret)
 
 bool fd_is_private(const struct stat *st)
 {
-	if (st->st_uid != geteuid() && st->st_uid != 0)
+	uid_t user = geteuid();
+
+	if (user != 0 && st->st_uid != user && st->st_uid != 0)
 		return false;
 	return (st->st_mode & 077) == 0 || (st->st_uid == 0 && (st->st_mode & 037) == 0);
 }

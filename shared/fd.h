@@ -28,7 +28,7 @@ int fd_read_all(int fd, size_t max, struct strbuf *ret) must_check;
 int fd_read_file(const char *path, size_t max, struct strbuf *ret) must_check;
 
 /* Fit to hold secrets: ours or root's, and nobody else reads it; root may let a group read it, in which we
- * are then. */
+ * are then. For root anybody's: it also checks the settings of a daemon that another user runs. */
 bool fd_is_private(const struct stat *st);
 
 /* A line of at most PIPE_BUF bytes can be written now without waiting for whoever reads it, or fails at once. */

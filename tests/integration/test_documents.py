@@ -28,18 +28,32 @@ def name_of(path):
     return str(path.relative_to(documents.TOP))
 
 
+def wrong_links(path, top):
+    """Those of a document that lead nowhere, or out of the folder that it is in."""
+    wrong = []
+    for line, target in documents.links(path):
+        file, _, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        if not found.is_relative_to(top) or not found.exists() or anchor and anchor not in documents.anchors(found):
+            wrong.append(f"{path.relative_to(top)}:{line}: {target}")
+    return wrong
+
+
 # --- what needs no machine ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", documents.ALL, ids=name_of)
 def test_links(path):
-    wrong = []
-    for line, target in documents.links(path):
-        file, _, anchor = target.partition("#")
-        found = (path.parent / file).resolve() if file else path
-        if not found.exists() or anchor and anchor not in documents.anchors(found):
-            wrong.append(f"{name_of(path)}:{line}: {target}")
-    assert not wrong
+    assert not wrong_links(path, documents.TOP)
+
+
+def test_links_installed(package, tmp_path):
+    """In the folder of the package, too, where examples have another place and the changelog another name."""
+    assert fleets.run(["dpkg-deb", "--extract", package, tmp_path]).returncode == 0
+    top = tmp_path / "usr/share/doc/mcp-fleet"
+    found = sorted(top.glob("**/*.md"))
+    assert {path.name for path in documents.ALL} - {path.name for path in found} == {"CHANGELOG.md"}
+    assert not [told for path in found for told in wrong_links(path, top)]
 
 
 @pytest.mark.parametrize("path", documents.OPERATORS, ids=name_of)
@@ -50,17 +64,19 @@ def test_blocks(path):
         if block.note.startswith("not run"):
             assert block.note.removeprefix("not run: ") in documents.WHY, f"{block.where}: {block.note}"
         if block.language == "json":
-            read_json(block)
+            json_texts(block)
 
 
-def read_json(block):
-    decoder, rest = json.JSONDecoder(), block.text.strip()
+def json_texts(block):
+    decoder, rest, texts = json.JSONDecoder(), block.text.strip(), []
     while rest:
         try:
-            end = decoder.raw_decode(rest)[1]
+            text, end = decoder.raw_decode(rest)
         except ValueError as error:
             raise AssertionError(f"{block.where}: {error}") from None
+        texts.append(text)
         rest = rest[end:].strip()
+    return texts
 
 
 def test_few_are_left_out():
@@ -208,7 +224,7 @@ def put_secrets(folder, scratch):
     """Certificates, tokens and headers at the places that the documents name."""
     authority = certs.Authority(scratch)
     cert, key = authority.server()
-    for name, text in {"fleet.pem": cert, "fleet.key": key, "clients.pem": pathlib.Path(authority.path).read_bytes(),
+    for name, text in {"fleet.pem": cert + key, "fleet.key": key, "clients.pem": pathlib.Path(authority.path).read_bytes(),
                        "revoked.pem": authority.crl(), "search.headers": b"Authorization: Bearer x\n",
                        "otlp/headers": b"Authorization: Bearer x\n", "otlp/ca.pem": cert, "gateway.token": b"x\n",
                        "gateway.key": b"x\n"}.items():
@@ -273,6 +289,36 @@ def test_document(fresh, path, request):
     run_document(fresh, path)
     with fresh.network():
         gateway.empty()
+
+
+CLIENTS = documents.TOP / "doc/clients.md"
+FILES_OF_CLIENTS = [text for block in documents.read(CLIENTS) if block.language == "json" for text in json_texts(block)]
+ENTRIES = [entry for text in FILES_OF_CLIENTS for entry in text.get("mcpServers", text.get("servers")).values()]
+INITIALIZE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+    "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "entry", "version": "1"}}})
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.get("command", entry.get("url")))
+def test_entry(fresh, entry):
+    """As a client does that a user has started: by the program, for which membership in the group is said to do, or by HTTP."""
+    as_me = ["runuser", "-u", "me", "--", "env", "HOME=/home/me"]
+    fresh.run("usermod", "-G", "mcp-fleet" if entry.get("args") == ["stdio"] else "", "me")
+    if "command" in entry:
+        (settings,) = [block.text for block in documents.read(CLIENTS) if ">~/fleet.yaml" in block.text]
+        fresh.run(*as_me, "bash", "-e", "-c", settings)
+        command = [*as_me, entry["command"], *entry["args"]]
+    else:
+        key = fresh.run("mcp-fleetctl", "key", "add", "entry").stdout.strip()
+        headers = [f"{name}: {re.sub('[$]{.*}', key, value)}" for name, value in entry["headers"].items()]
+        headers += ["Content-Type: application/json", "Accept: application/json, text/event-stream"]
+        command = ["curl", "-sf", "-d", "@-", *(word for header in headers for word in ("-H", header)), entry["url"]]
+    told = fresh.run(*command, input=INITIALIZE + "\n").stdout
+    assert '"serverInfo":{"name":"mcp-fleet"' in told
+
+
+@pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cursor", "vscode"])
+def test_entry_of_connect(fresh, client):
+    assert json.loads(fresh.run("mcp-fleetctl", "connect", client, "--print").stdout) in FILES_OF_CLIENTS
 
 
 SNIPPETS = [block for path in documents.OPERATORS for block in documents.read(path) if block.language in ("python", "js")]

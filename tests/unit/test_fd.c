@@ -88,6 +88,33 @@ static void test_read_file(void **unused)
 	assert_int_equal(fd_read_file(fifo, 10, &text), -EINVAL);
 }
 
+static bool is_private(uid_t owner, mode_t mode)
+{
+	const struct stat st = { .st_uid = owner, .st_mode = S_IFREG | mode };
+
+	return fd_is_private(&st);
+}
+
+/* Who runs this may be root, who looks for others too. */
+static void test_private(void **state)
+{
+	const uid_t we = geteuid();
+
+	(void)state;
+	assert_true(is_private(we, 0600) && is_private(we, 0400) && is_private(0, 0600));
+	assert_true(is_private(0, 0640));
+	assert_false(is_private(0, 0660) || is_private(0, 0644));
+	assert_false(is_private(we, 0604) || is_private(we, 0602));
+	assert_false(is_private(we + 1, 0640) || is_private(we + 1, 0604));
+	assert_int_equal(is_private(we + 1, 0400), we == 0);
+	if (we == 0) {
+		assert_int_equal(seteuid(12345), 0);
+		assert_true(is_private(12345, 0400) && is_private(0, 0640));
+		assert_false(is_private(12346, 0400) || is_private(12345, 0440));
+		assert_int_equal(seteuid(0), 0);
+	}
+}
+
 static void test_fail(void **unused)
 {
 	struct fail fail = { 0 };
@@ -195,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_hold_standard),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_private),
 		cmocka_unit_test(test_fail),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_alloc),
