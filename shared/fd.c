@@ -82,11 +82,16 @@ int fd_read_file(const char *path, size_t max, struct strbuf *ret)
 	return fd_read_all(fd, max, ret);
 }
 
+static bool judges_for_others;
+
+void fd_judge_for_others(void)
+{
+	judges_for_others = geteuid() == 0;
+}
+
 bool fd_is_private(const struct stat *st)
 {
-	uid_t user = geteuid();
-
-	if (user != 0 && st->st_uid != user && st->st_uid != 0)
+	if (st->st_uid != geteuid() && st->st_uid != 0 && !judges_for_others)
 		return false;
 	return (st->st_mode & 077) == 0 || (st->st_uid == 0 && (st->st_mode & 037) == 0);
 }

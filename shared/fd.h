@@ -28,8 +28,12 @@ int fd_read_all(int fd, size_t max, struct strbuf *ret) must_check;
 int fd_read_file(const char *path, size_t max, struct strbuf *ret) must_check;
 
 /* Fit to hold secrets: ours or root's, and nobody else reads it; root may let a group read it, in which we
- * are then. For root anybody's: it also checks the settings of a daemon that another user runs. */
+ * are then. */
 bool fd_is_private(const struct stat *st);
+
+/* From now on a file that its owner keeps to himself is fit as well, whoever he is, if we are root: for who looks at the
+ * settings of a service of another user, and serves nobody by them. */
+void fd_judge_for_others(void);
 
 /* A line of at most PIPE_BUF bytes can be written now without waiting for whoever reads it, or fails at once. */
 bool fd_takes_line(int fd);

@@ -310,6 +310,8 @@ int main(int argc, char **argv)
 	action = options_parse(argc, argv, &options);
 	code = action == OPTIONS_WRONG ? EXIT_SETTINGS : EXIT_SUCCESS;
 
+	if (action == OPTIONS_CHECK_CONFIG || action == OPTIONS_DUMP_CONFIG)
+		fd_judge_for_others();
 	if (action != OPTIONS_DONE && action != OPTIONS_WRONG) {
 		if (conf_load(&options.sources, &conf, &fail) < 0) {
 			(void)fprintf(stderr, "mcp-fleetd: %s\n", fail.text);
