@@ -14,6 +14,7 @@ import machine as machines
 import sdk
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+FLAGS = "CFLAGS=-O1 -g0"  # built twice, to be run for seconds
 NOT_SOURCES = ("build", "autom4te.cache", "__pycache__")  # of a tree that is no clone
 
 
@@ -52,7 +53,7 @@ def test_quickstart_and_check(bare, envs, tmp_path):
 def quickstart(bare, envs, output):
     port = fleets.free_port()
     with output.open("wb") as file:  # a pipe that nobody reads could be full before it serves
-        running = bare.begin("/src/quickstart", "--port", port, "--root", "/src", stdout=file, stderr=subprocess.STDOUT)
+        running = bare.begin("env", FLAGS, "/src/quickstart", "--port", port, "--root", "/src", stdout=file, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
 
     def serves():
@@ -70,7 +71,7 @@ def quickstart(bare, envs, output):
 
 
 def run(bare, *words):
-    running = bare.begin(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    running = bare.begin("env", FLAGS, *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = running.communicate(timeout=900)[0].decode(errors="replace")
     # nspawn's own word, where /run is no tmpfs
     return running.returncode, re.sub("^Attempted to remove disk file system under .*\n", "", said, flags=re.M)
