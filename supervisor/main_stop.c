@@ -109,6 +109,8 @@ void main_on_drain_over(void *arg)
 /* A client whose connection was accepted has been told that somebody is there. */
 static void close_door(struct daemon *d)
 {
+	if (d->httpd)
+		httpd_end_listening(d->httpd);
 	if (d->httpd && httpd_is_awaiting(d->httpd) && loop_now_ms(d->loop) < d->door_until_ms) {
 		timer_start(d->stop_timer, POLL_MS);
 		return;
@@ -128,10 +130,13 @@ static void begin_stop(struct daemon *d)
 		return;
 	d->phase = PHASE_DOOR;
 	d->door_until_ms = loop_now_ms(d->loop) + DOOR_MS;
-	if (d->httpd)
-		httpd_stop_listening(d->httpd);
 	local_stop_listening(d->local);
-	close_door(d);
+	if (!d->httpd) {
+		close_door(d);
+		return;
+	}
+	httpd_stop_listening(d->httpd);
+	timer_start(d->stop_timer, POLL_MS);
 }
 
 void main_go_on_stopping(void *arg)

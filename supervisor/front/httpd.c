@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -295,13 +296,45 @@ static void drop_listeners(struct httpd *httpd)
 	timer_stop(httpd->pause_timer);
 }
 
+/* Lets nobody begin any more (SYN, RFC 9293 section 3.1); who has begun may finish, and is taken in. Closing the socket at
+ * once would reset who was connected in the instant before. Who begins now is not answered, tries again within a second or
+ * so, and finds the next one, or nobody. */
+static void mute(struct listener *listener)
+{
+	struct sock_filter drop_syn[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = { .len = N_ELEMENTS(drop_syn), .filter = drop_syn };
+
+	if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		log_debug("SO_ATTACH_FILTER of %s: %m", listener->address);
+}
+
 void httpd_stop_listening(struct httpd *httpd)
+{
+	struct listener *listener;
+	struct listener *after;
+
+	for (listener = TAILQ_FIRST(&httpd->listeners); listener; listener = after) {
+		after = TAILQ_NEXT(listener, next);
+		if (listener->address) {
+			mute(listener);
+			continue;
+		}
+		TAILQ_REMOVE(&httpd->listeners, listener, next);
+		listener_free(listener);
+	}
+}
+
+void httpd_end_listening(struct httpd *httpd)
 {
 	struct listener *listener;
 
 	TAILQ_FOREACH(listener, &httpd->listeners, next)
-		if (listener->address)
-			accept_some(listener, SOMAXCONN);
+		accept_some(listener, SOMAXCONN);
 	drop_listeners(httpd);
 }
 

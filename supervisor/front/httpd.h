@@ -66,9 +66,10 @@ int httpd_listen(struct httpd *httpd, const struct conf_listener *listeners, siz
  * served at its root. */
 void httpd_adopt(struct httpd *httpd, int fd, const char *domain, bool has_tls);
 
-/* No new connections. Those that the kernel has taken already are let in, or they would be reset; but where the socket
- * is somebody else's, they wait in it for the next who serves it. */
+/* Nobody begins to connect any more, but who is about to be connected is let in until httpd_end_listening(), or would be
+ * reset. Where the socket is somebody else's, they wait in it for the next who serves it. */
 void httpd_stop_listening(struct httpd *httpd);
+void httpd_end_listening(struct httpd *httpd);
 
 /* Closes connections that are between two requests; the others close after their answer. */
 void httpd_close_idle(struct httpd *httpd);
