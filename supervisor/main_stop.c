@@ -118,8 +118,6 @@ static void close_door(struct daemon *d)
 	d->phase = PHASE_CALLS;
 	d->drain_until_ms = loop_now_ms(d->loop) + d->conf->drain_ms;
 	mcp_refuse_new(d->mcp);
-	health_set_stopping(d->health);
-	control_set_stopping(d->control);
 	timer_start(d->drain_timer, d->conf->drain_ms);
 	end_calls(d);
 }
@@ -130,6 +128,9 @@ static void begin_stop(struct daemon *d)
 		return;
 	d->phase = PHASE_DOOR;
 	d->door_until_ms = loop_now_ms(d->loop) + DOOR_MS;
+	/* It is told at once: a balancer looks elsewhere, an operator changes nothing any more. */
+	health_set_stopping(d->health);
+	control_set_stopping(d->control);
 	local_stop_listening(d->local);
 	if (!d->httpd) {
 		close_door(d);
