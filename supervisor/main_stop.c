@@ -107,11 +107,16 @@ void main_on_drain_over(void *arg)
 }
 
 /* A client whose connection was accepted has been told that somebody is there. */
+static bool is_awaited_in_the_door(const struct daemon *d)
+{
+	return (d->httpd && httpd_is_awaiting(d->httpd)) || local_is_awaiting(d->local);
+}
+
 static void close_door(struct daemon *d)
 {
 	if (d->httpd)
 		httpd_end_listening(d->httpd);
-	if (d->httpd && httpd_is_awaiting(d->httpd) && loop_now_ms(d->loop) < d->door_until_ms) {
+	if (is_awaited_in_the_door(d) && loop_now_ms(d->loop) < d->door_until_ms) {
 		timer_start(d->stop_timer, POLL_MS);
 		return;
 	}
@@ -132,12 +137,12 @@ static void begin_stop(struct daemon *d)
 	health_set_stopping(d->health);
 	control_set_stopping(d->control);
 	local_stop_listening(d->local);
-	if (!d->httpd) {
+	if (d->httpd) {
+		httpd_stop_listening(d->httpd);
+		timer_start(d->stop_timer, POLL_MS);
+	} else {
 		close_door(d);
-		return;
 	}
-	httpd_stop_listening(d->httpd);
-	timer_start(d->stop_timer, POLL_MS);
 }
 
 void main_go_on_stopping(void *arg)

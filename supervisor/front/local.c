@@ -289,12 +289,11 @@ static void on_pause_over(void *arg)
 		(void)event_add(local->door->acceptable, NULL);
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+static void accept_some(struct door *door, int n)
 {
-	struct door *door = arg;
-
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (int i = 0; i < n; i++) {
+		int conn = accept4(local_socket_get_fd(door->socket), NULL, NULL,
+			SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (conn < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
@@ -308,6 +307,11 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	accept_some(arg, ACCEPTS_PER_TURN);
+}
+
 /* --- doors -------------------------------------------------------------------------------------- */
 
 static struct door *door_new(struct local *local, struct local_socket *sock)
@@ -319,6 +323,13 @@ static struct door *door_new(struct local *local, struct local_socket *sock)
 	door->acceptable = loop_watch(
 		local->loop, local_socket_get_fd(sock), EV_READ | EV_PERSIST, on_acceptable, door);
 	return door;
+}
+
+/* Who stands in it already comes in. With a socket of the service manager he waits for the next daemon. */
+static void empty_door(struct door *door)
+{
+	if (door && local_socket_withdraw(door->socket))
+		accept_some(door, SOMAXCONN);
 }
 
 static void door_free(struct door *door)
@@ -370,6 +381,7 @@ void local_commit(struct local *local)
 				strerror(-r));
 		return;
 	}
+	empty_door(local->door);
 	timer_stop(local->pause_timer);
 	door_free(local->door);
 	local->door = TAKE(local->prepared);
@@ -392,8 +404,9 @@ void local_adopt(struct local *local, int fd)
 
 void local_stop_listening(struct local *local)
 {
-	timer_stop(local->pause_timer);
 	local_abandon(local);
+	empty_door(local->door);
+	timer_stop(local->pause_timer);
 	door_free(TAKE(local->door));
 }
 
@@ -435,6 +448,16 @@ void local_set_limits(struct local *local, const struct conf_limits *limits)
 	local->max_line = limits->request_bytes;
 	TAILQ_FOREACH(conn, &local->conns, next)
 		stream_set_max_line(conn->stream, limits->request_bytes);
+}
+
+bool local_is_awaiting(const struct local *local)
+{
+	const struct local_conn *conn;
+
+	TAILQ_FOREACH(conn, &local->conns, next)
+		if (!conn->ended && !conn->closing && !stream_has_heard(conn->stream))
+			return true;
+	return false;
 }
 
 bool local_is_writing(const struct local *local)

@@ -35,8 +35,11 @@ void local_abandon(struct local *local);
 /* Takes a listening Unix socket that somebody else opened (socket activation). */
 void local_adopt(struct local *local, int fd);
 
-/* No new connections. */
+/* No new connections. Who has connected already is accepted, but for a socket that was adopted: there he waits. */
 void local_stop_listening(struct local *local);
+
+/* Some client has connected and said nothing yet. */
+bool local_is_awaiting(const struct local *local);
 
 /* Some connection still has something to write. */
 bool local_is_writing(const struct local *local);

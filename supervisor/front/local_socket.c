@@ -217,12 +217,18 @@ struct local_socket *local_socket_adopt(int fd)
 	return sock;
 }
 
+bool local_socket_withdraw(struct local_socket *sock)
+{
+	if (sock->is_ours && local_socket_is_there(sock))
+		(void)unlink(sock->path);
+	return sock->is_ours;
+}
+
 void local_socket_free(struct local_socket *sock)
 {
 	if (!sock)
 		return;
-	if (sock->is_ours && local_socket_is_there(sock))
-		(void)unlink(sock->path);
+	(void)local_socket_withdraw(sock);
 	(void)fd_close(sock->fd);
 	free(sock->path);
 	free(sock);

@@ -28,7 +28,11 @@ int local_socket_open(const char *path, gid_t group, struct local_socket **ret, 
 /* Takes over a listening Unix socket that somebody else opened; its file is not ours to remove. */
 struct local_socket *local_socket_adopt(int fd);
 
-/* Closes it, and removes its file when that is still the one that was made. */
+/* Removes its file when that is still the one that was made: nobody can connect any more, and who has is
+ * still accepted. False: the file is not ours, and others may come. */
+bool local_socket_withdraw(struct local_socket *sock);
+
+/* Withdraws and closes it. */
 void local_socket_free(struct local_socket *sock);
 DEFINE_FREEP(struct local_socket, local_socket_free)
 

@@ -39,6 +39,7 @@ struct stream {
 	int out_flags; /* to restore; -1: untouched */
 	bool skipping; /* the rest of a line that was too long */
 	bool paused;   /* reads no more until its answers are read */
+	bool heard;
 	bool ended;
 	bool broken;
 };
@@ -279,6 +280,7 @@ static ssize_t read_some(struct stream *stream)
 		end_input(stream);
 		return 0;
 	}
+	stream->heard = true;
 	stream->in.len += (size_t)n;
 	stream->in.data[stream->in.len] = '\0';
 	take_lines(stream);
@@ -372,6 +374,11 @@ void stream_set_max_line(struct stream *stream, size_t max_line)
 struct session *stream_get_session(const struct stream *stream)
 {
 	return stream->session;
+}
+
+bool stream_has_heard(const struct stream *stream)
+{
+	return stream->heard;
 }
 
 bool stream_is_writing(const struct stream *stream)

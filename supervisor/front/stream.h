@@ -30,5 +30,8 @@ void stream_set_max_line(struct stream *stream, size_t max_line);
 /* NULL: it has ended. */
 struct session *stream_get_session(const struct stream *stream);
 
+/* Something was read. */
+bool stream_has_heard(const struct stream *stream);
+
 /* Something waits to be written. */
 bool stream_is_writing(const struct stream *stream);

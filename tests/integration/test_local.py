@@ -199,6 +199,23 @@ def test_sigterm(start_local):
     assert not fleet.local.exists()
 
 
+@pytest.mark.sanitizers
+def test_who_stands_in_the_door_is_served(start_local):
+    """Connected, and not accepted when the signal comes: stopped, the daemon finds both at once."""
+    fleet = start_local()
+    fleet.signal(signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Local(fleet.local)) for _ in range(20)]
+        for number, client in enumerate(clients):
+            client.send({"jsonrpc": "2.0", "id": number, "method": "ping"})
+        fleet.signal(signal.SIGTERM)
+        fleet.signal(signal.SIGCONT)
+        for number, client in enumerate(clients):
+            assert client.read() == {"jsonrpc": "2.0", "id": number, "result": {}}
+            assert client.read() is None
+    fleet.process.wait(10 * fleets.SLOWNESS)
+
+
 def test_the_log_says_whose_end_it_was(start_local):
     fleet = start_local()
     with Local(fleet.local) as there:

@@ -133,8 +133,8 @@ static void listen_at(const char *path)
 	local_commit(world.local);
 }
 
-/* The number of a new client; -1: nobody listens there. */
-static int come_to(const char *path)
+/* The number of a new client that nobody has looked at yet; -1: nobody listens there. */
+static int stand_at(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -144,10 +144,18 @@ static int come_to(const char *path)
 		(void)fd_close(fd);
 		return -1;
 	}
-	turn();
 	assert_true(world.n_clients < N_CLIENTS);
 	world.clients[world.n_clients] = fd;
 	return (int)world.n_clients++;
+}
+
+static int come_to(const char *path)
+{
+	int client = stand_at(path);
+
+	if (client >= 0)
+		turn();
+	return client;
 }
 
 static int come(void)
@@ -480,13 +488,18 @@ static void test_adopted(void **unused)
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", world.path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 1), 0);
-	local_adopt(world.local, fd);
+	local_adopt(world.local, dup(fd));
 	listen_at(world.other); /* has no effect */
 	listen_at(NULL);
 	assert_string_equal(local_get_path(world.local), world.path);
 	say(come(), "hello\n");
 	assert_string_equal(hear(0), "hello\n");
+	int late = stand_at(world.path);
 	local_stop_listening(world.local);
+	say(late, "is anybody there?\n");
+	assert_int_equal(world.n_received, 1); /* it waits for the next daemon */
+	assert_int_equal(fd_close(accept(fd, NULL, NULL)), -1);
+	(void)fd_close(fd);
 	assert_int_equal(unlink(world.path), 0); /* was not removed */
 }
 
@@ -498,6 +511,46 @@ static void test_stop_listening(void **unused)
 	assert_int_equal(come_to(world.path), -1);
 	say(client, "still here\n");
 	assert_string_equal(hear(client), "still here\n");
+}
+
+/* Connected, and not accepted before the end: neither is left without an answer. */
+static void test_who_stands_in_the_door(void **unused)
+{
+	listen_at(world.path);
+	int early = stand_at(world.path);
+	listen_at(world.other);
+	say(early, "one\n");
+	assert_string_equal(hear(early), "one\n");
+	int late = stand_at(world.other);
+	local_stop_listening(world.local);
+	say(late, "two\n");
+	assert_string_equal(hear(late), "two\n");
+	assert_int_equal(come_to(world.other), -1);
+}
+
+static void test_too_many_in_the_door(void **unused)
+{
+	listen_at(world.path);
+	for (unsigned i = 0; i <= limits.connections; i++)
+		(void)stand_at(world.path);
+	local_stop_listening(world.local);
+	turn();
+	say(0, "hello\n");
+	assert_string_equal(hear(0), "hello\n");
+	assert_non_null(strstr(hear((int)limits.connections), "limits.connections"));
+}
+
+static void test_awaiting(void **unused)
+{
+	assert_false(local_is_awaiting(world.local));
+	listen_at(world.path);
+	int client = come();
+	int silent = come();
+	assert_true(local_is_awaiting(world.local));
+	say(client, "h");
+	assert_true(local_is_awaiting(world.local));
+	end_input(silent);
+	assert_false(local_is_awaiting(world.local));
 }
 
 int main(void)
@@ -526,6 +579,9 @@ int main(void)
 		TEST(test_a_change_that_is_given_up),
 		TEST(test_adopted),
 		TEST(test_stop_listening),
+		TEST(test_who_stands_in_the_door),
+		TEST(test_too_many_in_the_door),
+		TEST(test_awaiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
