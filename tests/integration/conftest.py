@@ -37,13 +37,19 @@ def pytest_configure():
 
 # Fixtures of a session that cost ten seconds of a processor to make.
 DEAR = {"gateway", "long_history"}
+# Takes minutes: begun among the last, it would be waited for alone.
+LONGEST = "test_bare_root.py"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """The tests that share what is dear stand together, in front: so one of pytest's parallel processes has them all,
-    and makes it once."""
+    and makes it once. Each gets as many at first: the second one begins with the longest."""
     items.sort(key=lambda item: sorted(DEAR.intersection(item.fixturenames)) or ["~"])
+    longest = [item for item in items if item.path.name == LONGEST]
+    items[:] = [item for item in items if item.path.name != LONGEST]
+    at = len(items) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) % max(len(items), 1)
+    items[at:at] = longest
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -62,10 +63,22 @@ def daemon_command():
     return [*wrapper, str(build_dir() / "mcp-fleetd")]
 
 
+def own_ports():
+    """Endless: those of this one of pytest's processes, so that no two tests take the same, nor one test the same twice.
+    They are below the range from which the kernel takes ports for outgoing connections."""
+    n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = (31000 - 15000) // n_processes
+    first = 15000 + share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    begin = random.randrange(share)
+    return itertools.cycle(first + (begin + i) % share for i in range(share))
+
+
+ports = own_ports()
+
+
 def free_port():
-    """A port below the range from which the kernel takes ports for outgoing connections."""
     while True:
-        port = random.randint(15000, 31000)
+        port = next(ports)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
@@ -109,16 +122,26 @@ def run(command, **options):
 # --- /proc ----------------------------------------------------------------------------------------
 
 
+def process_entry(pid):
+    """(ppid, state); None: there is no such process. Each test asks for hundreds: so without objects for files."""
+    try:
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        stat = os.read(file, 512)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    state, ppid = stat[stat.rindex(b")") + 2:].split(None, 2)[:2]
+    return int(ppid), state.decode()
+
+
 def process_table():
     """pid -> (ppid, state) of every process."""
-    table = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                stat = pathlib.Path("/proc", entry, "stat").read_text()
-                state, ppid = stat[stat.rindex(")") + 2:].split()[:2]
-                table[int(entry)] = (int(ppid), state)
-    return table
+    entries = {int(name): process_entry(name) for name in os.listdir("/proc") if name.isdigit()}
+    return {pid: entry for pid, entry in entries.items() if entry}
 
 
 def descendants(pid):
@@ -137,8 +160,8 @@ def zombies_of(pid):
 
 
 def is_alive(pid):
-    table = process_table()
-    return pid in table and table[pid][1] != "Z"
+    entry = process_entry(pid)
+    return entry is not None and entry[1] != "Z"
 
 
 def command_line(pid):
@@ -155,9 +178,9 @@ def count_fds(pid):
 
 
 def fake_domain(name, *args, **settings):
-    """Settings of a domain that workers/fake_worker.py serves."""
+    """Settings of a domain that workers/fake_worker.py serves. It needs nothing but Python itself (-IS), and so starts sooner."""
     return {
-        "command": [sys.executable, str(FAKE_WORKER), "--name", name, *map(str, args)],
+        "command": [sys.executable, "-IS", str(FAKE_WORKER), "--name", name, *map(str, args)],
         "concurrency": 16,
         **settings,
     }

@@ -22,7 +22,7 @@ MIRROR = "http://deb.debian.org/debian"
 SUITE = "bookworm"
 # What is in it beside what the package depends on: what tests and documents (test_documents.py) use.
 TOOLS = ["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "ca-certificates", "curl", "git", "procps",
-         "iproute2", "acl", "jq", "python3", "socat", "strace"]
+         "iproute2", "acl", "jq", "python3", "rpm", "socat", "strace"]
 CLONE_NEWNET = 0x40000000
 ASKED_FOR_REBOOT = 133  # what systemd-nspawn --keep-unit ends with
 # What nspawn 252 does not let through by itself.

@@ -14,7 +14,7 @@ import machine as machines
 import sdk
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-FLAGS = "CFLAGS=-O1 -g0"  # built twice, to be run for seconds
+FLAGS = "CFLAGS=-O0 -g0"  # built twice, to be run for seconds
 NOT_SOURCES = ("build", "autom4te.cache", "__pycache__")  # of a tree that is no clone
 
 

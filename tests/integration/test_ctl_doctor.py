@@ -277,10 +277,13 @@ def test_listener_that_speaks_no_tls(socket_path, stranger):
                         peer, _ = server.accept()
                         with peer:
                             peer.sendall(answer)
-            threading.Thread(target=serve, daemon=True).start()
+            serving = threading.Thread(target=serve, daemon=True)
+            serving.start()
             url = f"https://127.0.0.1:{server.getsockname()[1]}"
             with ctl.FakeDaemon(socket_path, {"status": fake_status(transport="sse", listeners=[url])}):
                 told = doctor(socket_path, env=stranger)
+            server.shutdown(socket.SHUT_RDWR)
+            serving.join(10)
         assert told.find("certificate", url)["result"] == "fail"
         assert told.find("certificate", url)["text"].startswith("no handshake of TLS with it: ")
     url = f"https://[::1]:{fleets.free_port()}"

@@ -70,10 +70,16 @@ class NameServer:
         self.tcp.listen()
         self.asked = []
         self.was_slow = threading.Event()
-        for serve in (self.serve_udp, self.serve_tcp):
-            threading.Thread(target=serve, daemon=True).start()
+        self.threads = [threading.Thread(target=serve, daemon=True) for serve in (self.serve_udp, self.serve_tcp)]
+        for thread in self.threads:
+            thread.start()
 
     def close(self):
+        """close(2) alone would leave the threads waiting, at descriptors that soon are another's."""
+        self.udp.sendto(b"", ("127.0.0.1", self.port))
+        self.tcp.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(10)
         for each in (self.udp, self.tcp):
             each.close()
 
@@ -106,13 +112,12 @@ class NameServer:
 
     def serve_udp(self):
         while True:
-            try:
-                query, peer = self.udp.recvfrom(4096)
-                answer = self.answer(query, False)
-                if answer:
-                    self.udp.sendto(answer, peer)
-            except OSError:
+            query, peer = self.udp.recvfrom(4096)
+            if not query:
                 return
+            answer = self.answer(query, False)
+            if answer:
+                self.udp.sendto(answer, peer)
 
     def serve_tcp(self):
         while True:
@@ -447,7 +452,8 @@ class TlsServer:
         self.sent = []
         self.context = context
         self.listener, self.port = listen()
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -465,6 +471,8 @@ class TlsServer:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
         self.listener.close()
 
 

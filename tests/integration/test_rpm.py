@@ -16,6 +16,7 @@ import pytest
 import container
 import fleet as fleets
 import machine as machines
+from test_package import processes, show, wait_until_ready
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DEFAULTS_OF_FEDORA = "disable *\n"
@@ -212,6 +213,39 @@ def test_a_preset_enables_it(root, package):
     said = root.rpm("--erase", "mcp-fleet")
     assert re.sub("^Removed .*\n", "", said, flags=re.M) == ""
     assert root.links() == []
+
+
+@pytest.mark.timeout(600)
+def test_under_systemd(debian, package, envs, tmp_path):
+    """In a machine that runs: nothing starts by itself, an upgrade restarts what runs, and what is erased has ended."""
+    if why := container.why_not():
+        pytest.skip(why)
+    machine = machines.Machine(machines.root_for(debian, envs), tmp_path / "machine")
+    try:
+        Root(machine)  # with Fedora's presets
+        machine.boot()
+        rpm_in(machine, "--install", package)
+        assert show(machine, "ActiveState", "UnitFileState") == {"ActiveState": "inactive", "UnitFileState": "disabled"}
+        machine.run("systemctl", "enable", "--now", "mcp-fleet")
+        wait_until_ready(machine)
+        before = show(machine, "MainPID")["MainPID"]
+        for options, other in (((), newer(package, tmp_path, "0.99.0")), (("--oldpackage",), package)):
+            rpm_in(machine, "--upgrade", *options, other)
+            wait_until_ready(machine)
+            after = show(machine, "MainPID", "UnitFileState")
+            assert after["MainPID"] not in (before, "0") and after["UnitFileState"] == "enabled"
+            before = after["MainPID"]
+        machine.run("rpm", "--dbpath", "/var/lib/rpm", "--erase", "mcp-fleet")
+        assert processes(machine) == {}
+        assert machine.run("systemctl", "is-active", "mcp-fleet", check=False).stdout == "inactive\n"
+    finally:
+        machine.close()
+
+
+def rpm_in(machine, *words):
+    *options, package = words
+    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
+    machine.run("rpm", "--dbpath", "/var/lib/rpm", "--nodeps", *options, f"/root/{package.name}")
 
 
 def test_symbols_are_apart(package):
