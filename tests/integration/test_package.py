@@ -224,8 +224,11 @@ def test_upgrade_downgrade_remove_purge(installed, package, tmp_path):
     install(machine, package)
     assert wait_until_ready(machine) and status(machine)["sessions"]["limit"] == 55
     assert next(domain for domain in status(machine)["domains"] if domain["name"] == "network")["state"] == "disabled"
+    # A disk of its own for one of the folders.
+    machine.run("sh", "-c", "mkdir -p /var/log/mcp-fleet && mount -t tmpfs tmpfs /var/log/mcp-fleet && touch /var/log/mcp-fleet/audit")
     machine.run("apt-get", "purge", "-y", "mcp-fleet")
     assert processes(machine) == {}
+    machine.run("sh", "-c", "umount /var/log/mcp-fleet && rmdir /var/log/mcp-fleet")
     left = machine.run("find", "/", "-xdev", "-name", "*mcp-fleet*", "-not", "-path", "/proc/*", "-not", "-path", "/root/*").stdout
     assert left.split() == ["/var/lib/mcp-fleet"]
     kept = machine.run("find", "/var/lib/mcp-fleet", "-type", "f", "-not", "-name", "a").stdout

@@ -93,6 +93,14 @@ def test_the_tarball_comes_out_of_itself(package):
     assert f"equal: {tarball.name}" in run(TOP / "packaging/compare-builds", "dist", tarball, timeout=280)
 
 
+def test_nothing_but_a_release_is_replaced(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("x")
+    said = fleets.run([TOP / "packaging/make-release", tmp_path / "mcp-fleet-1.0.0.tar.xz", tmp_path])
+    assert said.returncode == 1 and b"remove it, or name another folder" in said.stderr
+    assert mine.exists()
+
+
 def test_an_unreleased_tree_is_not_released(package, tmp_path):
     """[Unreleased] in CHANGELOG.md, or a version that is elsewhere another, and nothing is made."""
     tree = tmp_path / "tree"
