@@ -12,14 +12,17 @@ import contextlib
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
@@ -33,6 +36,16 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def command(*args):
     wrapper = shlex.split(os.environ.get("MCP_FLEET_WRAPPER", ""))
     return [*wrapper, str(fleets.build_dir() / "mcp-fleetctl"), *map(str, args)]
+
+
+@contextlib.contextmanager
+def open_to_all(*names):
+    """A folder with copies of these programs: the build may lie where only we may go."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            shutil.copy(fleets.build_dir() / name, folder)
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
 
 
 def environment(socket=None, **over):

@@ -378,7 +378,9 @@ class Fleet:
     def describe_fds(self):
         folder = f"/proc/{self.pid}/fd"
         targets = sorted(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
-        return f"{len(targets)} descriptors, {self.base_fds} at the start: {targets}"
+        sockets = [line for name in ("tcp", "unix") for line in pathlib.Path(f"/proc/{self.pid}/net/{name}").read_text().splitlines()
+                   if any(f" {target[8:-1]} " in f"{line} " for target in targets if target.startswith("socket:["))]
+        return "\n".join([f"{len(targets)} descriptors, {self.base_fds} at the start: {targets}", *sockets])
 
     def stop(self):
         """SIGTERM, and the checks. Raises what it finds, after everything was cleaned up."""

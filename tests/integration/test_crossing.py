@@ -5,6 +5,8 @@ failure; MCP_FLEET_CROSSING_SEED runs it again, MCP_FLEET_CROSSING_SECONDS longe
 """
 
 import asyncio
+import collections
+import gc
 import os
 import pathlib
 import random
@@ -53,11 +55,15 @@ class Crowd:
     def run(self, seconds):
         print("seed", SEED)
         counts = asyncio.run(crossing.run_all(self.clients, seconds))
+        gc.collect()  # closes connections that had something to write when their loop ended
         print(counts)
         # Nobody was left out, so the silence of the others proves something.
+        cancelled = collections.Counter()
         for name, found in counts.items():
-            assert found["answers"] > seconds and found["progress"] and found["cancelled"], (name, found)
+            assert found["answers"] > seconds and found["progress"], (name, found)
             assert found["cursors"] >= 4 * found["lists"] > 0, (name, found)
+            cancelled[name.split("-")[0]] += found["cancelled"]
+        assert all(cancelled.values()), cancelled
         return counts
 
 

@@ -155,11 +155,8 @@ def test_settings_that_are_closed_to_the_operator(socket_path, tmp_path):
     settings.write_text("domains: {utils: {}}\n")
     settings.chmod(0o600)
     with ctl.FakeDaemon(socket_path, {"status": fake_status(settings=str(settings))}), \
-            tempfile.TemporaryDirectory() as folder:
-        for name in ("mcp-fleetctl", "mcp-fleetd"):
-            shutil.copy(fleets.build_dir() / name, folder)
-        for path in (folder, socket_path.parent):
-            os.chmod(path, 0o755)
+            ctl.open_to_all("mcp-fleetctl", "mcp-fleetd") as folder:
+        os.chmod(socket_path.parent, 0o755)
         os.chmod(socket_path, 0o666)
         done = fleets.run([f"{folder}/mcp-fleetctl", "doctor", "--json"], user=NOBODY, group=NOBODY, extra_groups=[],
                           cwd="/", env=ctl.environment(socket_path))

@@ -236,8 +236,9 @@ def test_no_folder(keys, tmp_path):
 def test_not_allowed(keys):
     keys.add("ci")
     keys.path.parent.chmod(0o755)
-    command = ctl.command("key", "revoke", "ci", "--file", keys.path)
-    result = fleets.run(command, env=ctl.environment(keys.socket), user=NOBODY, cwd="/")
+    with ctl.open_to_all("mcp-fleetctl") as folder:
+        result = fleets.run([folder / "mcp-fleetctl", "key", "revoke", "ci", "--file", keys.path], env=ctl.environment(keys.socket),
+                            user=NOBODY, cwd="/")
     assert result.returncode == 1 and b"Permission denied: run this as root" in result.stderr
     assert list(keys.read()) == ["ci"]
 
