@@ -24,6 +24,8 @@ def why_not():
     effective = int(status.split("CapEff:")[1].split()[0], 16)
     if not effective >> CAP_SYS_ADMIN & 1:
         return "booting a container needs CAP_SYS_ADMIN"
+    if not any(line.split()[4] == "/" for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()):
+        return "no container can be booted in a chroot: / is no mount point there"
     return None
 
 

@@ -331,13 +331,13 @@ def test_sse_with_heartbeats(start_tls):
 
 @pytest.mark.parametrize("kind", [Door, Modern])
 def test_streamable_http(start_tls, kind):
-    """An answer in one piece, and one as a stream with progress and comments in it."""
-    fleet = start_tls(env={"SSE_HEARTBEAT_SECONDS": "0.2"})
+    """An answer in one piece, which takes less than a second, and one as a stream with progress and comments in it."""
+    fleet = start_tls(env={"SSE_HEARTBEAT_SECONDS": "1"})
     at = door(fleet, kind)
     if kind is Door:
         at.open()
     echo(fleet, at, "x")
-    stream = at.stream("POST", at.call("fake_progress", {"steps": 3, "delay": 0.3}, progressToken="t"))
+    stream = at.stream("POST", at.call("fake_progress", {"steps": 3, "delay": 1.1}, progressToken="t"))
     messages = [event.json() for event in stream.rest() if event.data]
     assert [message["params"]["progress"] for message in messages[:-1]] == [1, 2, 3]
     assert messages[-1]["result"]["content"][0]["text"] == "done"
