@@ -94,8 +94,8 @@ def test_the_tarball_comes_out_of_itself(package):
 
 
 def test_nothing_but_a_release_is_replaced(tmp_path):
-    mine = tmp_path / "mine"
-    mine.write_text("x")
+    mine = tmp_path / "SHA256SUMS"  # of something else
+    mine.write_text("0  mine.iso\n")
     said = fleets.run([TOP / "packaging/make-release", tmp_path / "mcp-fleet-1.0.0.tar.xz", tmp_path])
     assert said.returncode == 1 and b"remove it, or name another folder" in said.stderr
     assert mine.exists()
