@@ -156,8 +156,7 @@ class Machine:
         table = fleets.process_table()
         return next((pid for pid, (ppid, _) in table.items() if ppid == self.process.pid), None)
 
-    def enter_command(self, *words):
-        leader = self.leader()
+    def enter_command(self, leader, *words):
         assert leader, "the machine is not up"
         return ["nsenter", "--target", str(leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd",
                 "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
@@ -165,9 +164,10 @@ class Machine:
 
     def run(self, *words, check=True, timeout=120, **options):
         """What a command in it says, as root."""
-        if not self.leader():
+        leader = self.leader()  # asked for once: while it boots, nspawn's first child is another for a moment
+        if not leader:
             return subprocess.CompletedProcess(words, 255, "", "no first process")
-        result = fleets.run(self.enter_command(*words), text=True, timeout=timeout * fleets.SLOWNESS, **options)
+        result = fleets.run(self.enter_command(leader, *words), text=True, timeout=timeout * fleets.SLOWNESS, **options)
         assert not check or result.returncode == 0, f"{words} ended with {result.returncode}: {result.stdout}{result.stderr}"
         return result
 
@@ -176,7 +176,7 @@ class Machine:
 
     def start(self, *words, **options):
         """A process in it that goes on; the caller ends it."""
-        return fleets.spawn(self.enter_command(*words), **options)
+        return fleets.spawn(self.enter_command(self.leader(), *words), **options)
 
     @contextlib.contextmanager
     def network(self):
